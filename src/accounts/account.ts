@@ -1,0 +1,33 @@
+import type { Db } from '../database/database.ts';
+import { hasPermission } from '../permissions/access.ts';
+import type { Catalogue } from '../permissions/catalogue.ts';
+import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
+
+type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
+
+/** An account as its members see it. */
+export function accountOf(account: AccountRow, transfer: Awaited<ReturnType<typeof findOwnershipTransfer>>) {
+  const { id, name, ownerId, inviteLifetimeDays, acceptFromAnyAddress, createdAt } = account;
+  const settings = { inviteLifetimeDays, acceptFromAnyAddress };
+  return { id, name, ownerId, settings, ownershipTransfer: transfer ?? null, createdAt };
+}
+
+/** The same, with the offer of ownership that stands. */
+export async function showAccount(db: Db, { account }: { account: AccountRow }) {
+  return accountOf(account, await findOwnershipTransfer(db, account.id));
+}
+
+/** An account in the list of those that someone is in, with what they may do there. */
+export function myAccountOf(catalogue: Catalogue, { account, membership }: OwnAccountRow) {
+  const isOwner = account.ownerId === membership.userId;
+  const access = { allPermissions: membership.allPermissions, permissions: membership.permissions };
+  const keys = catalogue.permissions.map((it) => it.key);
+  return {
+    account: { id: account.id, name: account.name },
+    membershipId: membership.id,
+    isOwner,
+    access,
+    effectivePermissions: keys.filter((key) => isOwner || hasPermission(access, key)),
+    since: membership.createdAt,
+  };
+}

@@ -1,0 +1,79 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { page } from '../http/paging.ts';
+import { problems } from '../http/problem-schemas.ts';
+import { answer, ref } from '../http/schemas.ts';
+import type { MembershipId } from '../ids.ts';
+import type { Service } from '../service.ts';
+import { requireUser } from '../users/session.ts';
+import { accountOf, myAccountOf, showAccount } from './account.ts';
+import { createAccount } from './create.ts';
+import { enterAccount } from './enter.ts';
+import { Account, AccountChanges, AccountParams, MyAccountPage, MyAccountsQuery, NewAccount } from './schemas.ts';
+import { listAccountsOf } from './store.ts';
+import { updateAccount } from './update.ts';
+
+const tags = ['Accounts'];
+
+export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  const { db, catalogue } = service;
+
+  app.get('/v1/me/accounts', {
+    schema: {
+      tags: ['Me'],
+      operationId: 'listMyAccounts',
+      summary: 'List my accounts',
+      description: 'The accounts you are an active member of, and what you may do in each.',
+      querystring: MyAccountsQuery,
+      response: { 200: answer(MyAccountPage, 'A page of your accounts.'), ...problems() },
+    },
+    handler: async ({ caller, query: { limit = 50, cursor } }) => {
+      const user = await requireUser(db, caller);
+      const rows = await listAccountsOf(db, user.id, { limit, ...(cursor && { cursor: cursor as MembershipId }) });
+      return page(
+        rows,
+        limit,
+        (row) => row.membership.id,
+        (row) => myAccountOf(catalogue, row),
+      );
+    },
+  });
+
+  app.post('/v1/accounts', {
+    schema: {
+      tags,
+      operationId: 'createAccount',
+      summary: 'Create an account',
+      description: 'Makes an account. You are its owner.',
+      body: ref(NewAccount),
+      response: { 201: answer(Account, 'The account.'), ...problems() },
+    },
+    handler: async ({ caller, body }, reply) =>
+      reply.code(201).send(accountOf(await createAccount(service, caller, body), undefined)),
+  });
+
+  app.get('/v1/accounts/:accountId', {
+    schema: {
+      tags,
+      operationId: 'getAccount',
+      summary: 'Get an account',
+      description: 'Any member may.',
+      params: AccountParams,
+      response: { 200: answer(Account, 'The account.'), ...problems() },
+    },
+    handler: async ({ caller, params }) => showAccount(db, await enterAccount(db, caller, params.accountId)),
+  });
+
+  app.patch('/v1/accounts/:accountId', {
+    schema: {
+      tags,
+      operationId: 'updateAccount',
+      summary: 'Change an account',
+      description: 'Changes the name and the settings that are given. Needs `account:manage`.',
+      params: AccountParams,
+      body: ref(AccountChanges),
+      response: { 200: answer(Account, 'The account as it is now.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params, body }) =>
+      showAccount(db, await updateAccount(service, caller, params.accountId, body)),
+  });
+};

@@ -1,0 +1,98 @@
+import { and, asc, eq, gt, isNull } from 'drizzle-orm';
+import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { accounts, memberships, ownershipTransfers, sessions, users } from '../database/schema.ts';
+import type { AccountId, MembershipId, UserId } from '../ids.ts';
+import type { Caller } from '../service.ts';
+
+export type AccountRow = typeof accounts.$inferSelect;
+
+const entry = prepared((db) =>
+  db
+    .select({
+      user: { name: users.name },
+      membership: { allPermissions: memberships.allPermissions, permissions: memberships.permissions },
+      account: accounts,
+    })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .leftJoin(
+      memberships,
+      and(
+        eq(memberships.accountId, valueOf(memberships.accountId, 'accountId')),
+        eq(memberships.userId, users.id),
+        isNull(memberships.suspendedAt),
+      ),
+    )
+    .leftJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(
+      and(
+        eq(sessions.id, valueOf(sessions.id, 'sessionId')),
+        eq(sessions.userId, valueOf(sessions.userId, 'userId')),
+        isNull(sessions.endedAt),
+        gt(sessions.expiresAt, valueOf(sessions.expiresAt, 'now')),
+      ),
+    )
+    .prepare('find_entry'),
+);
+
+/** The caller's user, and the account with their active membership in it where there is one; undefined where the session has ended. */
+export async function findEntry(db: Db, caller: Caller, accountId: AccountId) {
+  const [found] = await entry(db).execute({ ...caller, accountId });
+  return found;
+}
+
+/** Holds the account until the transaction ends. Invites can be made meanwhile: they take no such lock. */
+export async function lockAccountRow(tx: Tx, id: AccountId): Promise<AccountRow | undefined> {
+  const [account] = await tx.select().from(accounts).where(eq(accounts.id, id)).for('no key update');
+  return account;
+}
+
+/** An account and its owner's membership. Each refers to the other, which only one statement can satisfy. */
+export async function insertAccountWithOwner(db: Db, account: AccountRow, membershipId: MembershipId): Promise<void> {
+  const owner = db.$with('owner').as(
+    db
+      .insert(memberships)
+      .values({
+        accountId: account.id,
+        userId: account.ownerId,
+        id: membershipId,
+        allPermissions: true,
+        permissions: [],
+        createdAt: account.createdAt,
+      })
+      .returning({ id: memberships.id }),
+  );
+  await db.with(owner).insert(accounts).values(account);
+}
+
+export async function updateAccount(tx: Tx, id: AccountId, changes: Partial<AccountRow>): Promise<AccountRow> {
+  const [account] = await tx.update(accounts).set(changes).where(eq(accounts.id, id)).returning();
+  return account as AccountRow;
+}
+
+/** The offer of the account's ownership that stands, with whom it was made to. */
+export async function findOwnershipTransfer(db: Db, accountId: AccountId) {
+  const [found] = await db
+    .select({ user: { id: users.id, email: users.email, name: users.name }, offeredAt: ownershipTransfers.createdAt })
+    .from(ownershipTransfers)
+    .innerJoin(users, eq(users.id, ownershipTransfers.userId))
+    .where(eq(ownershipTransfers.accountId, accountId));
+  return found;
+}
+
+/** The accounts that someone is an active member of, oldest membership first; the cursor is a membership's id. */
+export function listAccountsOf(db: Db, userId: UserId, { limit, cursor }: { limit: number; cursor?: MembershipId }) {
+  return db
+    .select({ account: accounts, membership: memberships })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(
+      and(
+        eq(memberships.userId, userId),
+        isNull(memberships.suspendedAt),
+        cursor === undefined ? undefined : gt(memberships.id, cursor),
+      ),
+    )
+    .orderBy(asc(memberships.id))
+    .limit(limit + 1);
+}

@@ -1,0 +1,106 @@
+import helmet from '@fastify/helmet';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { accountRoutes } from './accounts/routes.ts';
+import type { Config } from './config.ts';
+import type { Db } from './database/database.ts';
+import { devRoutes } from './dev/routes.ts';
+import { authenticateCallers } from './http/caller.ts';
+import { collectOpenApi, serveDocs } from './http/docs.ts';
+import { healthRoutes } from './http/health.ts';
+import { takeJson } from './http/json-body.ts';
+import { loggerOptions, logRequests, requestIdOf } from './http/logging.ts';
+import { renderProblems, sendProblem } from './http/problem-json.ts';
+import { problemPages } from './http/problem-pages.ts';
+import { addCommonProblems } from './http/problem-schemas.ts';
+import { answerUnrouted } from './http/unrouted.ts';
+import { buildValidator, refuseUnstorable } from './http/validation.ts';
+import { inviteeRoutes } from './invites/invitee-routes.ts';
+import { inviteRoutes } from './invites/routes.ts';
+import { membershipRoutes } from './memberships/routes.ts';
+import { ownershipRoutes } from './ownership/routes.ts';
+import { defaultCatalogue } from './permissions/catalogue.ts';
+import { permissionRoutes } from './permissions/routes.ts';
+import { Problem } from './problems.ts';
+import { schemas } from './schemas.ts';
+import type { Service } from './service.ts';
+import { accessTokens } from './tokens/access-token.ts';
+import type { SigningKeys } from './tokens/keys.ts';
+import { tokenRoutes } from './tokens/routes.ts';
+import { createPasswords } from './users/passwords.ts';
+import { userRoutes } from './users/routes.ts';
+
+export interface AppOptions {
+  config: Config;
+  db: Db;
+  keys: SigningKeys;
+  clock?: () => Date;
+  /** Called after each request that may have promised a mail. */
+  onChange?: () => void;
+}
+
+/** Bytes. */
+const bodyLimit = 64 * 1024;
+
+/** The service without a socket and without its mail worker: every part of it, in order. */
+export async function buildApp({ config, db, keys, clock = () => new Date(), onChange }: AppOptions) {
+  const app = Fastify({
+    logger: loggerOptions(config.logLevel),
+    disableRequestLogging: true,
+    genReqId: requestIdOf,
+    bodyLimit,
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: false },
+    schemaController: { compilersFactory: { buildValidator: buildValidator as never } },
+    frameworkErrors: (_, request, reply) =>
+      void sendProblem(request, reply, new Problem('invalid-request'), config.issuer),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  const service: Service = {
+    config,
+    db,
+    keys,
+    clock,
+    catalogue: defaultCatalogue,
+    passwords: await createPasswords(),
+    accessTokens: await accessTokens(app as unknown as FastifyInstance, keys, config.issuer),
+  };
+
+  const root = app as unknown as FastifyInstance;
+  logRequests(root);
+  takeJson(root);
+  renderProblems(root, config.issuer);
+  answerUnrouted(root, config.issuer);
+  authenticateCallers(root, service);
+  app.addHook('onRoute', addCommonProblems);
+  refuseUnstorable(root);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
+  });
+  if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
+
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+      useDefaults: false,
+    },
+  });
+  await collectOpenApi(root);
+  for (const schema of schemas) app.addSchema(schema);
+
+  await app.register(userRoutes, { service });
+  await app.register(accountRoutes, { service });
+  await app.register(permissionRoutes, { service });
+  await app.register(inviteRoutes, { service });
+  await app.register(inviteeRoutes, { service });
+  await app.register(membershipRoutes, { service });
+  await app.register(ownershipRoutes, { service });
+  await app.register(tokenRoutes, { service });
+  await app.register(healthRoutes, { service });
+  await app.register(problemPages);
+  await serveDocs(root);
+  if (!config.production) await app.register(devRoutes, { service });
+
+  await app.ready();
+  return { app, service };
+}

@@ -1,0 +1,80 @@
+import { type ExtractTablesWithRelations, sql } from 'drizzle-orm';
+import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
+import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
+import { drizzle as overPglite } from 'drizzle-orm/pglite';
+import pg from 'pg';
+import { openEmbedded } from './embedded.ts';
+import * as schema from './schema.ts';
+
+type Schema = typeof schema;
+
+/** The database, over either driver. What only reads takes this. */
+export type Db = PgDatabase<PgQueryResultHKT, Schema>;
+
+/** An open transaction. It is a `Db`, and a `Db` is not one: what writes takes this, so that it can't be called outside. */
+export type Tx = PgTransaction<PgQueryResultHKT, Schema, ExtractTablesWithRelations<Schema>>;
+
+export interface OpenDatabase {
+  db: Db;
+  close(): Promise<void>;
+}
+
+export type DatabaseChoice = { kind: 'embedded'; dataDir: string } | { kind: 'postgres'; url: string };
+
+/** Told of each SQL statement before it runs. */
+export interface StatementLog {
+  logQuery(statement: string): void;
+}
+
+/** Milliseconds. A database that answers nothing costs a request this much and no more. */
+const patience = { connect: 3_000, lock: 5_000, statement: 8_000, answer: 10_000, idleInTransaction: 15_000 };
+
+/**
+ * Opens the embedded database or a pool of connections to Postgres. A Postgres that is away does not stop this: the pool
+ * connects when it is first asked, and again after it was lost.
+ * @throws an Error for a person, where another process has the embedded database open.
+ */
+export async function openDatabase(choice: DatabaseChoice, log?: StatementLog): Promise<OpenDatabase> {
+  const options = { schema, logger: log ?? false };
+  if (choice.kind === 'embedded') {
+    const { client, close } = await openEmbedded(choice.dataDir);
+    return { db: overPglite(client, options) as unknown as Db, close };
+  }
+  const pool = postgresPool(choice.url);
+  return { db: overPostgres(pool, options) as unknown as Db, close: () => pool.end() };
+}
+
+function postgresPool(url: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'usher',
+    max: 10,
+    connectionTimeoutMillis: patience.connect,
+    lock_timeout: patience.lock,
+    statement_timeout: patience.statement,
+    query_timeout: patience.answer,
+    idle_in_transaction_session_timeout: patience.idleInTransaction,
+    keepAlive: true,
+  });
+  // An idle connection that breaks is no request's trouble: the pool drops it and opens another when asked.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/**
+ * A query that is built once for a database and kept there as a prepared statement; inside a transaction it is built anew.
+ * @param build makes the query, ending in `.prepare(name)`; names are unique in the service.
+ */
+export function prepared<Query>(build: (db: Db) => Query): (db: Db) => Query {
+  const kept = new WeakMap<Db, Query>();
+  return (db) => {
+    const known = kept.get(db) ?? build(db);
+    kept.set(db, known);
+    return known;
+  };
+}
+
+/** A place in a prepared query for a value of a column, which is written as that column writes it. */
+export function valueOf(column: PgColumn, name: string) {
+  return sql.param(sql.placeholder(name), column);
+}

@@ -1,0 +1,30 @@
+/** SQLSTATE codes (and Node's and pg's own words) that mean: the database is away, or did not answer in time. */
+const away =
+  /^(08|53|57P|58)|^(57014|55P03|40001|40P01|25P03|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
+const awayInWords =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|PGlite is clos|Cannot use a pool after)/;
+
+interface DriverError {
+  code?: unknown;
+  message?: unknown;
+  constraint?: unknown;
+}
+
+/** The driver's own error below whatever wraps it. */
+export function driverError(error: unknown): DriverError {
+  let inner = error as { cause?: unknown };
+  while (inner?.cause !== undefined && inner.cause !== null) inner = inner.cause as { cause?: unknown };
+  return (inner ?? {}) as DriverError;
+}
+
+/** Whether an error says that the database can't answer at the moment, so that trying again later makes sense. */
+export function isUnavailable(error: unknown): boolean {
+  const { code, message } = driverError(error);
+  return away.test(String(code ?? '')) || awayInWords.test(String(message ?? ''));
+}
+
+/** Whether an error says that a row with the same key stands already (SQLSTATE 23505), in the constraint or index named. */
+export function isDuplicate(error: unknown, constraint: string): boolean {
+  const inner = driverError(error);
+  return inner.code === '23505' && inner.constraint === constraint;
+}

@@ -1,0 +1,6 @@
+/** A program of its own: makes an empty embedded database in the folder named by its argument, and ends. */
+import { PGlite } from '@electric-sql/pglite';
+
+const client = await PGlite.create({ dataDir: process.argv[2] as string });
+await client.close();
+process.exit(0);

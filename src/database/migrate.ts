@@ -1,0 +1,44 @@
+import { fileURLToPath } from 'node:url';
+import { sql } from 'drizzle-orm';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
+import type { Db, Tx } from './database.ts';
+
+const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
+
+/** Any number that no other user of the database's advisory locks takes: "usher" in ASCII. */
+const lock = 0x7573686572;
+
+/**
+ * Brings the tables to the newest migration, in one transaction and under an advisory lock, so that replicas that start
+ * together wait for one another. Each migration is known by the hash of its text: one that was added late is applied too,
+ * and one that was edited after it was applied stops the start.
+ * @returns how many were applied.
+ */
+export async function migrate(db: Db): Promise<number> {
+  const migrations = readMigrationFiles({ migrationsFolder });
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(lock))})`);
+    await tx.execute(
+      sql`create table if not exists migrations (hash text primary key, position integer not null, applied_at timestamptz not null)`,
+    );
+    const applied = await appliedHashes(tx);
+    const known = new Set(migrations.map((it) => it.hash));
+    const edited = applied.find((hash) => !known.has(hash));
+    if (edited !== undefined && applied.length <= migrations.length) {
+      throw new Error('a migration that was applied to this database is not in this release, or was edited since');
+    }
+    const missing = migrations.map((it, position) => ({ ...it, position })).filter((it) => !applied.includes(it.hash));
+    for (const { hash, position, sql: statements } of missing) {
+      for (const statement of statements) await tx.execute(sql.raw(statement));
+      await tx.execute(sql`insert into migrations values (${hash}, ${position}, now())`);
+    }
+    return missing.length;
+  });
+}
+
+async function appliedHashes(tx: Tx): Promise<string[]> {
+  const { rows } = (await tx.execute(sql`select hash from migrations order by position`)) as {
+    rows: { hash: string }[];
+  };
+  return rows.map((it) => it.hash);
+}

@@ -1,0 +1,57 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who makes the request. Reading it on a public route is a mistake of ours and throws. */
+    caller: Caller;
+    /** The same on a route where a credential is optional. */
+    optionalCaller: Caller | undefined;
+  }
+}
+
+/** What a route's schema says about credentials, in OpenAPI's words. A route that says nothing asks for one. */
+export const publicRoute: Record<string, string[]>[] = [];
+export const optionalBearer: Record<string, string[]>[] = [{}, { bearerAuth: [] }];
+const bearer: Record<string, string[]>[] = [{ bearerAuth: [] }];
+
+/** Finds out who is calling, on every route that does not say it is public. What they may do is decided later, inside. */
+export function authenticateCallers(app: FastifyInstance, service: Pick<Service, 'accessTokens' | 'clock'>): void {
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  app.decorateRequest('optionalCaller', { getter: callerOf });
+  app.decorateRequest('caller', {
+    getter(this: FastifyRequest) {
+      const caller = callers.get(this);
+      if (!caller) throw new Error(`${this.routeOptions.url} reads the caller and does not ask for a credential`);
+      return caller;
+    },
+  });
+  function callerOf(this: FastifyRequest) {
+    return callers.get(this);
+  }
+
+  app.addHook('onRoute', (route) => {
+    route.schema ??= {};
+    route.schema.security ??= bearer;
+    if (route.schema.security.length === 0) return;
+    const isOptional = route.schema.security === optionalBearer;
+    const authenticate = async (request: FastifyRequest) => {
+      if (isOptional && request.headers.authorization === undefined) return;
+      callers.set(request, requireCaller(request.headers.authorization, service));
+    };
+    route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
+  });
+}
+
+/** Reads `Authorization: Bearer` (RFC 6750). @throws unauthenticated for anything else, and for a token that does not verify. */
+function requireCaller(
+  header: string | undefined,
+  { accessTokens, clock }: Pick<Service, 'accessTokens' | 'clock'>,
+): Caller {
+  const [, token] = /^Bearer +([\w.~+/=-]+) *$/i.exec(header ?? '') ?? [];
+  const now = clock();
+  const named = token === undefined ? undefined : accessTokens.verify(token, now);
+  if (!named) throw new Problem('unauthenticated');
+  return { ...named, now };
+}

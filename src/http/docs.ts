@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { publicRoute } from './caller.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const tags = [
+  { name: 'Users and sessions', description: 'Registering, logging in and out.' },
+  { name: 'Me', description: 'What concerns whoever is logged in.' },
+  { name: 'Accounts', description: 'The tenants that people are asked into.' },
+  { name: 'Permissions', description: 'What can be given.' },
+  { name: 'Invites', description: 'Asking people in, and what became of it.' },
+  { name: 'Accepting an invite', description: 'For the page behind the Accept Invite link.' },
+  { name: 'Members', description: 'Who is in, and what they may do.' },
+  { name: 'Ownership', description: 'An account has exactly one owner. It moves by an offer that is accepted.' },
+  { name: 'Operation', description: 'For those who run the service and build on it.' },
+];
+
+const description = `Who is asked in (**invites**), who is in (**memberships**), and what they may do (**permissions**), for any product that has accounts.
+
+Log in, put the \`accessToken\` into **Authorize**, and every call can be tried here. Refusals are problem documents (RFC 9457): branch on \`code\`. Lists are paged: send \`nextCursor\` as \`cursor\`. Times are RFC 3339 in UTC.`;
+
+/** Collects the OpenAPI document from the routes. Comes before them. */
+export async function collectOpenApi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Usher',
+        version,
+        description,
+        license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
+      },
+      servers: [{ url: '/' }],
+      tags,
+      components: {
+        securitySchemes: {
+          bearerAuth: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'The `accessToken` of a session.',
+          },
+        },
+      },
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `Schema${index}`) },
+  });
+}
+
+/** The document at `/openapi.json`, and Swagger UI at `/docs`. Neither is part of the document. */
+export async function serveDocs(app: FastifyInstance): Promise<void> {
+  app.get('/openapi.json', { schema: { hide: true, security: publicRoute } }, async () => app.swagger());
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Usher API' },
+    uiConfig: {
+      persistAuthorization: true,
+      tryItOutEnabled: true,
+      displayRequestDuration: true,
+      docExpansion: 'list',
+      deepLinking: true,
+    },
+  });
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import { driverError } from '../database/errors.ts';
+
+/** Taken from `X-Request-Id` where it is short and plain, otherwise made. */
+export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+/** One line for each request, when it is answered: the path without its query, which can hold an address. */
+export function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', async ({ log, method, url }, { statusCode, elapsedTime }) => {
+    log.info(
+      { method, path: url.split('?', 1)[0], status: statusCode, ms: Math.round(elapsedTime * 10) / 10 },
+      'request',
+    );
+  });
+}
+
+/** Pino's options: JSON to standard output, and serializers that let no secret through. */
+export const loggerOptions = (level: string) => ({
+  level,
+  serializers: {
+    err: errorForLog,
+  },
+});
+
+interface Loggable {
+  name?: unknown;
+  message?: unknown;
+  stack?: string;
+  code?: unknown;
+  query?: unknown;
+}
+
+/**
+ * What of an error is logged. Drivers' errors carry bound parameters, and mail errors the API key and the mail: of those, the
+ * statement and the codes are kept, and no text that could quote a value.
+ */
+export function errorForLog(error: Loggable): { type: string; message: string; stack: string; [key: string]: unknown } {
+  const isDrivers = typeof error.query === 'string' || 'severity' in Object(error);
+  if (!isDrivers) {
+    return { type: String(error.name), code: error.code, message: String(error.message), stack: error.stack ?? '' };
+  }
+  const inner = driverError(error) as Record<string, unknown>;
+  return {
+    type: String(error.name),
+    message: 'a statement failed',
+    query: error.query,
+    code: inner.code,
+    constraint: inner.constraint,
+    table: inner.table,
+    routine: inner.routine,
+    stack: framesOf(error.stack),
+  };
+}
+
+/** The frames of a stack without its first lines, which repeat the message. */
+const framesOf = (stack = '') =>
+  stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');

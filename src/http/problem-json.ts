@@ -1,0 +1,55 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isUnavailable } from '../database/errors.ts';
+import { Problem, type ProblemCode, problems } from '../problems.ts';
+import { isValidationError, problemOfValidation } from './validation.ts';
+
+export const problemMediaType = 'application/problem+json';
+
+/** Seconds after which it makes sense to try again. */
+const retryAfter = 5;
+
+/** Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures. */
+export function renderProblems(app: FastifyInstance, issuer: string): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = problemOf(error);
+    if (problems[problem.code].status >= 500) request.log.error({ err: error }, problem.code);
+    return sendProblem(request, reply, problem, issuer);
+  });
+}
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, issuer: string) {
+  const { status, title } = problems[problem.code];
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 503) reply.header('retry-after', retryAfter);
+  const document = {
+    type: `${issuer}/problems/${problem.code}`,
+    title,
+    status,
+    ...(problem.detail === undefined ? {} : { detail: problem.detail }),
+    code: problem.code,
+    requestId: request.id,
+    ...problem.extensions,
+  };
+  return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(document);
+}
+
+const known: Record<string, ProblemCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_INVALID_TYPE: 'unsupported-media-type',
+};
+
+/** What an error means to the one who asked. Nothing of an unforeseen error's text is shown. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (isValidationError(error)) return problemOfValidation(error);
+  const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
+  if (known[code]) return new Problem(known[code]);
+  if (isUnavailable(error)) return new Problem('unavailable');
+  if (statusCode >= 400 && statusCode < 500) return new Problem('invalid-request', malformed(code));
+  return new Problem('internal-error');
+}
+
+function malformed(code: string): string {
+  return code.includes('JSON') ? 'The body is not JSON.' : 'The request is malformed.';
+}

@@ -1,0 +1,40 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { problems as all, Problem, type ProblemCode } from '../problems.ts';
+import { publicRoute } from './caller.ts';
+import { problems } from './problem-schemas.ts';
+import { answer } from './schemas.ts';
+
+export const ProblemPage = Type.Object(
+  {
+    code: Type.Unsafe<ProblemCode>(Type.String({ maxLength: 100, examples: ['cannot-grant'] })),
+    status: Type.Integer({ minimum: 400, maximum: 599, examples: [403] }),
+    title: Type.String({ maxLength: 200 }),
+    about: Type.String({ maxLength: 2000, description: 'What it means, and what to do about it.' }),
+  },
+  { $id: 'ProblemPage', additionalProperties: false },
+);
+
+const Params = Type.Object({
+  code: Type.String({ maxLength: 100, description: 'A problem code.', examples: ['cannot-grant'] }),
+});
+
+/** Explains each problem code in prose, at the address that its documents name as their type. */
+export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('/problems/:code', {
+    schema: {
+      tags: ['Operation'],
+      security: publicRoute,
+      operationId: 'explainProblem',
+      summary: 'Explain a problem code',
+      description:
+        'What a problem code means and what to do about it: the page that `type` of a problem document points to.',
+      params: Params,
+      response: { 200: answer(ProblemPage, 'The explanation.'), ...problems() },
+    },
+    handler: async ({ params: { code } }) => {
+      if (!Object.hasOwn(all, code)) throw new Problem('not-found');
+      return { code: code as ProblemCode, ...all[code as ProblemCode] };
+    },
+  });
+};

@@ -1,0 +1,79 @@
+import { Type } from 'typebox';
+import { problems as all, type ProblemCode } from '../problems.ts';
+import { problemMediaType } from './problem-json.ts';
+
+const codes = Object.keys(all) as ProblemCode[];
+
+export const ProblemDocument = Type.Object(
+  {
+    type: Type.String({ maxLength: 2048, description: 'A page that explains the code.' }),
+    title: Type.String({ maxLength: 200 }),
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    detail: Type.Optional(Type.String({ maxLength: 1000, description: 'What went wrong this time, for a person.' })),
+    code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable: branch on this.' })),
+    requestId: Type.String({ maxLength: 64, description: 'Names the request in the operator’s log.' }),
+    errors: Type.Optional(
+      Type.Array(
+        Type.Object({
+          pointer: Type.Optional(Type.String({ maxLength: 1000, description: 'Where in the body (RFC 6901).' })),
+          parameter: Type.Optional(Type.String({ maxLength: 200, description: 'Which parameter.' })),
+          detail: Type.String({ maxLength: 1000 }),
+        }),
+        { maxItems: 20 },
+      ),
+    ),
+    permission: Type.Optional(Type.String({ maxLength: 100, description: 'The permission that is missing.' })),
+    missing: Type.Optional(
+      Type.Array(Type.String({ maxLength: 100 }), {
+        maxItems: 200,
+        description: 'Permissions you lack; `*` is all of them.',
+      }),
+    ),
+    inviteId: Type.Optional(Type.String({ maxLength: 30, description: 'The invite that is in the way.' })),
+  },
+  { $id: 'Problem', description: 'A problem document (RFC 9457).' },
+);
+
+/**
+ * The responses of a route that refuses in these ways, by status. What every route may answer is added when it is registered
+ * (see `addCommonProblems`).
+ */
+export function problems(...codes: ProblemCode[]) {
+  const byStatus: Record<number, ProblemCode[]> = {};
+  for (const code of codes) byStatus[all[code].status] = [...(byStatus[all[code].status] ?? []), code];
+  return Object.fromEntries(Object.entries(byStatus).map(([status, codes]) => [status, responseOf(codes)]));
+}
+
+function responseOf(codes: ProblemCode[]) {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${all[code].title}.`).join(' '),
+    'x-problems': codes,
+    content: { [problemMediaType]: { schema: { $ref: 'Problem' } } },
+  };
+}
+
+type Responses = Record<string, { 'x-problems'?: ProblemCode[] }>;
+
+/** Adds to a route's responses the problems that come from its shape: what any route with a body, a credential or a path may answer. */
+export function addCommonProblems(route: {
+  method: string | string[];
+  schema?: { response?: unknown; security?: unknown; body?: unknown; querystring?: unknown; params?: unknown };
+}): void {
+  const { schema } = route;
+  if (!schema?.response) return;
+  const responses = schema.response as Responses;
+  const codes: ProblemCode[] = ['invalid-request', 'internal-error', 'unavailable'];
+  if ((schema.security as unknown[] | undefined)?.length !== 0) codes.push('unauthenticated');
+  if (schema.params) codes.push('not-found');
+  if (route.method !== 'GET' && route.method !== 'HEAD') codes.push('too-large', 'unsupported-media-type');
+  for (const code of codes) {
+    const status = String(all[code].status);
+    const listed = responses[status]?.['x-problems'] ?? [];
+    if (!listed.includes(code)) responses[status] = responseOf([...listed, code]);
+  }
+}
+
+/** The problems that a route lists. */
+export function listedProblems(responses: unknown): ProblemCode[] {
+  return Object.values((responses ?? {}) as Responses).flatMap((it) => it['x-problems'] ?? []);
+}

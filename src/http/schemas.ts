@@ -1,0 +1,81 @@
+import { type Static, type TSchema, Type } from 'typebox';
+import { type Id, type IdPrefix, idPattern } from '../ids.ts';
+
+const example = '01k7z2n4q8e6tbv5xw3c9d0hjm';
+
+export const idSchema = <P extends IdPrefix>(prefix: P) =>
+  Type.Unsafe<Id<P>>(Type.String({ pattern: idPattern(prefix), maxLength: 30, examples: [`${prefix}_${example}`] }));
+
+/** A reference to a schema that is registered under its `$id`, typed as what it refers to. */
+export const ref = <T extends TSchema>(schema: T) =>
+  Type.Unsafe<Static<T>>(Type.Ref((schema as { $id?: string }).$id as string));
+
+/** One of some words. Reads better in a document and in an error than a union of literals. */
+export const choice = <T extends string>(words: readonly T[], options: { description?: string } = {}) =>
+  Type.Unsafe<T>(Type.String({ enum: [...words], ...options }));
+
+/** RFC 3339, UTC. Taken from a Date as it is. */
+export const Time = Type.Unsafe<Date>(
+  Type.String({ format: 'date-time', maxLength: 30, examples: ['2026-11-22T09:30:00.000Z'] }),
+);
+
+export const TimeOrNull = Type.Unsafe<Date | null>({
+  type: ['string', 'null'],
+  format: 'date-time',
+  maxLength: 30,
+  examples: ['2026-11-22T09:30:00.000Z'],
+});
+
+export const Email = Type.String({
+  format: 'email',
+  minLength: 3,
+  maxLength: 254,
+  description: 'An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.',
+  examples: ['olivia@example.com'],
+});
+
+/** One line that a person wrote: no control characters, no line breaks, and something to read. */
+const oneLine = '^[^\\p{Cc}\\u2028\\u2029]*[^\\p{Cc}\\p{Z}][^\\p{Cc}\\u2028\\u2029]*$';
+
+export const PersonName = Type.String({ minLength: 1, maxLength: 100, pattern: oneLine, examples: ['Olivia Owner'] });
+export const AccountName = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: oneLine,
+  examples: ['Example Hosting'],
+});
+
+export const PagingQuery = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50, description: 'How many at most.' })),
+};
+
+/** The `cursor` of a list: the id of the last item of the page before. */
+export const cursorOf = (prefix: IdPrefix) =>
+  Type.Optional(
+    Type.String({ pattern: idPattern(prefix), maxLength: 30, description: 'The `nextCursor` of the page before.' }),
+  );
+
+/** One page of a list, and how to get the next. */
+export const pageOf = <T extends TSchema>(item: T, $id: string, prefix: IdPrefix) =>
+  Type.Object(
+    {
+      items: Type.Array(ref(item), { maxItems: 100 }),
+      nextCursor: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        maxLength: 30,
+        description: 'Send it as `cursor` to get the next page; null on the last one.',
+        examples: [`${prefix}_${example}`],
+      }),
+    },
+    { $id, additionalProperties: false },
+  );
+
+/** What a route answers when all went well. */
+export const answer = <T extends TSchema>(schema: T, description: string) =>
+  Type.Unsafe<Static<T>>({
+    $ref: (schema as { $id?: string }).$id as string,
+    'x-response-description': description,
+  } as TSchema);
+
+/** An answer without a body. */
+export const nothing = (description: string) => Type.Null({ 'x-response-description': description });

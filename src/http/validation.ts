@@ -1,0 +1,103 @@
+import { Ajv, type ErrorObject, type Options } from 'ajv';
+import addFormats from 'ajv-formats';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Problem } from '../problems.ts';
+import { isEmailAddress } from '../users/email-address.ts';
+
+const options: Options = { removeAdditional: false, allErrors: true, useDefaults: true, strict: false };
+
+/** How many mistakes one answer names at most. */
+const namedMistakes = 20;
+
+/**
+ * Compiles the validators of the routes. A body is taken as it is: nothing is coerced, nothing unknown is dropped in silence.
+ * A query string has only text, so its numbers are read from it.
+ */
+export function buildValidator(externalSchemas: unknown) {
+  const strict = ajv({ ...options, coerceTypes: false }, externalSchemas as object);
+  const reading = ajv({ ...options, coerceTypes: true }, externalSchemas as object);
+  return ({ schema, httpPart }: { schema: object; httpPart?: string }) =>
+    (httpPart === 'body' ? strict : reading).compile(schema);
+}
+
+function ajv(options: Options, schemas: object): Ajv {
+  const it = new Ajv(options);
+  addFormats.default(it);
+  it.addFormat('email', { type: 'string', validate: isEmailAddress });
+  for (const schema of Object.values(schemas)) it.addSchema(schema as object);
+  return it;
+}
+
+interface ValidationError {
+  validation: ErrorObject[];
+  validationContext: string;
+}
+
+export function isValidationError(error: unknown): error is ValidationError {
+  return Array.isArray((error as Partial<ValidationError>)?.validation);
+}
+
+/** What a failed validation is answered with. A path that can't be an id names nothing that exists. */
+export function problemOfValidation({ validation, validationContext }: ValidationError): Problem {
+  if (validationContext === 'params') return new Problem('not-found');
+  const told = validation.filter((it) => it.keyword !== 'oneOf' && it.keyword !== 'anyOf');
+  const mistakes = (told.length > 0 ? told : validation).slice(0, namedMistakes);
+  return new Problem('invalid-request', undefined, { errors: mistakes.map((it) => mistakeOf(it, validationContext)) });
+}
+
+function mistakeOf(error: ErrorObject, context: string) {
+  const field = String(error.params.additionalProperty ?? error.params.missingProperty ?? '');
+  const pointer = error.instancePath + (field === '' ? '' : `/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+  const detail = detailOf(error);
+  return context === 'body' ? { pointer, detail } : { parameter: pointer.slice(1), detail };
+}
+
+function detailOf({ keyword, message, params }: ErrorObject): string {
+  if (keyword === 'additionalProperties') return 'is not known here';
+  if (keyword === 'required') return 'is required';
+  if (keyword === 'pattern') return 'does not have the form asked for';
+  if (keyword === 'enum') return `must be one of ${(params.allowedValues as string[]).join(', ')}`;
+  if (keyword === 'format')
+    return params.format === 'email' ? 'must be an e-mail address' : `must be a ${params.format}`;
+  return message ?? 'is not valid';
+}
+
+/**
+ * Refuses text that no database column can hold as it is: NUL, and halves of surrogate pairs. Also a body where none is asked
+ * for, and a query where none is known.
+ */
+export function refuseUnstorable(app: FastifyInstance): void {
+  app.addHook('preValidation', async (request) => {
+    for (const [part, value] of Object.entries({ body: request.body, query: request.query, path: request.params })) {
+      const place = findUnstorable(value, '');
+      if (place === undefined) continue;
+      const detail = 'holds a NUL or half a character';
+      if (part === 'path') throw new Problem('not-found');
+      const error = part === 'body' ? { pointer: place, detail } : { parameter: place.slice(1), detail };
+      throw new Problem('invalid-request', undefined, { errors: [error] });
+    }
+    refuseUnasked(request);
+  });
+}
+
+function refuseUnasked({ routeOptions, body, query }: FastifyRequest): void {
+  const { schema } = routeOptions;
+  if (!schema?.body && body !== undefined && body !== null && Object.keys(body).length > 0) {
+    throw new Problem('invalid-request', undefined, { errors: [{ pointer: '', detail: 'this call takes no body' }] });
+  }
+  const [parameter] = Object.keys(query as object);
+  if (!schema?.querystring && parameter !== undefined) {
+    throw new Problem('invalid-request', undefined, { errors: [{ parameter, detail: 'is not known here' }] });
+  }
+}
+
+/** A JSON Pointer to the first text, key or value, that can't be stored; undefined where there is none. */
+function findUnstorable(value: unknown, pointer: string): string | undefined {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = findUnstorable(key, pointer) ?? findUnstorable(inner, `${pointer}/${key}`);
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}

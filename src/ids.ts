@@ -1,0 +1,37 @@
+import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
+
+/** What each kind of id starts with. */
+export type IdPrefix = 'acc' | 'usr' | 'mem' | 'inv' | 'ses' | 'reg' | 'dlv';
+
+/**
+ * A TypeID (https://github.com/jetify-com/typeid, version 0.3.0): a prefix that says what it names, and a
+ * UUID version 7 (RFC 9562) in Crockford's base 32. Ids of one kind sort by the time they were made.
+ */
+export type Id<P extends IdPrefix> = `${P}_${string}`;
+
+export type AccountId = Id<'acc'>;
+export type UserId = Id<'usr'>;
+export type MembershipId = Id<'mem'>;
+export type InviteId = Id<'inv'>;
+export type SessionId = Id<'ses'>;
+export type RegistrationId = Id<'reg'>;
+export type DeliveryId = Id<'dlv'>;
+
+export function newId<P extends IdPrefix>(prefix: P): Id<P> {
+  return typeidUnboxed(prefix) as string as Id<P>;
+}
+
+/** The regular expression that every id of a kind matches, as text for a JSON Schema. */
+export function idPattern(prefix: IdPrefix): string {
+  return `^${prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`;
+}
+
+/** The UUID that a database column holds for an id. Throws a RangeError on anything that is no id of that kind. */
+export function uuidOf<P extends IdPrefix>(prefix: P, id: Id<P>): string {
+  if (!new RegExp(idPattern(prefix)).test(id)) throw new RangeError(`not an id of the kind ${prefix}_…`);
+  return toUUID(id as never);
+}
+
+export function idOf<P extends IdPrefix>(prefix: P, uuid: string): Id<P> {
+  return fromUUID(uuid, prefix) as string as Id<P>;
+}

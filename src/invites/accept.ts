@@ -1,0 +1,89 @@
+import { type AccountId, type InviteId, newId } from '../ids.ts';
+import { memberOf } from '../memberships/member.ts';
+import { requireInviterCanGrant } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireCredentials } from '../users/log-in.ts';
+import { requireUncommonPassword } from '../users/passwords.ts';
+import { openSession, requireUser } from '../users/session.ts';
+import { insertUser, type UserRow } from '../users/store.ts';
+import { keepingAttempt } from './attempt.ts';
+import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
+import { requireAddressee } from './rules.ts';
+import type { InviteAcceptance } from './schemas.ts';
+import { findAccountOfInvite, findInviterAndMember, insertMembershipOf, lockAccountAndInvite } from './store.ts';
+
+/** Whoever accepts: a user who has proven who they are, or one whom the link proves and who is made on the spot. */
+interface Accepting {
+  user: UserRow;
+  isNew: boolean;
+  wantsSession: boolean;
+}
+
+/**
+ * Accepts an invite by its link: as a new user, by logging in, or as the caller.
+ * @throws invite-token-invalid, the problems that name why the link is dead, wrong-credentials, unauthenticated, login-exists,
+ * invite-for-another-address, already-member, inviter-cannot-grant.
+ */
+export async function acceptInvite(service: Service, body: InviteAcceptance, caller: Caller | undefined, now: Date) {
+  const link = await requireLink(service, body.token, now);
+  return keepingAttempt(service, link, now, async () => {
+    const accepting = await identify(service, body, caller, link, now);
+    return join(service, link, link, accepting, now);
+  });
+}
+
+/** The same for a caller whose verified address it is, by its id. @throws not-found where there is none for them. */
+export async function acceptMyInvite(service: Service, caller: Caller, inviteId: InviteId) {
+  const user = await requireUser(service.db, caller);
+  const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
+  if (accountId === undefined) throw new Problem('not-found');
+  const invite = { accountId, inviteId };
+  return keepingAttempt(service, invite, caller.now, () =>
+    join(service, invite, undefined, { user, isNew: false, wantsSession: false }, caller.now),
+  );
+}
+
+async function identify(
+  service: Service,
+  { register, login }: InviteAcceptance,
+  caller: Caller | undefined,
+  link: OpenedLink,
+  now: Date,
+): Promise<Accepting> {
+  if (login) return { user: await requireCredentials(service, login), isNew: false, wantsSession: true };
+  if (caller) return { user: await requireUser(service.db, caller), isNew: false, wantsSession: false };
+  if (!register) throw new Problem('invalid-request', 'Send `register`, `login` or a bearer access token.');
+  requireUncommonPassword(register.password, '/register/password');
+  // Looked at before the costly hash, and again below, where it counts.
+  const { invite, hasLogin } = await requireOffer(service, link);
+  requireLive(invite, link, now);
+  if (hasLogin) throw new Problem('login-exists');
+  const passwordHash = await service.passwords.hash(register.password);
+  const user = { id: newId('usr'), email: invite.email, name: register.name, passwordHash, createdAt: now };
+  return { user, isNew: true, wantsSession: true };
+}
+
+/** One transaction: the invite is consumed and the membership made, or neither. Holds the account first, then the invite. */
+function join(
+  service: Service,
+  { accountId, inviteId }: { accountId: AccountId; inviteId: InviteId },
+  link: OpenedLink | undefined,
+  { user, isNew, wantsSession }: Accepting,
+  now: Date,
+) {
+  return service.db.transaction(async (tx) => {
+    const held = await lockAccountAndInvite(tx, accountId, inviteId);
+    if (!held) throw new Problem('invite-token-invalid');
+    const { account, invite } = held;
+    requireLive(invite, link, now);
+    requireAddressee(invite, account, user);
+    const { inviter, inviterAccess, isMember } = await findInviterAndMember(tx, accountId, invite.invitedBy, user.id);
+    if (isMember) throw new Problem('already-member');
+    requireInviterCanGrant(inviterAccess, invite);
+    if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
+    const membership = await insertMembershipOf(tx, invite, { id: newId('mem'), userId: user.id }, now);
+    const session = wantsSession ? { session: await openSession(service, tx, user, now) } : {};
+    return { account, membership: memberOf({ membership, user, inviter, ownerId: account.ownerId }), ...session };
+  });
+}

@@ -1,0 +1,24 @@
+import type { AccountId, InviteId } from '../ids.ts';
+import { Problem, type ProblemCode } from '../problems.ts';
+import type { Service } from '../service.ts';
+import { markAttempt } from './store.ts';
+
+/** Refusals that say nothing about the invite, which its inviter could do nothing about. */
+const noReason: ProblemCode[] = ['invalid-request', 'unauthenticated', 'unavailable'];
+
+/** Does what accepts an invite; a failed try uses nothing up, and its reason is kept on the invite for whoever sent it. */
+export async function keepingAttempt<T>(
+  { db }: Service,
+  { accountId, inviteId }: { accountId: AccountId; inviteId: InviteId },
+  now: Date,
+  accept: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await accept();
+  } catch (error) {
+    if (error instanceof Problem && !noReason.includes(error.code)) {
+      await db.transaction((tx) => markAttempt(tx, accountId, inviteId, error.code, now));
+    }
+    throw error;
+  }
+}

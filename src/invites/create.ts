@@ -1,0 +1,63 @@
+import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { type AccountId, newId } from '../ids.ts';
+import { accessOf } from '../permissions/access.ts';
+import { requireGrantable, requireInCatalogue, requirePermission } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireCanonicalEmail } from '../users/email-address.ts';
+import { inviteOf } from './invite.ts';
+import { expiryOf } from './lifetime.ts';
+import type { NewInvite } from './schemas.ts';
+import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow } from './store.ts';
+
+/**
+ * Asks someone in: keeps the invite and promises its mail, in one statement, without holding the account. So any number of
+ * people can invite at once; the index decides between two invites for one address, and the accept checks the inviter again.
+ * @throws permission-missing, cannot-grant, invite-already-pending naming the pending one, already-member, invalid-request.
+ */
+export async function createInvite({ db, catalogue }: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
+  const email = requireCanonicalEmail(body.email, '/email');
+  const access = accessOf(body.access);
+  requireInCatalogue(catalogue, access);
+  const acting = await enterAccount(db, caller, accountId);
+  requirePermission(acting, 'invites:manage');
+  requireGrantable(acting, access);
+  const row = newRow(acting, email, access, body);
+  if (!(await insertInvite(db, row))) await insertAfterExpired(db, row);
+  const { deliveryId: _, access: __, ...kept } = row;
+  return inviteOf({ ...kept, ...access, ...fresh }, { id: acting.userId, name: acting.name }, caller.now);
+}
+
+const fresh = {
+  status: 'pending' as const,
+  sendings: 1,
+  lastSentAt: null,
+  lastAttemptAt: null,
+  lastAttemptReason: null,
+  decidedAt: null,
+};
+
+function newRow(acting: Acting, email: string, access: NewInviteRow['access'], body: NewInvite): NewInviteRow {
+  return {
+    accountId: acting.account.id,
+    id: newId('inv'),
+    email,
+    access,
+    message: body.message ?? null,
+    invitedBy: acting.userId,
+    createdAt: acting.now,
+    expiresAt: expiryOf(acting.now, body.expiresInDays ?? acting.account.inviteLifetimeDays),
+    deliveryId: newId('dlv'),
+  };
+}
+
+/** The rare way: something stood against the invite. An expired one gives way; anything else is the answer. */
+function insertAfterExpired(db: Service['db'], row: NewInviteRow): Promise<void> {
+  return db.transaction(async (tx) => {
+    await markExpired(tx, row.accountId, row.email, row.createdAt);
+    if (await insertInvite(tx, row)) return;
+    if (await isMember(tx, row.accountId, row.email)) throw new Problem('already-member');
+    const inviteId = await findPendingId(tx, row.accountId, row.email);
+    throw new Problem('invite-already-pending', undefined, inviteId === undefined ? {} : { inviteId });
+  });
+}

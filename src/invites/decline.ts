@@ -1,0 +1,35 @@
+import type { AccountId, InviteId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireUser } from '../users/session.ts';
+import { type OpenedLink, requireLink, requireLive } from './open-link.ts';
+import { findAccountOfInvite, lockAccountAndInvite, updateInvite } from './store.ts';
+
+/** Says no, by the link. @throws invite-token-invalid, and the problems that name why the link is dead. */
+export async function declineInvite(service: Service, { token }: { token: string }, now: Date) {
+  const link = await requireLink(service, token, now);
+  return decline(service, link, link, now);
+}
+
+/** The same for a caller whose verified address it is, by its id. @throws not-found where there is none for them. */
+export async function declineMyInvite(service: Service, caller: Caller, inviteId: InviteId) {
+  const user = await requireUser(service.db, caller);
+  const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
+  if (accountId === undefined) throw new Problem('not-found');
+  return decline(service, { accountId, inviteId }, undefined, caller.now);
+}
+
+function decline(
+  { db }: Service,
+  { accountId, inviteId }: { accountId: AccountId; inviteId: InviteId },
+  link: OpenedLink | undefined,
+  now: Date,
+) {
+  return db.transaction(async (tx) => {
+    const held = await lockAccountAndInvite(tx, accountId, inviteId);
+    if (!held) throw new Problem('invite-token-invalid');
+    requireLive(held.invite, link, now);
+    await updateInvite(tx, held.invite, { status: 'declined', decidedAt: now });
+    return { account: held.account, status: 'declined' as const };
+  });
+}

@@ -1,0 +1,45 @@
+import type { Tx } from '../database/database.ts';
+import { timeInWords, writeMail } from '../mail/write.ts';
+import type { Letter, Promised } from '../outbox/letter.ts';
+import type { Access } from '../permissions/access.ts';
+import type { Catalogue } from '../permissions/catalogue.ts';
+import type { Service } from '../service.ts';
+import { statusAt } from './rules.ts';
+import { findOffer, markSent } from './store.ts';
+import { signInviteToken } from './token.ts';
+
+/** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
+export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | 'catalogue'>): Letter {
+  return {
+    async write({ accountId, inviteId, sending }: Promised, now: Date) {
+      if (accountId === null || inviteId === null || sending === null) return undefined;
+      const offer = await findOffer(service.db, accountId, inviteId);
+      if (!offer || statusAt(offer.invite, now) !== 'pending' || offer.invite.sendings !== sending) return undefined;
+      const { invite, inviter, account } = offer;
+      const token = await signInviteToken(
+        service,
+        { accountId, inviteId, sending },
+        { now, expiresAt: invite.expiresAt },
+      );
+      const words = await writeMail('invite', {
+        inviter: inviter.name,
+        account: account.name,
+        address: invite.email,
+        access: accessInWords(invite, service.catalogue),
+        message: invite.message,
+        until: timeInWords(invite.expiresAt),
+        link: service.config.acceptUrl.replace('{token}', token),
+      });
+      return { to: invite.email, ...words };
+    },
+    async sent(tx: Tx, { accountId, inviteId }: Promised, now: Date) {
+      if (accountId !== null && inviteId !== null) await markSent(tx, accountId, inviteId, now);
+    },
+  };
+}
+
+function accessInWords({ allPermissions, permissions }: Access, catalogue: Catalogue): string {
+  if (allPermissions) return 'all permissions';
+  const titles = permissions.map((key) => catalogue.permissions.find((it) => it.key === key)?.title ?? key);
+  return `these permissions: ${titles.join('; ')}`;
+}

@@ -1,0 +1,41 @@
+import { Problem } from '../problems.ts';
+import type { Service } from '../service.ts';
+import { requireNewestLink, requirePending } from './rules.ts';
+import { findOffer, type InviteRow } from './store.ts';
+import { type InviteClaims, verifyInviteToken } from './token.ts';
+
+/** A link that verified: what it names, and whether its own time is over. */
+export type OpenedLink = InviteClaims & { isExpired: boolean };
+
+/** @throws invite-token-invalid for whatever does not verify. */
+export async function requireLink(service: Service, token: string, now: Date): Promise<OpenedLink> {
+  const link = await verifyInviteToken(service, token, now);
+  if (!link) throw new Problem('invite-token-invalid');
+  return link;
+}
+
+/** The one judgement of a link, the same for preview, accept and decline. @throws the problem that names why it is dead. */
+export function requireLive(invite: InviteRow, link: OpenedLink | undefined, now: Date): void {
+  requirePending(invite, now);
+  if (!link) return;
+  requireNewestLink(invite, link);
+  if (link.isExpired) throw new Problem('invite-expired');
+}
+
+/** What a link offers. Reads, and changes nothing: a mail scanner that follows it uses nothing up. */
+export async function previewInvite(service: Service, { token }: { token: string }, now: Date) {
+  const link = await requireLink(service, token, now);
+  const offer = await requireOffer(service, link);
+  requireLive(offer.invite, link, now);
+  const { invite, inviter, account, hasLogin } = offer;
+  const { email, allPermissions, permissions, message, expiresAt } = invite;
+  const access = { allPermissions, permissions };
+  return { account, invitedBy: inviter, email, access, message, expiresAt, hasLogin };
+}
+
+/** A link names an invite that was: only a database that was put back could have forgotten it. @throws invite-token-invalid. */
+export async function requireOffer({ db }: Service, { accountId, inviteId }: InviteClaims) {
+  const offer = await findOffer(db, accountId, inviteId);
+  if (!offer) throw new Problem('invite-token-invalid');
+  return offer;
+}

@@ -1,0 +1,133 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { enterAccount } from '../accounts/enter.ts';
+import { AccountParams } from '../accounts/schemas.ts';
+import { page } from '../http/paging.ts';
+import { problems } from '../http/problem-schemas.ts';
+import { answer, ref } from '../http/schemas.ts';
+import type { InviteId } from '../ids.ts';
+import { requirePermission } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Service } from '../service.ts';
+import { canonicalEmail } from '../users/email-address.ts';
+import { changeInvite, resendInvite, revokeInvite } from './change.ts';
+import { createInvite } from './create.ts';
+import { inviteOf } from './invite.ts';
+import { Invite, InviteChanges, InvitePage, InviteParams, InvitesQuery, NewInvite } from './schemas.ts';
+import { findInvite, listInvites } from './store.ts';
+
+const tags = ['Invites'];
+const decided = ['invite-accepted', 'invite-declined', 'invite-revoked'] as const;
+
+/** What the account that invites does with its invites. */
+export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  const { db } = service;
+
+  app.post('/v1/accounts/:accountId/invites', {
+    schema: {
+      tags,
+      operationId: 'createInvite',
+      summary: 'Invite someone',
+      description:
+        'Asks an e-mail address in, with all permissions or chosen ones. A mail with an Accept Invite link follows. Needs `invites:manage`, and everything that is given.',
+      params: AccountParams,
+      body: ref(NewInvite),
+      response: {
+        201: answer(Invite, 'The invite, pending.'),
+        ...problems('permission-missing', 'cannot-grant', 'invite-already-pending', 'already-member'),
+      },
+    },
+    handler: async ({ caller, params, body }, reply) =>
+      reply.code(201).send(await createInvite(service, caller, params.accountId, body)),
+  });
+
+  app.get('/v1/accounts/:accountId/invites', {
+    schema: {
+      tags,
+      operationId: 'listInvites',
+      summary: 'List invites',
+      description: 'Newest first; with `status=pending`, those still open. Needs `invites:read`.',
+      params: AccountParams,
+      querystring: InvitesQuery,
+      response: { 200: answer(InvitePage, 'A page of invites.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params: { accountId }, query: { status, email, limit = 50, cursor } }) => {
+      requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
+      const wanted = {
+        ...(status && { status }),
+        ...(email !== undefined && { email: canonicalEmail(email) ?? email }),
+        limit,
+        ...(cursor && { cursor: cursor as InviteId }),
+      };
+      const rows = await listInvites(db, accountId, caller.now, wanted);
+      return page(
+        rows,
+        limit,
+        (row) => row.invite.id,
+        (row) => inviteOf(row.invite, row.inviter, caller.now),
+      );
+    },
+  });
+
+  app.get('/v1/accounts/:accountId/invites/:inviteId', {
+    schema: {
+      tags,
+      operationId: 'getInvite',
+      summary: 'Get an invite',
+      description: 'Needs `invites:read`.',
+      params: InviteParams,
+      response: { 200: answer(Invite, 'The invite.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params: { accountId, inviteId } }) => {
+      requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
+      const found = await findInvite(db, accountId, inviteId);
+      if (!found) throw new Problem('not-found');
+      return inviteOf(found.invite, found.inviter, caller.now);
+    },
+  });
+
+  app.patch('/v1/accounts/:accountId/invites/:inviteId', {
+    schema: {
+      tags,
+      operationId: 'changeInvite',
+      summary: 'Change a pending invite',
+      description:
+        'Changes what it gives or says, without a new mail. Needs `invites:manage`, and everything that is given.',
+      params: InviteParams,
+      body: ref(InviteChanges),
+      response: {
+        200: answer(Invite, 'The invite as it is now.'),
+        ...problems('permission-missing', 'cannot-grant', 'invite-expired', ...decided),
+      },
+    },
+    handler: ({ caller, params: { accountId, inviteId }, body }) =>
+      changeInvite(service, caller, accountId, inviteId, body),
+  });
+
+  app.post('/v1/accounts/:accountId/invites/:inviteId/resend', {
+    schema: {
+      tags,
+      operationId: 'resendInvite',
+      summary: 'Send an invite again',
+      description:
+        'A new mail with a new link and a new lifetime; the old link is dead. An expired invite comes back to life. Needs `invites:manage`, and everything that the invite gives.',
+      params: InviteParams,
+      response: {
+        200: answer(Invite, 'The invite, pending.'),
+        ...problems('permission-missing', 'cannot-grant', 'already-member', 'invite-already-pending', ...decided),
+      },
+    },
+    handler: ({ caller, params: { accountId, inviteId } }) => resendInvite(service, caller, accountId, inviteId),
+  });
+
+  app.post('/v1/accounts/:accountId/invites/:inviteId/revoke', {
+    schema: {
+      tags,
+      operationId: 'revokeInvite',
+      summary: 'Revoke an invite',
+      description: 'Its link is dead from now on. Needs `invites:manage`.',
+      params: InviteParams,
+      response: { 200: answer(Invite, 'The invite, revoked.'), ...problems('permission-missing', ...decided) },
+    },
+    handler: ({ caller, params: { accountId, inviteId } }) => revokeInvite(service, caller, accountId, inviteId),
+  });
+};

@@ -1,0 +1,186 @@
+import { type Static, Type } from 'typebox';
+import { AccountReference, lifetimeDays } from '../accounts/schemas.ts';
+import {
+  choice,
+  cursorOf,
+  Email,
+  idSchema,
+  PagingQuery,
+  PersonName,
+  pageOf,
+  ref,
+  Time,
+  TimeOrNull,
+} from '../http/schemas.ts';
+import { Inviter, Member } from '../memberships/schemas.ts';
+import { Access, AccessRequest } from '../permissions/schemas.ts';
+import { Credentials, Password, Session } from '../users/schemas.ts';
+
+export const InviteParams = Type.Object({ accountId: idSchema('acc'), inviteId: idSchema('inv') });
+export const MyInviteParams = Type.Object({ inviteId: idSchema('inv') });
+
+const Status = choice(['pending', 'accepted', 'declined', 'revoked', 'expired']);
+
+/** A few words from the inviter. Lines may break; other control characters are refused. */
+const Message = Type.String({
+  minLength: 1,
+  maxLength: 500,
+  pattern: '^([^\\p{Cc}]|[\\n\\r\\t])*$',
+  description: 'A few words that the mail shows.',
+  examples: ['Please pay the open invoices.'],
+});
+
+const MessageOrNull = Type.Unsafe<string | null>({ ...Message, type: ['string', 'null'] });
+
+export const NewInvite = Type.Object(
+  {
+    email: Email,
+    access: ref(AccessRequest),
+    message: Type.Optional(Message),
+    expiresInDays: Type.Optional(
+      Type.Integer({
+        minimum: lifetimeDays.min,
+        maximum: lifetimeDays.max,
+        description: 'Days until it expires; the account’s setting unless given.',
+      }),
+    ),
+  },
+  {
+    $id: 'NewInvite',
+    additionalProperties: false,
+    examples: [{ email: 'adam@example.com', access: { permissions: ['invoices:pay', 'invoices:read'] } }],
+  },
+);
+export type NewInvite = Static<typeof NewInvite>;
+
+export const InviteChanges = Type.Object(
+  { access: Type.Optional(ref(AccessRequest)), message: Type.Optional(MessageOrNull) },
+  { $id: 'InviteChanges', additionalProperties: false, minProperties: 1 },
+);
+export type InviteChanges = Static<typeof InviteChanges>;
+
+export const InviteAttempt = Type.Object(
+  {
+    at: Time,
+    reason: Type.String({
+      maxLength: 100,
+      description: 'The problem code it was answered with.',
+      examples: ['invite-expired'],
+    }),
+  },
+  {
+    $id: 'InviteAttempt',
+    additionalProperties: false,
+    description: 'A try to accept that failed. It used nothing up.',
+  },
+);
+
+export const Invite = Type.Object(
+  {
+    id: idSchema('inv'),
+    email: Email,
+    access: ref(Access),
+    status: Status,
+    message: MessageOrNull,
+    invitedBy: ref(Inviter),
+    createdAt: Time,
+    expiresAt: Time,
+    sendings: Type.Integer({
+      minimum: 1,
+      description: 'How many times it was asked to be sent. Only the last link works.',
+    }),
+    lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },
+    lastAttempt: Type.Unsafe<Static<typeof InviteAttempt> | null>({
+      anyOf: [{ $ref: 'InviteAttempt' }, { type: 'null' }],
+    }),
+  },
+  { $id: 'Invite', additionalProperties: false, description: 'An offer of a membership to an e-mail address.' },
+);
+
+export const InvitePage = pageOf(Invite, 'InvitePage', 'inv');
+
+export const InvitesQuery = Type.Object(
+  {
+    status: Type.Optional(Status),
+    email: Type.Optional(Type.String({ minLength: 3, maxLength: 254, description: 'Invites to this address.' })),
+    ...PagingQuery,
+    cursor: cursorOf('inv'),
+  },
+  { additionalProperties: false },
+);
+
+const token = Type.String({
+  minLength: 1,
+  maxLength: 4096,
+  description: 'From the Accept Invite link, after `#token=`.',
+});
+
+export const InviteToken = Type.Object({ token }, { $id: 'InviteToken', additionalProperties: false });
+
+export const InvitePreview = Type.Object(
+  {
+    account: ref(AccountReference),
+    invitedBy: ref(Inviter),
+    email: Email,
+    access: ref(Access),
+    message: MessageOrNull,
+    expiresAt: Time,
+    hasLogin: Type.Boolean({
+      description: 'Whether the address has a login: lead with Log in, otherwise with Register.',
+    }),
+  },
+  { $id: 'InvitePreview', additionalProperties: false },
+);
+
+export const InviteAcceptance = Type.Object(
+  {
+    token,
+    register: Type.Optional(
+      Type.Object(
+        { name: PersonName, password: Password },
+        { additionalProperties: false, description: 'Makes a login for the invited address; the link has proven it.' },
+      ),
+    ),
+    login: Type.Optional(ref(Credentials)),
+  },
+  {
+    $id: 'InviteAcceptance',
+    additionalProperties: false,
+    description: 'One of `register` and `login`; neither where the request carries a bearer access token.',
+    examples: [
+      { token: 'eyJhbGciOi…', register: { name: 'Adam Accountant', password: 'correct horse battery staple' } },
+    ],
+  },
+);
+export type InviteAcceptance = Static<typeof InviteAcceptance>;
+
+export const Accepted = Type.Object(
+  { membership: ref(Member), account: ref(AccountReference), session: Type.Optional(ref(Session)) },
+  {
+    $id: 'AcceptedInvite',
+    additionalProperties: false,
+    description: '`session` where it was accepted by registering or logging in.',
+  },
+);
+
+export const DeclinedInvite = Type.Object(
+  { account: ref(AccountReference), status: choice(['declined']) },
+  { $id: 'DeclinedInvite', additionalProperties: false },
+);
+
+export const MyInvitesQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('inv') }, { additionalProperties: false });
+
+export const MyInvite = Type.Object(
+  {
+    id: idSchema('inv'),
+    account: ref(AccountReference),
+    invitedBy: ref(Inviter),
+    access: ref(Access),
+    message: MessageOrNull,
+    createdAt: Time,
+    expiresAt: Time,
+  },
+  { $id: 'MyInvite', additionalProperties: false, description: 'An invite as the person it is for sees it.' },
+);
+
+export const MyInvitePage = pageOf(MyInvite, 'MyInvitePage', 'inv');

@@ -1,0 +1,293 @@
+import { and, desc, eq, gt, inArray, isNotNull, lt, lte, ne, or, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
+import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { accounts, invites, memberships, outbox, users } from '../database/schema.ts';
+import type { AccountId, DeliveryId, InviteId, MembershipId, UserId } from '../ids.ts';
+import type { Access } from '../permissions/access.ts';
+import type { InviteStatus } from './rules.ts';
+
+export type InviteRow = typeof invites.$inferSelect;
+
+const inviters = alias(users, 'inviters');
+const inviterColumns = { id: inviters.id, name: inviters.name };
+
+// --- Asking someone in ----------------------------------------------------------------------------------------------
+
+export interface NewInviteRow {
+  accountId: AccountId;
+  id: InviteId;
+  email: string;
+  access: Access;
+  message: string | null;
+  invitedBy: UserId;
+  createdAt: Date;
+  expiresAt: Date;
+  deliveryId: DeliveryId;
+}
+
+const create = prepared((db) => {
+  const created = db.$with('created', { id: invites.id }).as(sql`
+    insert into invites (account_id, id, email, all_permissions, permissions, status, message, invited_by, created_at, expires_at, sendings)
+    select ${valueOf(invites.accountId, 'accountId')}::uuid, ${valueOf(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
+      ${sql.placeholder('allPermissions')}::boolean, ${valueOf(invites.permissions, 'permissions')}::text[], 'pending',
+      ${sql.placeholder('message')}::text, ${valueOf(invites.invitedBy, 'invitedBy')}::uuid,
+      ${valueOf(invites.createdAt, 'createdAt')}::timestamptz, ${valueOf(invites.expiresAt, 'expiresAt')}::timestamptz, 1
+    where not exists (
+      select from memberships join users on users.id = memberships.user_id
+      where memberships.account_id = ${valueOf(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
+    on conflict (account_id, email) where status = 'pending' do nothing
+    returning account_id, id, created_at`);
+  const promised = db.$with('promised', { id: outbox.id }).as(sql`
+    insert into outbox (id, kind, account_id, invite_id, sending, status, attempts, due_at, created_at)
+    select ${valueOf(outbox.id, 'deliveryId')}::uuid, 'invite', account_id, id, 1, 'queued', 0, created_at, created_at from created
+    returning id`);
+  return db.with(created, promised).select({ id: sql<string>`id` }).from(promised).prepare('create_invite');
+});
+
+/**
+ * Keeps an invite and promises its mail, unless one is pending for the address or it belongs to a member. One statement,
+ * and so a transaction by itself.
+ * @returns whether it was kept.
+ */
+export async function insertInvite(db: Db, { access, ...row }: NewInviteRow): Promise<boolean> {
+  const kept = await create(db).execute({ ...row, ...access });
+  return kept.length === 1;
+}
+
+/** Gives an address free that an invite still holds though its time has passed. */
+export async function markExpired(tx: Tx, accountId: AccountId, email: string, now: Date): Promise<void> {
+  await tx
+    .update(invites)
+    .set({ status: 'expired' })
+    .where(
+      and(
+        eq(invites.accountId, accountId),
+        eq(invites.email, email),
+        eq(invites.status, 'pending'),
+        lte(invites.expiresAt, now),
+      ),
+    );
+}
+
+/** The invite that holds an address in an account. */
+export async function findPendingId(db: Db, accountId: AccountId, email: string): Promise<InviteId | undefined> {
+  const [found] = await db
+    .select({ id: invites.id })
+    .from(invites)
+    .where(and(eq(invites.accountId, accountId), eq(invites.email, email), eq(invites.status, 'pending')));
+  return found?.id;
+}
+
+export async function isMember(db: Db, accountId: AccountId, email: string): Promise<boolean> {
+  const found = await db
+    .select({ id: memberships.id })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), eq(users.email, email)));
+  return found.length > 0;
+}
+
+export async function promiseMail(tx: Tx, deliveryId: DeliveryId, invite: InviteRow, now: Date): Promise<void> {
+  const { accountId, id: inviteId, sendings: sending } = invite;
+  await tx.insert(outbox).values({
+    id: deliveryId,
+    kind: 'invite',
+    accountId,
+    inviteId,
+    sending,
+    status: 'queued',
+    attempts: 0,
+    dueAt: now,
+    createdAt: now,
+  });
+}
+
+// --- Looking --------------------------------------------------------------------------------------------------------
+
+const selectInvites = (db: Db) =>
+  db
+    .select({ invite: invites, inviter: inviterColumns })
+    .from(invites)
+    .innerJoin(inviters, eq(inviters.id, invites.invitedBy));
+
+export type ListedInvite = Awaited<ReturnType<typeof findInvite>> & object;
+
+export async function findInvite(db: Db, accountId: AccountId, id: InviteId) {
+  const [found] = await selectInvites(db).where(and(eq(invites.accountId, accountId), eq(invites.id, id)));
+  return found;
+}
+
+/** Invites of an account, newest first, one more than `limit`. The status asked for is the one that holds at `now`. */
+export function listInvites(
+  db: Db,
+  accountId: AccountId,
+  now: Date,
+  { status, email, limit, cursor }: { status?: InviteStatus; email?: string; limit: number; cursor?: InviteId },
+) {
+  return selectInvites(db)
+    .where(
+      and(
+        eq(invites.accountId, accountId),
+        status === undefined ? undefined : hasStatus(status, now),
+        email === undefined ? undefined : eq(invites.email, email),
+        cursor === undefined ? undefined : lt(invites.id, cursor),
+      ),
+    )
+    .orderBy(desc(invites.id))
+    .limit(limit + 1);
+}
+
+/** `statusAt`, as a condition. */
+function hasStatus(status: InviteStatus, now: Date) {
+  if (status === 'pending') return and(eq(invites.status, 'pending'), gt(invites.expiresAt, now));
+  if (status !== 'expired') return eq(invites.status, status);
+  return or(eq(invites.status, 'expired'), and(eq(invites.status, 'pending'), lte(invites.expiresAt, now)));
+}
+
+/** Pending invites for an address in every account, newest first, one more than `limit`. */
+export function listInvitesFor(
+  db: Db,
+  email: string,
+  now: Date,
+  { limit, cursor }: { limit: number; cursor?: InviteId },
+) {
+  return db
+    .select({ invite: invites, inviter: inviterColumns, account: { id: accounts.id, name: accounts.name } })
+    .from(invites)
+    .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
+    .innerJoin(accounts, eq(accounts.id, invites.accountId))
+    .where(
+      and(
+        eq(invites.email, email),
+        hasStatus('pending', now),
+        cursor === undefined ? undefined : lt(invites.id, cursor),
+      ),
+    )
+    .orderBy(desc(invites.id))
+    .limit(limit + 1);
+}
+
+/** Which account an invite for an address is of. */
+export async function findAccountOfInvite(db: Db, id: InviteId, email: string): Promise<AccountId | undefined> {
+  const [found] = await db
+    .select({ accountId: invites.accountId })
+    .from(invites)
+    .where(and(eq(invites.email, email), eq(invites.id, id)));
+  return found?.accountId;
+}
+
+const offer = prepared((db) =>
+  db
+    .select({
+      invite: invites,
+      inviter: inviterColumns,
+      account: accounts,
+      hasLogin: isNotNull(users.id).mapWith(Boolean),
+    })
+    .from(invites)
+    .innerJoin(accounts, eq(accounts.id, invites.accountId))
+    .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
+    .leftJoin(users, eq(users.email, invites.email))
+    .where(
+      and(
+        eq(invites.accountId, valueOf(invites.accountId, 'accountId')),
+        eq(invites.id, valueOf(invites.id, 'inviteId')),
+      ),
+    )
+    .prepare('find_offer'),
+);
+
+/** An invite with all that its mail and its preview say. */
+export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId) {
+  const [found] = await offer(db).execute({ accountId, inviteId });
+  return found;
+}
+
+// --- Changing and deciding ------------------------------------------------------------------------------------------
+
+/** An invite, held until the transaction ends. */
+export async function lockInvite(tx: Tx, accountId: AccountId, id: InviteId): Promise<InviteRow | undefined> {
+  const [found] = await tx
+    .select()
+    .from(invites)
+    .where(and(eq(invites.accountId, accountId), eq(invites.id, id)))
+    .for('no key update');
+  return found;
+}
+
+export async function updateInvite(tx: Tx, invite: InviteRow, changes: Partial<InviteRow>): Promise<InviteRow> {
+  const [updated] = await tx
+    .update(invites)
+    .set(changes)
+    .where(and(eq(invites.accountId, invite.accountId), eq(invites.id, invite.id)))
+    .returning();
+  return updated as InviteRow;
+}
+
+/**
+ * An invite and its account, both held until the transaction ends, and both as they are once they are held. The account
+ * first, like every change of who is in it.
+ */
+export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
+  const [found] = await tx
+    .select({ account: accounts, invite: invites })
+    .from(accounts)
+    .innerJoin(invites, eq(invites.accountId, accounts.id))
+    .where(and(eq(accounts.id, accountId), eq(invites.id, id)))
+    .for('no key update');
+  return found;
+}
+
+/** What an accept is decided on: the inviter, with their access if they are active, and whether the user is a member already. */
+export async function findInviterAndMember(tx: Tx, accountId: AccountId, inviterId: UserId, userId: UserId) {
+  const rows = await tx
+    .select({ user: { id: users.id, name: users.name }, membership: memberships })
+    .from(users)
+    .leftJoin(memberships, and(eq(memberships.accountId, accountId), eq(memberships.userId, users.id)))
+    .where(inArray(users.id, [inviterId, userId]));
+  const inviter = rows.find((it) => it.user.id === inviterId);
+  return {
+    inviter: inviter?.user ?? null,
+    inviterAccess: inviter?.membership?.suspendedAt === null ? inviter.membership : undefined,
+    isMember: rows.some((it) => it.user.id === userId && it.membership !== null),
+  };
+}
+
+/** Consumes an invite and makes the membership, in one statement. */
+export async function insertMembershipOf(
+  tx: Tx,
+  invite: InviteRow,
+  member: { id: MembershipId; userId: UserId },
+  now: Date,
+): Promise<typeof memberships.$inferSelect> {
+  const { accountId, allPermissions, permissions, invitedBy } = invite;
+  const accepted = tx.$with('accepted').as(
+    tx
+      .update(invites)
+      .set({ status: 'accepted', decidedAt: now })
+      .where(and(eq(invites.accountId, accountId), eq(invites.id, invite.id)))
+      .returning({ id: invites.id }),
+  );
+  const [made] = await tx
+    .with(accepted)
+    .insert(memberships)
+    .values({ ...member, accountId, allPermissions, permissions, invitedBy, createdAt: now })
+    .returning();
+  return made as typeof memberships.$inferSelect;
+}
+
+/** Keeps why a try to accept failed, on an invite that was not accepted. */
+export async function markAttempt(tx: Tx, accountId: AccountId, id: InviteId, reason: string, at: Date): Promise<void> {
+  await tx
+    .update(invites)
+    .set({ lastAttemptAt: at, lastAttemptReason: reason })
+    .where(and(eq(invites.accountId, accountId), eq(invites.id, id), ne(invites.status, 'accepted')));
+}
+
+/** Keeps when the mail service took a mail of an invite. */
+export async function markSent(tx: Tx, accountId: AccountId, id: InviteId, at: Date): Promise<void> {
+  await tx
+    .update(invites)
+    .set({ lastSentAt: at })
+    .where(and(eq(invites.accountId, accountId), eq(invites.id, id)));
+}

@@ -1,0 +1,22 @@
+import type { DeliveryId } from '../ids.ts';
+
+/** A mail, written and ready to leave. */
+export interface Mail {
+  /** Opaque; the only thing about the mail that a mail service is told beside the mail. */
+  deliveryId: DeliveryId;
+  to: string;
+  subject: string;
+  text: string;
+  html: string;
+}
+
+/** What came of trying to send a mail. Reasons are for a person and hold no address, key or content. */
+export type Outcome =
+  | { outcome: 'sent' }
+  /** The mail service will never take it. */
+  | { outcome: 'refused'; reason: string }
+  /** It may take it later: after that many seconds, where it said so. */
+  | { outcome: 'deferred'; reason: string; retryAfter?: number };
+
+/** A way for mails to leave. It never throws: whatever goes wrong is an outcome. */
+export type Transport = (mail: Mail, now: Date) => Promise<Outcome>;

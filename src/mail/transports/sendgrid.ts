@@ -1,0 +1,73 @@
+import sendgridClient from '@sendgrid/client';
+import sendgridMail from '@sendgrid/mail';
+import type { Sender } from '../../config.ts';
+import type { Mail, Outcome, Transport } from '../mail.ts';
+
+// Both modules are one shared instance with its class as a property, which their types do not say.
+const { Client } = sendgridClient as unknown as { Client: new () => typeof sendgridClient };
+const { MailService } = sendgridMail as unknown as { MailService: new () => typeof sendgridMail };
+
+/** Milliseconds until SendGrid is given up on for this time. Less than a lease, so that no second worker starts meanwhile. */
+const timeout = 15_000;
+
+/** Sends mails through SendGrid's v3 mail/send. */
+export function sendgridTransport({
+  from,
+  apiKey,
+  baseUrl,
+}: {
+  from: Sender;
+  apiKey: string;
+  baseUrl: string;
+}): Transport {
+  const client = new Client();
+  client.setApiKey(apiKey);
+  client.setDefaultRequest('baseUrl', `${baseUrl}/`);
+  const service = new MailService();
+  service.setClient(client);
+  service.setTimeout(timeout);
+  return async (mail) => {
+    try {
+      await service.send(messageOf(mail, from));
+      return { outcome: 'sent' };
+    } catch (error) {
+      return outcomeOf(error);
+    }
+  };
+}
+
+function messageOf({ to, subject, text, html, deliveryId }: Mail, from: Sender) {
+  return {
+    to,
+    from: from.name === '' ? from.email : from,
+    subject,
+    text,
+    html,
+    customArgs: { deliveryId },
+    trackingSettings: { clickTracking: { enable: false, enableText: false }, openTracking: { enable: false } },
+  };
+}
+
+interface ResponseError {
+  code?: unknown;
+  response?: { headers?: Record<string, unknown> };
+}
+
+/** Reads the status and Retry-After of an error, and nothing else: it carries the API key and the whole mail. */
+function outcomeOf(error: unknown): Outcome {
+  const { code, response } = error as ResponseError;
+  const status = response && typeof code === 'number' ? code : undefined;
+  if (status === undefined) return { outcome: 'deferred', reason: `SendGrid did not answer (${wordOf(code)})` };
+  const reason = `SendGrid answered ${status}`;
+  if (status >= 400 && status < 500 && status !== 429 && status !== 408) return { outcome: 'refused', reason };
+  const retryAfter = secondsOf(response?.headers?.['retry-after']);
+  return { outcome: 'deferred', reason, ...(retryAfter === undefined ? {} : { retryAfter }) };
+}
+
+const wordOf = (code: unknown) => (typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : 'no reason given');
+
+/** Retry-After (RFC 9110, 10.2.3) in seconds, where it is a number of them. */
+function secondsOf(header: unknown): number | undefined {
+  const seconds = Number(header);
+  return typeof header === 'string' && /^\d{1,6}$/.test(header) ? seconds : undefined;
+}

@@ -1,0 +1,75 @@
+import closeWithGrace from 'close-with-grace';
+import type { FastifyBaseLogger } from 'fastify';
+import { buildApp } from './app.ts';
+import { type Config, readConfig } from './config.ts';
+import { openDatabase } from './database/database.ts';
+import { migrate } from './database/migrate.ts';
+import { inviteLetter } from './invites/mail.ts';
+import { mailboxTransport } from './mail/transports/mailbox.ts';
+import { sendgridTransport } from './mail/transports/sendgrid.ts';
+import { createWorker, type Worker } from './outbox/worker.ts';
+import type { Service } from './service.ts';
+import { keepSigningKeys } from './tokens/keys.ts';
+import { registrationLetter } from './users/mail.ts';
+
+/** Milliseconds that a stop may take before the process ends anyway. */
+const grace = 25_000;
+
+const read = readConfig(process.env);
+if ('mistakes' in read) fail(['The configuration is wrong:', ...read.mistakes.map((it) => `  ${it}`)].join('\n'));
+else await run(read.config).catch((error: Error) => fail(`Usher could not start: ${error.message}`));
+
+/** Config, database, app, worker, socket; and back in the other order on SIGTERM or SIGINT. */
+async function run(config: Config): Promise<void> {
+  const keys = config.signingKeys ?? (await keepSigningKeys(config.dataDir));
+  const database = await openDatabase(config.database);
+  await migrate(database.db);
+  let worker: Worker | undefined;
+  const { app, service } = await buildApp({ config, db: database.db, keys, onChange: () => worker?.wake() });
+  worker = createWorker(workerOptions(service, app.log));
+  closeWithGrace({ delay: grace, logger: false }, async ({ err }) => {
+    if (err) app.log.fatal({ err }, 'stopping after an error');
+    await app.close();
+    await worker.stop();
+    await database.close();
+  });
+  await app.listen({ host: config.host, port: config.port });
+  worker.start();
+  announce(config, app.server.address());
+}
+
+function workerOptions(service: Service, log: FastifyBaseLogger) {
+  const { mail } = service.config;
+  return {
+    service,
+    log,
+    letters: { invite: inviteLetter(service), registration: registrationLetter(service) },
+    transport: mail.kind === 'sendgrid' ? sendgridTransport(mail) : mailboxTransport(service.db),
+  };
+}
+
+/** Tells a person who started it where everything is. */
+function announce({ production, database, mail }: Config, address: unknown): void {
+  if (production) return;
+  const base = `http://localhost:${(address as { port: number }).port}`;
+  process.stdout.write(
+    `
+  Usher is ready.
+
+    API       ${base}
+    Docs      ${base}/docs
+    Mailbox   ${mail.kind === 'mailbox' ? `${base}/dev/mailbox` : 'none: mail goes through SendGrid'}
+    Database  ${database.kind === 'embedded' ? `embedded, in ${database.dataDir}` : 'Postgres'}
+
+  To see what it does, run "npm run demo" in a second shell.
+
+`,
+  );
+}
+
+function fail(message: string): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
+  // What was opened on the way (a pool, a lock) must not keep a process alive that serves nothing.
+  setTimeout(() => process.exit(), 100).unref();
+}

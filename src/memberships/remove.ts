@@ -1,0 +1,18 @@
+import { changeAccount } from '../accounts/enter.ts';
+import type { AccountId, UserId } from '../ids.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireManageable } from './change.ts';
+import { requireNotOwner } from './rules.ts';
+import { deleteMembership } from './store.ts';
+
+/**
+ * Removes a member, and revokes the invites that they had pending. Anyone but the owner may leave.
+ * @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller.
+ */
+export function removeMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId): Promise<void> {
+  return changeAccount(db, caller, accountId, async (tx, acting) => {
+    if (userId === caller.userId) requireNotOwner(acting.account, userId);
+    else await requireManageable(tx, acting, userId);
+    await deleteMembership(tx, accountId, userId, caller.now);
+  });
+}

@@ -1,0 +1,130 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { enterAccount } from '../accounts/enter.ts';
+import { AccountParams } from '../accounts/schemas.ts';
+import { page } from '../http/paging.ts';
+import { problems } from '../http/problem-schemas.ts';
+import { answer, nothing, ref } from '../http/schemas.ts';
+import type { MembershipId } from '../ids.ts';
+import { requirePermission } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { changeMember, reactivateMember, suspendMember } from './change.ts';
+import { memberOf } from './member.ts';
+import { removeMember } from './remove.ts';
+import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
+import { findMember, listMembers } from './store.ts';
+
+const tags = ['Members'];
+
+/** The user that a path names. */
+const named = (userId: Caller['userId'] | 'me', caller: Caller) => (userId === 'me' ? caller.userId : userId);
+
+export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  const { db } = service;
+
+  app.get('/v1/accounts/:accountId/members', {
+    schema: {
+      tags,
+      operationId: 'listMembers',
+      summary: 'List members',
+      description: 'Who is in the account, longest in first. Needs `members:read`.',
+      params: AccountParams,
+      querystring: MembersQuery,
+      response: { 200: answer(MemberPage, 'A page of members.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params: { accountId }, query: { q, limit = 50, cursor } }) => {
+      requirePermission(await enterAccount(db, caller, accountId), 'members:read');
+      const wanted = { ...(q && { q }), limit, ...(cursor && { cursor: cursor as MembershipId }) };
+      return page(await listMembers(db, accountId, wanted), limit, (row) => row.membership.id, memberOf);
+    },
+  });
+
+  app.get('/v1/accounts/:accountId/members/:userId', {
+    schema: {
+      tags,
+      operationId: 'getMember',
+      summary: 'Get a member',
+      description: 'Needs `members:read`, but for yourself.',
+      params: MemberParams,
+      response: { 200: answer(Member, 'The member.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params: { accountId, userId } }) => {
+      const acting = await enterAccount(db, caller, accountId);
+      const wanted = named(userId, caller);
+      if (wanted !== caller.userId) requirePermission(acting, 'members:read');
+      const member = await findMember(db, accountId, wanted);
+      if (!member) throw new Problem('not-found');
+      return memberOf(member);
+    },
+  });
+
+  app.patch('/v1/accounts/:accountId/members/:userId', {
+    schema: {
+      tags,
+      operationId: 'changeMember',
+      summary: 'Change what a member may do',
+      description:
+        'Takes effect on the member’s next request. Needs `members:manage`, and everything that is given or taken.',
+      params: MemberParams,
+      body: ref(MemberChanges),
+      response: {
+        200: answer(Member, 'The member as they are now.'),
+        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+      },
+    },
+    handler: ({ caller, params: { accountId, userId }, body }) =>
+      changeMember(service, caller, accountId, named(userId, caller), body),
+  });
+
+  app.delete('/v1/accounts/:accountId/members/:userId', {
+    schema: {
+      tags,
+      operationId: 'removeMember',
+      summary: 'Remove a member, or leave',
+      description:
+        'Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing. The owner can’t be removed.',
+      params: MemberParams,
+      response: {
+        204: nothing('They are no member any more.'),
+        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+      },
+    },
+    handler: async ({ caller, params: { accountId, userId } }, reply) => {
+      await removeMember(service, caller, accountId, named(userId, caller));
+      return reply.code(204).send(null);
+    },
+  });
+
+  app.post('/v1/accounts/:accountId/members/:userId/suspend', {
+    schema: {
+      tags,
+      operationId: 'suspendMember',
+      summary: 'Suspend a member',
+      description:
+        'To a suspended member the account does not exist; their access is kept for later. Needs `members:manage`.',
+      params: MemberParams,
+      response: {
+        200: answer(Member, 'The member, suspended.'),
+        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+      },
+    },
+    handler: ({ caller, params: { accountId, userId } }) =>
+      suspendMember(service, caller, accountId, named(userId, caller)),
+  });
+
+  app.post('/v1/accounts/:accountId/members/:userId/reactivate', {
+    schema: {
+      tags,
+      operationId: 'reactivateMember',
+      summary: 'Reactivate a member',
+      description: 'Gives a suspended member their access back. Needs `members:manage`.',
+      params: MemberParams,
+      response: {
+        200: answer(Member, 'The member, active.'),
+        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+      },
+    },
+    handler: ({ caller, params: { accountId, userId } }) =>
+      reactivateMember(service, caller, accountId, named(userId, caller)),
+  });
+};

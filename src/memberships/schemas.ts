@@ -1,0 +1,54 @@
+import { type Static, Type } from 'typebox';
+import { Person } from '../accounts/schemas.ts';
+import { choice, cursorOf, idSchema, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
+import { idPattern, type UserId } from '../ids.ts';
+import { Access, AccessRequest } from '../permissions/schemas.ts';
+
+/** A member is named by their user id; `me` is the caller. */
+export const MemberParams = Type.Object({
+  accountId: idSchema('acc'),
+  userId: Type.Unsafe<UserId | 'me'>(
+    Type.String({
+      pattern: `${idPattern('usr')}|^me$`,
+      maxLength: 30,
+      description: 'A user id, or `me` for the caller.',
+      examples: ['me'],
+    }),
+  ),
+});
+
+export const MembersQuery = Type.Object(
+  {
+    q: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Looked for in name and address.' })),
+    ...PagingQuery,
+    cursor: cursorOf('mem'),
+  },
+  { additionalProperties: false },
+);
+
+export const MemberChanges = Type.Object(
+  { access: ref(AccessRequest) },
+  { $id: 'MemberChanges', additionalProperties: false },
+);
+export type MemberChanges = Static<typeof MemberChanges>;
+
+/** Who asked someone in. */
+export const Inviter = Type.Object(
+  { id: idSchema('usr'), name: PersonName },
+  { $id: 'Inviter', additionalProperties: false },
+);
+
+export const Member = Type.Object(
+  {
+    id: idSchema('mem'),
+    user: ref(Person),
+    access: ref(Access),
+    isOwner: Type.Boolean(),
+    status: choice(['active', 'suspended'], { description: 'A suspended member can do nothing in the account.' }),
+    since: Time,
+    invitedBy: Type.Unsafe<Static<typeof Inviter> | null>({ anyOf: [{ $ref: 'Inviter' }, { type: 'null' }] }),
+  },
+  { $id: 'Member', additionalProperties: false, description: 'A user’s place in an account.' },
+);
+
+export const MemberPage = pageOf(Member, 'MemberPage', 'mem');

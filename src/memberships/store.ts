@@ -1,0 +1,104 @@
+import { and, asc, eq, gt, ilike, isNull, or, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
+import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { accounts, invites, memberships, users } from '../database/schema.ts';
+import type { AccountId, MembershipId, UserId } from '../ids.ts';
+import type { Access } from '../permissions/access.ts';
+
+const inviters = alias(users, 'inviters');
+
+const memberColumns = {
+  membership: memberships,
+  user: { id: users.id, email: users.email, name: users.name },
+  inviter: { id: inviters.id, name: inviters.name },
+  ownerId: accounts.ownerId,
+};
+
+const selectMembers = (db: Db) =>
+  db
+    .select(memberColumns)
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .leftJoin(inviters, eq(inviters.id, memberships.invitedBy));
+
+export type MemberRow = Awaited<ReturnType<typeof listMembers>>[number];
+
+export async function findMember(db: Db, accountId: AccountId, userId: UserId): Promise<MemberRow | undefined> {
+  const [member] = await selectMembers(db).where(
+    and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)),
+  );
+  return member;
+}
+
+const firstMembers = prepared((db) =>
+  selectMembers(db)
+    .where(
+      and(
+        eq(memberships.accountId, valueOf(memberships.accountId, 'accountId')),
+        gt(memberships.id, valueOf(memberships.id, 'cursor')),
+      ),
+    )
+    .orderBy(asc(memberships.id))
+    .limit(sql.placeholder('limit'))
+    .prepare('list_members'),
+);
+
+/** Sorts before every membership's id. */
+const beforeAll = 'mem_00000000000000000000000000' as MembershipId;
+
+/** The members of an account, longest in first, one more than `limit`; `q` is looked for in name and address. */
+export function listMembers(
+  db: Db,
+  accountId: AccountId,
+  { q, limit, cursor = beforeAll }: { q?: string; limit: number; cursor?: MembershipId },
+) {
+  if (q === undefined) return firstMembers(db).execute({ accountId, cursor, limit: limit + 1 });
+  const anywhere = `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  return selectMembers(db)
+    .where(
+      and(
+        eq(memberships.accountId, accountId),
+        gt(memberships.id, cursor),
+        or(ilike(users.name, anywhere), ilike(users.email, anywhere)),
+      ),
+    )
+    .orderBy(asc(memberships.id))
+    .limit(limit + 1);
+}
+
+/** A member's access and whether they are active, for deciding what they may give. */
+export async function findAccess(tx: Tx, accountId: AccountId, userId: UserId) {
+  const [found] = await tx
+    .select({ allPermissions: memberships.allPermissions, permissions: memberships.permissions })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId), isNull(memberships.suspendedAt)));
+  return found;
+}
+
+export async function updateMembership(
+  tx: Tx,
+  accountId: AccountId,
+  userId: UserId,
+  changes: Partial<Access & { suspendedAt: Date | null }>,
+): Promise<void> {
+  await tx
+    .update(memberships)
+    .set(changes)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
+}
+
+/** Removes a member and revokes the invites that they had pending, in one statement. */
+export async function deleteMembership(tx: Tx, accountId: AccountId, userId: UserId, now: Date): Promise<void> {
+  const revoked = tx.$with('revoked').as(
+    tx
+      .update(invites)
+      .set({ status: 'revoked', decidedAt: now })
+      .where(and(eq(invites.accountId, accountId), eq(invites.invitedBy, userId), eq(invites.status, 'pending')))
+      .returning({ id: invites.id }),
+  );
+  await tx
+    .with(revoked)
+    .delete(memberships)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
+}

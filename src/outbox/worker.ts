@@ -1,0 +1,123 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Outcome, Transport } from '../mail/mail.ts';
+import type { Service } from '../service.ts';
+import { mostAttempts, waitAfter } from './backoff.ts';
+import type { Letters } from './letter.ts';
+import { claimDue, type OutboxRow, settle } from './store.ts';
+
+/** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
+const lease = 30_000;
+/** Milliseconds between looks for what is due. */
+const interval = 1_000;
+/** Milliseconds from the first promise to a look, so that a burst of them is claimed at once. */
+const gathering = 100;
+/** How many mails are in hand at once. */
+const atOnce = 10;
+
+export interface Worker {
+  /** Begins to look for mails that are due. */
+  start(): void;
+  /** Says that something may have been promised just now. */
+  wake(): void;
+  /** Sends what is due now, and answers when all of it is settled: how many rows were handled. */
+  drain(): Promise<number>;
+  /** Stops looking, and answers when the mails in hand are settled. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  service: Pick<Service, 'db' | 'clock'>;
+  letters: Letters;
+  transport: Transport;
+  log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
+}
+
+/** The worker that keeps what was promised in the outbox. Any number of them may run on one database. */
+export function createWorker(options: WorkerOptions): Worker {
+  const { service, log } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  let isLooking = false;
+  let isWoken = false;
+  let isStopped = true;
+
+  async function drain(): Promise<number> {
+    const now = service.clock();
+    const rows = await claimDue(service.db, now, new Date(now.getTime() + lease), atOnce);
+    await Promise.all(rows.map((row) => deliver(options, row)));
+    const isMore = rows.length === atOnce && !(isLooking && isStopped);
+    return rows.length + (isMore ? await drain() : 0);
+  }
+
+  async function look(): Promise<void> {
+    isLooking = true;
+    isWoken = false;
+    await drain().catch((error) => log.error({ err: error }, 'the outbox could not be read'));
+    isLooking = false;
+    lookIn(isWoken ? gathering : interval);
+  }
+
+  function lookIn(delay: number): void {
+    if (isStopped) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      running = look();
+    }, delay);
+  }
+
+  return {
+    start() {
+      isStopped = false;
+      lookIn(0);
+    },
+    wake() {
+      if (isWoken) return;
+      isWoken = true;
+      if (!isLooking) lookIn(gathering);
+    },
+    drain,
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** One mail: written from what is true now, sent, and what came of it written down. */
+async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
+  const { service, letters, log } = options;
+  const about = { delivery: row.id, kind: row.kind, attempt: row.attempts };
+  try {
+    const outcome = await send(options, row).catch((err): Outcome => {
+      log.error({ err, ...about }, 'a mail could not be written');
+      return { outcome: 'deferred', reason: 'the mail could not be written' };
+    });
+    const now = service.clock();
+    await service.db.transaction(async (tx) => {
+      const isOurs = await settle(tx, row, settlementOf(outcome, row, now));
+      if (isOurs && outcome?.outcome === 'sent') await letters[row.kind].sent?.(tx, row, now);
+    });
+    log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
+  } catch (err) {
+    // The lease runs out, and the row is claimed again: by then it may have been sent, and is sent twice.
+    log.error({ err, ...about }, 'what came of a mail could not be written down');
+  }
+}
+
+/** @returns what came of it; undefined where there was nothing to say any more. */
+async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Outcome | undefined> {
+  const mail = await letters[row.kind].write(row, service.clock());
+  return mail && transport({ deliveryId: row.id, ...mail }, service.clock());
+}
+
+function settlementOf(outcome: Outcome | undefined, { attempts }: OutboxRow, now: Date) {
+  if (!outcome) return { status: 'dropped' as const, settledAt: now };
+  if (outcome.outcome === 'sent') return { status: 'sent' as const, settledAt: now, lastError: null };
+  const lastError = outcome.reason;
+  if (outcome.outcome === 'refused' || attempts >= mostAttempts) {
+    return { status: 'failed' as const, settledAt: now, lastError };
+  }
+  const wait = waitAfter(attempts, Math.random(), outcome.retryAfter) * 1000;
+  return { dueAt: new Date(now.getTime() + wait), lastError };
+}

@@ -1,0 +1,24 @@
+import { changeAccount } from '../accounts/enter.ts';
+import type { AccountId } from '../ids.ts';
+import { findMember } from '../memberships/store.ts';
+import { invalidField, Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireOwner } from './rules.ts';
+import type { OwnershipOffer } from './schemas.ts';
+import { upsertTransfer } from './store.ts';
+
+/**
+ * Offers the ownership to a member. Nothing moves until they accept; an earlier offer is replaced.
+ * @throws cannot-grant for anyone but the owner, not-found for someone who is no member, member-suspended.
+ */
+export function offerOwnership({ db }: Service, caller: Caller, accountId: AccountId, { userId }: OwnershipOffer) {
+  return changeAccount(db, caller, accountId, async (tx, acting) => {
+    requireOwner(acting);
+    if (userId === caller.userId) throw invalidField('/userId', 'is the owner already');
+    const member = await findMember(tx, accountId, userId);
+    if (!member) throw new Problem('not-found', 'This person is no member of the account.');
+    if (member.membership.suspendedAt !== null) throw new Problem('member-suspended');
+    await upsertTransfer(tx, accountId, userId, caller.now);
+    return { user: member.user, offeredAt: caller.now };
+  });
+}

@@ -1,0 +1,57 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { showAccount } from '../accounts/account.ts';
+import { Account, AccountParams, OwnershipTransfer } from '../accounts/schemas.ts';
+import { problems } from '../http/problem-schemas.ts';
+import { answer, nothing, ref } from '../http/schemas.ts';
+import type { Service } from '../service.ts';
+import { acceptOwnership } from './accept.ts';
+import { offerOwnership } from './offer.ts';
+import { OwnershipOffer } from './schemas.ts';
+import { withdrawOwnership } from './withdraw.ts';
+
+const tags = ['Ownership'];
+
+export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.post('/v1/accounts/:accountId/ownership-transfer', {
+    schema: {
+      tags,
+      operationId: 'offerOwnership',
+      summary: 'Offer the ownership',
+      description:
+        'To an active member. Nothing moves until they accept; an earlier offer is replaced. The owner only.',
+      params: AccountParams,
+      body: ref(OwnershipOffer),
+      response: { 201: answer(OwnershipTransfer, 'The offer.'), ...problems('cannot-grant', 'member-suspended') },
+    },
+    handler: async ({ caller, params, body }, reply) =>
+      reply.code(201).send(await offerOwnership(service, caller, params.accountId, body)),
+  });
+
+  app.delete('/v1/accounts/:accountId/ownership-transfer', {
+    schema: {
+      tags,
+      operationId: 'withdrawOwnership',
+      summary: 'End the offer of the ownership',
+      description: 'The owner takes it back, or the member it was made to turns it down.',
+      params: AccountParams,
+      response: { 204: nothing('No offer stands any more.'), ...problems('cannot-grant') },
+    },
+    handler: async ({ caller, params }, reply) => {
+      await withdrawOwnership(service, caller, params.accountId);
+      return reply.code(204).send(null);
+    },
+  });
+
+  app.post('/v1/accounts/:accountId/ownership-transfer/accept', {
+    schema: {
+      tags,
+      operationId: 'acceptOwnership',
+      summary: 'Accept the ownership',
+      description: 'You become the owner; the former owner keeps all permissions.',
+      params: AccountParams,
+      response: { 200: answer(Account, 'The account, which is yours now.'), ...problems() },
+    },
+    handler: async ({ caller, params }) =>
+      showAccount(service.db, await acceptOwnership(service, caller, params.accountId)),
+  });
+};

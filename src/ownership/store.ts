@@ -1,0 +1,33 @@
+import { and, eq } from 'drizzle-orm';
+import type { Tx } from '../database/database.ts';
+import { accounts, memberships, ownershipTransfers } from '../database/schema.ts';
+import type { AccountId, UserId } from '../ids.ts';
+
+/** Keeps an offer; one that stood before is replaced. */
+export async function upsertTransfer(tx: Tx, accountId: AccountId, userId: UserId, createdAt: Date): Promise<void> {
+  await tx
+    .insert(ownershipTransfers)
+    .values({ accountId, userId, createdAt })
+    .onConflictDoUpdate({ target: ownershipTransfers.accountId, set: { userId, createdAt } });
+}
+
+/** @returns whether there was one. */
+export async function deleteTransfer(tx: Tx, accountId: AccountId): Promise<boolean> {
+  const deleted = await tx
+    .delete(ownershipTransfers)
+    .where(eq(ownershipTransfers.accountId, accountId))
+    .returning({ accountId: ownershipTransfers.accountId });
+  return deleted.length === 1;
+}
+
+/** Makes a member the owner, with all permissions; the former owner has them already, and keeps them. */
+export async function updateOwner(tx: Tx, accountId: AccountId, ownerId: UserId): Promise<void> {
+  const raised = tx.$with('raised').as(
+    tx
+      .update(memberships)
+      .set({ allPermissions: true, permissions: [] })
+      .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, ownerId)))
+      .returning({ id: memberships.id }),
+  );
+  await tx.with(raised).update(accounts).set({ ownerId }).where(eq(accounts.id, accountId));
+}

@@ -1,0 +1,91 @@
+import fastifyJwt from '@fastify/jwt';
+import type { FastifyInstance } from 'fastify';
+import { idPattern, type SessionId, type UserId } from '../ids.ts';
+import type { SigningKey, SigningKeys } from './keys.ts';
+
+/** Seconds. */
+export const accessTokenLifetime = 600;
+
+export interface AccessTokens {
+  /** A JWT (RFC 9068, `typ` at+jwt) that names a user and a session, and no right. Good for `accessTokenLifetime`. */
+  sign(userId: UserId, sessionId: SessionId, now: Date): string;
+  /** Whom a token names; undefined where anything about it does not verify. Whether the session still stands is not looked at. */
+  verify(token: string, now: Date): { userId: UserId; sessionId: SessionId } | undefined;
+}
+
+interface Claims {
+  sub: string;
+  sid: string;
+  iat: number;
+  exp: number;
+}
+
+/**
+ * Access tokens through @fastify/jwt: one instance for each key id, since a verifier with a fixed key is synchronous and
+ * remembers what it verified, which costs a tenth of verifying anew.
+ */
+export async function accessTokens(app: FastifyInstance, keys: SigningKeys, issuer: string): Promise<AccessTokens> {
+  for (const key of keys.byKid.values()) await app.register(fastifyJwt, optionsOf(key, issuer));
+  const jwt = app.jwt as unknown as Record<string, typeof app.jwt>;
+  return {
+    sign: (sub, sid, now) =>
+      (jwt[namespaceOf(keys.current.kid)] as typeof app.jwt).sign({ sub, sid, iat: Math.floor(now.getTime() / 1000) }),
+    verify: (token, now) => {
+      const kid = keyIdOf(token);
+      if (kid === undefined || !keys.byKid.has(kid)) return undefined;
+      try {
+        return namedBy((jwt[namespaceOf(kid)] as typeof app.jwt).verify<Claims>(token), now);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function optionsOf({ kid, privateKey, publicKey }: SigningKey, iss: string) {
+  const aud = audienceOf(iss);
+  return {
+    namespace: namespaceOf(kid),
+    secret: {
+      private: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
+      public: publicKey.export({ format: 'pem', type: 'spki' }) as string,
+    },
+    sign: {
+      algorithm: 'EdDSA' as const,
+      kid,
+      iss,
+      aud,
+      expiresIn: accessTokenLifetime,
+      header: { alg: 'EdDSA' as const, typ: 'at+jwt' },
+    },
+    verify: {
+      algorithms: ['EdDSA' as const],
+      checkTyp: 'at+jwt',
+      allowedIss: iss,
+      allowedAud: aud,
+      requiredClaims: ['iss', 'aud', 'sub', 'sid', 'iat', 'exp'],
+      cache: 10_000,
+    },
+  };
+}
+
+const audienceOf = (issuer: string) => `${issuer}/v1`;
+const namespaceOf = (kid: string) => `key ${kid}`;
+
+/** The key id in a token's header; undefined where there is none to be read. It says which key to try, and proves nothing. */
+function keyIdOf(token: string): string | undefined {
+  try {
+    const header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString());
+    return typeof header?.kid === 'string' ? header.kid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const userIds = new RegExp(idPattern('usr'));
+const sessionIds = new RegExp(idPattern('ses'));
+
+function namedBy({ sub, sid, exp }: Claims, now: Date) {
+  if (!userIds.test(sub) || !sessionIds.test(sid) || exp * 1000 <= now.getTime()) return undefined;
+  return { userId: sub as UserId, sessionId: sid as SessionId };
+}

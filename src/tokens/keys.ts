@@ -1,0 +1,83 @@
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+
+/** One Ed25519 key pair (RFC 8037) with the key id that a token's header names. */
+export interface SigningKey {
+  kid: string;
+  privateKey: KeyObject;
+  publicKey: KeyObject;
+}
+
+/** The key set: the first signs, all verify, found by key id and by nothing else. */
+export interface SigningKeys {
+  current: SigningKey;
+  byKid: ReadonlyMap<string, SigningKey>;
+}
+
+/**
+ * Reads a JWK set (RFC 7517) with private parts.
+ * @throws an Error whose message says what is wrong and holds no part of a key.
+ */
+export function parseSigningKeys(text: string): SigningKeys {
+  let set: unknown;
+  try {
+    set = JSON.parse(text);
+  } catch {
+    throw new Error('must be a JWK set in JSON');
+  }
+  const jwks = (set as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(jwks) || jwks.length === 0) throw new Error('must be a JWK set with at least one key in "keys"');
+  const keys = jwks.map(parseKey);
+  const byKid = new Map(keys.map((key) => [key.kid, key]));
+  if (byKid.size !== keys.length) throw new Error('holds two keys with one "kid"');
+  return { current: keys[0] as SigningKey, byKid };
+}
+
+function parseKey(jwk: JsonWebKey & { kid?: unknown }, index: number): SigningKey {
+  const which = `key ${index + 1} of the set`;
+  if (typeof jwk?.kid !== 'string' || jwk.kid === '') throw new Error(`${which} must have a "kid"`);
+  if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519' || !jwk.d) {
+    throw new Error(`${which} must be an Ed25519 private key (kty OKP, crv Ed25519, with d)`);
+  }
+  try {
+    const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
+    return { kid: jwk.kid, privateKey, publicKey: createPublicKey(privateKey) };
+  } catch {
+    throw new Error(`${which} can't be read as an Ed25519 private key`);
+  }
+}
+
+/** A new JWK set with one key, as text; its key id is the key's thumbprint (RFC 7638). */
+export async function generateSigningKeys(): Promise<string> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  const jwk = await exportJWK(privateKey);
+  const kid = await calculateJwkThumbprint(jwk);
+  return `${JSON.stringify({ keys: [{ ...jwk, kid, alg: 'EdDSA', use: 'sig' }] }, null, 2)}\n`;
+}
+
+/** The keys kept in a folder, made there on the first call. Safe against another process doing the same at once. */
+export async function keepSigningKeys(folder: string): Promise<SigningKeys> {
+  const file = join(folder, 'signing-keys.json');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const kept = await readFile(file, 'utf8').catch(() => undefined);
+  if (kept !== undefined) return parseSigningKeys(kept);
+  const draft = `${file}.${randomUUID()}`;
+  await writeFile(draft, await generateSigningKeys(), { mode: 0o600 });
+  // A link appears whole or not at all, and fails where another process was first.
+  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(draft);
+  return parseSigningKeys(await readFile(file, 'utf8'));
+}
+
+/** The public halves, as `/.well-known/jwks.json` shows them. */
+export function publicKeySet({ byKid }: SigningKeys) {
+  const keys = [...byKid.values()].map(({ kid, publicKey }) => {
+    const { x = '' } = publicKey.export({ format: 'jwk' });
+    return { kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' };
+  });
+  return { keys };
+}

@@ -1,0 +1,30 @@
+import { domainToASCII } from 'node:url';
+import { isEmailValid } from '@hapi/address';
+import { invalidField } from '../problems.ts';
+
+/**
+ * The one canonical form of an e-mail address, which is compared, indexed and unique: Unicode-normalised (NFKC, so that
+ * full-width letters become the usual ones), validated, then lower-cased. A domain in other scripts takes its
+ * ASCII form (RFC 5890 A-labels); a local part outside ASCII is refused, since not every mail server takes one.
+ * @returns the canonical address, or undefined where the text is no address.
+ */
+export function canonicalEmail(text: string): string | undefined {
+  const normal = text.normalize('NFKC');
+  const at = normal.lastIndexOf('@');
+  const domain = domainToASCII(normal.slice(at + 1));
+  if (at < 1 || domain === '') return undefined;
+  const address = `${normal.slice(0, at)}@${domain}`;
+  const valid = isEmailValid(address, { allowUnicode: false, minDomainSegments: 2 });
+  return valid ? address.toLowerCase() : undefined;
+}
+
+export function isEmailAddress(text: string): boolean {
+  return canonicalEmail(text) !== undefined;
+}
+
+/** The canonical form of an address in a body. @throws invalid-request where it is no address. */
+export function requireCanonicalEmail(text: string, pointer: string): string {
+  const email = canonicalEmail(text);
+  if (email === undefined) throw invalidField(pointer, 'must be an e-mail address');
+  return email;
+}
