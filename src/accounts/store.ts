@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, isNull } from 'drizzle-orm';
-import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accounts, memberships, ownershipTransfers, sessions, users } from '../database/schema.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import type { Caller } from '../service.ts';
@@ -18,7 +18,7 @@ const entry = prepared((db) =>
     .leftJoin(
       memberships,
       and(
-        eq(memberships.accountId, valueOf(memberships.accountId, 'accountId')),
+        eq(memberships.accountId, placeholderFor(memberships.accountId, 'accountId')),
         eq(memberships.userId, users.id),
         isNull(memberships.suspendedAt),
       ),
@@ -26,10 +26,10 @@ const entry = prepared((db) =>
     .leftJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(
       and(
-        eq(sessions.id, valueOf(sessions.id, 'sessionId')),
-        eq(sessions.userId, valueOf(sessions.userId, 'userId')),
+        eq(sessions.id, placeholderFor(sessions.id, 'sessionId')),
+        eq(sessions.userId, placeholderFor(sessions.userId, 'userId')),
         isNull(sessions.endedAt),
-        gt(sessions.expiresAt, valueOf(sessions.expiresAt, 'now')),
+        gt(sessions.expiresAt, placeholderFor(sessions.expiresAt, 'now')),
       ),
     )
     .prepare('find_entry'),

@@ -75,6 +75,6 @@ export function prepared<Query>(build: (db: Db) => Query): (db: Db) => Query {
 }
 
 /** A place in a prepared query for a value of a column, which is written as that column writes it. */
-export function valueOf(column: PgColumn, name: string) {
+export function placeholderFor(column: PgColumn, name: string) {
   return sql.param(sql.placeholder(name), column);
 }

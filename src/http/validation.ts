@@ -40,9 +40,17 @@ export function isValidationError(error: unknown): error is ValidationError {
 /** What a failed validation is answered with. A path that can't be an id names nothing that exists. */
 export function problemOfValidation({ validation, validationContext }: ValidationError): Problem {
   if (validationContext === 'params') return new Problem('not-found');
-  const told = validation.filter((it) => it.keyword !== 'oneOf' && it.keyword !== 'anyOf');
-  const mistakes = (told.length > 0 ? told : validation).slice(0, namedMistakes);
+  const mistakes = tellingErrors(validation).slice(0, namedMistakes);
   return new Problem('invalid-request', undefined, { errors: mistakes.map((it) => mistakeOf(it, validationContext)) });
+}
+
+/** What can be learnt from a failed `oneOf` is that it failed, or, where one way was taken, what was wrong inside. */
+function tellingErrors(errors: ErrorObject[]): ErrorObject[] {
+  const choices = errors.filter((it) => it.keyword === 'oneOf').map((it) => it.instancePath);
+  const isOfChoice = (it: ErrorObject) => choices.some((path) => it.instancePath.startsWith(path));
+  const ways = ['additionalProperties', 'required', 'const', 'type'];
+  const inside = errors.filter((it) => isOfChoice(it) && it.keyword !== 'oneOf' && !ways.includes(it.keyword));
+  return errors.filter((it) => !isOfChoice(it) || (inside.length > 0 ? inside.includes(it) : it.keyword === 'oneOf'));
 }
 
 function mistakeOf(error: ErrorObject, context: string) {
@@ -59,6 +67,7 @@ function detailOf({ keyword, message, params }: ErrorObject): string {
   if (keyword === 'enum') return `must be one of ${(params.allowedValues as string[]).join(', ')}`;
   if (keyword === 'format')
     return params.format === 'email' ? 'must be an e-mail address' : `must be a ${params.format}`;
+  if (keyword === 'oneOf') return 'must be exactly one of the forms that this call describes';
   return message ?? 'is not valid';
 }
 

@@ -1,6 +1,6 @@
 import { and, desc, eq, gt, inArray, isNotNull, lt, lte, ne, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accounts, invites, memberships, outbox, users } from '../database/schema.ts';
 import type { AccountId, DeliveryId, InviteId, MembershipId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
@@ -28,18 +28,18 @@ export interface NewInviteRow {
 const create = prepared((db) => {
   const created = db.$with('created', { id: invites.id }).as(sql`
     insert into invites (account_id, id, email, all_permissions, permissions, status, message, invited_by, created_at, expires_at, sendings)
-    select ${valueOf(invites.accountId, 'accountId')}::uuid, ${valueOf(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
-      ${sql.placeholder('allPermissions')}::boolean, ${valueOf(invites.permissions, 'permissions')}::text[], 'pending',
-      ${sql.placeholder('message')}::text, ${valueOf(invites.invitedBy, 'invitedBy')}::uuid,
-      ${valueOf(invites.createdAt, 'createdAt')}::timestamptz, ${valueOf(invites.expiresAt, 'expiresAt')}::timestamptz, 1
+    select ${placeholderFor(invites.accountId, 'accountId')}::uuid, ${placeholderFor(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
+      ${sql.placeholder('allPermissions')}::boolean, ${placeholderFor(invites.permissions, 'permissions')}::text[], 'pending',
+      ${sql.placeholder('message')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
+      ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1
     where not exists (
       select from memberships join users on users.id = memberships.user_id
-      where memberships.account_id = ${valueOf(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
+      where memberships.account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
     on conflict (account_id, email) where status = 'pending' do nothing
     returning account_id, id, created_at`);
   const promised = db.$with('promised', { id: outbox.id }).as(sql`
     insert into outbox (id, kind, account_id, invite_id, sending, status, attempts, due_at, created_at)
-    select ${valueOf(outbox.id, 'deliveryId')}::uuid, 'invite', account_id, id, 1, 'queued', 0, created_at, created_at from created
+    select ${placeholderFor(outbox.id, 'deliveryId')}::uuid, 'invite', account_id, id, 1, 'queued', 0, created_at, created_at from created
     returning id`);
   return db.with(created, promised).select({ id: sql<string>`id` }).from(promised).prepare('create_invite');
 });
@@ -190,8 +190,8 @@ const offer = prepared((db) =>
     .leftJoin(users, eq(users.email, invites.email))
     .where(
       and(
-        eq(invites.accountId, valueOf(invites.accountId, 'accountId')),
-        eq(invites.id, valueOf(invites.id, 'inviteId')),
+        eq(invites.accountId, placeholderFor(invites.accountId, 'accountId')),
+        eq(invites.id, placeholderFor(invites.id, 'inviteId')),
       ),
     )
     .prepare('find_offer'),

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, ilike, isNull, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
@@ -35,8 +35,8 @@ const firstMembers = prepared((db) =>
   selectMembers(db)
     .where(
       and(
-        eq(memberships.accountId, valueOf(memberships.accountId, 'accountId')),
-        gt(memberships.id, valueOf(memberships.id, 'cursor')),
+        eq(memberships.accountId, placeholderFor(memberships.accountId, 'accountId')),
+        gt(memberships.id, placeholderFor(memberships.id, 'cursor')),
       ),
     )
     .orderBy(asc(memberships.id))

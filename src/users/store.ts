@@ -1,5 +1,5 @@
 import { and, eq, gt, isNull } from 'drizzle-orm';
-import { type Db, prepared, type Tx, valueOf } from '../database/database.ts';
+import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { outbox, refreshTokens, registrations, sessions, users } from '../database/schema.ts';
 import type { DeliveryId, RegistrationId, SessionId, UserId } from '../ids.ts';
 
@@ -10,7 +10,7 @@ const byEmail = prepared((db) =>
   db
     .select()
     .from(users)
-    .where(eq(users.email, valueOf(users.email, 'email')))
+    .where(eq(users.email, placeholderFor(users.email, 'email')))
     .prepare('find_user_by_email'),
 );
 
@@ -26,10 +26,10 @@ const bySession = prepared((db) =>
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(
       and(
-        eq(sessions.id, valueOf(sessions.id, 'sessionId')),
-        eq(sessions.userId, valueOf(sessions.userId, 'userId')),
+        eq(sessions.id, placeholderFor(sessions.id, 'sessionId')),
+        eq(sessions.userId, placeholderFor(sessions.userId, 'userId')),
         isNull(sessions.endedAt),
-        gt(sessions.expiresAt, valueOf(sessions.expiresAt, 'now')),
+        gt(sessions.expiresAt, placeholderFor(sessions.expiresAt, 'now')),
       ),
     )
     .prepare('find_user_by_session'),

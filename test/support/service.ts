@@ -1,0 +1,240 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Test } from 'tap';
+import { buildApp } from '../../src/app.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import { type DatabaseChoice, openDatabase, type StatementLog } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { listedProblems } from '../../src/http/problem-schemas.ts';
+import { inviteLetter } from '../../src/invites/mail.ts';
+import type { Transport } from '../../src/mail/mail.ts';
+import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
+import { createWorker } from '../../src/outbox/worker.ts';
+import { generateSigningKeys } from '../../src/tokens/keys.ts';
+import { registrationLetter } from '../../src/users/mail.ts';
+import { embeddedTemplate } from './embedded-template.ts';
+
+export const isPostgres = process.env.TEST_DATABASE_URL !== undefined;
+
+/** A fresh, migrated database for one test file: on Postgres where `TEST_DATABASE_URL` says so, otherwise embedded. */
+export async function freshDatabase(t: Test): Promise<DatabaseChoice> {
+  return isPostgres ? freshPostgres(t) : freshEmbedded(t);
+}
+
+async function freshEmbedded(t: Test): Promise<DatabaseChoice> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'usher-test-'));
+  await cp(embeddedTemplate, dataDir, { recursive: true });
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }));
+  return { kind: 'embedded', dataDir };
+}
+
+async function freshPostgres(t: Test): Promise<DatabaseChoice> {
+  const server = process.env.TEST_DATABASE_URL as string;
+  const name = `usher_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`;
+  await asAdmin(server, `create database ${name}`);
+  t.teardown(() => asAdmin(server, `drop database if exists ${name} with (force)`));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { kind: 'postgres', url: url.href };
+}
+
+async function asAdmin(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
+
+export function testConfig(env: Record<string, string> = {}): Config {
+  const read = readConfig({ LOG_LEVEL: 'silent', ...env });
+  if ('mistakes' in read) throw new Error(read.mistakes.join('; '));
+  return read.config;
+}
+
+export interface TestServiceOptions {
+  env?: Record<string, string>;
+  database?: DatabaseChoice;
+  transport?: Transport;
+  keys?: Config['signingKeys'];
+  statements?: StatementLog;
+}
+
+export type TestService = Awaited<ReturnType<typeof startService>>;
+
+/**
+ * The whole service without a socket, on a fresh database, with a clock that the test sets. A route that answers a problem it
+ * did not list fails the test.
+ */
+export async function startService(t: Test, options: TestServiceOptions = {}) {
+  const choice = options.database ?? (await freshDatabase(t));
+  const database = await openDatabase(choice, options.statements);
+  await migrate(database.db);
+  const time = { ahead: 0 };
+  const clock = () => new Date(Date.now() + time.ahead);
+  const keysText = await generateSigningKeys();
+  const config = testConfig({ SIGNING_KEYS: keysText, ...options.env });
+  const keys = options.keys ?? config.signingKeys;
+  if (!keys) throw new Error('no keys');
+  const { app, service } = await buildApp({ config, db: database.db, keys, clock });
+  const worker = createWorker({
+    service,
+    letters: { invite: inviteLetter(service), registration: registrationLetter(service) },
+    transport: options.transport ?? mailboxTransport(database.db),
+    log: app.log,
+  });
+  t.teardown(async () => {
+    await app.close();
+    await database.close();
+  });
+
+  const unlisted: string[] = [];
+
+  /** Makes one call, as whoever the token names. */
+  async function call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT', url: string, options: CallOptions = {}) {
+    const { body, token, headers = {} } = options;
+    const response = await app.inject({
+      method,
+      url,
+      headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers },
+      ...(body !== undefined && { payload: body as object }),
+    });
+    const json = response.body === '' ? undefined : response.json();
+    const code = String(response.headers['content-type']).startsWith('application/problem+json')
+      ? json.code
+      : undefined;
+    const listed = listedProblemsOf(method, url);
+    if (code !== undefined && listed && !listed.includes(code)) unlisted.push(`${method} ${url} answered ${code}`);
+    return { status: response.statusCode, body: json, headers: response.headers, code: code as string | undefined };
+  }
+  t.teardown(() => {
+    if (unlisted.length > 0) throw new Error(`problems that no route lists: ${unlisted.join('; ')}`);
+  });
+
+  function listedProblemsOf(method: string, url: string): string[] | undefined {
+    const operations = app.swagger().paths as unknown as Record<string, Record<string, { responses: unknown }>>;
+    const path = (url.split('?')[0] as string).split('/');
+    const matches = Object.keys(operations).filter((template) => {
+      const parts = template.split('/');
+      return parts.length === path.length && parts.every((part, i) => part === path[i] || part.startsWith('{'));
+    });
+    // The one with the fewest parameters is the one that the router takes.
+    const [found] = matches.sort((a, b) => a.split('{').length - b.split('{').length);
+    const operation = found === undefined ? undefined : operations[found]?.[method.toLowerCase()];
+    return operation && listedProblems(operation.responses);
+  }
+
+  /** Sends what was promised, and answers the mails in the mailbox of an address, newest first. */
+  async function mailsTo(email: string) {
+    await worker.drain();
+    return listMails(database.db, email);
+  }
+
+  /** The token in the link of the newest mail to an address. */
+  async function tokenFor(email: string): Promise<string> {
+    const [mail] = await mailsTo(email);
+    const token = /#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1];
+    if (!token) throw new Error(`no link in a mail to ${email}`);
+    return token;
+  }
+
+  /** A user with a session, who registered and verified the address. */
+  async function newUser(email = newEmail(), name = 'Some Body'): Promise<TestUser> {
+    await call('POST', '/v1/auth/register', { body: { email, password, name } });
+    const { body } = await call('POST', '/v1/auth/verify-email', { body: { token: await tokenFor(email) } });
+    return { id: body.user.id, email, token: body.accessToken, refreshToken: body.refreshToken };
+  }
+
+  /** An account with its owner. */
+  async function newAccount(name = 'Example Hosting') {
+    const owner = await newUser(newEmail('owner'), 'Olivia Owner');
+    const { body } = await call('POST', '/v1/accounts', { body: { name }, token: owner.token });
+    return { id: body.id as string, url: `/v1/accounts/${body.id}`, owner };
+  }
+
+  /** Invites an address as someone. @returns the answer of the call. */
+  function invite(
+    account: { url: string },
+    by: TestUser,
+    email: string,
+    access: Access = { allPermissions: true },
+    more = {},
+  ) {
+    return call('POST', `${account.url}/invites`, { body: { email, access, ...more }, token: by.token });
+  }
+
+  /** A member of an account with some access, who came in by an invite of the owner. */
+  async function newMember(
+    account: { url: string; owner: TestUser },
+    access: Access,
+    name = 'Adam Member',
+  ): Promise<TestUser> {
+    const email = newEmail('member');
+    await invite(account, account.owner, email, access);
+    const token = await tokenFor(email);
+    const { body, status } = await call('POST', '/v1/invites/accept', {
+      body: { token, register: { name, password } },
+    });
+    if (status !== 201) throw new Error(`could not make a member: ${JSON.stringify(body)}`);
+    return {
+      id: body.session.user.id,
+      email,
+      token: body.session.accessToken,
+      refreshToken: body.session.refreshToken,
+    };
+  }
+
+  /** Logs in again: access tokens are short-lived, and tests travel in time. */
+  async function logIn({ email }: { email: string }): Promise<string> {
+    const { body } = await call('POST', '/v1/auth/login', { body: { email, password } });
+    return body.accessToken;
+  }
+
+  return {
+    app,
+    service,
+    db: database.db,
+    choice,
+    worker,
+    call,
+    mailsTo,
+    tokenFor,
+    newUser,
+    newAccount,
+    newMember,
+    invite,
+    logIn,
+    /** Moves the service's clock. */
+    travel: (milliseconds: number) => {
+      time.ahead += milliseconds;
+    },
+    clock,
+  };
+}
+
+export interface CallOptions {
+  body?: unknown;
+  token?: string | undefined;
+  headers?: Record<string, string>;
+}
+
+export interface TestUser {
+  id: string;
+  email: string;
+  token: string;
+  refreshToken: string;
+}
+
+export type Access = { allPermissions: true } | { permissions: string[] };
+
+export const password = 'correct horse battery staple';
+export const day = 24 * 3_600_000;
+
+let counter = 0;
+
+/** An address that nobody else in this test run has. */
+export function newEmail(who = 'someone'): string {
+  counter += 1;
+  return `${who}-${process.pid}-${counter}@example.com`;
+}
