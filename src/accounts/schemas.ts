@@ -28,7 +28,12 @@ export const AccountChanges = Type.Object(
     name: Type.Optional(AccountName),
     settings: Type.Optional(Type.Partial(Type.Object(settings), { additionalProperties: false, minProperties: 1 })),
   },
-  { $id: 'AccountChanges', additionalProperties: false, minProperties: 1 },
+  {
+    $id: 'AccountChanges',
+    additionalProperties: false,
+    minProperties: 1,
+    examples: [{ settings: { inviteLifetimeDays: 14 } }],
+  },
 );
 export type AccountChanges = Static<typeof AccountChanges>;
 

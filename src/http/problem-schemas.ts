@@ -54,26 +54,31 @@ function responseOf(codes: ProblemCode[]) {
 
 type Responses = Record<string, { 'x-problems'?: ProblemCode[] }>;
 
-/** Adds to a route's responses the problems that come from its shape: what any route with a body, a credential or a path may answer. */
-export function addCommonProblems(route: {
+interface DescribedRoute {
   method: string | string[];
-  schema?: { response?: unknown; security?: unknown; body?: unknown; querystring?: unknown; params?: unknown };
-}): void {
-  const { schema } = route;
+  schema?: {
+    response?: unknown;
+    security?: readonly unknown[];
+    params?: unknown;
+    'x-problems'?: ProblemCode[];
+  };
+}
+
+/**
+ * Adds to a route's responses the problems that come from its shape: what any route with a body, a credential or a path may
+ * answer. The document then shows all of an operation's codes in its `x-problems`.
+ */
+export function addCommonProblems({ method, schema }: DescribedRoute): void {
   if (!schema?.response) return;
   const responses = schema.response as Responses;
   const codes: ProblemCode[] = ['invalid-request', 'internal-error', 'unavailable'];
-  if ((schema.security as unknown[] | undefined)?.length !== 0) codes.push('unauthenticated');
+  if (schema.security?.length !== 0) codes.push('unauthenticated');
   if (schema.params) codes.push('not-found');
-  if (route.method !== 'GET' && route.method !== 'HEAD') codes.push('too-large', 'unsupported-media-type');
+  if (method !== 'GET' && method !== 'HEAD') codes.push('too-large', 'unsupported-media-type');
   for (const code of codes) {
     const status = String(all[code].status);
     const listed = responses[status]?.['x-problems'] ?? [];
     if (!listed.includes(code)) responses[status] = responseOf([...listed, code]);
   }
-}
-
-/** The problems that a route lists. */
-export function listedProblems(responses: unknown): ProblemCode[] {
-  return Object.values((responses ?? {}) as Responses).flatMap((it) => it['x-problems'] ?? []);
+  schema['x-problems'] = Object.values(responses).flatMap((it) => it['x-problems'] ?? []);
 }

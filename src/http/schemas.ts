@@ -74,8 +74,8 @@ export const pageOf = <T extends TSchema>(item: T, $id: string, prefix: IdPrefix
 export const answer = <T extends TSchema>(schema: T, description: string) =>
   Type.Unsafe<Static<T>>({
     $ref: (schema as { $id?: string }).$id as string,
-    'x-response-description': description,
+    description,
   } as TSchema);
 
 /** An answer without a body. */
-export const nothing = (description: string) => Type.Null({ 'x-response-description': description });
+export const nothing = (description: string) => Type.Null({ description });

@@ -55,7 +55,12 @@ export type NewInvite = Static<typeof NewInvite>;
 
 export const InviteChanges = Type.Object(
   { access: Type.Optional(ref(AccessRequest)), message: Type.Optional(MessageOrNull) },
-  { $id: 'InviteChanges', additionalProperties: false, minProperties: 1 },
+  {
+    $id: 'InviteChanges',
+    additionalProperties: false,
+    minProperties: 1,
+    examples: [{ access: { permissions: ['invoices:read'] } }],
+  },
 );
 export type InviteChanges = Static<typeof InviteChanges>;
 
@@ -113,6 +118,7 @@ const token = Type.String({
   minLength: 1,
   maxLength: 4096,
   description: 'From the Accept Invite link, after `#token=`.',
+  examples: ['eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln'],
 });
 
 export const InviteToken = Type.Object({ token }, { $id: 'InviteToken', additionalProperties: false });
@@ -148,7 +154,10 @@ export const InviteAcceptance = Type.Object(
     additionalProperties: false,
     description: 'One of `register` and `login`; neither where the request carries a bearer access token.',
     examples: [
-      { token: 'eyJhbGciOi…', register: { name: 'Adam Accountant', password: 'correct horse battery staple' } },
+      {
+        token: 'eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln',
+        register: { name: 'Adam Accountant', password: 'correct horse battery staple' },
+      },
     ],
   },
 );

@@ -29,12 +29,25 @@ export const Registration = Type.Object(
 export type Registration = Static<typeof Registration>;
 
 export const VerifyEmailRequest = Type.Object(
-  { token: Type.String({ minLength: 1, maxLength: 4096, description: 'From the link in the mail, after `#token=`.' }) },
+  {
+    token: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      description: 'From the link in the mail, after `#token=`.',
+      examples: ['eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln'],
+    }),
+  },
   { $id: 'VerifyEmailRequest', additionalProperties: false },
 );
 
 export const RefreshRequest = Type.Object(
-  { refreshToken: Type.String({ minLength: 1, maxLength: 512 }) },
+  {
+    refreshToken: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      examples: ['dosQIh3c9njrF3K2_KEtYh22KnDICf53p2jSV1Ry_xo'],
+    }),
+  },
   { $id: 'RefreshRequest', additionalProperties: false },
 );
 

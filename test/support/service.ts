@@ -7,7 +7,6 @@ import { buildApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type DatabaseChoice, openDatabase, type StatementLog } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { listedProblems } from '../../src/http/problem-schemas.ts';
 import { inviteLetter } from '../../src/invites/mail.ts';
 import type { Transport } from '../../src/mail/mail.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
@@ -113,7 +112,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   });
 
   function listedProblemsOf(method: string, url: string): string[] | undefined {
-    const operations = app.swagger().paths as unknown as Record<string, Record<string, { responses: unknown }>>;
+    const operations = app.swagger().paths as unknown as Record<string, Record<string, { 'x-problems'?: string[] }>>;
     const path = (url.split('?')[0] as string).split('/');
     const matches = Object.keys(operations).filter((template) => {
       const parts = template.split('/');
@@ -122,7 +121,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     // The one with the fewest parameters is the one that the router takes.
     const [found] = matches.sort((a, b) => a.split('{').length - b.split('{').length);
     const operation = found === undefined ? undefined : operations[found]?.[method.toLowerCase()];
-    return operation && listedProblems(operation.responses);
+    return operation?.['x-problems'];
   }
 
   /** Sends what was promised, and answers the mails in the mailbox of an address, newest first. */

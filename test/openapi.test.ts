@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import createClient from 'openapi-fetch';
+import openapiTS, { astToString } from 'openapi-typescript';
+import t from 'tap';
+import { openApiDocument } from '../src/openapi-document.ts';
+import type { paths } from './client/schema.d.ts';
+import { newEmail, password, startService } from './support/service.ts';
+
+const committed = new URL('../openapi/openapi.json', import.meta.url);
+const clientTypes = new URL('./client/schema.d.ts', import.meta.url);
+
+interface Operation {
+  operationId: string;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+  responses: Record<string, { description: string }>;
+  'x-problems'?: string[];
+}
+type Schema = { $ref?: string; examples?: unknown[]; properties?: Record<string, Schema>; [key: string]: unknown };
+
+t.test('the OpenAPI document', async (t) => {
+  const printed = JSON.parse(JSON.stringify(await openApiDocument()));
+  const operations = Object.entries(printed.paths as Record<string, Record<string, Operation>>).flatMap(
+    ([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, ...operation })),
+  );
+
+  t.test('is the one that is committed: `npm run openapi` prints it anew', async (t) => {
+    t.same(printed, JSON.parse(readFileSync(committed, 'utf8')));
+  });
+
+  t.test('is the one that the committed client types were generated from', async (t) => {
+    const generated = astToString(await openapiTS(committed));
+    const body = readFileSync(clientTypes, 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\s*/, '');
+    t.equal(generated.trim(), body.trim());
+  });
+
+  t.test('describes every operation', async (t) => {
+    const ids = operations.map((it) => it.operationId);
+    t.equal(new Set(ids).size, ids.length, 'each operationId is there once');
+    for (const { name, operationId, summary, description, tags, responses, 'x-problems': problems } of operations) {
+      t.ok(operationId && summary && description && tags?.length === 1, `${name} has words`);
+      t.ok(problems?.includes('internal-error'), `${name} lists its problems`);
+      for (const [status, response] of Object.entries(responses)) {
+        t.not(response.description, 'Default Response', `${name} ${status} is described`);
+      }
+    }
+  });
+
+  t.test('has an example for every body, and it is valid', async (t) => {
+    const ajv = new Ajv2020({ strict: false });
+    addFormats.default(ajv);
+    ajv.addSchema({ ...printed, $id: 'document' });
+    for (const { name, requestBody } of operations.filter((it) => it.requestBody)) {
+      const { schema } = requestBody?.content['application/json'] ?? { schema: {} };
+      const validate = ajv.compile({ $ref: `document${schema.$ref}` });
+      const example = exampleOf(printed, schema);
+      t.ok(validate(example), `${name}: ${JSON.stringify(example)} ${JSON.stringify(validate.errors)}`);
+    }
+  });
+});
+
+/** The example that a reader sees: the schema's own, or one made of its required properties'. */
+function exampleOf(document: { components: { schemas: Record<string, Schema> } }, schema: Schema): unknown {
+  const named = schema.$ref?.split('/').at(-1);
+  const resolved = named === undefined ? schema : (document.components.schemas[named] as Schema);
+  if (resolved.examples) return resolved.examples[0];
+  const required = (resolved.required ?? []) as string[];
+  return Object.fromEntries(required.map((key) => [key, exampleOf(document, resolved.properties?.[key] as Schema)]));
+}
+
+t.test('a client generated from the committed document walks the story, typed, without a cast', async (t) => {
+  const { app, tokenFor } = await startService(t);
+  await app.listen({ port: 0 });
+  const baseUrl = `http://localhost:${(app.server.address() as { port: number }).port}`;
+  const anyone = createClient<paths>({ baseUrl });
+  const as = (token: string) => createClient<paths>({ baseUrl, headers: { authorization: `Bearer ${token}` } });
+
+  const email = newEmail('owner');
+  const registered = await anyone.POST('/v1/auth/register', { body: { email, password, name: 'Olivia Owner' } });
+  t.equal(registered.response.status, 202);
+  const verified = await anyone.POST('/v1/auth/verify-email', { body: { token: await tokenFor(email) } });
+  const loggedIn = await anyone.POST('/v1/auth/login', { body: { email, password } });
+  t.equal(loggedIn.data?.user.id, verified.data?.user.id);
+  if (!loggedIn.data) return t.fail('no session');
+  const owner = as(loggedIn.data.accessToken);
+
+  const account = await owner.POST('/v1/accounts', { body: { name: 'Example Hosting' } });
+  if (!account.data) return t.fail('no account');
+  const path = { accountId: account.data.id };
+  const catalogue = await owner.GET('/v1/permissions');
+  const key = catalogue.data?.items.find((it) => it.title === 'Pay invoices')?.key;
+  if (!key) return t.fail('no such permission');
+  const guest = newEmail('guest');
+  const invited = await owner.POST('/v1/accounts/{accountId}/invites', {
+    params: { path },
+    body: { email: guest, access: { permissions: [key] } },
+  });
+  t.equal(invited.data?.status, 'pending');
+  const pending = await owner.GET('/v1/accounts/{accountId}/invites', {
+    params: { path, query: { status: 'pending' } },
+  });
+  t.same(
+    pending.data?.items.map((it) => it.email),
+    [guest],
+  );
+
+  const token = await tokenFor(guest);
+  const preview = await anyone.POST('/v1/invites/preview', { body: { token } });
+  t.equal(preview.data?.hasLogin, false);
+  const accepted = await anyone.POST('/v1/invites/accept', {
+    body: { token, register: { name: 'Gail Guest', password } },
+  });
+  if (!accepted.data?.session) return t.fail('no session for the guest');
+  t.same(accepted.data.membership.access, { allPermissions: false, permissions: [key] });
+  const again = await anyone.POST('/v1/invites/accept', {
+    body: { token, register: { name: 'Gail Guest', password } },
+  });
+  t.equal(again.error?.code, 'invite-accepted', 'a refusal is typed too');
+
+  const userId = accepted.data.session.user.id;
+  const changed = await owner.PATCH('/v1/accounts/{accountId}/members/{userId}', {
+    params: { path: { ...path, userId } },
+    body: { access: { allPermissions: true } },
+  });
+  t.equal(changed.data?.access.allPermissions, true);
+  const mine = await as(accepted.data.session.accessToken).GET('/v1/me/accounts');
+  t.same(
+    mine.data?.items.map((it) => it.account.id),
+    [account.data.id],
+  );
+  const removed = await owner.DELETE('/v1/accounts/{accountId}/members/{userId}', {
+    params: { path: { ...path, userId } },
+  });
+  t.equal(removed.response.status, 204);
+  const gone = await as(accepted.data.session.accessToken).GET('/v1/accounts/{accountId}', { params: { path } });
+  t.equal(gone.error?.code, 'not-found');
+});
