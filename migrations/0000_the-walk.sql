@@ -119,7 +119,7 @@ ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY
 CREATE UNIQUE INDEX "invites_one_pending" ON "invites" USING btree ("account_id","email") WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX "invites_status" ON "invites" USING btree ("account_id","status","id");--> statement-breakpoint
 CREATE INDEX "invites_inviter" ON "invites" USING btree ("account_id","invited_by") WHERE status = 'pending';--> statement-breakpoint
-CREATE INDEX "invites_email" ON "invites" USING btree ("email","id") WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX "invites_email" ON "invites" USING btree ("email","id");--> statement-breakpoint
 CREATE INDEX "mailbox_recipient" ON "mailbox" USING btree ("recipient","sent_at");--> statement-breakpoint
 CREATE INDEX "memberships_user" ON "memberships" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "outbox_due" ON "outbox" USING btree ("due_at") WHERE status = 'queued';--> statement-breakpoint

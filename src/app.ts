@@ -10,7 +10,7 @@ import { collectOpenApi, serveDocs } from './http/docs.ts';
 import { healthRoutes } from './http/health.ts';
 import { takeJson } from './http/json-body.ts';
 import { loggerOptions, logRequests, requestIdOf } from './http/logging.ts';
-import { renderProblems, sendProblem } from './http/problem-json.ts';
+import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem-json.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
 import { answerUnrouted } from './http/unrouted.ts';
@@ -41,6 +41,8 @@ export interface AppOptions {
 
 /** Bytes. */
 const bodyLimit = 64 * 1024;
+/** Milliseconds that a client may take to send a request. */
+const requestTimeout = 30_000;
 
 /** The service without a socket and without its mail worker: every part of it, in order. */
 export async function buildApp({ config, db, keys, clock = () => new Date(), onChange }: AppOptions) {
@@ -49,7 +51,10 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
     bodyLimit,
+    requestTimeout,
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    clientErrorHandler: refuseMalformedHttp,
     routerOptions: { ignoreTrailingSlash: false },
     schemaController: { compilersFactory: { buildValidator: buildValidator as never } },
     frameworkErrors: (_, request, reply) =>

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { buildApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
 import { openDatabase } from './database/database.ts';
+import { driverError } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import { inviteLetter } from './invites/mail.ts';
 import { mailboxTransport } from './mail/transports/mailbox.ts';
@@ -17,7 +18,7 @@ const grace = 25_000;
 
 const read = readConfig(process.env);
 if ('mistakes' in read) fail(['The configuration is wrong:', ...read.mistakes.map((it) => `  ${it}`)].join('\n'));
-else await run(read.config).catch((error: Error) => fail(`Usher could not start: ${error.message}`));
+else await run(read.config).catch((error: unknown) => fail(`Usher could not start: ${reasonOf(error)}`));
 
 /** Config, database, app, worker, socket; and back in the other order on SIGTERM or SIGINT. */
 async function run(config: Config): Promise<void> {
@@ -65,6 +66,12 @@ function announce({ production, database, mail }: Config, address: unknown): voi
 
 `,
   );
+}
+
+/** The driver's own words, without the statement and its parameters that wrap them. */
+function reasonOf(error: unknown): string {
+  const { message, code } = driverError(error);
+  return String(message || code);
 }
 
 function fail(message: string): void {

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
+import type { SessionId, UserId } from './ids.ts';
 import type { Catalogue } from './permissions/catalogue.ts';
 import type { AccessTokens } from './tokens/access-token.ts';
 import type { SigningKeys } from './tokens/keys.ts';
@@ -19,7 +20,7 @@ export interface Service {
 
 /** Who makes a request, and when. What they may do is not known from this: it is read inside the request. */
 export interface Caller {
-  readonly userId: import('./ids.ts').UserId;
-  readonly sessionId: import('./ids.ts').SessionId;
+  readonly userId: UserId;
+  readonly sessionId: SessionId;
   readonly now: Date;
 }

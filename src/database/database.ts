@@ -4,6 +4,7 @@ import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'driz
 import { drizzle as overPglite } from 'drizzle-orm/pglite';
 import pg from 'pg';
 import { openEmbedded } from './embedded.ts';
+import { isUnanswered, isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
 
 type Schema = typeof schema;
@@ -27,24 +28,32 @@ export interface StatementLog {
 }
 
 /** Milliseconds. A database that answers nothing costs a request this much and no more. */
-const patience = { connect: 3_000, lock: 5_000, statement: 8_000, answer: 10_000, idleInTransaction: 15_000 };
+const usualPatience = { connect: 3_000, lock: 5_000, statement: 8_000, answer: 10_000, idleInTransaction: 15_000 };
+
+export type Patience = typeof usualPatience;
 
 /**
  * Opens the embedded database or a pool of connections to Postgres. A Postgres that is away does not stop this: the pool
  * connects when it is first asked, and again after it was lost.
  * @throws an Error for a person, where another process has the embedded database open.
  */
-export async function openDatabase(choice: DatabaseChoice, log?: StatementLog): Promise<OpenDatabase> {
+export async function openDatabase(
+  choice: DatabaseChoice,
+  log?: StatementLog,
+  patience: Patience = usualPatience,
+): Promise<OpenDatabase> {
   const options = { schema, logger: log ?? false };
   if (choice.kind === 'embedded') {
     const { client, close } = await openEmbedded(choice.dataDir);
     return { db: overPglite(client, options) as unknown as Db, close };
   }
-  const pool = postgresPool(choice.url);
-  return { db: overPostgres(pool, options) as unknown as Db, close: () => pool.end() };
+  const pool = postgresPool(choice.url, patience);
+  const db = overPostgres(pool, options) as unknown as Db;
+  db.transaction = (work) => onOneConnection(pool, (connection) => overPostgres(connection, options) as never, work);
+  return { db, close: () => pool.end() };
 }
 
-function postgresPool(url: string): pg.Pool {
+function postgresPool(url: string, patience: Patience): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'usher',
@@ -58,7 +67,43 @@ function postgresPool(url: string): pg.Pool {
   });
   // An idle connection that breaks is no request's trouble: the pool drops it and opens another when asked.
   pool.on('error', () => {});
+  // One that breaks in use fails the statement it is at, which is enough: unheard, its event would end the process.
+  pool.on('connect', (connection) => void connection.on('error', () => {}));
   return pool;
+}
+
+/**
+ * A transaction on a connection of the pool. The connection goes back whatever happens, also where the transaction could not
+ * begin, and is closed where it broke or fell silent: otherwise each such transaction would cost the pool a connection for good.
+ */
+async function onOneConnection<T>(
+  pool: pg.Pool,
+  over: (connection: pg.PoolClient) => Db,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  const connection = await pool.connect();
+  let isLost = false;
+  try {
+    return await over(endingWhenSilent(connection)).transaction(work);
+  } catch (error) {
+    isLost = isUnavailable(error);
+    throw error;
+  } finally {
+    connection.release(isLost);
+  }
+}
+
+/** The connection, but one unanswered statement ends it, so that the rollback behind it is not waited for as well. */
+function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
+  const query = async (...statement: unknown[]) => {
+    try {
+      return await (connection.query as (...it: unknown[]) => Promise<unknown>)(...statement);
+    } catch (error) {
+      if (isUnanswered(error)) void connection.end();
+      throw error;
+    }
+  };
+  return { query } as unknown as pg.PoolClient;
 }
 
 /**

@@ -2,7 +2,7 @@
 const away =
   /^(08|53|57P|58)|^(57014|55P03|40001|40P01|25P03|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
 const awayInWords =
-  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|PGlite is clos|Cannot use a pool after)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed)|PGlite is clos|Cannot use a pool after)/;
 
 interface DriverError {
   code?: unknown;
@@ -21,6 +21,11 @@ export function driverError(error: unknown): DriverError {
 export function isUnavailable(error: unknown): boolean {
   const { code, message } = driverError(error);
   return away.test(String(code ?? '')) || awayInWords.test(String(message ?? ''));
+}
+
+/** Whether a statement was sent and nothing came back in time: the connection it went over is of no use any more. */
+export function isUnanswered(error: unknown): boolean {
+  return driverError(error).message === 'Query read timeout';
 }
 
 /** Whether an error says that a row with the same key stands already (SQLSTATE 23505), in the constraint or index named. */

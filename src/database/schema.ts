@@ -161,7 +161,7 @@ export const invites = pgTable(
     uniqueIndex('invites_one_pending').on(t.accountId, t.email).where(sql`status = 'pending'`),
     index('invites_status').on(t.accountId, t.status, t.id),
     index('invites_inviter').on(t.accountId, t.invitedBy).where(sql`status = 'pending'`),
-    index('invites_email').on(t.email, t.id).where(sql`status = 'pending'`),
+    index('invites_email').on(t.email, t.id),
     check('invites_status_known', sql`status in ('pending', 'accepted', 'declined', 'revoked', 'expired')`),
     allOrChosen('invites_all_or_chosen'),
   ],

@@ -16,6 +16,9 @@ export const publicRoute: Record<string, string[]>[] = [];
 export const optionalBearer: Record<string, string[]>[] = [{}, { bearerAuth: [] }];
 const bearer: Record<string, string[]>[] = [{ bearerAuth: [] }];
 
+/** The pages of Swagger UI, which a plugin makes and can't say so itself. They hold what `/openapi.json` shows everybody. */
+const publicPages = /^\/docs(\/|$)/;
+
 /** Finds out who is calling, on every route that does not say it is public. What they may do is decided later, inside. */
 export function authenticateCallers(app: FastifyInstance, service: Pick<Service, 'accessTokens' | 'clock'>): void {
   const callers = new WeakMap<FastifyRequest, Caller>();
@@ -33,7 +36,7 @@ export function authenticateCallers(app: FastifyInstance, service: Pick<Service,
 
   app.addHook('onRoute', (route) => {
     route.schema ??= {};
-    route.schema.security ??= bearer;
+    route.schema.security ??= publicPages.test(route.url) ? publicRoute : bearer;
     if (route.schema.security.length === 0) return;
     const isOptional = route.schema.security === optionalBearer;
     const authenticate = async (request: FastifyRequest) => {

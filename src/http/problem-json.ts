@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUnavailable } from '../database/errors.ts';
 import { Problem, type ProblemCode, problems } from '../problems.ts';
@@ -31,6 +32,16 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
     ...problem.extensions,
   };
   return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(document);
+}
+
+/** Answers what is not even HTTP, and so has no request: there is no base URL to name the problem's type with. */
+export function refuseMalformedHttp(error: { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const { status, title } = problems['invalid-request'];
+  const body = JSON.stringify({ type: '/problems/invalid-request', title, status, code: 'invalid-request' });
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }
 
 const known: Record<string, ProblemCode> = {

@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type Options } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Problem } from '../problems.ts';
+import { Problem, type ProblemExtensions } from '../problems.ts';
 import { isEmailAddress } from '../users/email-address.ts';
 
 const options: Options = { removeAdditional: false, allErrors: true, useDefaults: true, strict: false };
@@ -72,40 +72,41 @@ function detailOf({ keyword, message, params }: ErrorObject): string {
 }
 
 /**
- * Refuses text that no database column can hold as it is: NUL, and halves of surrogate pairs. Also a body where none is asked
- * for, and a query where none is known.
+ * Refuses a body where none is asked for and a query where none is known; and, once a request has the form asked for, text
+ * that no database column can hold as it is: NUL, and halves of surrogate pairs.
  */
 export function refuseUnstorable(app: FastifyInstance): void {
-  app.addHook('preValidation', async (request) => {
-    for (const [part, value] of Object.entries({ body: request.body, query: request.query, path: request.params })) {
-      const place = findUnstorable(value, '');
-      if (place === undefined) continue;
-      const detail = 'holds a NUL or half a character';
-      if (part === 'path') throw new Problem('not-found');
-      const error = part === 'body' ? { pointer: place, detail } : { parameter: place.slice(1), detail };
-      throw new Problem('invalid-request', undefined, { errors: [error] });
-    }
-    refuseUnasked(request);
+  app.addHook('preValidation', async (request) => refuseUnasked(request));
+  app.addHook('preHandler', async ({ body, query, params }) => {
+    const detail = 'holds a NUL or half a character';
+    if (findUnstorable(params, '') !== undefined) throw new Problem('not-found');
+    const parameter = findUnstorable(query, '')?.slice(1);
+    if (parameter !== undefined) throw invalid({ parameter, detail });
+    const pointer = findUnstorable(body, '');
+    if (pointer !== undefined) throw invalid({ pointer, detail });
   });
 }
 
 function refuseUnasked({ routeOptions, body, query }: FastifyRequest): void {
   const { schema } = routeOptions;
-  if (!schema?.body && body !== undefined && body !== null && Object.keys(body).length > 0) {
-    throw new Problem('invalid-request', undefined, { errors: [{ pointer: '', detail: 'this call takes no body' }] });
+  if (!schema?.body && body !== undefined && body !== null && !isEmpty(body)) {
+    throw invalid({ pointer: '', detail: 'this call takes no body' });
   }
   const [parameter] = Object.keys(query as object);
-  if (!schema?.querystring && parameter !== undefined) {
-    throw new Problem('invalid-request', undefined, { errors: [{ parameter, detail: 'is not known here' }] });
-  }
+  if (!schema?.querystring && parameter !== undefined) throw invalid({ parameter, detail: 'is not known here' });
 }
 
-/** A JSON Pointer to the first text, key or value, that can't be stored; undefined where there is none. */
+const isEmpty = (body: unknown) => typeof body === 'object' && body !== null && Object.keys(body).length === 0;
+
+const invalid = (error: NonNullable<ProblemExtensions['errors']>[number]) =>
+  new Problem('invalid-request', undefined, { errors: [error] });
+
+/** A JSON Pointer to the first text that can't be stored; undefined where there is none. */
 function findUnstorable(value: unknown, pointer: string): string | undefined {
   if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined;
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, inner] of Object.entries(value)) {
-    const place = findUnstorable(key, pointer) ?? findUnstorable(inner, `${pointer}/${key}`);
+    const place = findUnstorable(inner, `${pointer}/${key}`);
     if (place !== undefined) return place;
   }
   return undefined;

@@ -24,10 +24,10 @@ export async function createInvite({ db, catalogue }: Service, caller: Caller, a
   requireGrantable(acting, access);
   const row = newRow(acting, email, access, body);
   if (!(await insertInvite(db, row))) await insertAfterExpired(db, row);
-  const { deliveryId: _, access: __, ...kept } = row;
-  return inviteOf({ ...kept, ...access, ...fresh }, { id: acting.userId, name: acting.name }, caller.now);
+  return inviteOf({ ...row, ...access, ...fresh }, { id: acting.userId, name: acting.name }, caller.now);
 }
 
+/** What the database writes beside the row that was given. */
 const fresh = {
   status: 'pending' as const,
   sendings: 1,

@@ -9,9 +9,11 @@ import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { canonicalEmail } from '../users/email-address.ts';
-import { changeInvite, resendInvite, revokeInvite } from './change.ts';
+import { changeInvite } from './change.ts';
 import { createInvite } from './create.ts';
 import { inviteOf } from './invite.ts';
+import { resendInvite } from './resend.ts';
+import { revokeInvite } from './revoke.ts';
 import { Invite, InviteChanges, InvitePage, InviteParams, InvitesQuery, NewInvite } from './schemas.ts';
 import { findInvite, listInvites } from './store.ts';
 

@@ -1,7 +1,7 @@
 import { changeAccount } from '../accounts/enter.ts';
 import type { AccountId, UserId } from '../ids.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireManageable } from './change.ts';
+import { requireManageable } from './manage.ts';
 import { requireNotOwner } from './rules.ts';
 import { deleteMembership } from './store.ts';
 

@@ -8,11 +8,12 @@ import type { MembershipId } from '../ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { changeMember, reactivateMember, suspendMember } from './change.ts';
+import { changeMember } from './change.ts';
 import { memberOf } from './member.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
+import { reactivateMember, suspendMember } from './suspend.ts';
 
 const tags = ['Members'];
 

@@ -1,0 +1,28 @@
+import { type Acting, enterAccount } from '../accounts/enter.ts';
+import type { Tx } from '../database/database.ts';
+import type { AccountId, InviteId } from '../ids.ts';
+import { requirePermission } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { inviteOf } from './invite.ts';
+import { findInvite, type InviteRow, lockInvite } from './store.ts';
+
+/** What every change of an invite by its account shares: enter, hold the invite, change it, show it. */
+export function manageInvite(
+  { db }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  inviteId: InviteId,
+  change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<InviteRow>,
+) {
+  return db.transaction(async (tx) => {
+    const acting = await enterAccount(tx, caller, accountId);
+    requirePermission(acting, 'invites:manage');
+    const invite = await lockInvite(tx, accountId, inviteId);
+    if (!invite) throw new Problem('not-found');
+    await change(tx, acting, invite);
+    const changed = await findInvite(tx, accountId, inviteId);
+    if (!changed) throw new Problem('not-found');
+    return inviteOf(changed.invite, changed.inviter, caller.now);
+  });
+}

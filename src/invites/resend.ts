@@ -1,0 +1,37 @@
+import { isDuplicate } from '../database/errors.ts';
+import { type AccountId, type InviteId, newId } from '../ids.ts';
+import { requireGrantable } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { expiryOf } from './lifetime.ts';
+import { manageInvite } from './manage.ts';
+import { requireUndecided } from './rules.ts';
+import { findPendingId, isMember, promiseMail, updateInvite } from './store.ts';
+
+/**
+ * Sends an invite again, an expired one too: a new link, a new lifetime, the old link dead. Who sends it vouches for it.
+ * @throws permission-missing, not-found, cannot-grant where it gives more than the caller holds, already-member,
+ * invite-already-pending where a later invite holds the address, and the problem that names why it was decided.
+ */
+export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
+  return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
+    requireUndecided(invite);
+    requireGrantable(acting, invite);
+    if (await isMember(tx, accountId, invite.email)) throw new Problem('already-member');
+    const holder = await findPendingId(tx, accountId, invite.email);
+    if (holder !== undefined && holder !== inviteId) throw alreadyPending(holder);
+    const sent = await updateInvite(tx, invite, {
+      status: 'pending',
+      sendings: invite.sendings + 1,
+      expiresAt: expiryOf(caller.now, acting.account.inviteLifetimeDays),
+      invitedBy: caller.userId,
+    });
+    await promiseMail(tx, newId('dlv'), sent, caller.now);
+    return sent;
+  }).catch((error) => {
+    throw isDuplicate(error, 'invites_one_pending') ? alreadyPending() : error;
+  });
+}
+
+const alreadyPending = (inviteId?: InviteId) =>
+  new Problem('invite-already-pending', undefined, inviteId === undefined ? {} : { inviteId });

@@ -1,0 +1,13 @@
+import type { AccountId, InviteId } from '../ids.ts';
+import type { Caller, Service } from '../service.ts';
+import { manageInvite } from './manage.ts';
+import { requireUndecided } from './rules.ts';
+import { updateInvite } from './store.ts';
+
+/** Takes an invite back. @throws permission-missing, not-found, and the problem that names why it was decided already. */
+export async function revokeInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
+  return manageInvite(service, caller, accountId, inviteId, (tx, _, invite) => {
+    requireUndecided(invite);
+    return updateInvite(tx, invite, { status: 'revoked', decidedAt: caller.now });
+  });
+}

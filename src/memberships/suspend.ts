@@ -1,0 +1,28 @@
+import { changeAccount } from '../accounts/enter.ts';
+import type { Tx } from '../database/database.ts';
+import type { AccountId, UserId } from '../ids.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireManageable } from './manage.ts';
+import { memberOf } from './member.ts';
+import { type MemberRow, updateMembership } from './store.ts';
+
+/** Takes a member's access away without removing them. It takes effect on their next request. Again: the same. */
+export function suspendMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
+  return changeAccount(db, caller, accountId, async (tx, acting) => {
+    const member = await requireManageable(tx, acting, userId);
+    return setSuspended(tx, member, member.membership.suspendedAt ?? caller.now);
+  });
+}
+
+/** Gives a suspended member their access back, as it was. @throws cannot-grant where it exceeds the caller's own. */
+export function reactivateMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
+  return changeAccount(db, caller, accountId, async (tx, acting) => {
+    const member = await requireManageable(tx, acting, userId);
+    return setSuspended(tx, member, null);
+  });
+}
+
+async function setSuspended(tx: Tx, member: MemberRow, suspendedAt: Date | null) {
+  await updateMembership(tx, member.membership.accountId, member.membership.userId, { suspendedAt });
+  return memberOf({ ...member, membership: { ...member.membership, suspendedAt } });
+}
