@@ -17,6 +17,7 @@ CREATE TABLE "invites" (
 	"message" text,
 	"invited_by" uuid NOT NULL,
 	"created_at" timestamp (3) with time zone NOT NULL,
+	"lifetime_days" integer NOT NULL,
 	"expires_at" timestamp (3) with time zone NOT NULL,
 	"sendings" integer NOT NULL,
 	"last_sent_at" timestamp (3) with time zone,

@@ -148,6 +148,8 @@ export const invites = pgTable(
       .notNull()
       .references(() => users.id),
     createdAt: time('created_at').notNull(),
+    /** How long each sending of it lasts. */
+    lifetimeDays: integer('lifetime_days').notNull(),
     expiresAt: time('expires_at').notNull(),
     /** How many times it was asked to be sent; the link of the last sending is the live one. */
     sendings: integer('sendings').notNull(),

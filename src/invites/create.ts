@@ -38,6 +38,7 @@ const fresh = {
 };
 
 function newRow(acting: Acting, email: string, access: NewInviteRow['access'], body: NewInvite): NewInviteRow {
+  const lifetimeDays = body.expiresInDays ?? acting.account.inviteLifetimeDays;
   return {
     accountId: acting.account.id,
     id: newId('inv'),
@@ -46,7 +47,8 @@ function newRow(acting: Acting, email: string, access: NewInviteRow['access'], b
     message: body.message ?? null,
     invitedBy: acting.userId,
     createdAt: acting.now,
-    expiresAt: expiryOf(acting.now, body.expiresInDays ?? acting.account.inviteLifetimeDays),
+    lifetimeDays,
+    expiresAt: expiryOf(acting.now, lifetimeDays),
     deliveryId: newId('dlv'),
   };
 }

@@ -6,10 +6,11 @@ import type { Caller, Service } from '../service.ts';
 import { expiryOf } from './lifetime.ts';
 import { manageInvite } from './manage.ts';
 import { requireUndecided } from './rules.ts';
-import { findPendingId, isMember, promiseMail, updateInvite } from './store.ts';
+import { findPendingId, isMember, markExpired, promiseMail, updateInvite } from './store.ts';
 
 /**
- * Sends an invite again, an expired one too: a new link, a new lifetime, the old link dead. Who sends it vouches for it.
+ * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the old
+ * link dead. Who sends it vouches for it.
  * @throws permission-missing, not-found, cannot-grant where it gives more than the caller holds, already-member,
  * invite-already-pending where a later invite holds the address, and the problem that names why it was decided.
  */
@@ -17,13 +18,14 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requireUndecided(invite);
     requireGrantable(acting, invite);
+    await markExpired(tx, accountId, invite.email, caller.now);
     if (await isMember(tx, accountId, invite.email)) throw new Problem('already-member');
     const holder = await findPendingId(tx, accountId, invite.email);
     if (holder !== undefined && holder !== inviteId) throw alreadyPending(holder);
     const sent = await updateInvite(tx, invite, {
       status: 'pending',
       sendings: invite.sendings + 1,
-      expiresAt: expiryOf(caller.now, acting.account.inviteLifetimeDays),
+      expiresAt: expiryOf(caller.now, invite.lifetimeDays),
       invitedBy: caller.userId,
     });
     await promiseMail(tx, newId('dlv'), sent, caller.now);

@@ -21,17 +21,19 @@ export interface NewInviteRow {
   message: string | null;
   invitedBy: UserId;
   createdAt: Date;
+  lifetimeDays: number;
   expiresAt: Date;
   deliveryId: DeliveryId;
 }
 
 const create = prepared((db) => {
   const created = db.$with('created', { id: invites.id }).as(sql`
-    insert into invites (account_id, id, email, all_permissions, permissions, status, message, invited_by, created_at, expires_at, sendings)
+    insert into invites (account_id, id, email, all_permissions, permissions, status, message, invited_by, created_at, lifetime_days, expires_at, sendings)
     select ${placeholderFor(invites.accountId, 'accountId')}::uuid, ${placeholderFor(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
       ${sql.placeholder('allPermissions')}::boolean, ${placeholderFor(invites.permissions, 'permissions')}::text[], 'pending',
       ${sql.placeholder('message')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
-      ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1
+      ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${sql.placeholder('lifetimeDays')}::integer,
+      ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1
     where not exists (
       select from memberships join users on users.id = memberships.user_id
       where memberships.account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
