@@ -14,7 +14,7 @@ import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
 import { answerUnrouted } from './http/unrouted.ts';
-import { buildValidator, refuseUnstorable } from './http/validation.ts';
+import { refuseUnstorable, validatorBuilder } from './http/validation.ts';
 import { inviteeRoutes } from './invites/invitee-routes.ts';
 import { inviteRoutes } from './invites/routes.ts';
 import { membershipRoutes } from './memberships/routes.ts';
@@ -27,6 +27,7 @@ import type { Service } from './service.ts';
 import { accessTokens } from './tokens/access-token.ts';
 import type { SigningKeys } from './tokens/keys.ts';
 import { tokenRoutes } from './tokens/routes.ts';
+import { isEmailAddress } from './users/email-address.ts';
 import { createPasswords } from './users/passwords.ts';
 import { userRoutes } from './users/routes.ts';
 
@@ -44,6 +45,9 @@ const bodyLimit = 64 * 1024;
 /** Milliseconds that a client may take to send a request. */
 const requestTimeout = 30_000;
 
+/** What every answer carries. */
+const commonHeaders = ({ id }: { id: string }) => ({ 'x-request-id': id, 'cache-control': 'no-store' });
+
 /** The service without a socket and without its mail worker: every part of it, in order. */
 export async function buildApp({ config, db, keys, clock = () => new Date(), onChange }: AppOptions) {
   const app = Fastify({
@@ -56,9 +60,9 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
     return503OnClosing: false,
     clientErrorHandler: refuseMalformedHttp,
     routerOptions: { ignoreTrailingSlash: false },
-    schemaController: { compilersFactory: { buildValidator: buildValidator as never } },
+    schemaController: { compilersFactory: { buildValidator: validatorBuilder({ email: isEmailAddress }) as never } },
     frameworkErrors: (_, request, reply) =>
-      void sendProblem(request, reply, new Problem('invalid-request'), config.issuer),
+      void sendProblem(request, reply.headers(commonHeaders(request)), new Problem('invalid-request'), config.issuer),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   const service: Service = {
@@ -79,9 +83,7 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
   authenticateCallers(root, service);
   app.addHook('onRoute', addCommonProblems);
   refuseUnstorable(root);
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
-  });
+  app.addHook('onRequest', async (request, reply) => void reply.headers(commonHeaders(request)));
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 
   await app.register(helmet, {

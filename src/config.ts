@@ -140,7 +140,14 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
   const given = values as Values;
   if (given.nodeEnv === 'production') mistakes.push(...missingInProduction(env));
   if (env.SENDGRID_API_KEY && !env.MAIL_FROM) mistakes.push('MAIL_FROM is required when mail goes through SendGrid');
-  return mistakes.length > 0 ? { mistakes } : { config: Object.freeze(configFrom(given)) };
+  return mistakes.length > 0 ? { mistakes } : { config: frozen(configFrom(given)) };
+}
+
+/** Freezes plain data, all the way down. Keys and maps guard themselves. */
+function frozen<T extends object>(data: T): T {
+  if (Object.getPrototypeOf(data) !== Object.prototype) return data;
+  for (const inner of Object.values(data)) if (typeof inner === 'object' && inner !== null) frozen(inner);
+  return Object.freeze(data);
 }
 
 function missingInProduction(env: Record<string, string | undefined>): string[] {

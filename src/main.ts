@@ -24,7 +24,7 @@ else await run(read.config).catch((error: unknown) => fail(`Usher could not star
 async function run(config: Config): Promise<void> {
   const keys = config.signingKeys ?? (await keepSigningKeys(config.dataDir));
   const database = await openDatabase(config.database);
-  await migrate(database.db);
+  await database.patiently(migrate);
   let worker: Worker | undefined;
   const { app, service } = await buildApp({ config, db: database.db, keys, onChange: () => worker?.wake() });
   worker = createWorker(workerOptions(service, app.log));

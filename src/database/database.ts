@@ -1,4 +1,4 @@
-import { type ExtractTablesWithRelations, sql } from 'drizzle-orm';
+import { type DrizzleConfig, type ExtractTablesWithRelations, sql } from 'drizzle-orm';
 import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
 import { drizzle as overPglite } from 'drizzle-orm/pglite';
@@ -17,6 +17,8 @@ export type Tx = PgTransaction<PgQueryResultHKT, Schema, ExtractTablesWithRelati
 
 export interface OpenDatabase {
   db: Db;
+  /** Does work that may take as long as it takes, such as a migration. */
+  patiently<T>(work: (db: Db) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,9 @@ const usualPatience = { connect: 3_000, lock: 5_000, statement: 8_000, answer: 1
 
 export type Patience = typeof usualPatience;
 
+/** Connecting apart, as long as it takes: 0 is no limit. */
+const endlessPatience: Patience = { connect: 3_000, lock: 0, statement: 0, answer: 0, idleInTransaction: 0 };
+
 /**
  * Opens the embedded database or a pool of connections to Postgres. A Postgres that is away does not stop this: the pool
  * connects when it is first asked, and again after it was lost.
@@ -45,11 +50,24 @@ export async function openDatabase(
   const options = { schema, logger: log ?? false };
   if (choice.kind === 'embedded') {
     const { client, close } = await openEmbedded(choice.dataDir);
-    return { db: overPglite(client, options) as unknown as Db, close };
+    const db = overPglite(client, options) as unknown as Db;
+    return { db, patiently: (work) => work(db), close };
   }
-  const pool = postgresPool(choice.url, patience);
+  const { db, close } = openPool(choice.url, options, patience);
+  const patiently = async <T>(work: (db: Db) => Promise<T>) => {
+    const patient = openPool(choice.url, options, endlessPatience);
+    return work(patient.db).finally(patient.close);
+  };
+  return { db, patiently, close };
+}
+
+function openPool(url: string, options: DrizzleConfig<Schema>, patience: Patience) {
+  const pool = postgresPool(url, patience);
   const db = overPostgres(pool, options) as unknown as Db;
-  db.transaction = (work) => onOneConnection(pool, (connection) => overPostgres(connection, options) as never, work);
+  const over = onceFor(
+    (connection: pg.PoolClient) => overPostgres(endingWhenSilent(connection), options) as unknown as Db,
+  );
+  db.transaction = (work) => onOneConnection(pool, over, work);
   return { db, close: () => pool.end() };
 }
 
@@ -84,7 +102,7 @@ async function onOneConnection<T>(
   const connection = await pool.connect();
   let isLost = false;
   try {
-    return await over(endingWhenSilent(connection)).transaction(work);
+    return await over(connection).transaction(work);
   } catch (error) {
     isLost = isUnavailable(error);
     throw error;
@@ -111,10 +129,15 @@ function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
  * @param build makes the query, ending in `.prepare(name)`; names are unique in the service.
  */
 export function prepared<Query>(build: (db: Db) => Query): (db: Db) => Query {
-  const kept = new WeakMap<Db, Query>();
-  return (db) => {
-    const known = kept.get(db) ?? build(db);
-    kept.set(db, known);
+  return onceFor(build);
+}
+
+/** Makes something once for each thing that it is made for, and forgets it with that thing. */
+function onceFor<Thing extends object, Made>(make: (thing: Thing) => Made): (thing: Thing) => Made {
+  const kept = new WeakMap<Thing, Made>();
+  return (thing) => {
+    const known = kept.get(thing) ?? make(thing);
+    kept.set(thing, known);
     return known;
   };
 }

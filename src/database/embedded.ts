@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
 import { lockFolder } from './folder-lock.ts';
@@ -30,12 +30,21 @@ export async function openEmbedded(dataDir: string): Promise<{ client: PGlite; c
   }
 }
 
-/** Making a database needs 800 MB for some seconds: a short-lived process gives them back. Its folder appears whole or not at all. */
+/**
+ * Making a database needs 800 MB for some seconds: a short-lived process gives them back. Its folder appears whole or not at
+ * all, and is made under a new name each time, since the program of a start that was killed may be writing for a moment yet.
+ */
 async function initialise(folder: string): Promise<void> {
-  const draft = `${folder}.new`;
-  await rm(draft, { recursive: true, force: true });
+  await removeDrafts(folder);
+  const draft = await mkdtemp(`${folder}.new-`);
   const program = fileURLToPath(new URL(`./initialise-embedded${extname(import.meta.url)}`, import.meta.url));
   const [code] = await once(fork(program, [draft]), 'exit');
   if (code !== 0) throw new Error(`the embedded database could not be made in ${folder}`);
   await rename(draft, folder);
+}
+
+/** What earlier starts left half made. One that still grows is left to the next start. */
+async function removeDrafts(folder: string): Promise<void> {
+  const drafts = (await readdir(dirname(folder))).filter((it) => it.startsWith(`${basename(folder)}.new`));
+  for (const it of drafts) await rm(join(dirname(folder), it), { recursive: true, force: true }).catch(() => {});
 }

@@ -64,15 +64,30 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const logo = {
+  type: 'image/svg+xml',
+  content:
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 40"><text y="29" font-family="sans-serif" font-size="27" font-weight="600" fill="#ffffff">Usher</text></svg>',
+};
+
+/** There is one document to explore, and in a narrow window a heading stands above its description. */
+const css = `
+.swagger-ui .topbar .download-url-wrapper { visibility: hidden; }
+@media (max-width: 640px) {
+  .swagger-ui .topbar .download-url-wrapper { display: none; }
+  .swagger-ui .opblock-tag { flex-wrap: wrap; }
+  .swagger-ui .opblock-tag small { flex-basis: 80%; padding: 0; }
+}`;
+
 /** The document at `/openapi.json`, and Swagger UI at `/docs`. Neither is part of the document. */
 export async function serveDocs(app: FastifyInstance): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true, security: publicRoute } }, async () => app.swagger());
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: policy,
-    theme: { title: 'Usher API' },
+    logo,
+    theme: { title: 'Usher API', css: [{ filename: 'usher.css', content: css }] },
     uiConfig: {
-      persistAuthorization: true,
       tryItOutEnabled: true,
       displayRequestDuration: true,
       docExpansion: 'list',

@@ -31,7 +31,21 @@ export const ProblemDocument = Type.Object(
     ),
     inviteId: Type.Optional(Type.String({ maxLength: 30, description: 'The invite that is in the way.' })),
   },
-  { $id: 'Problem', description: 'A problem document (RFC 9457).' },
+  {
+    $id: 'Problem',
+    description: 'A problem document (RFC 9457).',
+    examples: [
+      {
+        type: 'https://usher.example.com/problems/permission-missing',
+        title: all['permission-missing'].title,
+        status: 403,
+        detail: 'This needs the permission invites:manage.',
+        code: 'permission-missing',
+        requestId: 'f4ed3471-9b09-44d2-b3e3-4d96ff751021',
+        permission: 'invites:manage',
+      },
+    ],
+  },
 );
 
 /**

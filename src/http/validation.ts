@@ -2,31 +2,23 @@ import { Ajv, type ErrorObject, type Options } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem, type ProblemExtensions } from '../problems.ts';
-import { isEmailAddress } from '../users/email-address.ts';
 
 const options: Options = { removeAdditional: false, allErrors: true, useDefaults: true, strict: false };
 
 /** How many mistakes one answer names at most. */
 const namedMistakes = 20;
 
-/**
- * Compiles the validators of the routes. A body is taken as it is: nothing is coerced, nothing unknown is dropped in silence.
- * A query string has only text, so its numbers are read from it.
- */
-export function buildValidator(externalSchemas: unknown) {
-  const strict = ajv({ ...options, coerceTypes: false }, externalSchemas as object);
-  const reading = ajv({ ...options, coerceTypes: true }, externalSchemas as object);
-  return ({ schema, httpPart }: { schema: object; httpPart?: string }) =>
-    (httpPart === 'body' ? strict : reading).compile(schema);
-}
+/** What a text of a format of ours must be, by the format's name. */
+export type Formats = Record<string, (text: string) => boolean>;
 
-function ajv(options: Options, schemas: object): Ajv {
-  const it = new Ajv(options);
-  addFormats.default(it);
-  it.addFormat('email', { type: 'string', validate: isEmailAddress });
-  for (const schema of Object.values(schemas)) it.addSchema(schema as object);
-  return it;
-}
+/** Compiles the validators of the routes. Everything is taken as it is: nothing is coerced, nothing unknown is dropped in silence. */
+export const validatorBuilder = (formats: Formats) => (externalSchemas: unknown) => {
+  const ajv = new Ajv(options);
+  addFormats.default(ajv);
+  for (const [name, validate] of Object.entries(formats)) ajv.addFormat(name, { type: 'string', validate });
+  for (const schema of Object.values(externalSchemas as object)) ajv.addSchema(schema as object);
+  return ({ schema }: { schema: object }) => ajv.compile(schema);
+};
 
 interface ValidationError {
   validation: ErrorObject[];
@@ -72,11 +64,14 @@ function detailOf({ keyword, message, params }: ErrorObject): string {
 }
 
 /**
- * Refuses a body where none is asked for and a query where none is known; and, once a request has the form asked for, text
+ * Refuses a body where none is asked for and a query where none is known, and reads the numbers of a query; and, once a request has the form asked for, text
  * that no database column can hold as it is: NUL, and halves of surrogate pairs.
  */
 export function refuseUnstorable(app: FastifyInstance): void {
-  app.addHook('preValidation', async (request) => refuseUnasked(request));
+  app.addHook('preValidation', async (request) => {
+    refuseUnasked(request);
+    readNumbers(request);
+  });
   app.addHook('preHandler', async ({ body, query, params }) => {
     const detail = 'holds a NUL or half a character';
     if (findUnstorable(params, '') !== undefined) throw new Problem('not-found');
@@ -87,13 +82,27 @@ export function refuseUnstorable(app: FastifyInstance): void {
   });
 }
 
-function refuseUnasked({ routeOptions, body, query }: FastifyRequest): void {
+function refuseUnasked({ is404, routeOptions, body, query }: FastifyRequest): void {
+  // What is not there asks for nothing: it answers 404 or 405, whatever is sent to it.
+  if (is404) return;
   const { schema } = routeOptions;
   if (!schema?.body && body !== undefined && body !== null && !isEmpty(body)) {
     throw invalid({ pointer: '', detail: 'this call takes no body' });
   }
   const [parameter] = Object.keys(query as object);
   if (!schema?.querystring && parameter !== undefined) throw invalid({ parameter, detail: 'is not known here' });
+}
+
+/** A query string has only text: what is asked for as a number, and is one in plain digits, is read as one. */
+function readNumbers({ routeOptions, query }: FastifyRequest): void {
+  const { properties = {} } = (routeOptions.schema?.querystring ?? {}) as {
+    properties?: Record<string, { type?: string }>;
+  };
+  const given = query as Record<string, unknown>;
+  for (const [name, { type }] of Object.entries(properties)) {
+    const text = given[name];
+    if (type === 'integer' && typeof text === 'string' && /^-?\d{1,15}$/.test(text)) given[name] = Number(text);
+  }
 }
 
 const isEmpty = (body: unknown) => typeof body === 'object' && body !== null && Object.keys(body).length === 0;

@@ -1,8 +1,7 @@
 import type { Tx } from '../database/database.ts';
-import { timeInWords, writeMail } from '../mail/write.ts';
+import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
 import type { Letter, Promised } from '../outbox/letter.ts';
-import type { Access } from '../permissions/access.ts';
-import type { Catalogue } from '../permissions/catalogue.ts';
+import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
 import { statusAt } from './rules.ts';
 import { findOffer, markSent } from './store.ts';
@@ -22,10 +21,10 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
         { now, expiresAt: invite.expiresAt },
       );
       const words = await writeMail('invite', {
-        inviter: inviter.name,
-        account: account.name,
+        inviter: oneLine(inviter.name),
+        account: oneLine(account.name),
         address: invite.email,
-        access: accessInWords(invite, service.catalogue),
+        titles: permissionsIn(service.catalogue, invite).map((it) => it.title),
         message: invite.message,
         until: timeInWords(invite.expiresAt),
         link: service.config.acceptUrl.replace('{token}', token),
@@ -36,10 +35,4 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
       if (accountId !== null && inviteId !== null) await markSent(tx, accountId, inviteId, now);
     },
   };
-}
-
-function accessInWords({ allPermissions, permissions }: Access, catalogue: Catalogue): string {
-  if (allPermissions) return 'all permissions';
-  const titles = permissions.map((key) => catalogue.permissions.find((it) => it.key === key)?.title ?? key);
-  return `these permissions: ${titles.join('; ')}`;
 }

@@ -1,3 +1,4 @@
+import { permissionsIn } from '../permissions/catalogue.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { requireNewestLink, requirePending } from './rules.ts';
@@ -30,7 +31,8 @@ export async function previewInvite(service: Service, { token }: { token: string
   const { invite, inviter, account, hasLogin } = offer;
   const { email, allPermissions, permissions, message, expiresAt } = invite;
   const access = { allPermissions, permissions };
-  return { account, invitedBy: inviter, email, access, message, expiresAt, hasLogin };
+  const chosen = permissionsIn(service.catalogue, access);
+  return { account, invitedBy: inviter, email, access, permissions: chosen, message, expiresAt, hasLogin };
 }
 
 /** A link names an invite that was: only a database that was put back could have forgotten it. @throws invite-token-invalid. */

@@ -6,7 +6,7 @@ import type { Caller, Service } from '../service.ts';
 import { expiryOf } from './lifetime.ts';
 import { manageInvite } from './manage.ts';
 import { requireUndecided } from './rules.ts';
-import { findPendingId, isMember, markExpired, promiseMail, updateInvite } from './store.ts';
+import { findInvite, findPendingId, isMember, markExpired, promiseMail, updateInvite } from './store.ts';
 
 /**
  * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the old
@@ -30,8 +30,11 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     });
     await promiseMail(tx, newId('dlv'), sent, caller.now);
     return sent;
-  }).catch((error) => {
-    throw isDuplicate(error, 'invites_one_pending') ? alreadyPending() : error;
+  }).catch(async (error) => {
+    if (!isDuplicate(error, 'invites_one_pending')) throw error;
+    // Another invite took the address after this one had looked, and is seen from outside the failed transaction.
+    const found = await findInvite(service.db, accountId, inviteId);
+    throw alreadyPending(found && (await findPendingId(service.db, accountId, found.invite.email)));
   });
 }
 

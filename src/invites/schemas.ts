@@ -13,7 +13,7 @@ import {
   TimeOrNull,
 } from '../http/schemas.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
-import { Access, AccessRequest } from '../permissions/schemas.ts';
+import { Access, AccessRequest, Permission } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
 
 export const InviteParams = Type.Object({ accountId: idSchema('acc'), inviteId: idSchema('inv') });
@@ -129,6 +129,10 @@ export const InvitePreview = Type.Object(
     invitedBy: ref(Inviter),
     email: Email,
     access: ref(Access),
+    permissions: Type.Array(ref(Permission), {
+      maxItems: 200,
+      description: 'The chosen permissions with their words, for someone who can’t see the catalogue yet.',
+    }),
     message: MessageOrNull,
     expiresAt: Time,
     hasLogin: Type.Boolean({

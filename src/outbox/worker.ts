@@ -7,8 +7,8 @@ import { claimDue, type OutboxRow, settle } from './store.ts';
 
 /** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
 const lease = 30_000;
-/** Milliseconds between looks for what is due. */
-const interval = 1_000;
+/** Milliseconds between looks for what is due, where nothing else is said. */
+const usualInterval = 1_000;
 /** Milliseconds from the first promise to a look, so that a burst of them is claimed at once. */
 const gathering = 100;
 /** How many mails are in hand at once. */
@@ -30,11 +30,13 @@ export interface WorkerOptions {
   letters: Letters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
+  /** Milliseconds between looks for what is due. */
+  interval?: number;
 }
 
 /** The worker that keeps what was promised in the outbox. Any number of them may run on one database. */
 export function createWorker(options: WorkerOptions): Worker {
-  const { service, log } = options;
+  const { service, log, interval = usualInterval } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let isLooking = false;

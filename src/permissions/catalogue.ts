@@ -86,6 +86,11 @@ const customerPortal = [
   ),
 ] as const;
 
+/** The permissions that a list of keys names, in the catalogue's order. One that the catalogue no longer has is left out. */
+export function permissionsIn(catalogue: Catalogue, { permissions }: { permissions: readonly string[] }): Permission[] {
+  return catalogue.permissions.filter((it) => permissions.includes(it.key));
+}
+
 /** The catalogue that is shipped: Usher's own permissions, and a customer portal's. */
 export const defaultCatalogue: Catalogue = catalogueOf([...own, ...customerPortal]);
 

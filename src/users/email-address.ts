@@ -2,6 +2,9 @@ import { domainToASCII } from 'node:url';
 import { isEmailValid } from '@hapi/address';
 import { invalidField } from '../problems.ts';
 
+/** What ends a host in a URL, or is dropped or decoded there. The ASCII form of a domain is found by a URL parser. */
+const notInDomain = /[\s\p{Cc}%/\\?#]/u;
+
 /**
  * The one canonical form of an e-mail address, which is compared, indexed and unique: Unicode-normalised (NFKC, so that
  * full-width letters become the usual ones), validated, then lower-cased. A domain in other scripts takes its
@@ -11,7 +14,8 @@ import { invalidField } from '../problems.ts';
 export function canonicalEmail(text: string): string | undefined {
   const normal = text.normalize('NFKC');
   const at = normal.lastIndexOf('@');
-  const domain = domainToASCII(normal.slice(at + 1));
+  const given = normal.slice(at + 1);
+  const domain = notInDomain.test(given) ? '' : domainToASCII(given);
   if (at < 1 || domain === '') return undefined;
   const address = `${normal.slice(0, at)}@${domain}`;
   const valid = isEmailValid(address, { allowUnicode: false, minDomainSegments: 2 });

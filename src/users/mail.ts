@@ -1,4 +1,4 @@
-import { timeInWords, writeMail } from '../mail/write.ts';
+import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
 import { findRegistration, findUserByEmail } from './store.ts';
@@ -10,14 +10,17 @@ export function registrationLetter(service: Pick<Service, 'config' | 'keys' | 'd
     async write({ registrationId }, now) {
       const registration = registrationId === null ? undefined : await findRegistration(service.db, registrationId);
       if (!registration || registration.expiresAt <= now) return undefined;
-      const { email: address, name } = registration;
+      const address = registration.email;
       if (await findUserByEmail(service.db, address)) {
         return { to: address, ...(await writeMail('login-exists', { address })) };
       }
       const token = await signVerificationToken(service, registration, now);
       const link = service.config.verifyUrl.replace('{token}', token);
       const until = timeInWords(registration.expiresAt);
-      return { to: address, ...(await writeMail('verify-email', { address, name, link, until })) };
+      return {
+        to: address,
+        ...(await writeMail('verify-email', { address, name: oneLine(registration.name), link, until })),
+      };
     },
   };
 }

@@ -2,6 +2,7 @@ import { hash, verify } from '@node-rs/argon2';
 import { dictionary } from '@zxcvbn-ts/language-common';
 import pLimit from 'p-limit';
 import { invalidField, Problem } from '../problems.ts';
+import { passwordLength } from './schemas.ts';
 
 /** OWASP's first choice for argon2id, which is this library's default: 19 MiB, two passes, one lane. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -9,8 +10,6 @@ const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** How many are hashed at once, and how many may wait before the next is turned away. */
 const atOnce = 2;
 const waiting = 200;
-
-export const passwordLength = { min: 8, max: 256 };
 
 const common = new Set(dictionary['passwords-common'].filter((it) => it.length >= passwordLength.min));
 

@@ -996,6 +996,8 @@ export interface components {
              */
             email: string;
             access: components["schemas"]["Access"];
+            /** @description The chosen permissions with their words, for someone who can’t see the catalogue yet. */
+            permissions: components["schemas"]["Permission"][];
             /**
              * @description A few words that the mail shows.
              * @example Please pay the open invoices.
@@ -1095,7 +1097,18 @@ export interface components {
                 use: string;
             }[];
         };
-        /** @description A problem document (RFC 9457). */
+        /**
+         * @description A problem document (RFC 9457).
+         * @example {
+         *       "type": "https://usher.example.com/problems/permission-missing",
+         *       "title": "A permission is missing",
+         *       "status": 403,
+         *       "detail": "This needs the permission invites:manage.",
+         *       "code": "permission-missing",
+         *       "requestId": "f4ed3471-9b09-44d2-b3e3-4d96ff751021",
+         *       "permission": "invites:manage"
+         *     }
+         */
         Problem: {
             /** @description A page that explains the code. */
             type: string;

@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeProtectedHeader } from 'jose';
 import pg from 'pg';
 import type { Test } from 'tap';
 import { buildApp } from '../../src/app.ts';
@@ -12,6 +13,7 @@ import type { Transport } from '../../src/mail/mail.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
 import { createWorker } from '../../src/outbox/worker.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
+import type { LinkKind } from '../../src/tokens/link-token.ts';
 import { registrationLetter } from '../../src/users/mail.ts';
 import { embeddedTemplate } from './embedded-template.ts';
 
@@ -70,8 +72,8 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   const choice = options.database ?? (await freshDatabase(t));
   const database = await openDatabase(choice, options.statements);
   await migrate(database.db);
-  const time = { ahead: 0 };
-  const clock = () => new Date(Date.now() + time.ahead);
+  const time: { ahead: number; stopped?: Date | undefined } = { ahead: 0 };
+  const clock = () => time.stopped ?? new Date(Date.now() + time.ahead);
   const keysText = await generateSigningKeys();
   const config = testConfig({ SIGNING_KEYS: keysText, ...options.env });
   const keys = options.keys ?? config.signingKeys;
@@ -130,10 +132,11 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return listMails(database.db, email);
   }
 
-  /** The token in the link of the newest mail to an address. */
-  async function tokenFor(email: string): Promise<string> {
-    const [mail] = await mailsTo(email);
-    const token = /#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1];
+  /** The token in the link of the newest mail to an address; of the newest mail of a kind, where the kind is named. */
+  async function tokenFor(email: string, kind?: LinkKind): Promise<string> {
+    const links = (await mailsTo(email)).map((mail) => /#token=([\w.-]+)/.exec(mail.text)?.[1]);
+    const isOfKind = (it: string | undefined) => it !== undefined && decodeProtectedHeader(it).typ === `${kind}+jwt`;
+    const token = kind === undefined ? links[0] : links.find(isOfKind);
     if (!token) throw new Error(`no link in a mail to ${email}`);
     return token;
   }
@@ -141,7 +144,8 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   /** A user with a session, who registered and verified the address. */
   async function newUser(email = newEmail(), name = 'Some Body'): Promise<TestUser> {
     await call('POST', '/v1/auth/register', { body: { email, password, name } });
-    const { body } = await call('POST', '/v1/auth/verify-email', { body: { token: await tokenFor(email) } });
+    const token = await tokenFor(email, 'verify-email');
+    const { body } = await call('POST', '/v1/auth/verify-email', { body: { token } });
     return { id: body.user.id, email, token: body.accessToken, refreshToken: body.refreshToken };
   }
 
@@ -184,6 +188,14 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     };
   }
 
+  /** Every item of a list, page after page; the address names a `limit`. */
+  async function listAll<Item = { id: string }>(url: string, token: string, cursor?: string): Promise<Item[]> {
+    const { body } = await call('GET', cursor === undefined ? url : `${url}&cursor=${cursor}`, { token });
+    return body.nextCursor === null
+      ? body.items
+      : [...body.items, ...(await listAll<Item>(url, token, body.nextCursor))];
+  }
+
   /** Logs in again: access tokens are short-lived, and tests travel in time. */
   async function logIn({ email }: { email: string }): Promise<string> {
     const { body } = await call('POST', '/v1/auth/login', { body: { email, password } });
@@ -203,10 +215,18 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     newAccount,
     newMember,
     invite,
+    listAll,
     logIn,
     /** Moves the service's clock. */
     travel: (milliseconds: number) => {
       time.ahead += milliseconds;
+    },
+    /** Does something while the service's clock stands at a time. */
+    async at<T>(when: Date, act: () => Promise<T>): Promise<T> {
+      time.stopped = when;
+      return act().finally(() => {
+        time.stopped = undefined;
+      });
     },
     clock,
   };

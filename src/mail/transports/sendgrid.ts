@@ -8,32 +8,38 @@ const { Client } = sendgridClient as unknown as { Client: new () => typeof sendg
 const { MailService } = sendgridMail as unknown as { MailService: new () => typeof sendgridMail };
 
 /** Milliseconds until SendGrid is given up on for this time. Less than a lease, so that no second worker starts meanwhile. */
-const timeout = 15_000;
+const usualTimeout = 15_000;
 
-/** Sends mails through SendGrid's v3 mail/send. */
-export function sendgridTransport({
-  from,
-  apiKey,
-  baseUrl,
-}: {
+interface SendgridOptions {
   from: Sender;
   apiKey: string;
   baseUrl: string;
-}): Transport {
-  const client = new Client();
-  client.setApiKey(apiKey);
-  client.setDefaultRequest('baseUrl', `${baseUrl}/`);
-  const service = new MailService();
-  service.setClient(client);
-  service.setTimeout(timeout);
+  timeout?: number;
+}
+
+/** Sends mails through SendGrid's v3 mail/send. */
+export function sendgridTransport({ from, timeout = usualTimeout, ...access }: SendgridOptions): Transport {
   return async (mail) => {
     try {
-      await service.send(messageOf(mail, from));
+      await serviceWithin(timeout, access).send(messageOf(mail, from));
       return { outcome: 'sent' };
     } catch (error) {
       return outcomeOf(error);
     }
   };
+}
+
+/**
+ * A service for one mail. Its time is counted from the first byte sent to the last one received: the client's own timeout
+ * starts again with each byte. And it follows no redirect, which would take the mail elsewhere and call that sent.
+ */
+function serviceWithin(timeout: number, { apiKey, baseUrl }: Pick<SendgridOptions, 'apiKey' | 'baseUrl'>) {
+  const client = new Client();
+  client.setApiKey(apiKey);
+  client.setDefaultRequest({ baseUrl: `${baseUrl}/`, signal: AbortSignal.timeout(timeout), maxRedirects: 0 } as never);
+  const service = new MailService();
+  service.setClient(client);
+  return service;
 }
 
 function messageOf({ to, subject, text, html, deliveryId }: Mail, from: Sender) {
@@ -57,6 +63,7 @@ interface ResponseError {
 function outcomeOf(error: unknown): Outcome {
   const { code, response } = error as ResponseError;
   const status = response && typeof code === 'number' ? code : undefined;
+  if (code === 'ERR_CANCELED') return { outcome: 'deferred', reason: 'SendGrid did not answer in time' };
   if (status === undefined) return { outcome: 'deferred', reason: `SendGrid did not answer (${wordOf(code)})` };
   const reason = `SendGrid answered ${status}`;
   if (status >= 400 && status < 500 && status !== 429 && status !== 408) return { outcome: 'refused', reason };

@@ -1,0 +1,68 @@
+/** What the story reads from answers. The whole of them is in the OpenAPI document. */
+
+export interface Session {
+  accessToken: string;
+  user: { id: string; email: string; name: string };
+}
+
+export interface Access {
+  allPermissions: boolean;
+  permissions: string[];
+}
+
+export interface Account {
+  id: string;
+  name: string;
+}
+
+export interface Permission {
+  key: string;
+  title: string;
+  group: string;
+}
+
+export interface Invite {
+  id: string;
+  email: string;
+  access: Access;
+  status: string;
+  expiresAt: string;
+}
+
+export interface Preview {
+  account: Account;
+  invitedBy: { name: string };
+  email: string;
+  access: Access;
+  hasLogin: boolean;
+}
+
+export interface Member {
+  user: { id: string; email: string; name: string };
+  access: Access;
+  isOwner: boolean;
+}
+
+export interface Accepted {
+  membership: Member;
+  account: Account;
+  session: Session;
+}
+
+export interface MyAccount {
+  account: Account;
+  isOwner: boolean;
+  effectivePermissions: string[];
+}
+
+export interface Problem {
+  title: string;
+  status: number;
+  detail?: string;
+  code: string;
+  permission?: string;
+}
+
+export interface List<T> {
+  items: T[];
+}

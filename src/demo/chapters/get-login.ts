@@ -1,0 +1,26 @@
+import type { Session } from '../answers.ts';
+import type { Story } from '../story.ts';
+import type { Person } from '../teller.ts';
+import { readMail } from './read-mail.ts';
+
+/** Someone gets a login: registers, and follows the link in the mail. */
+export async function getLogin(story: Pick<Story, 'base' | 'teller'>, person: Person): Promise<void> {
+  const { tell } = story.teller;
+  const { name, email, password } = person;
+  await tell(`${name} registers. The answer is the same whether the address is known or not.`, {
+    method: 'POST',
+    path: '/v1/auth/register',
+    body: { email, password, name },
+    expect: 202,
+  });
+  const token = await readMail(story, person, 'Verify your e-mail address', 'A mail with a link comes.');
+  const session = await tell<Session>(`The link proves that the mailbox is theirs: ${name} has a login.`, {
+    method: 'POST',
+    path: '/v1/auth/verify-email',
+    body: { token },
+    expect: 200,
+    holding: { user: { email, name } },
+    show: ({ user }) => ({ user: { id: user.id, email: user.email, name: user.name } }),
+  });
+  person.token = session.accessToken;
+}

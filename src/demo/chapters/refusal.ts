@@ -1,0 +1,9 @@
+import type { Problem } from '../answers.ts';
+
+/** What is worth reading of a problem document. */
+export const refusal = ({ code, title, detail, permission }: Problem) => ({
+  code,
+  title,
+  ...(detail === undefined ? {} : { detail }),
+  ...(permission === undefined ? {} : { permission }),
+});

@@ -1,0 +1,104 @@
+import { passwordLength } from '../users/schemas.ts';
+import { client } from './client.ts';
+import { html } from './html.ts';
+import type { Page } from './page.ts';
+
+const { min, max } = passwordLength;
+
+const body = html`<main class="small">
+<section id="opening"><h1>Your invite</h1></section>
+<section id="offer" hidden>
+<h1><bdi id="inviter"></bdi> invites you to <bdi id="account"></bdi></h1>
+<dl>
+<dt>For</dt><dd id="email"></dd>
+<dt>Access</dt><dd id="access"></dd>
+<dt>Until</dt><dd id="until"></dd>
+<dt class="message">Message</dt><dd class="message" id="message" dir="auto"></dd>
+</dl>
+<div id="ways">
+<details class="card" id="log-in" name="way"><summary class="subject">Log in</summary>
+<form class="inner">
+<label>E-mail address <input name="email" type="email" autocomplete="username" required></label>
+<label>Password <input name="password" type="password" autocomplete="current-password" maxlength="${String(max)}" required></label>
+<button>Log in and accept</button>
+</form></details>
+<details class="card" id="register" name="way"><summary class="subject">Register</summary>
+<form class="inner">
+<label>Your name <input name="name" autocomplete="name" maxlength="100" required></label>
+<label>New password, at least ${String(min)} characters <input name="password" type="password" autocomplete="new-password" minlength="${String(min)}" maxlength="${String(max)}" required></label>
+<button>Register and accept</button>
+</form></details>
+</div>
+<p><button id="decline" class="second">Decline</button></p>
+</section>
+<section id="accepted" hidden>
+<h1>You are a member of <bdi id="joined"></bdi></h1>
+<p>You are logged in as <strong id="me"></strong>. What you may do there: <span id="granted"></span>.</p>
+<p>Next: log in with <code>POST /v1/auth/login</code> in <a href="/docs">the docs</a>, put the access token into Authorize, and call <code>GET /v1/me/accounts</code>.</p>
+</section>
+<section id="declined" hidden>
+<h1>You declined</h1>
+<p>You are not a member of <bdi id="refused"></bdi>, and the link no longer works. If you change your mind, ask to be invited again.</p>
+</section>
+<section id="no-link" hidden>
+<h1>Where is your invite?</h1>
+<p>This page needs the Accept Invite link from a mail. Look into the <a href="/dev/mailbox">mailbox</a>.</p>
+</section>
+<p id="problem" class="wrong" role="alert"></p>
+<p class="soft">This page stands in for a page of your own frontend, and its source is a sample of one. <code>ACCEPT_URL</code> says where yours is.</p>
+</main>`;
+
+const script = `${client}
+const inWords = (permissions) => permissions.map((it) => it.title).join(', ') || 'all permissions';
+
+let granted;
+
+// Looking changes nothing: only accept and decline do.
+async function preview() {
+  const offer = await post('/v1/invites/preview', { token });
+  $('inviter').textContent = offer.invitedBy.name;
+  $('account').textContent = offer.account.name;
+  $('email').textContent = offer.email;
+  granted = inWords(offer.permissions);
+  $('access').textContent = granted;
+  $('until').textContent = new Date(offer.expiresAt).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'short' });
+  $('message').textContent = offer.message;
+  for (const it of document.querySelectorAll('.message')) it.hidden = !offer.message;
+  const lead = $(offer.hasLogin ? 'log-in' : 'register');
+  lead.open = true;
+  $('ways').prepend(lead);
+  if (offer.hasLogin) $('log-in').querySelector('input').value = offer.email;
+  show('offer');
+}
+
+async function accept(way) {
+  const { account, session } = await post('/v1/invites/accept', { token, ...way });
+  // A frontend keeps the session (accessToken, refreshToken) and leads into the account from here.
+  $('joined').textContent = account.name;
+  $('granted').textContent = granted;
+  $('me').textContent = session.user.email;
+  show('accepted');
+}
+
+async function decline() {
+  const { account } = await post('/v1/invites/decline', { token });
+  $('refused').textContent = account.name;
+  show('declined');
+}
+
+function onSubmit(id, work) {
+  $(id).querySelector('form').onsubmit = (event) => {
+    event.preventDefault();
+    attempt(() => work(Object.fromEntries(new FormData(event.target))));
+  };
+}
+
+onSubmit('log-in', ({ email, password }) => accept({ login: { email, password } }));
+onSubmit('register', ({ name, password }) => accept({ register: { name, password } }));
+$('decline').onclick = () => attempt(decline);
+
+if (token) attempt(preview);
+else show('no-link');
+`;
+
+export const invitePage: Page = { title: 'Your invite', body, script };

@@ -1,0 +1,253 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import ts from 'typescript';
+
+const root = fileURLToPath(new URL('../src', import.meta.url));
+
+interface Import {
+  /** A path below `src` for what is ours, a package's name for what is not. */
+  target: string;
+  isOurs: boolean;
+  /** Gone when it runs: a type alone. */
+  isType: boolean;
+}
+
+interface Source {
+  /** Below `src`. */
+  path: string;
+  text: string;
+  imports: Import[];
+}
+
+const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((it) => it.endsWith('.ts'))
+  .map((path) => {
+    const text = readFileSync(join(root, path), 'utf8');
+    return { path, text, imports: importsOf(path, text) };
+  });
+
+/** The folders whose names are the product. */
+const features = ['users', 'accounts', 'memberships', 'permissions', 'invites', 'ownership'];
+
+const named = (pattern: RegExp) => sources.filter((it) => pattern.test(it.path));
+const routes = named(/\/([\w-]+-)?routes\.ts$/);
+const schemas = named(/\/schemas\.ts$/);
+const stores = named(/\/store\.ts$/);
+/** Verbs, rules and what they share: all of a feature that is none of the three above. */
+const verbsAndRules = named(new RegExp(`^(${features.join('|')})/`)).filter(
+  (it) => ![...routes, ...schemas, ...stores].includes(it),
+);
+
+const isFastify = ({ target }: Import) => /^(@?fastify)(\/|$)/.test(target);
+const isDrizzle = ({ target }: Import) => /^(drizzle-orm|pg|@electric-sql\/pglite)(\/|$)/.test(target);
+const isTables = ({ target }: Import) => target === 'database/schema.ts';
+
+/** The imports of some files that a rule forbids, a line each. */
+const offending = (files: Source[], isForbidden: (it: Import) => boolean) =>
+  files.flatMap(({ path, imports }) => imports.filter(isForbidden).map(({ target }) => `${path} imports ${target}`));
+
+t.test('the files that this is about are there', async (t) => {
+  t.ok(sources.length >= 80, `${sources.length} files`);
+  for (const feature of features) {
+    t.ok(
+      routes.some((it) => it.path.startsWith(`${feature}/`)),
+      `${feature} has routes`,
+    );
+    t.ok(
+      schemas.some((it) => it.path.startsWith(`${feature}/`)),
+      `${feature} has schemas`,
+    );
+  }
+  t.ok(stores.length >= 5, `${stores.length} stores`);
+  t.ok(verbsAndRules.length >= 25, `${verbsAndRules.length} verbs and rules`);
+  t.ok(routes.length >= 8, `${routes.length} files of routes`);
+});
+
+t.test('routes know no SQL and no table', async (t) => {
+  t.same(
+    offending(routes, (it) => isDrizzle(it) || isTables(it)),
+    [],
+  );
+});
+
+t.test('schemas know the shapes of the world, and nothing else of ours', async (t) => {
+  const ofRooms = schemas.filter((it) => it.path !== 'schemas.ts');
+  const isAllowed = ({ target, isOurs, isType }: Import) =>
+    isOurs ? /(^|\/)schemas\.ts$/.test(target) || target === 'ids.ts' || isType : target === 'typebox';
+  t.same(
+    offending(ofRooms, (it) => !isAllowed(it)),
+    [],
+  );
+});
+
+t.test('verbs and rules know neither HTTP’s framework nor SQL', async (t) => {
+  t.same(
+    offending(verbsAndRules, (it) => isFastify(it) || isDrizzle(it) || isTables(it)),
+    [],
+  );
+  t.same(
+    offending(verbsAndRules, (it) => it.target.startsWith('http/')),
+    [],
+    'nor what is only HTTP',
+  );
+});
+
+t.test('rules ask no store', async (t) => {
+  t.same(
+    offending(named(/\/rules\.ts$/), (it) => it.target.endsWith('store.ts') || it.target.startsWith('database/')),
+    [],
+  );
+});
+
+t.test('stores know no HTTP', async (t) => {
+  t.same(
+    offending(stores, (it) => isFastify(it) || it.target.startsWith('http/')),
+    [],
+  );
+});
+
+t.test('transactions open in verbs, never in routes or stores', async (t) => {
+  const opening = [...routes, ...stores].filter((it) => it.text.includes('.transaction('));
+  t.same(
+    opening.map((it) => it.path),
+    [],
+  );
+});
+
+t.test('statuses of refusals are known to problems.ts alone', async (t) => {
+  const saying = [...routes, ...stores, ...verbsAndRules].filter((it) => /\.(code|status)\((4|5)\d\d\)/.test(it.text));
+  t.same(
+    saying.map((it) => it.path),
+    [],
+  );
+});
+
+t.test('folders', async (t) => {
+  const folderOf = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : undefined);
+
+  t.test('have an order without circles, types included', async (t) => {
+    const edges = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((it) => it.isOurs)
+        .map((it) => ({ from: folderOf(path), to: folderOf(it.target), by: `${path} imports ${it.target}` }))
+        // What lies beside the folders puts them together: app, main, config, and the Service that features are given.
+        .filter((it) => it.from !== undefined && it.to !== undefined && it.from !== it.to),
+    );
+    t.ok(edges.length > 100, `${edges.length} imports between folders`);
+    t.same(circleIn(edges as Edge[]), []);
+  });
+
+  t.test('and none at run time, through whatever lies beside them', async (t) => {
+    const edges = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((it) => it.isOurs && !it.isType)
+        .map((it) => ({
+          from: folderOf(path) ?? path,
+          to: folderOf(it.target) ?? it.target,
+          by: `${path} imports ${it.target}`,
+        }))
+        .filter((it) => it.from !== it.to),
+    );
+    t.same(circleIn(edges), []);
+  });
+
+  t.test('files neither', async (t) => {
+    const edges = sources.flatMap(({ path, imports }) =>
+      imports
+        .filter((it) => it.isOurs && !it.isType)
+        .map((it) => ({ from: path, to: it.target, by: `${path} imports ${it.target}` })),
+    );
+    t.same(circleIn(edges), []);
+  });
+
+  t.test('a circle would be seen', async (t) => {
+    const edge = (from: string, to: string) => ({ from, to, by: `${from}-${to}` });
+    t.same(circleIn([edge('a', 'b'), edge('b', 'c'), edge('a', 'c')]), []);
+    t.same(circleIn([edge('a', 'b'), edge('b', 'c'), edge('c', 'b'), edge('c', 'd')]).sort(), ['b-c', 'c-b']);
+  });
+});
+
+t.test('nothing but config reads the environment, which main hands to it', async (t) => {
+  const reading = sources.filter((it) =>
+    /process\s*(\??\.\s*|\??\.?\[\s*['"`])env\b|from 'node:process'/.test(it.text),
+  );
+  t.same(
+    reading.map((it) => it.path),
+    ['main.ts'],
+  );
+  const uses = reading[0]?.text.match(/.*process\.env.*/g) ?? [];
+  t.same(
+    uses.map((it) => it.trim()),
+    ['const read = readConfig(process.env);'],
+  );
+});
+
+t.test('the clock is read in one place: elsewhere `now` is data', async (t) => {
+  const ofService = sources.filter((it) => !it.path.startsWith('demo/'));
+  const reading = ofService.filter((it) => /new Date\(\)|Date\.now\(|performance\.now\(/.test(it.text));
+  t.same(
+    reading.map((it) => it.path),
+    ['app.ts'],
+  );
+});
+
+t.test('no file outgrows 260 lines', async (t) => {
+  const long = sources.map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }));
+  t.same(
+    long.filter((it) => it.lines > 260),
+    [],
+  );
+});
+
+function importsOf(path: string, text: string): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: ts.Node | undefined, isType: boolean) => {
+    if (!specifier || !ts.isStringLiteral(specifier)) return;
+    const isOurs = specifier.text.startsWith('.');
+    const target = isOurs ? relative(root, join(root, dirname(path), specifier.text)) : specifier.text;
+    found.push({ target, isOurs, isType });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeAlone(node.importClause));
+    if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
+    if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
+  return found;
+}
+
+function isTypeAlone(clause: ts.ImportClause | undefined): boolean {
+  if (!clause) return false;
+  if (clause.isTypeOnly) return true;
+  const names = clause.namedBindings;
+  if (clause.name || !names || !ts.isNamedImports(names)) return false;
+  return names.elements.every((it) => it.isTypeOnly);
+}
+
+interface Edge {
+  from: string;
+  to: string;
+  by: string;
+}
+
+/** The imports that stand in a circle; none where there is an order. */
+function circleIn(edges: Edge[]): string[] {
+  const reachable = (from: string): Set<string> => {
+    const seen = new Set<string>();
+    const open = [from];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const { to } of edges.filter((it) => it.from === at && !seen.has(it.to))) {
+        seen.add(to);
+        open.push(to);
+      }
+    }
+    return seen;
+  };
+  const from = new Map([...new Set(edges.map((it) => it.from))].map((it) => [it, reachable(it)]));
+  return edges.filter((it) => from.get(it.to)?.has(it.from)).map((it) => it.by);
+}

@@ -1,0 +1,572 @@
+import { sql } from 'drizzle-orm';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { uuidOf } from '../src/ids.ts';
+import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { until } from './support/until.ts';
+
+const statements: string[] = [];
+const started = await startService(t, { statements: { logQuery: (it) => void statements.push(it) } });
+const { call, newAccount, newMember, newUser, invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
+
+type Account = Awaited<ReturnType<typeof newAccount>>;
+type Answer = Awaited<ReturnType<typeof call>>;
+type Request = () => Promise<Answer>;
+
+const only = (...permissions: string[]): Access => ({ permissions });
+const all: Access = { allPermissions: true };
+const invoices = only('invoices:read');
+
+/** Milliseconds in which requests must have come to the row that is held. */
+const patience = 4_000;
+
+/** What is held, so that requests meet there: SQL of the test's own transaction. */
+type Hold = { statement: string; values: unknown[] };
+
+const holdAccount = ({ id }: { id: string }): Hold => ({
+  statement: 'select from accounts where id = $1 for no key update',
+  values: [uuidOf('acc', id as never)],
+});
+const holdInvites = (ids: string[]): Hold => ({
+  statement: 'select from invites where id = any($1) for no key update',
+  values: [ids.map((id) => uuidOf('inv', id as never))],
+});
+const holdInvite = (id: string) => holdInvites([id]);
+
+/** A transaction of the test's own on the same Postgres. */
+async function ownTransaction<T>(run: (client: pg.Client) => Promise<T>): Promise<T> {
+  if (choice.kind !== 'postgres') throw new Error('the embedded database has one connection');
+  const client = new pg.Client({ connectionString: choice.url });
+  await client.connect();
+  try {
+    await client.query('begin');
+    return await run(client);
+  } finally {
+    await client.query('rollback');
+    await client.end();
+  }
+}
+
+/** Waits until as many requests of the service wait for a lock. */
+async function untilWaiting(client: pg.Client, count: number): Promise<void> {
+  const question = `select count(*)::int as waiting from pg_stat_activity
+    where datname = current_database() and application_name = 'usher' and wait_event_type = 'Lock'`;
+  await until(
+    `${count} requests to wait for a lock`,
+    async () => {
+      // Inside a transaction the view is a snapshot of its first look.
+      await client.query('select pg_stat_clear_snapshot()');
+      const { rows } = await client.query(question);
+      return rows[0].waiting >= count;
+    },
+    patience,
+  );
+}
+
+/**
+ * Makes requests meet. On Postgres the test holds a row until all of them wait for it, in the order given, and then lets go.
+ * The embedded database has one connection, and takes them as they come.
+ */
+async function meet(hold: Hold, ...requests: Request[]): Promise<Answer[]> {
+  if (!isPostgres) return Promise.all(requests.map((request) => request()));
+  const answers: Promise<Answer>[] = [];
+  await ownTransaction(async (client) => {
+    await client.query(hold.statement, hold.values);
+    for (const request of requests) {
+      answers.push(request());
+      await untilWaiting(client, answers.length);
+    }
+  });
+  return Promise.all(answers);
+}
+
+/** Runs a race in both orders of arrival, each on what `prepare` makes anew. */
+function inBothOrders(
+  t: Test,
+  title: string,
+  race: (t: Test, order: <T>(first: T, second: T) => [T, T]) => Promise<void>,
+): void {
+  t.test(title, async (t) => {
+    await t.test('one comes first', (t) => race(t, (first, second) => [first, second]));
+    await t.test('the other comes first', (t) => race(t, (first, second) => [second, first]));
+  });
+}
+
+/** Makes two requests meet, in an order, and answers in the order of the requests. */
+async function pair(
+  hold: Hold,
+  order: <T>(first: T, second: T) => [T, T],
+  first: Request,
+  second: Request,
+): Promise<[Answer, Answer]> {
+  const [a, b] = await meet(hold, ...order(first, second));
+  return order(a as Answer, b as Answer);
+}
+
+async function sentInvite(account: Account, by = account.owner, access = invoices) {
+  const user = await newUser();
+  const { body } = await invite(account, by, user.email, access);
+  return { id: body.id as string, user, token: await tokenFor(user.email, 'invite') };
+}
+
+const accept = ({ token, user }: { token: string; user: TestUser }) =>
+  call('POST', '/v1/invites/accept', { body: { token }, token: user.token });
+
+const act = (account: Account, id: string, what: 'revoke' | 'resend') =>
+  call('POST', `${account.url}/invites/${id}/${what}`, { token: account.owner.token });
+
+const get = async (account: Account, id: string) =>
+  (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
+
+const remove = (account: Account, by: TestUser, { id }: TestUser) =>
+  call('DELETE', `${account.url}/members/${id}`, { token: by.token });
+
+const setAccess = (account: Account, by: TestUser, { id }: TestUser, access: Access) =>
+  call('PATCH', `${account.url}/members/${id}`, { body: { access }, token: by.token });
+
+async function memberIds(account: Account): Promise<string[]> {
+  const members = await listAll<{ user: { id: string } }>(`${account.url}/members?limit=100`, account.owner.token);
+  return members.map((it) => it.user.id);
+}
+
+/** How many answers there are of each kind: a status, and a problem's code. */
+function tally(answers: Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, code } of answers) {
+    const kind = code === undefined ? String(status) : `${status} ${code}`;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const isOneOf = (status: number) => status < 300;
+
+t.test('Fifty accepts of one token at once give one success', async (t) => {
+  t.test('by someone who is logged in', async (t) => {
+    const account = await newAccount();
+    const sent = await sentInvite(account);
+    const rest = Array.from({ length: 42 }, () => accept(sent));
+    const held = await meet(holdAccount(account), ...Array.from({ length: 8 }, () => () => accept(sent)));
+    t.same(tally([...held, ...(await Promise.all(rest))]), { 201: 1, '409 invite-accepted': 49 });
+    t.same(await memberIds(account), [account.owner.id, sent.user.id]);
+    t.equal((await get(account, sent.id)).status, 'accepted');
+  });
+
+  t.test('by registering', async (t) => {
+    const account = await newAccount();
+    const email = newEmail();
+    const { body } = await invite(account, account.owner, email, invoices);
+    const token = await tokenFor(email);
+    const register = { name: 'Adam Accountant', password };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => call('POST', '/v1/invites/accept', { body: { token, register } })),
+    );
+    t.same(tally(answers), { 201: 1, '409 invite-accepted': 49 });
+    t.equal((await memberIds(account)).length, 2);
+    t.match(await get(account, body.id), { status: 'accepted', lastAttempt: null });
+  });
+
+  t.test('by every way there is', async (t) => {
+    const account = await newAccount();
+    const sent = await sentInvite(account);
+    const login = { email: sent.user.email, password };
+    const answers = await meet(
+      holdAccount(account),
+      () => accept(sent),
+      () => call('POST', '/v1/invites/accept', { body: { token: sent.token, login } }),
+      () => call('POST', `/v1/me/invites/${sent.id}/accept`, { token: sent.user.token }),
+    );
+    t.same(tally(answers), { 201: 1, '409 invite-accepted': 2 });
+    t.same(await memberIds(account), [account.owner.id, sent.user.id]);
+  });
+});
+
+t.test('One pending invite per account and address, kept by the database', async (t) => {
+  t.test('of 32 creates for one address at once one succeeds, and the others name it', async (t) => {
+    const account = await newAccount();
+    const email = newEmail();
+    const spellings = [email, email.toUpperCase(), email.replace('@', '＠')];
+    const answers = await Promise.all(
+      Array.from({ length: 32 }, (_, i) => invite(account, account.owner, spellings[i % 3] as string, invoices)),
+    );
+    const made = answers.filter((it) => it.status === 201);
+    t.equal(made.length, 1);
+    for (const refused of answers.filter((it) => it.status !== 201)) {
+      t.match(refused, { status: 409, code: 'invite-already-pending', body: { inviteId: made[0]?.body.id } });
+    }
+    const items = await listAll(`${account.url}/invites?limit=100`, account.owner.token);
+    t.same(
+      items.map((it) => it.id),
+      [made[0]?.body.id],
+    );
+  });
+
+  t.test('also where all of them had to wait for one that was never kept', { skip: !isPostgres }, async (t) => {
+    const account = await newAccount();
+    const email = newEmail();
+    const sample = await invite(account, account.owner, newEmail(), invoices);
+    const invented: Hold = {
+      statement: `insert into invites select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).*
+        from invites i where id = any($1)`,
+      values: [...holdInvite(sample.body.id).values, email],
+    };
+    const create = () => invite(account, account.owner, email, invoices);
+    const answers = await meet(invented, ...Array.from({ length: 8 }, () => create));
+    t.same(tally(answers), { 201: 1, '409 invite-already-pending': 7 });
+    t.equal((await listAll(`${account.url}/invites?limit=100&email=${email}`, account.owner.token)).length, 1);
+  });
+
+  inBothOrders(t, 'an expired invite is sent again while its address is invited anew', async (t, order) => {
+    const account = await newAccount();
+    const { id, user } = await sentInvite(account);
+    await at(new Date(clock().getTime() + 8 * day), async () => {
+      const owner = { ...account.owner, token: await logIn(account.owner) };
+      const [resent, made] = await pair(
+        holdInvite(id),
+        order,
+        () => call('POST', `${account.url}/invites/${id}/resend`, { token: owner.token }),
+        () => invite(account, owner, user.email, invoices),
+      );
+      const other = resent.status === 200 ? made : resent;
+      const winner = resent.status === 200 ? id : made.body.id;
+      t.same([resent.status, made.status].sort(), resent.status === 200 ? [200, 409] : [201, 409]);
+      t.match(other, { code: 'invite-already-pending', body: { inviteId: winner } });
+      const pending = await listAll(`${account.url}/invites?limit=9&status=pending`, owner.token);
+      t.same(
+        pending.map((it) => it.id),
+        [winner],
+      );
+    });
+  });
+
+  inBothOrders(t, 'two expired invites for one address are sent again', async (t, order) => {
+    const account = await newAccount();
+    const { id, user } = await sentInvite(account);
+    const invites = await at(new Date(clock().getTime() + 8 * day), async () => {
+      const owner = { ...account.owner, token: await logIn(account.owner) };
+      return [id, (await invite(account, owner, user.email, invoices)).body.id];
+    });
+    await at(new Date(clock().getTime() + 17 * day), async () => {
+      const token = await logIn(account.owner);
+      // Both have given their address free, so that neither stands in the other's way.
+      const third = await invite(account, { ...account.owner, token }, user.email, invoices);
+      await call('POST', `${account.url}/invites/${third.body.id}/revoke`, { token });
+      const resend = (id: string) => () => call('POST', `${account.url}/invites/${id}/resend`, { token });
+      const answers = await pair(holdInvites(invites), order, resend(invites[0]), resend(invites[1]));
+      const kept = answers.findIndex((it) => it.status === 200);
+      t.same(tally(answers), { 200: 1, '409 invite-already-pending': 1 });
+      t.equal(answers[1 - kept]?.body.inviteId, invites[kept], 'the other names it');
+      const pending = await listAll(`${account.url}/invites?limit=9&status=pending`, token);
+      t.same(
+        pending.map((it) => it.id),
+        [invites[kept]],
+      );
+    });
+  });
+});
+
+inBothOrders(t, 'accept against revoke', async (t, order) => {
+  const account = await newAccount();
+  const sent = await sentInvite(account);
+  const [accepted, revoked] = await pair(
+    holdInvite(sent.id),
+    order,
+    () => accept(sent),
+    () => act(account, sent.id, 'revoke'),
+  );
+  const isIn = (await memberIds(account)).includes(sent.user.id);
+  const { status } = await get(account, sent.id);
+  if (accepted.status === 201) {
+    t.match(revoked, { status: 409, code: 'invite-accepted' });
+    t.same([isIn, status], [true, 'accepted']);
+  } else {
+    t.match(accepted, { status: 410, code: 'invite-revoked' });
+    t.match(revoked, { status: 200, body: { status: 'revoked' } });
+    t.same([isIn, status], [false, 'revoked']);
+  }
+});
+
+inBothOrders(t, 'accept against decline', async (t, order) => {
+  const account = await newAccount();
+  const sent = await sentInvite(account);
+  const [accepted, declined] = await pair(
+    holdInvite(sent.id),
+    order,
+    () => accept(sent),
+    () => call('POST', '/v1/invites/decline', { body: { token: sent.token } }),
+  );
+  const isIn = (await memberIds(account)).includes(sent.user.id);
+  const { status } = await get(account, sent.id);
+  if (accepted.status === 201) {
+    t.match(declined, { status: 409, code: 'invite-accepted' });
+    t.same([isIn, status], [true, 'accepted']);
+  } else {
+    t.match(accepted, { status: 410, code: 'invite-declined' });
+    t.match(declined, { status: 200, body: { status: 'declined' } });
+    t.same([isIn, status], [false, 'declined']);
+  }
+});
+
+inBothOrders(t, 'accept against resend', async (t, order) => {
+  const account = await newAccount();
+  const sent = await sentInvite(account);
+  const [accepted, resent] = await pair(
+    holdInvite(sent.id),
+    order,
+    () => accept(sent),
+    () => act(account, sent.id, 'resend'),
+  );
+  const isIn = (await memberIds(account)).includes(sent.user.id);
+  const { status, sendings } = await get(account, sent.id);
+  if (accepted.status === 201) {
+    t.match(resent, { status: 409, code: 'invite-accepted' });
+    t.same([isIn, status, sendings], [true, 'accepted', 1]);
+  } else {
+    t.match(accepted, { status: 410, code: 'invite-link-replaced' });
+    t.match(resent, { status: 200, body: { sendings: 2 } });
+    t.same([isIn, status, sendings], [false, 'pending', 2]);
+    const token = await tokenFor(sent.user.email, 'invite');
+    t.equal((await accept({ ...sent, token })).status, 201, 'and the newer link is good');
+  }
+});
+
+inBothOrders(t, 'accept against a change of what the invite gives', async (t, order) => {
+  const account = await newAccount();
+  const sent = await sentInvite(account, account.owner, all);
+  const [accepted, changed] = await pair(
+    holdInvite(sent.id),
+    order,
+    () => accept(sent),
+    () =>
+      call('PATCH', `${account.url}/invites/${sent.id}`, { body: { access: invoices }, token: account.owner.token }),
+  );
+  t.equal(accepted.status, 201);
+  const { access } = accepted.body.membership;
+  if (changed.status === 200) t.same(access, { allPermissions: false, permissions: ['invoices:read'] });
+  else {
+    t.match(changed, { status: 409, code: 'invite-accepted' });
+    t.same(access, { allPermissions: true, permissions: [] });
+  }
+  const member = await call('GET', `${account.url}/members/${sent.user.id}`, { token: account.owner.token });
+  t.same(member.body.access, access);
+});
+
+inBothOrders(t, 'accept against the removal of the inviter', async (t, order) => {
+  const account = await newAccount();
+  const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
+  const sent = await sentInvite(account, inviter);
+  const [accepted, removed] = await pair(
+    holdAccount(account),
+    order,
+    () => accept(sent),
+    () => remove(account, account.owner, inviter),
+  );
+  t.equal(removed.status, 204);
+  const isIn = (await memberIds(account)).includes(sent.user.id);
+  const { status } = await get(account, sent.id);
+  if (accepted.status === 201) t.same([isIn, status], [true, 'accepted']);
+  else {
+    t.match(accepted, { status: 410, code: 'invite-revoked' });
+    t.same([isIn, status], [false, 'revoked']);
+  }
+});
+
+inBothOrders(t, 'accept against the demotion of the inviter', async (t, order) => {
+  const account = await newAccount();
+  const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
+  const sent = await sentInvite(account, inviter);
+  const [accepted, demoted] = await pair(
+    holdAccount(account),
+    order,
+    () => accept(sent),
+    () => setAccess(account, account.owner, inviter, only('invites:manage')),
+  );
+  t.equal(demoted.status, 200);
+  const isIn = (await memberIds(account)).includes(sent.user.id);
+  if (accepted.status === 201) t.ok(isIn);
+  else {
+    t.match(accepted, { status: 409, code: 'inviter-cannot-grant' });
+    t.notOk(isIn);
+    t.match(await get(account, sent.id), { status: 'pending', lastAttempt: { reason: 'inviter-cannot-grant' } });
+  }
+});
+
+t.test('Two members changing each other at once never both succeed', async (t) => {
+  const changes: Record<string, (account: Account, by: TestUser, of: TestUser) => Promise<Answer>> = {
+    removing: remove,
+    demoting: (account, by, of) => setAccess(account, by, of, invoices),
+    suspending: (account, by, of) => call('POST', `${account.url}/members/${of.id}/suspend`, { token: by.token }),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    t.test(what, async (t) => {
+      const account = await newAccount();
+      const access = only('invoices:read', 'members:manage');
+      const [one, other] = [await newMember(account, access), await newMember(account, access)];
+      const answers = await meet(
+        holdAccount(account),
+        () => change(account, one, other),
+        () => change(account, other, one),
+      );
+      t.equal(answers.filter((it) => isOneOf(it.status)).length, 1);
+      const refused = answers.find((it) => !isOneOf(it.status));
+      t.ok(['not-found', 'permission-missing'].includes(String(refused?.code)), `the other gets ${refused?.code}`);
+      const winner = answers[0]?.code === undefined ? one : other;
+      const seen = await call('GET', `${account.url}/members/me`, { token: winner.token });
+      t.match(seen, { status: 200, body: { status: 'active', access } }, 'and who was first is as they were');
+    });
+  }
+});
+
+inBothOrders(t, 'accepting the ownership against being removed', async (t, order) => {
+  const account = await newAccount();
+  const deputy = await newMember(account, all);
+  const next = await newMember(account, invoices);
+  await call('POST', `${account.url}/ownership-transfer`, { body: { userId: next.id }, token: account.owner.token });
+  const [accepted, removed] = await pair(
+    holdAccount(account),
+    order,
+    () => call('POST', `${account.url}/ownership-transfer/accept`, { token: next.token }),
+    () => remove(account, deputy, next),
+  );
+  const seen = await call('GET', account.url, { token: account.owner.token });
+  const owner = seen.body.ownerId;
+  t.equal(seen.body.ownershipTransfer, null);
+  t.ok((await memberIds(account)).includes(owner), 'there is an owner, who is a member');
+  if (accepted.status === 200) {
+    t.match(removed, { status: 409, code: 'owner-protected' });
+    t.equal(owner, next.id);
+  } else {
+    t.match(accepted, { status: 404, code: 'not-found' });
+    t.equal(removed.status, 204);
+    t.equal(owner, account.owner.id);
+  }
+});
+
+inBothOrders(t, 'accepting the ownership against its being taken back', async (t, order) => {
+  const account = await newAccount();
+  const next = await newMember(account, invoices);
+  await call('POST', `${account.url}/ownership-transfer`, { body: { userId: next.id }, token: account.owner.token });
+  const [accepted, ended] = await pair(
+    holdAccount(account),
+    order,
+    () => call('POST', `${account.url}/ownership-transfer/accept`, { token: next.token }),
+    () => call('DELETE', `${account.url}/ownership-transfer`, { token: account.owner.token }),
+  );
+  const { body } = await call('GET', account.url, { token: account.owner.token });
+  if (accepted.status === 200) {
+    t.match(ended, { status: 403, code: 'cannot-grant' }, 'who takes it back is the owner no more');
+    t.equal(body.ownerId, next.id);
+  } else {
+    t.equal(ended.status, 204);
+    t.equal(body.ownerId, account.owner.id);
+  }
+});
+
+t.test('Someone who is removed while they change something changes nothing after it', async (t) => {
+  const account = await newAccount();
+  const [manager, member] = [await newMember(account, all), await newMember(account, invoices)];
+  const [removed, changed] = await meet(
+    holdAccount(account),
+    () => remove(account, account.owner, manager),
+    () => setAccess(account, manager, member, all),
+  );
+  t.equal(removed?.status, 204);
+  // The embedded database may take them in the other order.
+  if (isPostgres) t.match(changed, { status: 404, code: 'not-found' });
+  const { body } = await call('GET', `${account.url}/members/${member.id}`, { token: account.owner.token });
+  t.equal(body.access.allPermissions, changed?.status === 200);
+});
+
+t.test('Making an invite takes no lock on its account', { skip: !isPostgres }, async (t) => {
+  t.test('many people invite into one account while a change of it is under way', async (t) => {
+    const account = await newAccount();
+    const manager = await newMember(account, only('invites:manage', 'invoices:read'));
+    await ownTransaction(async (client) => {
+      const { statement, values } = holdAccount(account);
+      await client.query(statement, values);
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => invite(account, i % 2 ? manager : account.owner, newEmail(), invoices)),
+      );
+      t.same(tally(answers), { 201: 20 }, 'all were answered before the account was let go');
+    });
+  });
+
+  t.test('two accounts stand in nobody’s way', async (t) => {
+    const [held, free] = [await newAccount(), await newAccount()];
+    const sent = await sentInvite(free);
+    await ownTransaction(async (client) => {
+      await client.query('select from accounts where id = $1 for update', holdAccount(held).values);
+      t.equal((await invite(free, free.owner, newEmail(), invoices)).status, 201);
+      t.equal((await accept(sent)).status, 201, 'nor does one that changes who is in');
+    });
+  });
+
+  t.test('two invites for different people in one account do not wait for each other', async (t) => {
+    const account = await newAccount();
+    const { id } = await sentInvite(account);
+    await ownTransaction(async (client) => {
+      const { statement, values } = holdInvite(id);
+      await client.query(statement, values);
+      t.equal((await invite(account, account.owner, newEmail(), invoices)).status, 201);
+    });
+  });
+});
+
+t.test('What a request costs', { skip: !isPostgres }, async (t) => {
+  /** How many statements one call runs. */
+  async function cost(request: Request): Promise<number> {
+    const before = statements.length;
+    const { status } = await request();
+    if (status >= 300) throw new Error(`answered ${status}`);
+    return statements.length - before;
+  }
+
+  /** As many members more, by SQL: what is measured is not how they came in. */
+  async function grow(account: Account, count: number): Promise<void> {
+    await db.execute(sql`
+      with made as (
+        insert into users (id, email, name, password_hash, created_at)
+        select gen_random_uuid(), 'grown-' || gen_random_uuid() || '@example.com', 'Grown Member', '-', now()
+        from generate_series(1, ${count}) returning id)
+      insert into memberships (account_id, user_id, id, all_permissions, permissions, created_at)
+      select ${uuidOf('acc', account.id as never)}, id, gen_random_uuid(), false, '{invoices:read}', now() from made`);
+  }
+
+  async function costs(members: number): Promise<Record<string, number>> {
+    const account = await newAccount();
+    const token = account.owner.token;
+    await grow(account, members - 1);
+    const sent = await sentInvite(account);
+    const email = newEmail();
+    await invite(account, account.owner, email, invoices);
+    const body = { token: await tokenFor(email), register: { name: 'Adam Accountant', password } };
+    const read = (path: string) => cost(() => call('GET', account.url + path, { token }));
+    return {
+      'create an invite': await cost(() => invite(account, account.owner, newEmail(), invoices)),
+      'preview an invite': await cost(() => call('POST', '/v1/invites/preview', { body: { token: sent.token } })),
+      'accept as a user': await cost(() => accept(sent)),
+      'accept by registering': await cost(() => call('POST', '/v1/invites/accept', { body })),
+      'list members': await read('/members?limit=100'),
+      'list invites': await read('/invites?limit=100'),
+      'get the account': await read(''),
+      'list my accounts': await cost(() => call('GET', '/v1/me/accounts', { token })),
+    };
+  }
+
+  const small = await costs(3);
+  const most = {
+    'create an invite': 2,
+    'preview an invite': 1,
+    'accept as a user': 8,
+    'accept by registering': 8,
+    'list members': 2,
+    'list invites': 2,
+    'get the account': 2,
+    'list my accounts': 2,
+  };
+  for (const [what, count] of Object.entries(most)) {
+    t.ok((small[what] ?? Infinity) <= count, `to ${what} takes ${small[what]} statements, ${count} at most`);
+    t.ok((small[what] ?? 0) > 0, 'and they were counted');
+  }
+  t.same(await costs(60), small, 'as many for an account of 60 members as for one of 3');
+});

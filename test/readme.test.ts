@@ -1,0 +1,187 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { readConfig } from '../src/config.ts';
+import { walk } from '../src/demo/story.ts';
+import { settingsTable } from '../src/settings-table.ts';
+import { startService } from './support/service.ts';
+
+const root = new URL('..', import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
+const readme = read('README.md');
+const between = (start: string, end: string) => readme.slice(readme.indexOf(start) + start.length, readme.indexOf(end));
+
+t.test('the README', async (t) => {
+  t.test('shows every setting as the code documents it', async (t) => {
+    t.equal(between('<!-- settings -->\n', '<!-- /settings -->'), settingsTable());
+  });
+
+  t.test('names every setting that production asks for', async (t) => {
+    const { mistakes } = readConfig({ NODE_ENV: 'production', SENDGRID_API_KEY: 'a key' }) as { mistakes: string[] };
+    const required = [...mistakes.map((it) => it.split(' ', 1)[0]), 'SENDGRID_API_KEY'];
+    const named = between('### In production\n', '### In a container').matchAll(/^\| `(\w+)` \|/gm);
+    t.same([...named].map((it) => it[1]).sort(), required.sort());
+  });
+
+  t.test('names only commands that exist', async (t) => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    for (const file of ['README.md', 'ARCHITECTURE.md']) {
+      const named = [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map((it) => it[1] as string);
+      t.ok(named.length > 0, `${file} names some`);
+      t.same(
+        named.filter((it) => !(it in scripts)),
+        [],
+        `${file} names none that is missing`,
+      );
+    }
+  });
+
+  t.test('names only files that exist', async (t) => {
+    for (const file of ['README.md', 'ARCHITECTURE.md']) {
+      for (const [, link] of read(file).matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)) {
+        t.doesNotThrow(() => read(link as string), `${file}: ${link}`);
+      }
+    }
+  });
+});
+
+t.test('the walk', async (t) => {
+  const { base, stop } = await listen(t);
+
+  await t.test('works by curl as the README shows it, each answer as shown', { skip: missingTools() }, async (t) => {
+    const blocks = blocksOf(between('## The walk, by curl', '## Conventions of the API'));
+    const script = blocks.map(({ commands }) => `${commands}\necho "${separator}"\n`).join('');
+    const answers = (await runInBash(script.replaceAll('http://localhost:3000', base))).split(separator);
+    t.ok(blocks.length > 10, 'there are blocks');
+    for (const [i, { commands, shown }] of blocks.entries()) {
+      t.match(withoutSpace(answers[i] ?? ''), patternOf(shown), `answers ${commands.trim().split('\n').at(-1)}`);
+    }
+  });
+
+  await t.test('works by npm run demo, again and again on one database', async (t) => {
+    for (const _ of ['once', 'again']) {
+      let said = '';
+      const steps = await walk(base, (text) => {
+        said += text;
+      });
+      t.ok(steps >= 20, 'it tells the whole story');
+      t.equal(said.match(/^\d+\. /gm)?.length, steps, 'each step is a sentence');
+      t.equal(said.match(/ → \d{3}/g)?.length, steps, 'and shows its answer');
+      t.notMatch(said, /eyJ[\w-]{20,}/, 'no token is shown whole');
+      t.notMatch(said, /likes long passwords/, 'and no password');
+    }
+  });
+  await stop();
+});
+
+t.test('the demo stops with a reason', async (t) => {
+  const fake = async (t: Test, answer: (path: string) => [number, unknown]) => {
+    const server = createServer((request, response) => {
+      const [status, body] = answer(request.url ?? '');
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const close = () => void server.close().closeAllConnections();
+    t.teardown(close);
+    return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+  };
+
+  t.test('where no service answers, and says how to start one', async (t) => {
+    const { base, close } = await fake(t, () => [200, {}]);
+    close();
+    await t.rejects(
+      walk(base, () => {}),
+      { message: /No Usher answers at .*\n.*npm start/ },
+    );
+  });
+
+  t.test('where there is no mailbox, and says why', async (t) => {
+    const { base } = await fake(t, (path) => [path === '/readyz' ? 200 : 404, {}]);
+    await t.rejects(
+      walk(base, () => {}),
+      { message: /there is no mailbox.*\n.*SENDGRID_API_KEY/ },
+    );
+  });
+
+  t.test('where a step is answered with another status', async (t) => {
+    const { base } = await fake(t, (path) => [path === '/v1/auth/register' ? 500 : 200, {}]);
+    await t.rejects(
+      walk(base, () => {}),
+      { message: /^Step 1 should have been answered 202\nand was answered 500/ },
+    );
+  });
+
+  t.test('where a step is answered with other facts', async (t) => {
+    const token = ['header', 'claims', 'signature'].map((it) => it.padEnd(20, 'x')).join('.');
+    const mail = { subject: 'Verify your e-mail address', text: `http://localhost/#token=${token}` };
+    const { base } = await fake(t, (path) => {
+      if (path === '/v1/auth/register') return [202, {}];
+      if (path === '/v1/auth/verify-email') return [200, { user: { name: 'Somebody Else' } }];
+      return [200, { items: [mail] }];
+    });
+    await t.rejects(
+      walk(base, () => {}),
+      { message: /^Step 3 should have been answered 200 with .*Olivia/s },
+    );
+  });
+});
+
+/** The service on a socket, with its mail worker. */
+async function listen(t: Test) {
+  const { app, worker } = await startService(t);
+  const base = await app.listen({ host: '127.0.0.1', port: 0 });
+  worker.start();
+  const nudge = setInterval(() => worker.wake(), 100);
+  const stop = () => {
+    clearInterval(nudge);
+    return worker.stop();
+  };
+  return { base, stop };
+}
+
+const separator = '--- next ---';
+
+/** Blocks of commands, each with what the README shows them to print: nothing, where another block of commands follows. */
+function blocksOf(text: string): { commands: string; shown: string }[] {
+  const fences = [...text.matchAll(/^```(\w+)\n(.*?)^```/gms)].map(([, language, content = '']) => ({
+    language,
+    content,
+  }));
+  return fences.flatMap(({ language, content }, i) => {
+    const next = fences[i + 1];
+    return language === 'sh'
+      ? [{ commands: content, shown: next?.language === 'sh' ? '' : (next?.content ?? '') }]
+      : [];
+  });
+}
+
+const withoutSpace = (text: string) => text.replaceAll(/\s+/g, '');
+
+/** The README lays answers out, and writes `…` for what differs each time. */
+function patternOf(shown: string): RegExp {
+  const parts = withoutSpace(shown).split('…');
+  return new RegExp(`^${parts.map((it) => it.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+?')}$`);
+}
+
+async function runInBash(script: string): Promise<string> {
+  const bash = spawn('bash', ['-c', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, no_proxy: '*' },
+  });
+  let printed = '';
+  bash.stdout.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+  });
+  await once(bash, 'close');
+  return printed;
+}
+
+/** The walk by curl needs curl and bash, which the service and its other tests do not. */
+function missingTools(): string | false {
+  const missing = ['bash', 'curl'].filter((it) => spawnSync(it, ['--version']).status !== 0);
+  return missing.length > 0 && `no ${missing.join(' and no ')} here`;
+}

@@ -1,0 +1,390 @@
+import t from 'tap';
+import {
+  requireAddressee,
+  requireNewestLink,
+  requirePending,
+  requireUndecided,
+  statusAt,
+} from '../src/invites/rules.ts';
+import { requireNotOwner } from '../src/memberships/rules.ts';
+import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
+import { requireOwner } from '../src/ownership/rules.ts';
+import { type Access, accessOf, hasPermission, missingPermissions } from '../src/permissions/access.ts';
+import { defaultCatalogue } from '../src/permissions/catalogue.ts';
+import {
+  requireGrantable,
+  requireInCatalogue,
+  requireInviterCanGrant,
+  requireNotAbove,
+  requirePermission,
+} from '../src/permissions/rules.ts';
+import { Problem } from '../src/problems.ts';
+import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../src/users/email-address.ts';
+
+const all: Access = { allPermissions: true, permissions: [] };
+const only = (...permissions: string[]): Access => ({ allPermissions: false, permissions });
+
+/** The problem that a rule answers with; undefined where it lets pass. */
+function problemOf(rule: () => unknown): Problem | undefined {
+  try {
+    rule();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
+
+const codeOf = (rule: () => unknown) => problemOf(rule)?.code;
+
+t.test('access has one form: sorted permissions, or the flag and none beside it', async (t) => {
+  t.same(accessOf({ allPermissions: true }), all);
+  t.same(accessOf({ permissions: ['tickets:read', 'invoices:pay'] }), only('invoices:pay', 'tickets:read'));
+  const asked = { permissions: ['b:b', 'a:a'] };
+  accessOf(asked);
+  t.same(asked.permissions, ['b:b', 'a:a'], 'what was asked for stays as it was');
+});
+
+t.test('all permissions cover those added to the catalogue later', async (t) => {
+  t.ok(hasPermission(all, 'added-later:read'));
+  t.notOk(hasPermission(only('invoices:read'), 'added-later:read'));
+});
+
+t.test('a permission is held by its whole key', async (t) => {
+  t.ok(hasPermission(only('invoices:read'), 'invoices:read'));
+  for (const near of ['invoices', 'invoices:', 'invoices:pay', 'INVOICES:READ', 'invoices:read ', '*', '']) {
+    t.notOk(hasPermission(only('invoices:read'), near), JSON.stringify(near));
+  }
+});
+
+t.test('what is missing is named', async (t) => {
+  const cases: [Access, Access, string[]][] = [
+    [all, all, []],
+    [all, only('a:a'), []],
+    [only('a:a'), all, ['*']],
+    [only(), all, ['*']],
+    [only('a:a', 'b:b'), only('a:a'), []],
+    [only('a:a', 'b:b'), only('b:b', 'a:a'), []],
+    [only('a:a'), only('a:a', 'b:b', 'c:c'), ['b:b', 'c:c']],
+    [only('a:a'), only(), []],
+    // A full list of today's permissions is not all permissions: tomorrow there is one more.
+    [only(...defaultCatalogue.permissions.map((it) => it.key)), all, ['*']],
+  ];
+  for (const [holder, other, missing] of cases) t.same(missingPermissions(holder, other), missing);
+});
+
+t.test('who lacks a permission is told which', async (t) => {
+  t.equal(
+    codeOf(() => requirePermission(all, 'invites:manage')),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requirePermission(only('invites:manage'), 'invites:manage')),
+    undefined,
+  );
+  const problem = problemOf(() => requirePermission(only('invites:read'), 'invites:manage'));
+  t.match(problem, { code: 'permission-missing', extensions: { permission: 'invites:manage' } });
+});
+
+t.test('nobody hands out what they do not hold', async (t) => {
+  t.equal(
+    codeOf(() => requireGrantable(all, all)),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requireGrantable(only('a:a', 'b:b'), only('a:a'))),
+    undefined,
+  );
+  t.match(
+    problemOf(() => requireGrantable(only('a:a'), only('a:a', 'b:b'))),
+    { code: 'cannot-grant', extensions: { missing: ['b:b'] } },
+  );
+  t.match(
+    problemOf(() => requireGrantable(only('a:a'), all)),
+    { code: 'cannot-grant', extensions: { missing: ['*'] } },
+  );
+});
+
+t.test('nobody changes someone who holds more than they do', async (t) => {
+  t.equal(
+    codeOf(() => requireNotAbove(all, all)),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requireNotAbove(only('a:a'), only('a:a'))),
+    undefined,
+    'an equal may',
+  );
+  t.equal(
+    codeOf(() => requireNotAbove(only('a:a'), only('b:b'))),
+    'cannot-grant',
+  );
+  t.equal(
+    codeOf(() => requireNotAbove(only('a:a'), all)),
+    'cannot-grant',
+  );
+});
+
+t.test('what an invite gives is compared once more with what its inviter holds', async (t) => {
+  t.equal(
+    codeOf(() => requireInviterCanGrant(all, all)),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requireInviterCanGrant(only('a:a'), only('a:a'))),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requireInviterCanGrant(undefined, only('a:a'))),
+    'inviter-cannot-grant',
+    'who left gives nothing',
+  );
+  t.equal(
+    codeOf(() => requireInviterCanGrant(only('a:a'), only('b:b'))),
+    'inviter-cannot-grant',
+  );
+  t.equal(
+    codeOf(() => requireInviterCanGrant(only('a:a'), all)),
+    'inviter-cannot-grant',
+  );
+});
+
+t.test('only what the catalogue has can be given', async (t) => {
+  t.equal(
+    codeOf(() => requireInCatalogue(defaultCatalogue, all)),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requireInCatalogue(defaultCatalogue, only('invoices:pay', 'members:read'))),
+    undefined,
+  );
+  for (const unknown of ['invoices:burn', '*', 'constructor', '__proto__', 'invoices:Pay']) {
+    t.equal(
+      codeOf(() => requireInCatalogue(defaultCatalogue, only('invoices:pay', unknown))),
+      'invalid-request',
+      unknown,
+    );
+  }
+});
+
+t.test('the catalogue holds Usher’s own permissions, and each key once', async (t) => {
+  const keys = defaultCatalogue.permissions.map((it) => it.key);
+  for (const own of ['members:read', 'members:manage', 'invites:read', 'invites:manage', 'account:manage']) {
+    t.ok(keys.includes(own), own);
+  }
+  t.equal(new Set(keys).size, keys.length);
+  for (const { key, title, description, group } of defaultCatalogue.permissions) {
+    t.match(key, /^[a-z-]+:[a-z-]+$/);
+    t.ok(title && description && group, `${key} can be drawn as a check-box`);
+  }
+});
+
+t.test('nobody removes, suspends or demotes the owner', async (t) => {
+  t.equal(
+    codeOf(() => requireNotOwner({ ownerId: 'usr_a' }, 'usr_a')),
+    'owner-protected',
+  );
+  t.equal(
+    codeOf(() => requireNotOwner({ ownerId: 'usr_a' }, 'usr_b')),
+    undefined,
+  );
+});
+
+t.test('ownership is the owner’s to give', async (t) => {
+  t.equal(
+    codeOf(() => requireOwner({ isOwner: true })),
+    undefined,
+  );
+  t.equal(
+    codeOf(() => requireOwner({ isOwner: false })),
+    'cannot-grant',
+  );
+});
+
+t.test('an invite', async (t) => {
+  const now = new Date('2026-11-22T09:30:00.000Z');
+  const before = new Date(now.getTime() - 1);
+  const after = new Date(now.getTime() + 1);
+  const decided = ['accepted', 'declined', 'revoked'] as const;
+
+  t.test('is expired from the moment that it names, and not before', async (t) => {
+    t.equal(statusAt({ status: 'pending', expiresAt: after }, now), 'pending');
+    t.equal(statusAt({ status: 'pending', expiresAt: now }, now), 'expired');
+    t.equal(statusAt({ status: 'pending', expiresAt: before }, now), 'expired');
+    t.equal(statusAt({ status: 'expired', expiresAt: after }, now), 'expired', 'what was written down stays');
+  });
+
+  t.test('that was decided never expires', async (t) => {
+    for (const status of decided) t.equal(statusAt({ status, expiresAt: before }, now), status);
+  });
+
+  t.test('can be accepted while it is pending, and the problem says why not', async (t) => {
+    t.equal(
+      codeOf(() => requirePending({ status: 'pending', expiresAt: after }, now)),
+      undefined,
+    );
+    t.equal(
+      codeOf(() => requirePending({ status: 'pending', expiresAt: now }, now)),
+      'invite-expired',
+    );
+    for (const status of [...decided, 'expired'] as const) {
+      t.equal(
+        codeOf(() => requirePending({ status, expiresAt: after }, now)),
+        `invite-${status}`,
+      );
+    }
+  });
+
+  t.test('can be sent again after its time, and not once it was decided', async (t) => {
+    for (const status of ['pending', 'expired'] as const)
+      t.equal(
+        codeOf(() => requireUndecided({ status })),
+        undefined,
+      );
+    for (const status of decided)
+      t.equal(
+        codeOf(() => requireUndecided({ status })),
+        `invite-${status}`,
+      );
+  });
+
+  t.test('has one live link: that of its last sending', async (t) => {
+    t.equal(
+      codeOf(() => requireNewestLink({ sendings: 2 }, { sending: 2 })),
+      undefined,
+    );
+    for (const sending of [1, 3, 0, -2]) {
+      t.equal(
+        codeOf(() => requireNewestLink({ sendings: 2 }, { sending })),
+        'invite-link-replaced',
+      );
+    }
+  });
+
+  t.test('is for its address, unless the account takes any', async (t) => {
+    const invite = { email: 'adam@example.com' };
+    const [strict, open] = [{ acceptFromAnyAddress: false }, { acceptFromAnyAddress: true }];
+    const eve = { email: 'eve@example.com' };
+    t.equal(
+      codeOf(() => requireAddressee(invite, strict, invite)),
+      undefined,
+    );
+    t.equal(
+      codeOf(() => requireAddressee(invite, strict, eve)),
+      'invite-for-another-address',
+    );
+    t.equal(
+      codeOf(() => requireAddressee(invite, open, eve)),
+      undefined,
+    );
+  });
+});
+
+t.test('a mail that failed is tried again', async (t) => {
+  t.test('after a wait that doubles from seconds to an hour, with jitter between its half and its whole', async (t) => {
+    const attempts = Array.from({ length: mostAttempts }, (_, i) => i + 1);
+    for (const attempt of attempts) {
+      const whole = Math.min(3600, 5 * 2 ** (attempt - 1));
+      t.equal(waitAfter(attempt, 0), whole / 2);
+      t.equal(waitAfter(attempt, 1), whole);
+      t.equal(waitAfter(attempt, 0.5), whole * 0.75);
+    }
+    t.equal(waitAfter(1_000, 1), 3600, 'and never more');
+  });
+
+  t.test('not before the other side asked for', async (t) => {
+    t.equal(waitAfter(1, 0.5, 120), 120);
+    t.equal(waitAfter(16, 1, 1), 3600);
+  });
+
+  t.test('for more than six hours in all, and then given up', async (t) => {
+    const waits = Array.from({ length: mostAttempts - 1 }, (_, i) => waitAfter(i + 1, 1));
+    const hours = waits.reduce((sum, it) => sum + it, 0) / 3600;
+    t.ok(hours > 6 && hours < 24, `${hours} hours`);
+  });
+});
+
+t.test('an e-mail address has one canonical form', async (t) => {
+  const cases: [string, string][] = [
+    ['adam@example.com', 'adam@example.com'],
+    ['Adam@Example.COM', 'adam@example.com'],
+    ['ADAM@EXAMPLE.COM', 'adam@example.com'],
+    ['Ａｄａｍ＠ｅｘａｍｐｌｅ．ｃｏｍ', 'adam@example.com'],
+    ['adam@example。com', 'adam@example.com'],
+    ['ﬁona@example.com', 'fiona@example.com'],
+    ['\u212aim@example.com', 'kim@example.com'],
+    ['adam@bücher.example.com', 'adam@xn--bcher-kva.example.com'],
+    ['adam@BÜCHER.example.com', 'adam@xn--bcher-kva.example.com'],
+    ['adam@bu\u0308cher.example.com', 'adam@xn--bcher-kva.example.com'],
+    ['adam@xn--bcher-kva.example.com', 'adam@xn--bcher-kva.example.com'],
+    ['adam+invoices@example.com', 'adam+invoices@example.com'],
+    ['a.d.a.m@example.com', 'a.d.a.m@example.com'],
+    ["o'hara@example.com", "o'hara@example.com"],
+    [`${'a'.repeat(64)}@example.com`, `${'a'.repeat(64)}@example.com`],
+  ];
+  for (const [text, canonical] of cases) {
+    t.equal(canonicalEmail(text), canonical, text);
+    t.equal(canonicalEmail(canonical), canonical, `${canonical} is its own`);
+    t.equal(requireCanonicalEmail(text, '/email'), canonical);
+  }
+  t.not(canonicalEmail('adam+1@example.com'), canonicalEmail('adam@example.com'), 'a tag makes another mailbox');
+});
+
+t.test('what is no e-mail address', async (t) => {
+  const none = [
+    '',
+    '@',
+    'adam',
+    'adam@',
+    '@example.com',
+    'adam@localhost',
+    'adam@example.com.',
+    'adam@.example.com',
+    'adam@example..com',
+    'adam@-example.com',
+    'adam@exa_mple.com',
+    'adam@example.com/invoices',
+    'adam@example.com\\invoices',
+    'adam@example.com?subject=x',
+    'adam@example.com#top',
+    'adam@example.com:25',
+    'adam@exa%6dple.com',
+    'adam@example.com／x',
+    'adam@127.0.0.1',
+    'adam@0x7f.1',
+    'adam@[127.0.0.1]',
+    'adam@[IPv6:::1]',
+    'adam@@example.com',
+    'adam@eve@example.com',
+    '.adam@example.com',
+    'adam.@example.com',
+    'ad..am@example.com',
+    'ad am@example.com',
+    ' adam@example.com',
+    'adam@example.com ',
+    'adam@exa\tmple.com',
+    'adam@example.com\n',
+    'adam\r\n@example.com',
+    'adam@example.com\r\nBcc: eve@example.com',
+    'adam\0@example.com',
+    'adam@exa\0mple.com',
+    'adäm@example.com',
+    'ad\u200bam@example.com',
+    '\ud800@example.com',
+    '"adam"@example.com',
+    'Adam <adam@example.com>',
+    '<adam@example.com>',
+    'adam@example.com,eve@example.com',
+    'mailto:adam@example.com',
+    `${'a'.repeat(65)}@example.com`,
+    `adam@${'a'.repeat(64)}.example.com`,
+    `adam@${'a.'.repeat(130)}example.com`,
+  ];
+  for (const text of none) {
+    const said = encodeURIComponent(text.toWellFormed()).slice(0, 60);
+    t.equal(canonicalEmail(text), undefined, said);
+    t.notOk(isEmailAddress(text), said);
+    const problem = problemOf(() => requireCanonicalEmail(text, '/email'));
+    t.match(problem, { code: 'invalid-request', extensions: { errors: [{ pointer: '/email' }] } });
+  }
+});
