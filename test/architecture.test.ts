@@ -34,7 +34,7 @@ const features = ['users', 'accounts', 'memberships', 'permissions', 'invites', 
 const named = (pattern: RegExp) => sources.filter((it) => pattern.test(it.path));
 const routes = named(/\/([\w-]+-)?routes\.ts$/);
 const schemas = named(/\/schemas\.ts$/);
-const stores = named(/\/store\.ts$/);
+const stores = named(/\/([a-z-]+-)?store\.ts$/);
 /** Verbs, rules and what they share: all of a feature that is none of the three above. */
 const verbsAndRules = named(new RegExp(`^(${features.join('|')})/`)).filter(
   (it) => ![...routes, ...schemas, ...stores].includes(it),

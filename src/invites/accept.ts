@@ -8,10 +8,15 @@ import { requireUncommonPassword } from '../users/passwords.ts';
 import { openSession, requireUser } from '../users/session.ts';
 import { insertUser, type UserRow } from '../users/store.ts';
 import { keepingAttempt } from './attempt.ts';
+import {
+  findAccountOfInvite,
+  findInviterAndMember,
+  insertMembershipOf,
+  lockAccountAndInvite,
+} from './invitee-store.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
 import { requireAddressee } from './rules.ts';
 import type { InviteAcceptance } from './schemas.ts';
-import { findAccountOfInvite, findInviterAndMember, insertMembershipOf, lockAccountAndInvite } from './store.ts';
 
 /** Whoever accepts: a user who has proven who they are, or one whom the link proves and who is made on the spot. */
 interface Accepting {

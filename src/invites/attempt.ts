@@ -1,7 +1,7 @@
 import type { AccountId, InviteId } from '../ids.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import type { Service } from '../service.ts';
-import { markAttempt } from './store.ts';
+import { markAttempt } from './invitee-store.ts';
 
 /** Refusals that say nothing about the invite, which its inviter could do nothing about. */
 const noReason: ProblemCode[] = ['invalid-request', 'unauthenticated', 'unavailable'];

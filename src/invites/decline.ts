@@ -2,8 +2,9 @@ import type { AccountId, InviteId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { requireUser } from '../users/session.ts';
+import { findAccountOfInvite, lockAccountAndInvite } from './invitee-store.ts';
 import { type OpenedLink, requireLink, requireLive } from './open-link.ts';
-import { findAccountOfInvite, lockAccountAndInvite, updateInvite } from './store.ts';
+import { updateInvite } from './store.ts';
 
 /** Says no, by the link. @throws invite-token-invalid, and the problems that name why the link is dead. */
 export async function declineInvite(service: Service, { token }: { token: string }, now: Date) {

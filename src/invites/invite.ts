@@ -1,5 +1,6 @@
+import type { listInvitesFor } from './invitee-store.ts';
 import { statusAt } from './rules.ts';
-import type { InviteRow, listInvitesFor } from './store.ts';
+import type { InviteRow } from './store.ts';
 
 /** An invite as the account that made it sees it, at a time. */
 export function inviteOf(invite: InviteRow, invitedBy: { id: InviteRow['invitedBy']; name: string }, now: Date) {

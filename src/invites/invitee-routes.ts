@@ -10,6 +10,7 @@ import { requireUser } from '../users/session.ts';
 import { acceptInvite, acceptMyInvite } from './accept.ts';
 import { declineInvite, declineMyInvite } from './decline.ts';
 import { myInviteOf } from './invite.ts';
+import { listInvitesFor } from './invitee-store.ts';
 import { previewInvite } from './open-link.ts';
 import {
   Accepted,
@@ -21,7 +22,6 @@ import {
   MyInviteParams,
   MyInvitesQuery,
 } from './schemas.ts';
-import { listInvitesFor } from './store.ts';
 
 const tags = ['Accepting an invite'];
 const closed = ['invite-accepted', 'invite-declined', 'invite-revoked', 'invite-expired'] as const;

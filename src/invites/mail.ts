@@ -3,8 +3,9 @@ import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
 import type { Letter, Promised } from '../outbox/letter.ts';
 import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
+import { findOffer } from './invitee-store.ts';
 import { statusAt } from './rules.ts';
-import { findOffer, markSent } from './store.ts';
+import { markSent } from './store.ts';
 import { signInviteToken } from './token.ts';
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */

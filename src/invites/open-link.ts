@@ -1,8 +1,9 @@
 import { permissionsIn } from '../permissions/catalogue.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
+import { findOffer } from './invitee-store.ts';
 import { requireNewestLink, requirePending } from './rules.ts';
-import { findOffer, type InviteRow } from './store.ts';
+import type { InviteRow } from './store.ts';
 import { type InviteClaims, verifyInviteToken } from './token.ts';
 
 /** A link that verified: what it names, and whether its own time is over. */

@@ -9,11 +9,17 @@ import { until } from './until.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What a program needs to run at all. */
+const surroundings = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
+
+/** Starts a program without the hooks that the test runner puts into every child of its own. */
+const plainly = (...command: string[]): [string, string[]] => ['env', ['-u', 'NODE_OPTIONS', ...command]];
+
 /** Builds the service where the sources are newer than what was built from them. */
 export async function buildOnce(): Promise<void> {
   const built = await stat(join(root, 'dist/main.js')).catch(() => undefined);
   if (built && built.mtimeMs > (await newestIn(join(root, 'src')))) return;
-  await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: root });
+  await promisify(execFile)(...plainly('npm', 'run', '--silent', 'build'), { cwd: root, env: surroundings });
 }
 
 async function newestIn(folder: string): Promise<number> {
@@ -26,9 +32,9 @@ export type Environment = Record<string, string>;
 
 /** The built service as a process of its own, with this environment and nothing else in it. */
 export function spawnService(t: Test, env: Environment) {
-  const child = spawn(process.execPath, ['dist/main.js'], {
+  const child = spawn(...plainly(process.execPath, 'dist/main.js'), {
     cwd: root,
-    env: { PATH: process.env.PATH ?? '', PORT: '0', HOST: '127.0.0.1', ...env },
+    env: { ...surroundings, PORT: '0', HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed = { stdout: '', stderr: '' };

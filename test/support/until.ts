@@ -4,11 +4,15 @@ import { setTimeout as pause } from 'node:timers/promises';
  * Asks until there is an answer other than undefined, false or null.
  * @throws an Error that names what was waited for, after the deadline (milliseconds).
  */
-export async function until<T>(what: string, ask: () => T | Promise<T>, deadline = 20_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  deadline = 20_000,
+): Promise<Exclude<T, undefined | null | false>> {
   const end = Date.now() + deadline;
   for (;;) {
     const found = await ask();
-    if (found !== undefined && found !== null && found !== false) return found as NonNullable<T>;
+    if (found !== undefined && found !== null && found !== false) return found as never;
     if (Date.now() > end) throw new Error(`waited ${deadline} ms for ${what}`);
     await pause(20);
   }

@@ -1,0 +1,526 @@
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eq } from 'drizzle-orm';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { type DatabaseChoice, openDatabase } from '../src/database/database.ts';
+import { outbox } from '../src/database/schema.ts';
+import type { InviteId } from '../src/ids.ts';
+import { generateSigningKeys } from '../src/tokens/keys.ts';
+import { promisesOf } from './support/outbox.ts';
+import { startPostgresProxy } from './support/postgres-proxy.ts';
+import {
+  buildOnce,
+  type Environment,
+  type RunningService,
+  request,
+  spawnService,
+  startProcess,
+} from './support/process.ts';
+import { type SendgridServer, startSendgridServer } from './support/sendgrid-server.ts';
+import { freshDatabase, isPostgres, newEmail, password } from './support/service.ts';
+import { gate, until } from './support/until.ts';
+
+// Processes start and end here: more than a minute on a busy machine.
+t.setTimeout(300_000);
+
+const apiKey = 'SG.this-key-is.never-shown';
+const sharedKeys = await generateSigningKeys();
+await buildOnce();
+
+async function emptyFolder(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'usher-test-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The environment of a service on a fresh database that sends through the stand-in. */
+async function sending(t: Test, sendgrid: SendgridServer) {
+  const choice = await freshDatabase(t);
+  return { choice, env: environment(choice, sendgrid) };
+}
+
+function environment(choice: DatabaseChoice, sendgrid: SendgridServer): Environment {
+  return {
+    ...(choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir }),
+    SIGNING_KEYS: sharedKeys,
+    ISSUER: 'http://usher.example.com',
+    ACCEPT_URL: 'https://app.example.com/invite#token={token}',
+    VERIFY_URL: 'https://app.example.com/verify#token={token}',
+    MAIL_FROM: 'Example Hosting <invites@example.com>',
+    SENDGRID_API_KEY: apiKey,
+    SENDGRID_BASE_URL: sendgrid.url,
+  };
+}
+
+type Call = (method: string, path: string, options?: { token?: string; body?: unknown }) => ReturnType<typeof request>;
+
+/** Calls the services in turn. */
+function callerOf(...services: { url: string }[]): Call {
+  let turn = 0;
+  return (method, path, options) => {
+    turn += 1;
+    return request((services[turn % services.length] as { url: string }).url, method, path, options);
+  };
+}
+
+/** The token of the newest mail that SendGrid took for an address. */
+async function tokenFor(sendgrid: SendgridServer, email: string): Promise<string> {
+  const mail = await until(`a mail to ${email}`, () => sendgrid.acceptedFor(email).at(-1));
+  return /#token=([\w.-]+)/.exec(mail.body.content[0]?.value ?? '')?.[1] ?? 'no token';
+}
+
+async function signUp(call: Call, sendgrid: SendgridServer, name: string) {
+  const email = newEmail(name.split(' ')[0]?.toLowerCase());
+  await call('POST', '/v1/auth/register', { body: { email, password, name } });
+  const verified = await call('POST', '/v1/auth/verify-email', { body: { token: await tokenFor(sendgrid, email) } });
+  if (verified.status !== 200) throw new Error(`could not sign up: ${JSON.stringify(verified.body)}`);
+  return { email, token: verified.body.accessToken as string, refreshToken: verified.body.refreshToken as string };
+}
+
+/** An owner with an account, and how to invite into it. */
+async function ownerWithAccount(call: Call, sendgrid: SendgridServer) {
+  const owner = await signUp(call, sendgrid, 'Olivia Owner');
+  const { body } = await call('POST', '/v1/accounts', { token: owner.token, body: { name: 'Example Hosting' } });
+  const url = `/v1/accounts/${body.id}`;
+  const invite = (email: string) =>
+    call('POST', `${url}/invites`, { token: owner.token, body: { email, access: { allPermissions: true } } });
+  return { owner, url, invite };
+}
+
+async function refusesConnections({ url }: { url: string }): Promise<boolean> {
+  return fetch(`${url}/readyz`).then(
+    () => false,
+    () => true,
+  );
+}
+
+if (!isPostgres) {
+  t.test('the first start in an empty folder', async (t) => {
+    const dataDir = join(await emptyFolder(t), 'data');
+
+    t.test('may be killed half-way', async (t) => {
+      const killed = spawnService(t, { DATA_DIR: dataDir });
+      await until('the database to be half made', async () =>
+        (await readdir(dataDir).catch(() => [])).some((it) => it.startsWith('database.new')),
+      );
+      t.match(await killed.end('SIGKILL'), { signal: 'SIGKILL' });
+    });
+
+    t.test('is ready within 30 seconds, and says where everything is', async (t) => {
+      const begun = performance.now();
+      const service = await startProcess(t, { DATA_DIR: dataDir });
+      const took = performance.now() - begun;
+      t.ok(took < 30_000, `ready after ${Math.round(took)} ms`);
+      await until('the banner', () => service.printed.stdout.includes('npm run demo'));
+      for (const place of ['API', 'Docs', 'Mailbox']) {
+        const address = new RegExp(`${place} +(http://localhost:\\d+\\S*)`).exec(service.printed.stdout)?.[1] ?? '';
+        const path = new URL(address).pathname;
+        const { status } = await request(service.url, 'GET', place === 'API' ? '/v1/permissions' : path);
+        t.ok(
+          place === 'API' ? status === 200 || status === 401 : status === 200,
+          `${place}: ${address} answers ${status}`,
+        );
+      }
+      t.equal((await stat(dataDir)).mode & 0o777, 0o700, 'its folder is for its owner alone');
+      t.equal((await stat(join(dataDir, 'signing-keys.json'))).mode & 0o777, 0o600);
+      t.match(await service.end('SIGTERM'), { code: 0 });
+      const left = (await readdir(dataDir)).sort();
+      t.same(
+        left.filter((it) => it !== 'usher.lock'),
+        ['database', 'signing-keys.json'],
+        'nothing half made is left',
+      );
+    });
+  });
+
+  t.test('the folder of a service that was killed opens at once', async (t) => {
+    const choice = await freshDatabase(t);
+    if (choice.kind !== 'embedded') return;
+    const service = await startProcess(t, { DATA_DIR: choice.dataDir });
+    await t.rejects(openDatabase(choice), { message: /^another process is using/ });
+    const second = spawnService(t, { DATA_DIR: choice.dataDir });
+    t.match(await second.ended, { code: 1 }, 'a second service does not start');
+    t.match(
+      second.printed.stderr,
+      /^Usher could not start: another process is using .+ set DATA_DIR to another folder/,
+    );
+    t.equal((await request(service.url, 'GET', '/readyz')).status, 200, 'and the first goes on');
+    await service.end('SIGKILL');
+    const database = await openDatabase(choice);
+    t.equal(await database.db.$count(outbox), 0);
+    await database.close();
+  });
+}
+
+t.test('a wrong configuration does not start, and says every mistake at once', async (t) => {
+  const wrong = spawnService(t, {
+    DATA_DIR: await emptyFolder(t),
+    PORT: 'eighty',
+    ACCEPT_URL: 'https://app.example.com/invite',
+    SIGNING_KEYS: '{"keys": [{"kid": "k", "d": "the-private-part"}]}',
+    LOG_LEVEL: 'loud',
+    SENDGRID_API_KEY: apiKey,
+    DATABASE_URL: 'mysql://root:the-database-password@127.0.0.1/usher',
+  });
+  t.match(await wrong.ended, { code: 1 });
+  for (const name of ['PORT', 'ACCEPT_URL', 'SIGNING_KEYS', 'LOG_LEVEL', 'MAIL_FROM', 'DATABASE_URL']) {
+    t.match(wrong.printed.stderr, new RegExp(`^ +${name} \\w+`, 'm'), name);
+  }
+  for (const secret of ['the-private-part', apiKey, 'the-database-password']) {
+    t.notOk(wrong.printed.stderr.includes(secret), 'no secret is quoted');
+  }
+});
+
+t.test('in production', async (t) => {
+  const sendgrid = await startSendgridServer(t);
+  const { env } = await sending(t, sendgrid);
+  const production = { ...env, NODE_ENV: 'production' };
+
+  t.test('a missing way to send mail stops the start', async (t) => {
+    const service = spawnService(t, { ...production, SENDGRID_API_KEY: '' });
+    t.match(await service.ended, { code: 1 });
+    t.match(service.printed.stderr, /^ +SENDGRID_API_KEY is required in production/m);
+  });
+
+  t.test('there is no mailbox, and no banner between the lines of the log', async (t) => {
+    const service = await startProcess(t, production);
+    for (const path of ['/dev/mailbox', '/dev/invite', '/dev/verify-email']) {
+      t.equal((await request(service.url, 'GET', path)).status, 404, path);
+    }
+    await service.end('SIGTERM');
+    const lines = service.printed.stdout.trim().split('\n');
+    t.ok(lines.length > 0 && lines.every((line) => JSON.parse(line).level > 0), 'every line is JSON');
+  });
+});
+
+t.test('SIGTERM', async (t) => {
+  const sendgrid = await startSendgridServer(t);
+  const { choice, env } = await sending(t, sendgrid);
+  const service = await startProcess(t, env);
+  const { open, opened } = gate();
+  sendgrid.answerWith({ status: 202, after: opened });
+
+  const email = newEmail();
+  await request(service.url, 'POST', '/v1/auth/register', { body: { email, password, name: 'Adam' } });
+  await until('a mail in hand', () => sendgrid.requests.length === 1);
+  const slow = slowRequest(service, { email: newEmail(), password, name: 'Adam' });
+  await slow.begun;
+  service.kill('SIGTERM');
+  await until('new connections to be refused', () => refusesConnections(service));
+  t.equal(service.isOver(), false, 'it waits for the request and the mail in hand');
+  slow.finish();
+  t.equal(await slow.status, 202, 'the running request is answered');
+  open();
+  t.strictSame(await service.ended, { code: 0, signal: null });
+
+  const database = await openDatabase(choice);
+  t.teardown(() => database.close());
+  const rows = await database.db.select().from(outbox).orderBy(outbox.id);
+  t.equal(rows[0]?.status, 'sent', 'the running delivery was finished and written down');
+  // What the last request promised is sent before the end, or left as it is to the next start.
+  t.match(rows[1], rows[1]?.attempts === 0 ? { status: 'queued' } : { status: 'sent' }, 'nothing is left half done');
+});
+
+/** A request whose body comes in two halves. */
+function slowRequest({ url }: RunningService, body: object) {
+  const text = JSON.stringify(body);
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    expect: '100-continue',
+  };
+  const asked = httpRequest(`${url}/v1/auth/register`, { method: 'POST', headers });
+  asked.flushHeaders();
+  // The service has begun with the request when it says that the body may come.
+  const begun = once(asked, 'continue').then(() => void asked.write(text.slice(0, 20)));
+  const status = once(asked, 'response').then(([response]) => {
+    response.resume();
+    return response.statusCode as number;
+  });
+  return { begun, finish: () => void asked.end(text.slice(20)), status };
+}
+
+t.test('kill -9', async (t) => {
+  t.test('right after 201: the mail arrives once, after the next start', async (t) => {
+    const sendgrid = await startSendgridServer(t);
+    const { env } = await sending(t, sendgrid);
+    const first = await startProcess(t, env);
+    const { owner, url, invite } = await ownerWithAccount(callerOf(first), sendgrid);
+    // A look that happens just now leads to nothing: what arrives, arrives from the second life.
+    sendgrid.answerWith({ status: 503 });
+    const email = newEmail('adam');
+    const made = await invite(email);
+    await first.end('SIGKILL');
+    t.equal(made.status, 201);
+    sendgrid.answerWith({ status: 202 });
+
+    const second = await startProcess(t, env);
+    const mail = await until('the mail', () => sendgrid.acceptedFor(email)[0], 45_000);
+    t.match(mail, { method: 'POST', path: '/v3/mail/send', headers: { authorization: `Bearer ${apiKey}` } });
+    t.match(mail.body, {
+      from: { email: 'invites@example.com', name: 'Example Hosting' },
+      subject: 'Olivia Owner invites you to Example Hosting',
+      personalizations: [{ to: [{ email }] }],
+      content: [{ type: 'text/plain' }, { type: 'text/html' }],
+      custom_args: { deliveryId: /^dlv_[0-9a-z]{26}$/ },
+    });
+    const token = await tokenFor(sendgrid, email);
+    t.ok(
+      mail.body.content[1]?.value.includes(`https://app.example.com/invite#token=${token}`),
+      'HTML has the same link',
+    );
+    const preview = await request(second.url, 'POST', '/v1/invites/preview', { body: { token } });
+    t.match(preview, { status: 200, body: { email, account: { name: 'Example Hosting' } } }, 'and it works');
+    await until('the invite to say that it was sent', async () => {
+      const { body } = await request(second.url, 'GET', `${url}/invites/${made.body.id}`, { token: owner.token });
+      return body.lastSentAt;
+    });
+    t.match(await second.end('SIGTERM'), { code: 0 });
+    t.equal(sendgrid.acceptedFor(email).length, 1);
+  });
+
+  t.test('while SendGrid says nothing: the mail is sent again once the lease is over', async (t) => {
+    const sendgrid = await startSendgridServer(t);
+    const { choice, env } = await sending(t, sendgrid);
+    const first = await startProcess(t, env);
+    const { invite } = await ownerWithAccount(callerOf(first), sendgrid);
+    sendgrid.answerWith('hang');
+    const email = newEmail('adam');
+    const { body: made } = await invite(email);
+    const isFor = (it: { body: { personalizations: { to: { email: string }[] }[] } }) =>
+      it.body.personalizations[0]?.to[0]?.email === email;
+    const asked = await until('SendGrid to be asked', () => sendgrid.requests.find(isFor));
+    await first.end('SIGKILL');
+    sendgrid.answerWith({ status: 202 });
+
+    const database = await openDatabase(choice);
+    const [row] = await promisesOf(database.db, made.id);
+    t.match(row, { status: 'queued', attempts: 1 }, 'nobody wrote down what came of it');
+    t.ok(row && row.dueAt > new Date(), 'and it is leased');
+    // The lease runs out.
+    await database.db
+      .update(outbox)
+      .set({ dueAt: new Date() })
+      .where(eq(outbox.inviteId, made.id as InviteId));
+    await database.close();
+
+    const second = await startProcess(t, env);
+    const mail = await until('the mail', () => sendgrid.acceptedFor(email)[0]);
+    t.same(mail.body.custom_args, asked.body.custom_args, 'it is the same delivery');
+    t.match(await second.end('SIGTERM'), { code: 0 });
+    t.equal(sendgrid.acceptedFor(email).length, 1);
+  });
+});
+
+t.test('the log of a whole walk holds no secret and no address', async (t) => {
+  const sendgrid = await startSendgridServer(t);
+  const { env } = await sending(t, sendgrid);
+  const service = await startProcess(t, { ...env, LOG_LEVEL: 'trace' });
+  const call = callerOf(service);
+  const { owner, url, invite } = await ownerWithAccount(call, sendgrid);
+  const secrets = ['@example.com', '%40example.com', apiKey, password, owner.token, owner.refreshToken];
+  secrets.push(...JSON.parse(sharedKeys).keys.map((it: { d: string }) => it.d));
+
+  // Everything that goes well.
+  const login = await call('POST', '/v1/auth/login', { body: { email: owner.email, password } });
+  const refreshed = await call('POST', '/v1/auth/refresh', { body: { refreshToken: login.body.refreshToken } });
+  for (const { body } of [login, refreshed]) secrets.push(body.accessToken, body.refreshToken);
+  const email = newEmail('adam');
+  await invite(email);
+  const token = await tokenFor(sendgrid, email);
+  secrets.push(token);
+  await call('GET', `${url}/invites?email=${encodeURIComponent(email)}`, { token: owner.token });
+  await call('GET', `${url}/members?q=${encodeURIComponent(owner.email)}`, { token: owner.token });
+  await call('POST', '/v1/invites/preview', { body: { token } });
+  const accepted = await call('POST', '/v1/invites/accept', {
+    body: { token, register: { name: 'Adam Accountant', password: 'another long enough password' } },
+  });
+  t.equal(accepted.status, 201);
+  secrets.push('another long enough password', accepted.body.session.accessToken, accepted.body.session.refreshToken);
+  await call('DELETE', `${url}/members/${accepted.body.session.user.id}`, { token: owner.token });
+
+  // Everything that does not.
+  const wrong = 'a wrong password that is typed';
+  secrets.push(wrong);
+  await call('POST', '/v1/auth/login', { body: { email, password: wrong } });
+  await call('POST', '/v1/auth/login', { body: { email, password: wrong, surplus: email } });
+  await call('POST', '/v1/auth/refresh', { body: { refreshToken: login.body.refreshToken } });
+  await call('POST', '/v1/auth/register', { body: { email: owner.email, password, name: 'Someone Else' } });
+  await call('POST', '/v1/invites/accept', { body: { token, login: { email, password: wrong } } });
+  await call('POST', '/v1/invites/preview', { body: { token: `${token}x` } });
+  await call('GET', '/v1/me', { token: `${owner.token}x` });
+  await call('GET', `/v1/me?token=${token}`, { token: owner.token });
+  await invite(owner.email);
+  const failing = [{ status: 400 }, { status: 401 }, { status: 500 }, 'cut'] as const;
+  for (const answer of failing) {
+    sendgrid.answerWith(answer);
+    const asked = sendgrid.requests.length;
+    const promised = await invite(newEmail('late'));
+    t.equal(promised.status, 201);
+    await until('the mail to fail', () => sendgrid.requests.length > asked);
+  }
+  await call('POST', '/v1/auth/logout', { body: { refreshToken: refreshed.body.refreshToken } });
+  await until('the failures to be logged', () => service.printed.stdout.includes('SendGrid did not answer'));
+  t.match(await service.end('SIGTERM'), { code: 0 });
+
+  const printed = service.printed.stdout + service.printed.stderr;
+  t.ok(printed.split('\n').length > 30, 'there is a log to look at');
+  t.match(printed, '/invites');
+  for (const secret of secrets) {
+    const line = printed.split('\n').find((it) => it.includes(secret));
+    t.equal(line, undefined, 'this secret is in no line of it');
+  }
+  t.notMatch(printed, /eyJ[\w-]+\./, 'nor anything that looks like a token');
+});
+
+if (isPostgres) {
+  t.test('two replicas on one database, in turn', async (t) => {
+    const sendgrid = await startSendgridServer(t);
+    const { env } = await sending(t, sendgrid);
+    const [one, other] = await Promise.all([startProcess(t, env), startProcess(t, env)]);
+    const call = callerOf(one, other);
+    const [onOne, onOther] = [callerOf(one), callerOf(other)];
+
+    const { owner, url, invite } = await ownerWithAccount(call, sendgrid);
+    const email = newEmail('adam');
+    const made = await invite(email);
+    t.equal(made.status, 201);
+    const pending = await call('GET', `${url}/invites?status=pending`, { token: owner.token });
+    t.match(pending.body.items, [{ id: made.body.id, email }]);
+    const token = await tokenFor(sendgrid, email);
+    t.equal((await call('POST', '/v1/invites/preview', { body: { token } })).status, 200);
+    const accepted = await call('POST', '/v1/invites/accept', {
+      body: { token, register: { name: 'Adam Accountant', password } },
+    });
+    t.equal(accepted.status, 201);
+    const adam = accepted.body.session;
+    const again = await call('POST', '/v1/invites/accept', { body: { token, login: { email, password } } });
+    t.equal(again.body.code, 'invite-accepted', 'what one replica consumed the other does not give again');
+    for (const replica of [onOne, onOther])
+      t.equal((await replica('GET', url, { token: adam.accessToken })).status, 200);
+    const changed = await call('PATCH', `${url}/members/${adam.user.id}`, {
+      token: owner.token,
+      body: { access: { permissions: ['members:read'] } },
+    });
+    t.equal(changed.status, 200);
+    const refused = await call('POST', `${url}/invites`, {
+      token: adam.accessToken,
+      body: { email: newEmail(), access: { permissions: ['members:read'] } },
+    });
+    t.match(refused, { status: 403, body: { code: 'permission-missing' } }, 'a change on one holds on the other');
+
+    t.equal((await onOne('DELETE', `${url}/members/${adam.user.id}`, { token: owner.token })).status, 204);
+    t.equal(
+      (await onOther('GET', url, { token: adam.accessToken })).status,
+      404,
+      'a member removed on one is out on the other',
+    );
+    t.equal((await onOther('GET', '/v1/me', { token: adam.accessToken })).status, 200, 'though still logged in');
+    t.equal((await onOne('POST', '/v1/auth/logout', { body: { refreshToken: adam.refreshToken } })).status, 204);
+    t.equal(
+      (await onOther('GET', '/v1/me', { token: adam.accessToken })).status,
+      401,
+      'a session ended on one is over on the other',
+    );
+    t.equal(sendgrid.acceptedFor(email).length, 1, 'and two workers sent one mail');
+  });
+
+  t.test('Postgres away and back', async (t) => {
+    const sendgrid = await startSendgridServer(t);
+    const choice = await freshDatabase(t);
+    if (choice.kind !== 'postgres') return;
+    const proxy = await startPostgresProxy(t, choice.url);
+    const service = await startProcess(t, environment({ kind: 'postgres', url: proxy.url }, sendgrid));
+    const call = callerOf(service);
+    const { owner, url, invite } = await ownerWithAccount(call, sendgrid);
+    const rename = (name: string) => call('PATCH', url, { token: owner.token, body: { name } });
+    const unavailable = { status: 503, body: { code: 'unavailable' } };
+
+    t.test('stopping in mid-request', async (t) => {
+      const holder = new pg.Client({ connectionString: choice.url });
+      await holder.connect();
+      await holder.query('begin; select * from accounts for update');
+      const held = rename('Never Kept');
+      await until('the request to wait in the database', async () => {
+        const { rows } = await holder.query(
+          `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return rows.length > 0;
+      });
+      proxy.cut();
+      const answers = await Promise.all([
+        held,
+        call('GET', '/readyz'),
+        call('GET', '/v1/me', { token: owner.token }),
+        invite(newEmail()),
+        rename('Never Kept Either'),
+        call('POST', '/v1/auth/login', { body: { email: owner.email, password } }),
+      ]);
+      for (const answer of answers) {
+        t.match(answer, unavailable);
+        t.match(answer.headers.get('retry-after'), /^\d+$/);
+        t.notMatch(JSON.stringify(answer.body), /ECONN|select|terminated/i, 'nothing of the inside is shown');
+      }
+      await holder.query('rollback');
+      await holder.end();
+    });
+
+    t.test('and back: the service goes on as before, without a restart', async (t) => {
+      await proxy.restore();
+      await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
+      t.match(
+        await call('GET', url, { token: owner.token }),
+        { body: { name: 'Example Hosting' } },
+        'nothing was half done',
+      );
+      t.match(await rename('Example Hosting Ltd'), { status: 200, body: { name: 'Example Hosting Ltd' } });
+      const email = newEmail('adam');
+      t.equal((await invite(email)).status, 201);
+      t.ok(await tokenFor(sendgrid, email), 'mail goes out too');
+    });
+
+    t.test('falling silent: each request is answered within the timeouts', async (t) => {
+      // So that there are connections to fall silent, and more requests than those.
+      await Promise.all(Array.from({ length: 10 }, () => call('GET', '/v1/me', { token: owner.token })));
+      proxy.freeze();
+      const begun = performance.now();
+      const answers = await Promise.all([
+        call('GET', '/readyz'),
+        ...Array.from({ length: 8 }, () => rename('Never Kept')),
+        ...Array.from({ length: 8 }, () => call('GET', '/v1/me', { token: owner.token })),
+      ]);
+      const took = performance.now() - begun;
+      for (const answer of answers) t.match(answer, unavailable);
+      t.ok(took < 16_000, `the last one was answered after ${Math.round(took)} ms`);
+      proxy.thaw();
+      await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
+      const renamed = await Promise.all(Array.from({ length: 12 }, (_, index) => rename(`Example ${index}`)));
+      t.ok(
+        renamed.every((it) => it.status === 200),
+        'and then it is as it was',
+      );
+    });
+
+    t.test('and all that time its log held no secret', async (t) => {
+      t.equal(service.isOver(), false, 'it is the same process still');
+      t.match(await service.end('SIGTERM'), { code: 0 });
+      const printed = service.printed.stdout + service.printed.stderr;
+      t.match(printed, 'unavailable', 'it says what happened');
+      for (const secret of [
+        '@example.com',
+        apiKey,
+        password,
+        owner.token,
+        owner.refreshToken,
+        'Never Kept',
+        'Olivia',
+      ]) {
+        t.notOk(printed.includes(secret), secret.slice(0, 12));
+      }
+    });
+  });
+}
