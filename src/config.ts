@@ -197,7 +197,7 @@ function readUrl(text: string, protocols: string[]): string {
 
 function readLinkTemplate(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  if (text.split('{token}').length !== 2) throw new Error('must hold {token} once');
+  if (text.split('{token}').length !== 2) throw new Error('must hold {token} once; in an env file a # begins a comment unless the value is quoted');
   readUrl(text.replace('{token}', 'token'), ['https:', 'http:']);
   return text;
 }
