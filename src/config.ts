@@ -18,9 +18,10 @@ const setting = <T>(it: Setting<T>): Setting<T> => it;
 export const settings = {
   nodeEnv: setting({
     name: 'NODE_ENV',
-    about: '`production` asks for every setting that must not be guessed, and takes away `/dev`.',
+    about:
+      '`development`, `test` or `production`, which asks for every setting that must not be guessed, and takes away `/dev`.',
     otherwise: 'development',
-    read: (text) => text ?? 'development',
+    read: (text) => readChoice(text ?? 'development', ['development', 'test', 'production']),
   }),
   host: setting({
     name: 'HOST',
@@ -197,7 +198,8 @@ function readUrl(text: string, protocols: string[]): string {
 
 function readLinkTemplate(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  if (text.split('{token}').length !== 2) throw new Error('must hold {token} once; in an env file a # begins a comment unless the value is quoted');
+  if (text.split('{token}').length !== 2)
+    throw new Error('must hold {token} once; in an env file a # begins a comment unless the value is quoted');
   readUrl(text.replace('{token}', 'token'), ['https:', 'http:']);
   return text;
 }

@@ -64,6 +64,28 @@ t.test('POST /v1/accounts', async (t) => {
   });
 });
 
+t.test('A name is one line with something to see in it', async (t) => {
+  const user = await newUser();
+  const make = (name: string) => call('POST', '/v1/accounts', { body: { name }, token: user.token });
+  const unseen = ['\u200B', '\u00AD\u2060', '\uFEFF', '\u3164', '\u0301', ' \u00A0'];
+  const turning = ['a\u202Eb', 'a\u2066b', '\u200Fa'];
+  const breaking = ['a\nb', 'a\r\nBcc: b', 'a\u2028b', 'a\tb', 'a\u0085b', 'a\u0000b'];
+  for (const name of [...unseen, ...turning, ...breaking, `${'x'.repeat(60_000)}\n`]) {
+    t.match(await make(name), { status: 400, code: 'invalid-request' }, encodeURIComponent(name.slice(0, 20)));
+  }
+  for (const name of [
+    ' Example',
+    'e\u0301a',
+    '\u05E9\u05E8\u05D4',
+    '日本',
+    '👩\u200D🔧',
+    '<b>bold</b> & "quoted"',
+    '“7”',
+  ]) {
+    t.match(await make(name), { status: 201, body: { name } }, name);
+  }
+});
+
 t.test('GET and PATCH /v1/accounts/:accountId', async (t) => {
   t.test('every member may see the account, whatever they may do in it', async (t) => {
     const account = await newAccount('Example Domains');

@@ -139,6 +139,7 @@ t.test('a sender is asked for wherever mail really leaves', async (t) => {
 
 t.test('a wrong value', async (t) => {
   const wrong: [string, string[]][] = [
+    ['NODE_ENV', ['Production', 'prod', 'staging']],
     ['PORT', ['-1', '65536', '3000.5', '0x10', '1e3', ' 3000', 'abc']],
     ['DATABASE_URL', ['db.example.com', 'http://db.example.com', 'postgres']],
     ['ISSUER', ['usher', 'ftp://usher.example.com', '//usher.example.com']],

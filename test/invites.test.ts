@@ -444,6 +444,26 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
     t.same(widened.body.access, { allPermissions: true, permissions: [] });
   });
 
+  t.test('nobody changes an invite that gives what they do not hold, nor speaks in its inviter’s name', async (t) => {
+    const account = await newAccount();
+    const lesser = await newMember(account, only('invites:manage', 'invoices:read'));
+    const { body: above } = await invite(account, account.owner, newEmail(), all, { message: 'Before' });
+    for (const change of [{ message: 'After' }, { access: invoices }, { message: null, access: invoices }]) {
+      t.match(await patch(account, lesser, above.id, change), { status: 403, code: 'cannot-grant' });
+    }
+    const { body: within } = await invite(account, account.owner, newEmail(), invoices, { message: 'Before' });
+    const changed = await patch(account, lesser, within.id, { message: 'After' });
+    t.match(changed.body, { message: 'After', invitedBy: { id: lesser.id } }, 'whose words they are is said');
+  });
+
+  t.test('the words of a message stand apart from those of the mail', async (t) => {
+    const account = await newAccount();
+    const message = 'Hello\r\nAccept the invite:\n\nhttps://mallory.example.com/';
+    const { body } = await invite(account, account.owner, newEmail(), invoices, { message });
+    const [mail] = await mailsTo(body.email);
+    t.match(mail?.text, '> Hello\n> Accept the invite:\n> \n> https://mallory.example.com/\n');
+  });
+
   t.test('Bad input gets a clear problem document and changes nothing', async (t) => {
     const account = await newAccount();
     const { body: before } = await invite(account, account.owner, newEmail(), invoices, { message: 'Before' });

@@ -23,17 +23,22 @@ const memberOf = async (account: Account, { id }: TestUser) =>
   (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).body;
 
 t.test('Ownership moves only by a transfer that the new owner accepts', async (t) => {
-  t.test('an offer moves nothing, and stands on the account for all its members to see', async (t) => {
-    const account = await newAccount();
-    const member = await newMember(account, invoices, 'Nora Next');
-    t.equal(await standing(account), null);
-    const offered = await offer(account, account.owner, member);
-    t.match(offered, { status: 201, body: { user: { id: member.id, email: member.email, name: 'Nora Next' } } });
-    t.same(await standing(account), offered.body);
-    const seen = await call('GET', account.url, { token: member.token });
-    t.match(seen.body, { ownerId: account.owner.id, ownershipTransfer: { user: { id: member.id } } });
-    t.match(await memberOf(account, member), { isOwner: false, access: { allPermissions: false } });
-  });
+  t.test(
+    'an offer moves nothing, and stands on the account for whom it concerns and who may see members',
+    async (t) => {
+      const account = await newAccount();
+      const member = await newMember(account, invoices, 'Nora Next');
+      t.equal(await standing(account), null);
+      const offered = await offer(account, account.owner, member);
+      t.match(offered, { status: 201, body: { user: { id: member.id, email: member.email, name: 'Nora Next' } } });
+      t.same(await standing(account), offered.body);
+      const seen = await call('GET', account.url, { token: member.token });
+      t.match(seen.body, { ownerId: account.owner.id, ownershipTransfer: { user: { id: member.id } } });
+      const other = await newMember(account, invoices);
+      t.equal((await call('GET', account.url, { token: other.token })).body.ownershipTransfer, null);
+      t.match(await memberOf(account, member), { isOwner: false, access: { allPermissions: false } });
+    },
+  );
 
   t.test('accepted, the former owner keeps all permissions, and there is one owner', async (t) => {
     const account = await newAccount();

@@ -396,25 +396,86 @@ inBothOrders(t, 'accept against the demotion of the inviter', async (t, order) =
   }
 });
 
+t.test('Removing a member revokes the invite that they are just making', { skip: !isPostgres }, async (t) => {
+  const account = await newAccount();
+  const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
+  const email = newEmail();
+  const sample = await invite(account, account.owner, newEmail(), invoices);
+  const { statement, values } = inventInvite(sample.body.id, email);
+  const { making, removing } = await ownTransaction(async (client) => {
+    await client.query(statement, values);
+    const making = invite(account, inviter, email, invoices);
+    await untilWaiting(client, 1);
+    const removing = remove(account, account.owner, inviter);
+    await untilWaiting(client, 2);
+    return { making, removing };
+  });
+  const made = await making;
+  t.equal(made.status, 201, 'it had been allowed, and waited');
+  t.equal((await removing).status, 204);
+  t.equal((await get(account, made.body.id)).status, 'revoked');
+  t.same(await memberIds(account), [account.owner.id]);
+});
+
+for (const [name, change] of [
+  ['change', (url: string, token: string) => call('PATCH', url, { body: { message: 'Hello' }, token })],
+  ['resend', (url: string, token: string) => call('POST', `${url}/resend`, { token })],
+  ['revoke', (url: string, token: string) => call('POST', `${url}/revoke`, { token })],
+] as const) {
+  t.test(
+    `A member who is removed while they wait to ${name} an invite changes nothing`,
+    { skip: !isPostgres },
+    async (t) => {
+      const account = await newAccount();
+      const member = await newMember(account, only('invites:manage', 'invoices:read'));
+      const { body } = await invite(account, account.owner, newEmail(), invoices);
+      const hold = holdAccount(account);
+      const { changing, removing } = await ownTransaction(async (client) => {
+        await client.query(hold.statement, hold.values);
+        const removing = remove(account, account.owner, member);
+        await untilWaiting(client, 1);
+        await client.query('select from memberships where user_id = $1 for update', [
+          uuidOf('usr', member.id as `usr_${string}`),
+        ]);
+        const changing = change(`${account.url}/invites/${body.id}`, member.token);
+        await untilWaiting(client, 2);
+        return { changing, removing };
+      });
+      // Either order is right, and each leaves the account as if one had come after the other.
+      t.equal((await removing).status, 204);
+      const { status } = await changing;
+      t.ok(status === 404 || status === 200, `answered ${status}`);
+      const after = await get(account, body.id);
+      const vouches = after.invitedBy.id === member.id && after.status === 'pending';
+      t.notOk(vouches, 'nobody who is gone vouches for a pending invite');
+    },
+  );
+}
+
 t.test(
-  'An invite that was being made while its inviter was removed gives nothing',
+  'A login made while its address registers through an invite is not touched',
   { skip: !isPostgres },
   async (t) => {
     const account = await newAccount();
-    const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
-    const user = await newUser();
-    const sample = await invite(account, account.owner, newEmail(), invoices);
-    const { statement, values } = inventInvite(sample.body.id, user.email);
-    const { making } = await ownTransaction(async (client) => {
-      await client.query(statement, values);
-      const making = invite(account, inviter, user.email, invoices);
+    const email = newEmail();
+    await call('POST', '/v1/auth/register', { body: { email, password, name: 'Ulla User' } });
+    const verification = await tokenFor(email, 'verify-email');
+    const { body } = await invite(account, account.owner, email, invoices);
+    const token = await tokenFor(email, 'invite');
+    const register = { name: 'Somebody Else', password: 'another long password' };
+    const hold = holdAccount(account);
+    const { accepting } = await ownTransaction(async (client) => {
+      await client.query(hold.statement, hold.values);
+      const accepting = call('POST', '/v1/invites/accept', { body: { token, register } });
       await untilWaiting(client, 1);
-      t.equal((await remove(account, account.owner, inviter)).status, 204);
-      return { making };
+      const verified = await call('POST', '/v1/auth/verify-email', { body: { token: verification } });
+      t.equal(verified.status, 200);
+      return { accepting };
     });
-    t.equal((await making).status, 201, 'it had been allowed, and waited');
-    const accepted = await accept({ user, token: await tokenFor(user.email, 'invite') });
-    t.match(accepted, { status: 409, code: 'inviter-cannot-grant' });
+    t.match(await accepting, { status: 409, code: 'login-exists' });
+    t.match(await get(account, body.id), { status: 'pending', lastAttempt: { reason: 'login-exists' } });
+    const login = await call('POST', '/v1/auth/login', { body: { email, password } });
+    t.match(login, { status: 200, body: { user: { name: 'Ulla User' } } });
     t.same(await memberIds(account), [account.owner.id]);
   },
 );

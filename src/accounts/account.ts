@@ -1,6 +1,7 @@
 import type { Db } from '../database/database.ts';
 import { hasPermission } from '../permissions/access.ts';
 import type { Catalogue } from '../permissions/catalogue.ts';
+import type { Acting } from './enter.ts';
 import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
 
 type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
@@ -12,9 +13,11 @@ export function accountOf(account: AccountRow, transfer: Awaited<ReturnType<type
   return { id, name, ownerId, settings, ownershipTransfer: transfer ?? null, createdAt };
 }
 
-/** The same, with the offer of ownership that stands. */
-export async function showAccount(db: Db, { account }: { account: AccountRow }) {
-  return accountOf(account, await findOwnershipTransfer(db, account.id));
+/** The same, with the offer of ownership that stands, for those whom it concerns or who may see members. */
+export async function showAccount(db: Db, acting: Acting) {
+  const transfer = await findOwnershipTransfer(db, acting.account.id);
+  const maySee = hasPermission(acting, 'members:read') || transfer?.user.id === acting.userId;
+  return accountOf(acting.account, maySee ? transfer : undefined);
 }
 
 /** An account in the list of those that someone is in, with what they may do there. */

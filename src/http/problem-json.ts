@@ -12,8 +12,10 @@ const retryAfter = 5;
 /** Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures. */
 export function renderProblems(app: FastifyInstance, issuer: string): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = problemOf(error);
-    if (problems[problem.code].status >= 500) request.log.error({ err: error }, problem.code);
+    // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
+    const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
+    if (error instanceof Problem) request.log.debug({ code: problem.code }, 'refused');
+    else if (problems[problem.code].status >= 500) request.log.error({ err: error }, problem.code);
     return sendProblem(request, reply, problem, issuer);
   });
 }

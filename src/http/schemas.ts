@@ -34,8 +34,17 @@ export const Email = Type.String({
   examples: ['olivia@example.com'],
 });
 
-/** One line that a person wrote: no control characters, no line breaks, and something to read. */
-const oneLine = '^[^\\p{Cc}\\u2028\\u2029]*[^\\p{Cc}\\p{Z}][^\\p{Cc}\\u2028\\u2029]*$';
+/** Characters that show nothing by themselves, yet belong in names: spaces, marks, joiners and soft hyphens. */
+const unseen = '\\p{Zs}\\p{M}\\u00AD\\u200B-\\u200D\\u2060\\uFEFF';
+/** Something to see: no control, separator or mark, and nothing that is drawn as nothing. */
+const seen = '[^\\p{C}\\p{Z}\\p{M}\\p{Default_Ignorable_Code_Point}]';
+
+/**
+ * One line that a person wrote: something to see in it, no control characters, no line breaks, nothing that turns the direction
+ * of what stands around it. What may come before the first seen character is no seen character, so that matching takes one
+ * pass, however long the text.
+ */
+const oneLine = `^[${unseen}]*${seen}[^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$`;
 
 export const PersonName = Type.String({ minLength: 1, maxLength: 100, pattern: oneLine, examples: ['Olivia Owner'] });
 export const AccountName = Type.String({

@@ -3,7 +3,7 @@ import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem, type ProblemExtensions } from '../problems.ts';
 
-const options: Options = { removeAdditional: false, allErrors: true, useDefaults: true, strict: false };
+const options: Options = { removeAdditional: false, useDefaults: true, strict: false };
 
 /** How many mistakes one answer names at most. */
 const namedMistakes = 20;

@@ -17,7 +17,8 @@ export async function keepingAttempt<T>(
     return await accept();
   } catch (error) {
     if (error instanceof Problem && !noReason.includes(error.code)) {
-      await db.transaction((tx) => markAttempt(tx, accountId, inviteId, error.code, now));
+      // Where it can't be kept, the refusal is still the answer.
+      await db.transaction((tx) => markAttempt(tx, accountId, inviteId, error.code, now)).catch(() => {});
     }
     throw error;
   }

@@ -8,7 +8,8 @@ import type { InviteChanges } from './schemas.ts';
 import { updateInvite } from './store.ts';
 
 /**
- * Changes what a pending invite gives or says, without a new mail. Whoever changes its access vouches for it from then on.
+ * Changes what a pending invite gives or says, without a new mail. Whoever changes it vouches for all of it from then
+ * on, its words too, and so must hold what it gives and what it gave.
  * @throws permission-missing, not-found, cannot-grant, and the problem that names why it is not pending.
  */
 export async function changeInvite(
@@ -22,10 +23,12 @@ export async function changeInvite(
   if (given) requireInCatalogue(service.catalogue, given);
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requirePending(invite, caller.now);
+    requireGrantable(acting, invite);
     if (given) requireGrantable(acting, given);
     return updateInvite(tx, invite, {
-      ...(given === undefined ? {} : { ...given, invitedBy: caller.userId }),
+      ...given,
       ...(message === undefined ? {} : { message }),
+      invitedBy: caller.userId,
     });
   });
 }

@@ -8,7 +8,7 @@ import { requireCanonicalEmail } from '../users/email-address.ts';
 import { inviteOf } from './invite.ts';
 import { expiryOf } from './lifetime.ts';
 import type { NewInvite } from './schemas.ts';
-import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow } from './store.ts';
+import { findPendingId, holdMembership, insertInvite, isMember, markExpired, type NewInviteRow } from './store.ts';
 
 /**
  * Asks someone in: keeps the invite and promises its mail, in one statement, without holding the account. So any number of
@@ -23,7 +23,7 @@ export async function createInvite({ db, catalogue }: Service, caller: Caller, a
   requirePermission(acting, 'invites:manage');
   requireGrantable(acting, access);
   const row = newRow(acting, email, access, body);
-  if (!(await insertInvite(db, row))) await insertAfterExpired(db, row);
+  if (!(await insertInvite(db, row))) await insertAfterExpired(db, caller, row);
   return inviteOf({ ...row, ...access, ...fresh }, { id: acting.userId, name: acting.name }, caller.now);
 }
 
@@ -53,13 +53,23 @@ function newRow(acting: Acting, email: string, access: NewInviteRow['access'], b
   };
 }
 
+/** How often it is looked for what stands against an invite: it may go away between the insert and the look. */
+const looks = 3;
+
 /** The rare way: something stood against the invite. An expired one gives way; anything else is the answer. */
-function insertAfterExpired(db: Service['db'], row: NewInviteRow): Promise<void> {
+function insertAfterExpired(db: Service['db'], caller: Caller, row: NewInviteRow): Promise<void> {
+  const { accountId, email } = row;
   return db.transaction(async (tx) => {
-    await markExpired(tx, row.accountId, row.email, row.createdAt);
-    if (await insertInvite(tx, row)) return;
-    if (await isMember(tx, row.accountId, row.email)) throw new Problem('already-member');
-    const inviteId = await findPendingId(tx, row.accountId, row.email);
-    throw new Problem('invite-already-pending', undefined, inviteId === undefined ? {} : { inviteId });
+    await holdMembership(tx, accountId, caller.userId);
+    for (let look = 0; look < looks; look += 1) {
+      await markExpired(tx, accountId, email, caller.now);
+      if (await insertInvite(tx, row)) return;
+      // Whoever was removed while this was under way is told what everyone outside is told.
+      await enterAccount(tx, caller, accountId);
+      if (await isMember(tx, accountId, email)) throw new Problem('already-member');
+      const inviteId = await findPendingId(tx, accountId, email);
+      if (inviteId !== undefined) throw new Problem('invite-already-pending', undefined, { inviteId });
+    }
+    throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
   });
 }

@@ -5,9 +5,12 @@ import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { inviteOf } from './invite.ts';
-import { findInvite, type InviteRow, lockInvite } from './store.ts';
+import { findInvite, holdMembership, type InviteRow, lockInvite } from './store.ts';
 
-/** What every change of an invite by its account shares: enter, hold the invite, change it, show it. */
+/**
+ * What every change of an invite by its account shares: hold the caller's membership and the invite, in the order in
+ * which removing a member does, so that nobody changes anything after they were removed; then enter, change it, show it.
+ */
 export function manageInvite(
   { db }: Service,
   caller: Caller,
@@ -16,9 +19,10 @@ export function manageInvite(
   change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<InviteRow>,
 ) {
   return db.transaction(async (tx) => {
+    await holdMembership(tx, accountId, caller.userId);
+    const invite = await lockInvite(tx, accountId, inviteId);
     const acting = await enterAccount(tx, caller, accountId);
     requirePermission(acting, 'invites:manage');
-    const invite = await lockInvite(tx, accountId, inviteId);
     if (!invite) throw new Problem('not-found');
     await change(tx, acting, invite);
     const changed = await findInvite(tx, accountId, inviteId);

@@ -35,6 +35,10 @@ const create = prepared((db) => {
       ${sql.placeholder('message')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
       ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${sql.placeholder('lifetimeDays')}::integer,
       ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1
+    from (
+      select from memberships
+      where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and user_id = ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid
+      for key share) inviter
     where not exists (
       select from memberships join users on users.id = memberships.user_id
       where memberships.account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
@@ -48,7 +52,8 @@ const create = prepared((db) => {
 });
 
 /**
- * Keeps an invite and promises its mail, unless one is pending for the address or it belongs to a member. One statement,
+ * Keeps an invite and promises its mail, unless one is pending for the address, it belongs to a member, or the inviter
+ * is none any more. Holds the inviter's membership, so that removing them sees this invite or prevents it. One statement,
  * and so a transaction by itself.
  * @returns whether it was kept.
  */
@@ -148,6 +153,15 @@ export function hasStatus(status: InviteStatus, now: Date) {
 }
 
 // --- Changing and deciding ------------------------------------------------------------------------------------------
+
+/** Holds a membership until the transaction ends, so that it isn't removed meanwhile. It may well be changed. */
+export async function holdMembership(tx: Tx, accountId: AccountId, userId: UserId): Promise<void> {
+  await tx
+    .select({ id: memberships.id })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+    .for('key share');
+}
 
 /** An invite, held until the transaction ends. */
 export async function lockInvite(tx: Tx, accountId: AccountId, id: InviteId): Promise<InviteRow | undefined> {

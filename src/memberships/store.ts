@@ -88,8 +88,13 @@ export async function updateMembership(
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
 }
 
-/** Removes a member and revokes the invites that they had pending, in one statement. */
+/**
+ * Removes a member and revokes the invites that they had pending. The membership is held in a statement of its own first: an
+ * invite that they are making holds it too, and must be there to be seen.
+ */
 export async function deleteMembership(tx: Tx, accountId: AccountId, userId: UserId, now: Date): Promise<void> {
+  const isTheirs = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId));
+  await tx.select({ id: memberships.id }).from(memberships).where(isTheirs).for('update');
   const revoked = tx.$with('revoked').as(
     tx
       .update(invites)
@@ -97,8 +102,5 @@ export async function deleteMembership(tx: Tx, accountId: AccountId, userId: Use
       .where(and(eq(invites.accountId, accountId), eq(invites.invitedBy, userId), eq(invites.status, 'pending')))
       .returning({ id: invites.id }),
   );
-  await tx
-    .with(revoked)
-    .delete(memberships)
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
+  await tx.with(revoked).delete(memberships).where(isTheirs);
 }

@@ -12,6 +12,7 @@ export function acceptOwnership({ db }: Service, caller: Caller, accountId: Acco
     if (offer?.user.id !== caller.userId) throw new Problem('not-found', 'No offer of the ownership to you stands.');
     await updateOwner(tx, accountId, caller.userId);
     await deleteTransfer(tx, accountId);
-    return { ...acting, account: { ...acting.account, ownerId: caller.userId } };
+    const account = { ...acting.account, ownerId: caller.userId };
+    return { ...acting, account, isOwner: true, allPermissions: true };
   });
 }

@@ -5,6 +5,9 @@ import { invalidField } from '../problems.ts';
 /** What ends a host in a URL, or is dropped or decoded there. The ASCII form of a domain is found by a URL parser. */
 const notInDomain = /[\s\p{Cc}%/\\?#]/u;
 
+/** UTF-16 units that an address may have before it is looked at: 254 characters (RFC 5321), each of two at most. */
+const longest = 508;
+
 /**
  * The one canonical form of an e-mail address, which is compared, indexed and unique: Unicode-normalised (NFKC, so that
  * full-width letters become the usual ones), validated, then lower-cased. A domain in other scripts takes its
@@ -12,6 +15,7 @@ const notInDomain = /[\s\p{Cc}%/\\?#]/u;
  * @returns the canonical address, or undefined where the text is no address.
  */
 export function canonicalEmail(text: string): string | undefined {
+  if (text.length > longest) return undefined;
   const normal = text.normalize('NFKC');
   const at = normal.lastIndexOf('@');
   const given = normal.slice(at + 1);
