@@ -158,11 +158,12 @@ t.test('GET /v1/me/accounts', async (t) => {
     const { body } = await call('GET', '/v1/me/accounts', { token: member.token });
     t.match(body.items, [
       {
-        account: { id: first.id, name: 'First' },
+        id: first.id,
+        name: 'First',
         isOwner: false,
         access: { allPermissions: false, permissions: ['invoices:read', 'members:read'] },
       },
-      { account: { id: own.body.id, name: 'Own' }, isOwner: true, access: { allPermissions: true, permissions: [] } },
+      { id: own.body.id, name: 'Own', isOwner: true, access: { allPermissions: true, permissions: [] } },
     ]);
     t.same(body.items[0].effectivePermissions.sort(), ['invoices:read', 'members:read']);
     t.same(body.items[1].effectivePermissions, catalogue, 'an owner has every permission of the catalogue');
@@ -186,9 +187,9 @@ t.test('GET /v1/me/accounts', async (t) => {
       const { body } = await call('POST', '/v1/accounts', { body: { name: `Account ${i}` }, token: user.token });
       made.push(body.id);
     }
-    const seen = await listAll<{ account: { id: string } }>('/v1/me/accounts?limit=2', user.token);
+    const seen = await listAll<{ id: string }>('/v1/me/accounts?limit=2', user.token);
     t.same(
-      seen.map((it) => it.account.id),
+      seen.map((it) => it.id),
       made,
     );
   });
@@ -207,7 +208,7 @@ t.test('GET /v1/me/accounts', async (t) => {
   t.test('logging in later shows the same', async (t) => {
     const account = await newAccount();
     const { body } = await call('GET', '/v1/me/accounts', { token: await logIn(account.owner) });
-    t.equal(body.items[0].account.id, account.id);
+    t.equal(body.items[0].id, account.id);
   });
 });
 

@@ -130,7 +130,7 @@ t.test('a client generated from the committed document walks the story, typed, w
   t.equal(changed.data?.access.allPermissions, true);
   const mine = await as(accepted.data.session.accessToken).GET('/v1/me/accounts');
   t.same(
-    mine.data?.items.map((it) => it.account.id),
+    mine.data?.items.map((it) => it.id),
     [account.data.id],
   );
   const removed = await owner.DELETE('/v1/accounts/{accountId}/members/{userId}', {

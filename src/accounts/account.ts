@@ -26,7 +26,8 @@ export function myAccountOf(catalogue: Catalogue, { account, membership }: OwnAc
   const access = { allPermissions: membership.allPermissions, permissions: membership.permissions };
   const keys = catalogue.permissions.map((it) => it.key);
   return {
-    account: { id: account.id, name: account.name },
+    id: account.id,
+    name: account.name,
     membershipId: membership.id,
     isOwner,
     access,

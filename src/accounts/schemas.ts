@@ -75,7 +75,8 @@ export const MyAccountsQuery = Type.Object(
 
 export const MyAccount = Type.Object(
   {
-    account: ref(AccountReference),
+    id: idSchema('acc'),
+    name: AccountName,
     membershipId: idSchema('mem'),
     isOwner: Type.Boolean(),
     access: ref(Access),

@@ -50,7 +50,8 @@ export interface Accepted {
 }
 
 export interface MyAccount {
-  account: Account;
+  id: string;
+  name: string;
   isOwner: boolean;
   effectivePermissions: string[];
 }

@@ -788,7 +788,10 @@ export interface components {
             acceptFromAnyAddress: boolean;
         };
         MyAccount: {
-            account: components["schemas"]["AccountReference"];
+            /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Example Hosting */
+            name: string;
             /** @example mem_01k7z2n4q8e6tbv5xw3c9d0hjm */
             membershipId: string;
             isOwner: boolean;

@@ -75,10 +75,10 @@ async function lookAround({ teller, adam, account, accountUrl }: Story): Promise
     by: adam,
     expect: 200,
     holding: {
-      items: [{ account: { id: account.id }, isOwner: false, effectivePermissions: ['invoices:read', 'invoices:pay'] }],
+      items: [{ id: account.id, isOwner: false, effectivePermissions: ['invoices:read', 'invoices:pay'] }],
     },
     show: ({ items }) => ({
-      items: items.map(({ account, isOwner, effectivePermissions }) => ({ account, isOwner, effectivePermissions })),
+      items: items.map(({ name, isOwner, effectivePermissions }) => ({ name, isOwner, effectivePermissions })),
     }),
   });
   await teller.tell<Problem>('What he was not given, he may not do: he wants to see the members.', {

@@ -56,9 +56,9 @@ async function accept({ teller, paula, account }: Story, token: string): Promise
       path: '/v1/me/accounts',
       by: paula,
       expect: 200,
-      holding: { items: [{ account: { id: account.id }, access }] },
+      holding: { items: [{ id: account.id, access }] },
       show: ({ items: [mine] }) => ({
-        account: mine?.account,
+        account: mine?.name,
         permissions: mine?.effectivePermissions.length,
       }),
     },
