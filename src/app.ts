@@ -42,6 +42,8 @@ export interface AppOptions {
 
 /** Bytes. */
 const bodyLimit = 64 * 1024;
+/** Characters. Longer than any header may be, so that an overlong id is what it is: one that names nothing. */
+const maxParamLength = 32 * 1024;
 /** Milliseconds that a client may take to send a request. */
 const requestTimeout = 30_000;
 
@@ -59,7 +61,7 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: refuseMalformedHttp,
-    routerOptions: { ignoreTrailingSlash: false },
+    routerOptions: { maxParamLength },
     schemaController: { compilersFactory: { buildValidator: validatorBuilder({ email: isEmailAddress }) as never } },
     frameworkErrors: (_, request, reply) =>
       void sendProblem(request, reply.headers(commonHeaders(request)), new Problem('invalid-request'), config.issuer),

@@ -132,6 +132,7 @@ t.test('http', async (t) => {
       ids.account.toUpperCase(),
       "' or 1=1 --",
       '%00',
+      'x'.repeat(2_000),
       '..',
     ]) {
       const { code } = await call('GET', `/v1/accounts/${encodeURIComponent(id)}/members`, { token: owner.token });
