@@ -13,8 +13,9 @@ import { loggerOptions, logRequests, requestIdOf } from './http/logging.ts';
 import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem-json.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
+import { checkRequests } from './http/request-checks.ts';
 import { answerUnrouted } from './http/unrouted.ts';
-import { refuseUnstorable, validatorBuilder } from './http/validation.ts';
+import { validatorBuilder } from './http/validation.ts';
 import { inviteeRoutes } from './invites/invitee-routes.ts';
 import { inviteRoutes } from './invites/routes.ts';
 import { membershipRoutes } from './memberships/routes.ts';
@@ -67,6 +68,8 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
       void sendProblem(request, reply.headers(commonHeaders(request)), new Problem('invalid-request'), config.issuer),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  // The same app to those who add no route, and so need no types of bodies.
+  const root = app as unknown as FastifyInstance;
   const service: Service = {
     config,
     db,
@@ -74,17 +77,16 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
     clock,
     catalogue: defaultCatalogue,
     passwords: await createPasswords(),
-    accessTokens: await accessTokens(app as unknown as FastifyInstance, keys, config.issuer),
+    accessTokens: await accessTokens(root, keys, config.issuer),
   };
 
-  const root = app as unknown as FastifyInstance;
   logRequests(root);
   takeJson(root);
   renderProblems(root, config.issuer);
   answerUnrouted(root, config.issuer);
   authenticateCallers(root, service);
   app.addHook('onRoute', addCommonProblems);
-  refuseUnstorable(root);
+  checkRequests(root);
   app.addHook('onRequest', async (request, reply) => void reply.headers(commonHeaders(request)));
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 

@@ -4,9 +4,10 @@ import { publicRoute } from '../http/caller.ts';
 import { listMails } from '../mail/transports/mailbox.ts';
 import type { Service } from '../service.ts';
 import { canonicalEmail } from '../users/email-address.ts';
-import { linkPage } from './link-page.ts';
+import { invitePage } from './invite-page.ts';
 import { mailboxPage } from './mailbox-page.ts';
 import { sendPage } from './page.ts';
+import { verifyPage } from './verify-page.ts';
 
 const MailboxQuery = Type.Object(
   { to: Type.Optional(Type.String({ maxLength: 254 })) },
@@ -31,6 +32,7 @@ export const devRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async 
     });
   }
 
-  app.get('/dev/invite', { schema: hidden }, async (_, reply) => sendPage(reply, linkPage('invite')));
-  app.get('/dev/verify-email', { schema: hidden }, async (_, reply) => sendPage(reply, linkPage('verify-email')));
+  // They stand in for pages of the operator's own frontend. The browser reads the token from the fragment: it never comes here.
+  app.get('/dev/invite', { schema: hidden }, async (_, reply) => sendPage(reply, invitePage));
+  app.get('/dev/verify-email', { schema: hidden }, async (_, reply) => sendPage(reply, verifyPage));
 };

@@ -11,7 +11,7 @@ import { acceptInvite, acceptMyInvite } from './accept.ts';
 import { declineInvite, declineMyInvite } from './decline.ts';
 import { myInviteOf } from './invite.ts';
 import { listInvitesFor } from './invitee-store.ts';
-import { previewInvite } from './open-link.ts';
+import { previewInvite } from './preview.ts';
 import {
   Accepted,
   DeclinedInvite,

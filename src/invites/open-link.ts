@@ -1,4 +1,3 @@
-import { permissionsIn } from '../permissions/catalogue.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
@@ -22,18 +21,6 @@ export function requireLive(invite: InviteRow, link: OpenedLink | undefined, now
   if (!link) return;
   requireNewestLink(invite, link);
   if (link.isExpired) throw new Problem('invite-expired');
-}
-
-/** What a link offers. Reads, and changes nothing: a mail scanner that follows it uses nothing up. */
-export async function previewInvite(service: Service, { token }: { token: string }, now: Date) {
-  const link = await requireLink(service, token, now);
-  const offer = await requireOffer(service, link);
-  requireLive(offer.invite, link, now);
-  const { invite, inviter, account, hasLogin } = offer;
-  const { email, allPermissions, permissions, message, expiresAt } = invite;
-  const access = { allPermissions, permissions };
-  const chosen = permissionsIn(service.catalogue, access);
-  return { account, invitedBy: inviter, email, access, permissions: chosen, message, expiresAt, hasLogin };
 }
 
 /** A link names an invite that was: only a database that was put back could have forgotten it. @throws invite-token-invalid. */

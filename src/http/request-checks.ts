@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Problem, type ProblemExtensions } from '../problems.ts';
+
+/**
+ * What a JSON Schema can't say of a request. Before it is held against its schema: no body and no query where none is asked
+ * for, and a query's numbers read from its text. After it: no text that a database column can't hold as it is, which is NUL
+ * and half a surrogate pair.
+ */
+export function checkRequests(app: FastifyInstance): void {
+  app.addHook('preValidation', async (request) => {
+    refuseUnasked(request);
+    readNumbers(request);
+  });
+  app.addHook('preHandler', async ({ body, query, params }) => {
+    const detail = 'holds a NUL or half a character';
+    if (findUnstorable(params, '') !== undefined) throw new Problem('not-found');
+    const parameter = findUnstorable(query, '')?.slice(1);
+    if (parameter !== undefined) throw invalid({ parameter, detail });
+    const pointer = findUnstorable(body, '');
+    if (pointer !== undefined) throw invalid({ pointer, detail });
+  });
+}
+
+function refuseUnasked({ is404, routeOptions, body, query }: FastifyRequest): void {
+  // What is not there asks for nothing: it answers 404 or 405, whatever is sent to it.
+  if (is404) return;
+  const { schema } = routeOptions;
+  if (!schema?.body && body !== undefined && body !== null && !isEmpty(body)) {
+    throw invalid({ pointer: '', detail: 'this call takes no body' });
+  }
+  const [parameter] = Object.keys(query as object);
+  if (!schema?.querystring && parameter !== undefined) throw invalid({ parameter, detail: 'is not known here' });
+}
+
+/** A query string has only text: what is asked for as a number, and is one in plain digits, is read as one. */
+function readNumbers({ routeOptions, query }: FastifyRequest): void {
+  const { properties = {} } = (routeOptions.schema?.querystring ?? {}) as {
+    properties?: Record<string, { type?: string }>;
+  };
+  const given = query as Record<string, unknown>;
+  for (const [name, { type }] of Object.entries(properties)) {
+    const text = given[name];
+    if (type === 'integer' && typeof text === 'string' && /^-?\d{1,15}$/.test(text)) given[name] = Number(text);
+  }
+}
+
+const isEmpty = (body: unknown) => typeof body === 'object' && body !== null && Object.keys(body).length === 0;
+
+const invalid = (error: NonNullable<ProblemExtensions['errors']>[number]) =>
+  new Problem('invalid-request', undefined, { errors: [error] });
+
+/** A JSON Pointer to the first text that can't be stored; undefined where there is none. */
+function findUnstorable(value: unknown, pointer: string): string | undefined {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const place = findUnstorable(inner, `${pointer}/${key}`);
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}

@@ -1,0 +1,18 @@
+import { permissionsIn } from '../permissions/catalogue.ts';
+import type { Service } from '../service.ts';
+import { requireLink, requireLive, requireOffer } from './open-link.ts';
+
+/**
+ * What a link offers. Reads, and changes nothing: a mail scanner that follows it uses nothing up.
+ * @throws invite-token-invalid, and the problems that name why the link is dead.
+ */
+export async function previewInvite(service: Service, { token }: { token: string }, now: Date) {
+  const link = await requireLink(service, token, now);
+  const offer = await requireOffer(service, link);
+  requireLive(offer.invite, link, now);
+  const { invite, inviter, account, hasLogin } = offer;
+  const { email, allPermissions, permissions, message, expiresAt } = invite;
+  const access = { allPermissions, permissions };
+  const chosen = permissionsIn(service.catalogue, access);
+  return { account, invitedBy: inviter, email, access, permissions: chosen, message, expiresAt, hasLogin };
+}
