@@ -5,19 +5,26 @@ import { accountRoutes } from './accounts/routes.ts';
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
 import { devRoutes } from './dev/routes.ts';
+import { isEmailAddress } from './email-address.ts';
 import { authenticateCallers } from './http/caller.ts';
+import { allowOrigins } from './http/cors.ts';
 import { collectOpenApi, serveDocs } from './http/docs.ts';
 import { healthRoutes } from './http/health.ts';
 import { takeJson } from './http/json-body.ts';
 import { loggerOptions, logRequests, requestIdOf } from './http/logging.ts';
+import { limitNetworks } from './http/network-limits.ts';
 import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem-json.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
 import { checkRequests } from './http/request-checks.ts';
 import { answerUnrouted } from './http/unrouted.ts';
 import { validatorBuilder } from './http/validation.ts';
+import { recordVisits } from './http/visit.ts';
 import { inviteeRoutes } from './invites/invitee-routes.ts';
+import { optOutRoutes } from './invites/opt-out-routes.ts';
 import { inviteRoutes } from './invites/routes.ts';
+import { createLimiter } from './limits/limits.ts';
+import { openCounters } from './limits/open.ts';
 import { membershipRoutes } from './memberships/routes.ts';
 import { ownershipRoutes } from './ownership/routes.ts';
 import { defaultCatalogue } from './permissions/catalogue.ts';
@@ -26,11 +33,16 @@ import { Problem } from './problems.ts';
 import { schemas } from './schemas.ts';
 import type { Service } from './service.ts';
 import { accessTokens } from './tokens/access-token.ts';
+import { deriveKeys } from './tokens/derived-keys.ts';
+import { externalTokens } from './tokens/external-token.ts';
 import type { SigningKeys } from './tokens/keys.ts';
 import { tokenRoutes } from './tokens/routes.ts';
-import { isEmailAddress } from './users/email-address.ts';
-import { createPasswords } from './users/passwords.ts';
+import { identifyCaller } from './users/identify.ts';
+import { identityRoutes } from './users/identities/routes.ts';
+import { createPasswords } from './users/passwords/hashing.ts';
+import { passwordRoutes } from './users/passwords/routes.ts';
 import { userRoutes } from './users/routes.ts';
+import { sessionRoutes } from './users/sessions/routes.ts';
 
 export interface AppOptions {
   config: Config;
@@ -39,6 +51,8 @@ export interface AppOptions {
   clock?: () => Date;
   /** Called after each request that may have promised a mail. */
   onChange?: () => void;
+  /** Where log lines go, if not to standard output. */
+  logTo?: { write(line: string): void };
 }
 
 /** Bytes. */
@@ -48,17 +62,28 @@ const maxParamLength = 32 * 1024;
 /** Milliseconds that a client may take to send a request. */
 const requestTimeout = 30_000;
 
+/** Whose word is taken on where a request comes from: nobody's, unless the operator names proxies. */
+function trustOf({ trustProxy }: Config) {
+  if (typeof trustProxy === 'number') return (_: string, hop: number) => hop < trustProxy;
+  return trustProxy === undefined ? false : [...trustProxy];
+}
+
 /** What every answer carries. */
-const commonHeaders = ({ id }: { id: string }) => ({ 'x-request-id': id, 'cache-control': 'no-store' });
+const commonHeaders = ({ id }: { id: string }) => ({
+  'x-request-id': id,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+});
 
 /** The service without a socket and without its mail worker: every part of it, in order. */
-export async function buildApp({ config, db, keys, clock = () => new Date(), onChange }: AppOptions) {
+export async function buildApp({ config, db, keys, clock = () => new Date(), onChange, logTo }: AppOptions) {
   const app = Fastify({
-    logger: loggerOptions(config.logLevel),
+    logger: { ...loggerOptions(config.logLevel), ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
     bodyLimit,
     requestTimeout,
+    trustProxy: trustOf(config),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: refuseMalformedHttp,
@@ -70,40 +95,54 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
 
   // The same app to those who add no route, and so need no types of bodies.
   const root = app as unknown as FastifyInstance;
+  const counters = openCounters(config, db, app.log);
+  app.addHook('onClose', () => counters.close());
   const service: Service = {
     config,
     db,
     keys,
     clock,
+    derivedKeys: deriveKeys(keys),
     catalogue: defaultCatalogue,
     passwords: await createPasswords(),
     accessTokens: await accessTokens(root, keys, config.issuer),
+    externalTokens: externalTokens(config.identityProviders),
+    limiter: createLimiter(counters, config.rateLimits),
   };
 
   logRequests(root);
   takeJson(root);
   renderProblems(root, config.issuer);
   answerUnrouted(root, config.issuer);
-  authenticateCallers(root, service);
-  app.addHook('onRoute', addCommonProblems);
-  checkRequests(root);
+  recordVisits(root, service);
   app.addHook('onRequest', async (request, reply) => void reply.headers(commonHeaders(request)));
-  if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
-
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
       useDefaults: false,
     },
+    // A promise that browsers keep for a year: made only where this service is reached by HTTPS.
+    strictTransportSecurity: config.issuer.startsWith('https:') && { maxAge: 31_536_000, includeSubDomains: false },
   });
+  await allowOrigins(root, config.corsOrigins);
+  await limitNetworks(root, { counters, limits: config.rateLimits, clock });
+  authenticateCallers(root, identifyCaller(service));
+  app.addHook('onRoute', addCommonProblems);
+  checkRequests(root);
+  if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
+
   await collectOpenApi(root);
   for (const schema of schemas) app.addSchema(schema);
 
   await app.register(userRoutes, { service });
+  await app.register(sessionRoutes, { service });
+  await app.register(passwordRoutes, { service });
+  await app.register(identityRoutes, { service });
   await app.register(accountRoutes, { service });
   await app.register(permissionRoutes, { service });
   await app.register(inviteRoutes, { service });
   await app.register(inviteeRoutes, { service });
+  await app.register(optOutRoutes, { service });
   await app.register(membershipRoutes, { service });
   await app.register(ownershipRoutes, { service });
   await app.register(tokenRoutes, { service });

@@ -1,7 +1,7 @@
 import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
 
 /** What each kind of id starts with. */
-export type IdPrefix = 'acc' | 'usr' | 'mem' | 'inv' | 'ses' | 'reg' | 'dlv';
+export type IdPrefix = 'acc' | 'usr' | 'mem' | 'inv' | 'ses' | 'idn' | 'reg' | 'rst' | 'emc' | 'dlv';
 
 /**
  * A TypeID (https://github.com/jetify-com/typeid, version 0.3.0): a prefix that says what it names, and a
@@ -14,7 +14,10 @@ export type UserId = Id<'usr'>;
 export type MembershipId = Id<'mem'>;
 export type InviteId = Id<'inv'>;
 export type SessionId = Id<'ses'>;
+export type IdentityId = Id<'idn'>;
 export type RegistrationId = Id<'reg'>;
+export type PasswordResetId = Id<'rst'>;
+export type EmailChangeId = Id<'emc'>;
 export type DeliveryId = Id<'dlv'>;
 
 export function newId<P extends IdPrefix>(prefix: P): Id<P> {

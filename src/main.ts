@@ -5,13 +5,12 @@ import { type Config, readConfig } from './config.ts';
 import { openDatabase } from './database/database.ts';
 import { driverError } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
-import { inviteLetter } from './invites/mail.ts';
+import { lettersOf } from './letters.ts';
 import { mailboxTransport } from './mail/transports/mailbox.ts';
 import { sendgridTransport } from './mail/transports/sendgrid.ts';
 import { createWorker, type Worker } from './outbox/worker.ts';
 import type { Service } from './service.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
-import { registrationLetter } from './users/mail.ts';
 
 /** Milliseconds that a stop may take before the process ends anyway. */
 const grace = 25_000;
@@ -44,7 +43,7 @@ function workerOptions(service: Service, log: FastifyBaseLogger) {
   return {
     service,
     log,
-    letters: { invite: inviteLetter(service), registration: registrationLetter(service) },
+    letters: lettersOf(service),
     transport: mail.kind === 'sendgrid' ? sendgridTransport(mail) : mailboxTransport(service.db),
   };
 }

@@ -1,26 +1,54 @@
+import type { Audit } from './audit.ts';
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
-import type { SessionId, UserId } from './ids.ts';
+import type { IdentityId, SessionId, UserId } from './ids.ts';
+import type { Limiter } from './limits/limits.ts';
 import type { Catalogue } from './permissions/catalogue.ts';
 import type { AccessTokens } from './tokens/access-token.ts';
+import type { DerivedKeys } from './tokens/derived-keys.ts';
+import type { ExternalTokens } from './tokens/external-token.ts';
 import type { SigningKeys } from './tokens/keys.ts';
-import type { Passwords } from './users/passwords.ts';
+import type { Passwords } from './users/passwords/hashing.ts';
 
 /** What the features of the service are given. Nothing else is global. */
 export interface Service {
   readonly config: Config;
   readonly db: Db;
   readonly keys: SigningKeys;
+  readonly derivedKeys: DerivedKeys;
   readonly catalogue: Catalogue;
   readonly passwords: Passwords;
   readonly accessTokens: AccessTokens;
+  readonly externalTokens: ExternalTokens;
+  readonly limiter: Limiter;
   /** The one clock. It is read once for each request, and passed down as `now`. */
   readonly clock: () => Date;
 }
 
-/** Who makes a request, and when. What they may do is not known from this: it is read inside the request. */
-export interface Caller {
-  readonly userId: UserId;
-  readonly sessionId: SessionId;
+/** From where a request comes, as far as it can be told. */
+export interface Client {
+  /** An IPv4 address, or the first 64 bits of an IPv6 one. */
+  readonly network: string;
+  /** What the client calls itself; it may say anything, or nothing. */
+  readonly userAgent: string;
+}
+
+/** The circumstances of a request: when and from where, and the line to the audit log. */
+export interface Visit {
   readonly now: Date;
+  readonly client: Client;
+  readonly audit: Audit;
+}
+
+/** How a caller proved who they are: one of the two. */
+export interface Credential {
+  /** A session of ours. */
+  readonly sessionId: SessionId | null;
+  /** A login at an identity provider. */
+  readonly identityId: IdentityId | null;
+}
+
+/** Who makes a request, and when. What they may do is not known from this: it is read inside the request. */
+export interface Caller extends Visit, Credential {
+  readonly userId: UserId;
 }

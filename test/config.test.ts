@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { type Config, readConfig, settings } from '../src/config.ts';
+import { type Config, readConfig } from '../src/config.ts';
+import { limits } from '../src/limits/limits.ts';
+import { settings } from '../src/settings.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
 
 type Env = Record<string, string | undefined>;
@@ -16,6 +18,9 @@ const production: Env = {
   SIGNING_KEYS: keys,
   ACCEPT_URL: 'https://app.example.com/invite#token={token}',
   VERIFY_URL: 'https://app.example.com/verify#token={token}',
+  RESET_URL: 'https://app.example.com/reset#token={token}',
+  EMAIL_CHANGE_URL: 'https://app.example.com/confirm#token={token}',
+  OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
   MAIL_FROM: 'Example Hosting <hello@example.com>',
   SENDGRID_API_KEY: 'SG.not-a-real-key',
 };
@@ -31,6 +36,12 @@ function mistakesOf(env: Env): string[] {
   return 'mistakes' in read ? read.mistakes : [];
 }
 
+/** The usual limits, without their words. */
+const rateLimits = Object.fromEntries(Object.entries(limits).map(([name, { max, window }]) => [name, { max, window }]));
+
+const provider = { issuer: 'https://login.example.com', audience: 'https://usher.example.com' };
+const providers = JSON.stringify([provider]);
+
 const settingsOf = (mistakes: string[]) => mistakes.map((it) => it.split(' ')[0]).sort();
 
 t.test('the defaults serve a first start with nothing configured', async (t) => {
@@ -44,7 +55,18 @@ t.test('the defaults serve a first start with nothing configured', async (t) => 
     signingKeys: undefined,
     acceptUrl: 'http://localhost:3000/dev/invite#token={token}',
     verifyUrl: 'http://localhost:3000/dev/verify-email#token={token}',
+    resetUrl: 'http://localhost:3000/dev/reset-password#token={token}',
+    emailChangeUrl: 'http://localhost:3000/dev/confirm-email#token={token}',
+    optOutUrl: 'http://localhost:3000/dev/opt-out#token={token}',
     mail: { kind: 'mailbox', from: { email: 'usher@example.com' } },
+    passwordLogin: true,
+    identityProviders: [],
+    sessionTimeouts: { idle: 7 * 86_400, absolute: 30 * 86_400 },
+    redisUrl: undefined,
+    rateLimits,
+    pendingInvitesMax: 1000,
+    corsOrigins: [],
+    trustProxy: undefined,
     logLevel: 'info',
   });
   t.match(configOf({ PORT: '' }), { port: 3000 }, 'an empty setting is one that is not set');
@@ -54,6 +76,9 @@ t.test('the links of the development mailbox lead to the port that is listened o
   const config = configOf({ PORT: '4100' });
   t.equal(config.acceptUrl, 'http://localhost:4100/dev/invite#token={token}');
   t.equal(config.verifyUrl, 'http://localhost:4100/dev/verify-email#token={token}');
+  t.equal(config.resetUrl, 'http://localhost:4100/dev/reset-password#token={token}');
+  t.equal(config.emailChangeUrl, 'http://localhost:4100/dev/confirm-email#token={token}');
+  t.equal(config.optOutUrl, 'http://localhost:4100/dev/opt-out#token={token}');
 });
 
 t.test('every setting is taken from its variable', async (t) => {
@@ -63,6 +88,15 @@ t.test('every setting is taken from its variable', async (t) => {
     DATABASE_URL: 'postgres://usher@db.example.com/usher',
     DATA_DIR: '/var/lib/usher',
     SENDGRID_BASE_URL: 'http://127.0.0.1:9/',
+    PASSWORD_LOGIN: 'off',
+    OIDC_ISSUERS: providers,
+    SESSION_IDLE_TIMEOUT: '1800',
+    SESSION_ABSOLUTE_TIMEOUT: '43200',
+    REDIS_URL: 'rediss://:secret@redis.example.com:6380/1',
+    RATE_LIMITS: 'login.network=7/60',
+    PENDING_INVITES_MAX: '0',
+    CORS_ORIGINS: 'https://app.example.com, http://localhost:5173',
+    TRUST_PROXY: '10.0.0.0/8, ::1, loopback',
     LOG_LEVEL: 'warn',
   });
   t.match(config, {
@@ -74,12 +108,23 @@ t.test('every setting is taken from its variable', async (t) => {
     issuer: 'https://usher.example.com',
     acceptUrl: production.ACCEPT_URL as string,
     verifyUrl: production.VERIFY_URL as string,
+    resetUrl: production.RESET_URL as string,
+    emailChangeUrl: production.EMAIL_CHANGE_URL as string,
+    optOutUrl: production.OPT_OUT_URL as string,
     mail: {
       kind: 'sendgrid',
       from: { name: 'Example Hosting', email: 'hello@example.com' },
       apiKey: 'SG.not-a-real-key',
       baseUrl: 'http://127.0.0.1:9',
     },
+    passwordLogin: false,
+    identityProviders: [provider],
+    sessionTimeouts: { idle: 1800, absolute: 43_200 },
+    redisUrl: 'rediss://:secret@redis.example.com:6380/1',
+    rateLimits: { ...rateLimits, 'login.network': { max: 7, window: 60 } },
+    pendingInvitesMax: 0,
+    corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    trustProxy: ['10.0.0.0/8', '::1', 'loopback'],
     logLevel: 'warn',
   });
   t.equal(config.signingKeys?.current.kid, key?.kid);
@@ -89,6 +134,10 @@ t.test('every setting is taken from its variable', async (t) => {
     'https://usher.example.com',
     'no slash at the end',
   );
+  t.equal(configOf({ PASSWORD_LOGIN: 'on' }).passwordLogin, true);
+  t.equal(configOf({ RATE_LIMITS: 'off' }).rateLimits, 'off');
+  t.equal(configOf({ CORS_ORIGINS: '*' }).corsOrigins, '*', 'any origin');
+  t.equal(configOf({ TRUST_PROXY: '2' }).trustProxy, 2, 'as many proxies');
 });
 
 t.test('a wrong configuration is answered with every mistake at once, each by the name of its setting', async (t) => {
@@ -99,26 +148,52 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
     SIGNING_KEYS: '{}',
     ACCEPT_URL: 'https://app.example.com/invite',
     VERIFY_URL: 'app.example.com/{token}',
+    RESET_URL: 'https://app.example.com/reset',
+    EMAIL_CHANGE_URL: '{token}',
+    OPT_OUT_URL: 'mailto:{token}@example.com',
     MAIL_FROM: 'nobody',
     SENDGRID_BASE_URL: 'ftp://sendgrid.example.com',
+    PASSWORD_LOGIN: 'no',
+    OIDC_ISSUERS: 'https://login.example.com',
+    SESSION_IDLE_TIMEOUT: '7 days',
+    SESSION_ABSOLUTE_TIMEOUT: '0',
+    REDIS_URL: 'redis.example.com',
+    RATE_LIMITS: 'none',
+    PENDING_INVITES_MAX: 'many',
+    CORS_ORIGINS: 'app.example.com',
+    TRUST_PROXY: 'true',
     LOG_LEVEL: 'loud',
   });
   t.same(settingsOf(mistakes), [
     'ACCEPT_URL',
+    'CORS_ORIGINS',
     'DATABASE_URL',
+    'EMAIL_CHANGE_URL',
     'ISSUER',
     'LOG_LEVEL',
     'MAIL_FROM',
+    'OIDC_ISSUERS',
+    'OPT_OUT_URL',
+    'PASSWORD_LOGIN',
+    'PENDING_INVITES_MAX',
     'PORT',
+    'RATE_LIMITS',
+    'REDIS_URL',
+    'RESET_URL',
     'SENDGRID_BASE_URL',
+    'SESSION_ABSOLUTE_TIMEOUT',
+    'SESSION_IDLE_TIMEOUT',
     'SIGNING_KEYS',
+    'TRUST_PROXY',
     'VERIFY_URL',
   ]);
   for (const mistake of mistakes) t.match(mistake, /^[A-Z_]+ .{10,}/, `says what is wrong: ${mistake}`);
 });
 
 t.test('production asks for everything that must not be guessed, and all of it at once', async (t) => {
-  const required = ['ACCEPT_URL', 'ISSUER', 'SENDGRID_API_KEY', 'SIGNING_KEYS', 'VERIFY_URL'];
+  const ofPasswords = ['EMAIL_CHANGE_URL', 'RESET_URL', 'VERIFY_URL'];
+  const always = ['ACCEPT_URL', 'ISSUER', 'OPT_OUT_URL', 'SENDGRID_API_KEY', 'SIGNING_KEYS'];
+  const required = [...always, ...ofPasswords].sort();
   t.same(settingsOf(mistakesOf({ NODE_ENV: 'production' })), required);
   t.same(mistakesOf(production), []);
   for (const name of required) {
@@ -130,6 +205,23 @@ t.test('production asks for everything that must not be guessed, and all of it a
     [...required, 'PORT'].sort(),
     'what is missing and what is wrong are listed together',
   );
+
+  const withoutPasswords = { PASSWORD_LOGIN: 'off', OIDC_ISSUERS: providers };
+  t.same(settingsOf(mistakesOf({ NODE_ENV: 'production', ...withoutPasswords })), always, 'no link about a password');
+  const noLinks = Object.fromEntries(ofPasswords.map((name) => [name, undefined]));
+  t.same(mistakesOf({ ...production, ...noLinks, ...withoutPasswords }), []);
+});
+
+t.test('without passwords and without an identity provider nobody could log in', async (t) => {
+  for (const OIDC_ISSUERS of [undefined, '', '[]']) {
+    for (const env of [{}, production]) {
+      const mistakes = mistakesOf({ ...env, PASSWORD_LOGIN: 'off', OIDC_ISSUERS });
+      t.same(settingsOf(mistakes), ['PASSWORD_LOGIN'], `OIDC_ISSUERS=${OIDC_ISSUERS}`);
+    }
+  }
+  t.same(mistakesOf({ PASSWORD_LOGIN: 'off', OIDC_ISSUERS: providers }), []);
+  const wrong = mistakesOf({ PASSWORD_LOGIN: 'off', OIDC_ISSUERS: '[{}]' });
+  t.same(settingsOf(wrong), ['OIDC_ISSUERS'], 'one that is wrong is one mistake');
 });
 
 t.test('a sender is asked for wherever mail really leaves', async (t) => {
@@ -147,6 +239,18 @@ t.test('a wrong value', async (t) => {
     ['MAIL_FROM', ['nobody', 'A <b>', 'A <a@example.com', 'A <a@example.com>\r\nBcc: b@example.com', 'a@localhost']],
     ['SENDGRID_BASE_URL', ['sendgrid', 'file:///etc/passwd']],
     ['SIGNING_KEYS', ['/no/such/file', '[]', '{"keys":[]}', '{"keys":{}}', '{not json']],
+    ['PASSWORD_LOGIN', ['Off', 'false', 'no', '0', 'off ']],
+    ['OIDC_ISSUERS', ['/no/such/file', 'https://login.example.com', '{}', '[{}]', '[', '[null]', '["text"]']],
+    ['OIDC_ISSUERS', [JSON.stringify([{ ...provider, issuer: 'http://login.example.com' }])]],
+    ['SESSION_IDLE_TIMEOUT', ['0', '899', '7776001', '1e3', '-900', '900.5', '15m', ' 900', 'Infinity']],
+    ['SESSION_ABSOLUTE_TIMEOUT', ['0', '899', '31536001', '0x1000', '30d', 'never']],
+    ['REDIS_URL', ['redis', 'http://redis.example.com', 'redis.example.com:6379', '//redis.example.com']],
+    ['RATE_LIMITS', ['none', 'login.network', 'login.network=0/60', 'login.network=7', 'nothing=1/60', 'on', 'OFF']],
+    ['PENDING_INVITES_MAX', ['-1', '1.5', 'all', '10000001', '1e3']],
+    ['CORS_ORIGINS', ['app.example.com', 'https://app.example.com/', 'https://app.example.com/app', 'null', '**']],
+    ['CORS_ORIGINS', ['https://*.example.com', 'https://a.example.com,*', 'https://a.example.com,', 'file:///app']],
+    ['CORS_ORIGINS', ['https://user@app.example.com', 'https://App.example.com', 'https://app.example.com:443']],
+    ['TRUST_PROXY', ['true', '-1', '1.5', '100', '10.0', '10.0.0.0/33', '10.0.0.256', 'proxy.example.com', '::1,']],
   ];
   for (const [name, values] of wrong) {
     for (const value of values) {
@@ -155,8 +259,23 @@ t.test('a wrong value', async (t) => {
   }
 });
 
+t.test('a value at the edge of what is allowed is taken', async (t) => {
+  const right: [string, string[]][] = [
+    ['PORT', ['0', '65535']],
+    ['SESSION_IDLE_TIMEOUT', ['900', '7776000']],
+    ['SESSION_ABSOLUTE_TIMEOUT', ['900', '31536000']],
+    ['PENDING_INVITES_MAX', ['0', '1', '10000000']],
+    ['CORS_ORIGINS', ['http://localhost:5173', 'https://app.example.com:8443', 'http://[::1]:5173']],
+    ['TRUST_PROXY', ['0', '99', '10.0.0.1', '2001:db8::/32', 'loopback, linklocal, uniquelocal']],
+    ['REDIS_URL', ['redis://localhost', 'rediss://user:secret@redis.example.com:6380/2']],
+  ];
+  for (const [name, values] of right) {
+    for (const value of values) t.same(mistakesOf({ [name]: value }), [], `${name}=${value}`);
+  }
+});
+
 t.test('a link holds {token} exactly once', async (t) => {
-  for (const name of ['ACCEPT_URL', 'VERIFY_URL']) {
+  for (const name of ['ACCEPT_URL', 'VERIFY_URL', 'RESET_URL', 'EMAIL_CHANGE_URL', 'OPT_OUT_URL']) {
     const wrong = [
       'https://app.example.com/invite',
       'https://app.example.com/invite#token={TOKEN}',
@@ -215,17 +334,48 @@ t.test('signing keys', async (t) => {
   });
 });
 
+t.test('an identity provider is somebody else', async (t) => {
+  const itself = (issuer: string) => JSON.stringify([{ ...provider, issuer }]);
+  for (const env of [
+    { OIDC_ISSUERS: itself('http://localhost:3000') },
+    { ISSUER: 'https://usher.example.com', OIDC_ISSUERS: itself('https://usher.example.com') },
+    { ISSUER: 'https://usher.example.com/', OIDC_ISSUERS: itself('https://usher.example.com') },
+  ]) {
+    t.same(settingsOf(mistakesOf(env)), ['OIDC_ISSUERS'], env.OIDC_ISSUERS);
+  }
+});
+
+t.test('identity providers may stand in a file', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'usher-providers-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'providers.json'), `\n${providers}\n`);
+  t.match(configOf({ OIDC_ISSUERS: join(folder, 'providers.json') }).identityProviders, [provider]);
+});
+
+t.test('a password in a URL is in no mistake', async (t) => {
+  const mistakes = mistakesOf({
+    DATABASE_URL: 'mysql://usher:hunter2-secret@db.example.com',
+    REDIS_URL: 'http://:hunter2-secret@redis.example.com',
+    OIDC_ISSUERS: JSON.stringify([{ ...provider, issuer: 'https://user:hunter2-secret@login.example.com' }]),
+    CORS_ORIGINS: 'https://user:hunter2-secret@app.example.com',
+  });
+  t.equal(mistakes.length, 4);
+  t.notMatch(mistakes.join(), 'hunter2');
+});
+
 t.test('a configuration is frozen', async (t) => {
-  const config = configOf(production) as { port: number };
+  const lists = { OIDC_ISSUERS: providers, CORS_ORIGINS: 'https://app.example.com', TRUST_PROXY: '::1' };
+  const config = configOf({ ...production, ...lists }) as { port: number };
   t.throws(() => {
     config.port = 1;
   }, TypeError);
   t.ok(deeplyFrozen(config), 'with all that is in it');
 });
 
-/** Plain objects only: key objects and maps guard themselves. */
+/** Plain objects and lists only: key objects and maps guard themselves. */
 function deeplyFrozen(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return true;
+  if (typeof value !== 'object' || value === null) return true;
+  if (![Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value))) return true;
   return Object.isFrozen(value) && Object.values(value).every(deeplyFrozen);
 }
 

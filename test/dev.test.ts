@@ -2,8 +2,12 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { writeMail } from '../src/mail/write.ts';
 import { newEmail, password, startService } from './support/service.ts';
+import { tablesAsText } from './support/tables.ts';
 
-const { app, call, mailsTo, tokenFor, newAccount, newUser, invite, travel } = await startService(t);
+const { app, call, db, mailsTo, tokenFor, newAccount, newUser, invite, travel } = await startService(t);
+
+/** The pages behind the links in mails. */
+const linkPages = ['/dev/invite', '/dev/opt-out', '/dev/verify-email', '/dev/reset-password', '/dev/confirm-email'];
 
 const asJson = { accept: 'application/json' };
 
@@ -133,13 +137,14 @@ t.test('the subject of a mail is one line', async (t) => {
       message: null,
       until: 'tomorrow',
       link: 'https://app.example.com/invite#token=x',
+      optOutLink: 'https://app.example.com/no-more#token=x',
     });
     t.equal(subject, 'Olivia Bcc: mallory@example.com invites you to Example Hosting');
   }
 });
 
 t.test('the pages behind the links', async (t) => {
-  for (const url of ['/dev/invite', '/dev/verify-email']) {
+  for (const url of linkPages) {
     await t.test(`${url} runs its own script and no other`, async (t) => {
       const { status, html, type, policy } = await pageAt(url);
       t.equal(status, 200);
@@ -164,13 +169,32 @@ t.test('the pages behind the links', async (t) => {
     });
   }
 
+  await t.test('are where the links in the mails lead', async (t) => {
+    const account = await newAccount();
+    const [adam, next] = [newEmail('adam'), newEmail('next')];
+    await invite(account, account.owner, adam);
+    await call('POST', '/v1/auth/password-reset', { body: { email: account.owner.email } });
+    const change = { email: next, currentPassword: password };
+    await call('POST', '/v1/me/email-change', { body: change, token: account.owner.token });
+    const mails = [await mailsTo(adam), await mailsTo(account.owner.email), await mailsTo(next)].flat();
+    const links = mails.flatMap(({ text }) => text.match(/http:\S+/g) ?? []).map((it) => new URL(it));
+    t.same(links.map((it) => it.pathname).sort(), [...linkPages].sort());
+    for (const { hash, search, pathname } of links) {
+      t.match(hash, /^#token=[\w.-]+$/, `${pathname}: the token is in the fragment`);
+      t.equal(search, '', 'and nowhere else');
+    }
+  });
+
   await t.test('opening one changes nothing', async (t) => {
     const account = await newAccount();
     const email = newEmail('adam');
     await invite(account, account.owner, email);
+    await call('POST', '/v1/auth/password-reset', { body: { email: account.owner.email } });
     const token = await tokenFor(email);
-    await pageAt('/dev/invite');
+    const before = await tablesAsText(db);
+    for (const url of linkPages) t.equal((await pageAt(url)).status, 200, url);
     await call('POST', '/v1/invites/preview', { body: { token } });
+    t.same(await tablesAsText(db), before);
     const { status } = await call('POST', '/v1/invites/accept', {
       body: { token, register: { name: 'Adam', password } },
     });
@@ -198,11 +222,14 @@ t.test('in production there is no /dev', async (t) => {
       ISSUER: 'https://usher.example.com',
       ACCEPT_URL: 'https://app.example.com/invite#token={token}',
       VERIFY_URL: 'https://app.example.com/verify#token={token}',
+      RESET_URL: 'https://app.example.com/reset#token={token}',
+      EMAIL_CHANGE_URL: 'https://app.example.com/confirm#token={token}',
+      OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
       MAIL_FROM: 'Usher <usher@example.com>',
       SENDGRID_API_KEY: 'SG.test',
     },
   });
-  for (const url of ['/dev', '/dev/mailbox', '/dev/mailbox?to=adam@example.com', '/dev/invite', '/dev/verify-email']) {
+  for (const url of ['/dev', '/dev/mailbox', '/dev/mailbox?to=adam@example.com', ...linkPages]) {
     for (const headers of [asJson, {}]) {
       const { status, code } = await call('GET', url, { headers });
       t.equal(status, 404, url);

@@ -6,7 +6,7 @@ import { type AccountId, type InviteId, newId } from '../src/ids.ts';
 import { createInvite } from '../src/invites/create.ts';
 import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
 import type { OutboxRow } from '../src/outbox/store.ts';
-import { keepingTransport, logTo, promisesOf, workerOf } from './support/outbox.ts';
+import { always, keepingTransport, logTo, promisesOf, workerOf } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import { day, isPostgres, newEmail, startService } from './support/service.ts';
 import { tablesAsText } from './support/tables.ts';
@@ -51,7 +51,12 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
     const rolledBack = db.transaction(async (tx) => {
       const body = { email: newEmail(), access: { allPermissions: true } as const };
       const inside = { ...service.service, db: tx };
-      await createInvite(inside, { ...named, now }, account.id as AccountId, body);
+      await createInvite(
+        inside,
+        { ...named, now, identityId: null, client: { network: 'unknown', userAgent: '' }, audit: () => {} },
+        account.id as AccountId,
+        body,
+      );
       t.same(
         [await tx.$count(invites), await tx.$count(outbox)],
         before.map((it) => it + 1),
@@ -100,7 +105,7 @@ t.test('many workers', async (t) => {
       let inHand = 0;
       const worker = workerOf(service, {
         service: { db: own.db, clock: service.clock },
-        letters: { invite: letter, registration: letter },
+        letters: always(letter),
         transport: async ({ deliveryId }) => {
           inHand += 1;
           most.inHand = Math.max(most.inHand, inHand);
@@ -181,7 +186,7 @@ t.test('many workers', async (t) => {
     const worker = workerOf(service, {
       transport,
       log: logTo(lines),
-      letters: { invite: letter, registration: letter },
+      letters: always(letter),
     });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1 });
@@ -259,7 +264,7 @@ t.test('trying again', async (t) => {
         throw new Error('a template is broken');
       },
     };
-    const worker = workerOf(service, { transport, letters: { invite: letter, registration: letter } });
+    const worker = workerOf(service, { transport, letters: always(letter) });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1, lastError: 'the mail could not be written' });
     for (let attempt = 2; attempt <= mostAttempts; attempt += 1) {

@@ -15,13 +15,14 @@ import { startPostgresProxy } from './support/postgres-proxy.ts';
 import {
   buildOnce,
   type Environment,
+  type RequestOptions,
   type RunningService,
   request,
   spawnService,
   startProcess,
 } from './support/process.ts';
 import { type SendgridServer, startSendgridServer } from './support/sendgrid-server.ts';
-import { freshDatabase, isPostgres, newEmail, password } from './support/service.ts';
+import { freshDatabase, isPostgres, newEmail, password, tokensIn } from './support/service.ts';
 import { gate, until } from './support/until.ts';
 
 // Processes start and end here: more than a minute on a busy machine.
@@ -50,13 +51,16 @@ function environment(choice: DatabaseChoice, sendgrid: SendgridServer): Environm
     ISSUER: 'http://usher.example.com',
     ACCEPT_URL: 'https://app.example.com/invite#token={token}',
     VERIFY_URL: 'https://app.example.com/verify#token={token}',
+    RESET_URL: 'https://app.example.com/reset#token={token}',
+    EMAIL_CHANGE_URL: 'https://app.example.com/confirm#token={token}',
+    OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
     MAIL_FROM: 'Example Hosting <invites@example.com>',
     SENDGRID_API_KEY: apiKey,
     SENDGRID_BASE_URL: sendgrid.url,
   };
 }
 
-type Call = (method: string, path: string, options?: { token?: string; body?: unknown }) => ReturnType<typeof request>;
+type Call = (method: string, path: string, options?: RequestOptions) => ReturnType<typeof request>;
 
 /** Calls the services in turn. */
 function callerOf(...services: { url: string }[]): Call {
@@ -67,11 +71,14 @@ function callerOf(...services: { url: string }[]): Call {
   };
 }
 
-/** The token of the newest mail that SendGrid took for an address. */
-async function tokenFor(sendgrid: SendgridServer, email: string): Promise<string> {
+/** The tokens in the links of the newest mail that SendGrid took for an address. */
+async function linksFor(sendgrid: SendgridServer, email: string): Promise<string[]> {
   const mail = await until(`a mail to ${email}`, () => sendgrid.acceptedFor(email).at(-1));
-  return /#token=([\w.-]+)/.exec(mail.body.content[0]?.value ?? '')?.[1] ?? 'no token';
+  return tokensIn(mail.body.content[0]?.value ?? '');
 }
+
+/** The first of them. */
+const tokenFor = async (sendgrid: SendgridServer, email: string) => (await linksFor(sendgrid, email))[0] ?? 'no token';
 
 async function signUp(call: Call, sendgrid: SendgridServer, name: string) {
   const email = newEmail(name.split(' ')[0]?.toLowerCase());
@@ -188,7 +195,8 @@ t.test('in production', async (t) => {
 
   t.test('there is no mailbox, and no banner between the lines of the log', async (t) => {
     const service = await startProcess(t, production);
-    for (const path of ['/dev/mailbox', '/dev/invite', '/dev/verify-email']) {
+    const pages = ['invite', 'opt-out', 'verify-email', 'reset-password', 'confirm-email'].map((it) => `/dev/${it}`);
+    for (const path of ['/dev/mailbox', ...pages]) {
       t.equal((await request(service.url, 'GET', path)).status, 404, path);
     }
     await service.end('SIGTERM');
@@ -331,8 +339,8 @@ t.test('the log of a whole walk holds no secret and no address', async (t) => {
   for (const { body } of [login, refreshed]) secrets.push(body.accessToken, body.refreshToken);
   const email = newEmail('adam');
   await invite(email);
-  const token = await tokenFor(sendgrid, email);
-  secrets.push(token);
+  const [token = '', optOutToken = ''] = await linksFor(sendgrid, email);
+  secrets.push(token, optOutToken);
   await call('GET', `${url}/invites?email=${encodeURIComponent(email)}`, { token: owner.token });
   await call('GET', `${url}/members?q=${encodeURIComponent(owner.email)}`, { token: owner.token });
   await call('POST', '/v1/invites/preview', { body: { token } });
@@ -340,15 +348,46 @@ t.test('the log of a whole walk holds no secret and no address', async (t) => {
     body: { token, register: { name: 'Adam Accountant', password: 'another long enough password' } },
   });
   t.equal(accepted.status, 201);
-  secrets.push('another long enough password', accepted.body.session.accessToken, accepted.body.session.refreshToken);
-  await call('DELETE', `${url}/members/${accepted.body.session.user.id}`, { token: owner.token });
+  const adam = accepted.body.session;
+  secrets.push('another long enough password', adam.accessToken, adam.refreshToken);
+  await call('DELETE', `${url}/members/${adam.user.id}`, { token: owner.token });
+  t.equal((await call('POST', '/v1/invites/opt-out', { body: { token: optOutToken } })).status, 200);
+  const chosen = { currentPassword: 'another long enough password', newPassword: 'one that nobody has seen' };
+  t.equal((await call('PUT', '/v1/me/password', { token: adam.accessToken, body: chosen })).status, 204);
+  const next = newEmail('adam-elsewhere');
+  const change = { email: next, currentPassword: chosen.newPassword };
+  t.equal((await call('POST', '/v1/me/email-change', { token: adam.accessToken, body: change })).status, 202);
+  const changeToken = await tokenFor(sendgrid, next);
+  t.equal((await call('POST', '/v1/auth/email-change/confirm', { body: { token: changeToken } })).status, 200);
+  await call('POST', '/v1/auth/password-reset', { body: { email: next } });
+  const resetToken = await until('the reset mail', async () => {
+    const newest = await tokenFor(sendgrid, next);
+    return newest === changeToken ? undefined : newest;
+  });
+  const reset = { token: resetToken, password: 'one more that nobody has seen' };
+  const opened = await call('POST', '/v1/auth/password-reset/confirm', { body: reset });
+  t.equal(opened.status, 200);
+  secrets.push(chosen.newPassword, reset.password, changeToken, resetToken);
+  secrets.push(opened.body.accessToken, opened.body.refreshToken);
 
   // Everything that does not.
   const wrong = 'a wrong password that is typed';
   secrets.push(wrong);
   await call('POST', '/v1/auth/login', { body: { email, password: wrong } });
   await call('POST', '/v1/auth/login', { body: { email, password: wrong, surplus: email } });
-  await call('POST', '/v1/auth/refresh', { body: { refreshToken: login.body.refreshToken } });
+  await call('PUT', '/v1/me/password', {
+    token: opened.body.accessToken,
+    body: { currentPassword: wrong, newPassword: wrong },
+  });
+  await call('POST', '/v1/me/identities', {
+    token: opened.body.accessToken,
+    body: { accessToken: `${owner.token}x`, currentPassword: reset.password },
+  });
+  await call('POST', '/v1/auth/password-reset/confirm', { body: reset });
+  await call('POST', '/v1/auth/email-change/confirm', { body: { token: resetToken } });
+  await call('POST', '/v1/auth/password-reset', { body: { email: newEmail('nobody') } });
+  const stolen = { body: { refreshToken: login.body.refreshToken }, headers: { 'user-agent': 'a thief' } };
+  t.equal((await call('POST', '/v1/auth/refresh', stolen)).status, 401);
   await call('POST', '/v1/auth/register', { body: { email: owner.email, password, name: 'Someone Else' } });
   await call('POST', '/v1/invites/accept', { body: { token, login: { email, password: wrong } } });
   await call('POST', '/v1/invites/preview', { body: { token: `${token}x` } });
@@ -427,6 +466,22 @@ if (isPostgres) {
       'a session ended on one is over on the other',
     );
     t.equal(sendgrid.acceptedFor(email).length, 1, 'and two workers sent one mail');
+
+    const elsewhere = await onOne('POST', '/v1/auth/login', { body: { email: owner.email, password } });
+    const { body: sessions } = await onOther('GET', '/v1/me/sessions', { token: owner.token });
+    const [newest] = sessions.items;
+    t.equal(newest.isCurrent, false);
+    t.equal((await onOther('DELETE', `/v1/me/sessions/${newest.id}`, { token: owner.token })).status, 204);
+    t.equal(
+      (await onOne('GET', '/v1/me', { token: elsewhere.body.accessToken })).status,
+      401,
+      'and so is one that its user ended from another',
+    );
+
+    const guess = { body: { email: newEmail('victim'), password: 'a wrong guess at it' } };
+    const statuses: number[] = [];
+    for (let i = 0; i < 12; i += 1) statuses.push((await call('POST', '/v1/auth/login', guess)).status);
+    t.same(statuses, [...Array(10).fill(401), 429, 429], 'what is tried on both counts together');
   });
 
   t.test('Postgres away and back', async (t) => {

@@ -1,13 +1,15 @@
 import { sql } from 'drizzle-orm';
-import pg from 'pg';
 import t, { type Test } from 'tap';
 import { uuidOf } from '../src/ids.ts';
+import { type Hold, meetingsOn } from './support/meet.ts';
 import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
-import { until } from './support/until.ts';
 
 const statements: string[] = [];
-const started = await startService(t, { statements: { logQuery: (it) => void statements.push(it) } });
+const logged = { statements: { logQuery: (it: string) => void statements.push(it) } };
+const started = await startService(t, logged);
 const { call, newAccount, newMember, newUser, invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
+
+const { meet, ownTransaction, untilWaiting } = meetingsOn(choice);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 type Answer = Awaited<ReturnType<typeof call>>;
@@ -16,15 +18,6 @@ type Request = () => Promise<Answer>;
 const only = (...permissions: string[]): Access => ({ permissions });
 const all: Access = { allPermissions: true };
 const invoices = only('invoices:read');
-
-/** Milliseconds in which requests must have come to the row that is held. */
-const patience = 4_000;
-
-/** As many come to the row; those after them wait for one of the service's connections. */
-const mostWaiting = 8;
-
-/** What is held, so that requests meet there: SQL of the test's own transaction. */
-type Hold = { statement: string; values: unknown[] };
 
 const holdAccount = ({ id }: { id: string }): Hold => ({
   statement: 'select from accounts where id = $1 for no key update',
@@ -42,53 +35,6 @@ const inventInvite = (like: string, email: string): Hold => ({
     select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).* from invites i where id = any($1)`,
   values: [...holdInvite(like).values, email],
 });
-
-/** A transaction of the test's own on the same Postgres. */
-async function ownTransaction<T>(run: (client: pg.Client) => Promise<T>): Promise<T> {
-  if (choice.kind !== 'postgres') throw new Error('the embedded database has one connection');
-  const client = new pg.Client({ connectionString: choice.url });
-  await client.connect();
-  try {
-    await client.query('begin');
-    return await run(client);
-  } finally {
-    await client.query('rollback');
-    await client.end();
-  }
-}
-
-/** Waits until as many requests of the service wait for a lock. */
-async function untilWaiting(client: pg.Client, count: number): Promise<void> {
-  const question = `select count(*)::int as waiting from pg_stat_activity
-    where datname = current_database() and application_name = 'usher' and wait_event_type = 'Lock'`;
-  await until(
-    `${count} requests to wait for a lock`,
-    async () => {
-      // Inside a transaction the view is a snapshot of its first look.
-      await client.query('select pg_stat_clear_snapshot()');
-      const { rows } = await client.query(question);
-      return rows[0].waiting >= count;
-    },
-    patience,
-  );
-}
-
-/**
- * Makes requests meet. On Postgres the test holds a row until they wait for it, in the order given, and then lets go.
- * The embedded database has one connection, and takes them as they come.
- */
-async function meet(hold: Hold, ...requests: Request[]): Promise<Answer[]> {
-  if (!isPostgres) return Promise.all(requests.map((request) => request()));
-  const answers: Promise<Answer>[] = [];
-  await ownTransaction(async (client) => {
-    await client.query(hold.statement, hold.values);
-    for (const request of requests) {
-      answers.push(request());
-      await untilWaiting(client, Math.min(answers.length, mostWaiting));
-    }
-  });
-  return Promise.all(answers);
-}
 
 /** Runs a race in both orders of arrival, each on what `prepare` makes anew. */
 function inBothOrders(
@@ -621,28 +567,29 @@ t.test('What a request costs', { skip: !isPostgres }, async (t) => {
       select ${uuidOf('acc', account.id as never)}, id, gen_random_uuid(), false, '{invoices:read}', now() from made`);
   }
 
-  async function costs(members: number): Promise<Record<string, number>> {
+  /** What each call costs that is made by `ask`. */
+  async function costs(members: number, ask: typeof call): Promise<Record<string, number>> {
     const account = await newAccount();
-    const token = account.owner.token;
+    const { token } = account.owner;
     await grow(account, members - 1);
     const sent = await sentInvite(account);
     const email = newEmail();
     await invite(account, account.owner, email, invoices);
-    const body = { token: await tokenFor(email), register: { name: 'Adam Accountant', password } };
-    const read = (path: string) => cost(() => call('GET', account.url + path, { token }));
+    const register = { name: 'Adam Accountant', password };
+    const read = (path: string) => cost(() => ask('GET', account.url + path, { token }));
+    const post = (url: string, body: object, by?: string) => cost(() => ask('POST', url, { body, token: by }));
     return {
-      'create an invite': await cost(() => invite(account, account.owner, newEmail(), invoices)),
-      'preview an invite': await cost(() => call('POST', '/v1/invites/preview', { body: { token: sent.token } })),
-      'accept as a user': await cost(() => accept(sent)),
-      'accept by registering': await cost(() => call('POST', '/v1/invites/accept', { body })),
+      'create an invite': await post(`${account.url}/invites`, { email: newEmail(), access: invoices }, token),
+      'preview an invite': await post('/v1/invites/preview', { token: sent.token }),
+      'accept as a user': await post('/v1/invites/accept', { token: sent.token }, sent.user.token),
+      'accept by registering': await post('/v1/invites/accept', { token: await tokenFor(email), register }),
       'list members': await read('/members?limit=100'),
       'list invites': await read('/invites?limit=100'),
       'get the account': await read(''),
-      'list my accounts': await cost(() => call('GET', '/v1/me/accounts', { token })),
+      'list my accounts': await cost(() => ask('GET', '/v1/me/accounts', { token })),
     };
   }
 
-  const small = await costs(3);
   const most = {
     'create an invite': 2,
     'preview an invite': 1,
@@ -653,9 +600,30 @@ t.test('What a request costs', { skip: !isPostgres }, async (t) => {
     'get the account': 2,
     'list my accounts': 2,
   };
+  const small = await costs(3, call);
   for (const [what, count] of Object.entries(most)) {
     t.ok((small[what] ?? Infinity) <= count, `to ${what} takes ${small[what]} statements, ${count} at most`);
     t.ok((small[what] ?? 0) > 0, 'and they were counted');
   }
-  t.same(await costs(60), small, 'as many for an account of 60 members as for one of 3');
+  t.same(await costs(60, call), small, 'as many for an account of 60 members as for one of 3');
+
+  t.test('limits that replicas count together take two statements more, where there are any', async (t) => {
+    const usual = await startService(t, {
+      ...logged,
+      database: choice,
+      keys: started.service.keys,
+      env: { RATE_LIMITS: '' },
+    });
+    // The first to be counted clears away what has run out, once a minute.
+    await usual.call('POST', '/v1/invites/preview', { body: { token: 'x' } });
+    const counted = await costs(3, usual.call);
+    const limited = ['create an invite', 'preview an invite', 'accept as a user', 'accept by registering'];
+    for (const [what, count] of Object.entries(small)) {
+      t.equal(
+        counted[what],
+        limited.includes(what) ? count + 2 : count,
+        `to ${what} takes ${counted[what]} statements`,
+      );
+    }
+  });
 });

@@ -6,13 +6,16 @@ import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { readConfig } from '../src/config.ts';
 import { walk } from '../src/demo/story.ts';
-import { settingsTable } from '../src/settings-table.ts';
+import { limitsTable, settingsTable } from '../src/docs-tables.ts';
+import { serviceWords } from '../src/users/passwords/policy.ts';
 import { startService } from './support/service.ts';
 
 const root = new URL('..', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
 const readme = read('README.md');
-const between = (start: string, end: string) => readme.slice(readme.indexOf(start) + start.length, readme.indexOf(end));
+const part = (text: string, start: string, end: string) =>
+  text.slice(text.indexOf(start) + start.length, text.indexOf(end));
+const between = (start: string, end: string) => part(readme, start, end);
 
 t.test('the README', async (t) => {
   t.test('shows every setting as the code documents it', async (t) => {
@@ -45,6 +48,25 @@ t.test('the README', async (t) => {
         t.doesNotThrow(() => read(link as string), `${file}: ${link}`);
       }
     }
+  });
+});
+
+t.test('docs/security.md', async (t) => {
+  const security = read('docs/security.md');
+
+  t.test('shows every limit as the code counts it', async (t) => {
+    t.same(cellsOf(part(security, '<!-- limits -->', '<!-- /limits -->')), cellsOf(limitsTable()));
+  });
+
+  t.test('names the words that add nothing to a password', async (t) => {
+    const [, named = ''] = /of the service itself \(([^)]+)\)/.exec(security) ?? [];
+    t.same(named.split(/,\s+/), [...serviceWords]);
+  });
+
+  t.test('names every event of the audit log', async (t) => {
+    const events = [...read('src/audit.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map((it) => it[1] as string);
+    t.ok(events.length > 10);
+    for (const event of events) t.match(security, `\`${event}\``);
   });
 });
 

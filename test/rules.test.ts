@@ -1,4 +1,5 @@
 import t from 'tap';
+import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../src/email-address.ts';
 import {
   requireAddressee,
   requireNewestLink,
@@ -19,7 +20,6 @@ import {
   requirePermission,
 } from '../src/permissions/rules.ts';
 import { Problem } from '../src/problems.ts';
-import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../src/users/email-address.ts';
 
 const all: Access = { allPermissions: true, permissions: [] };
 const only = (...permissions: string[]): Access => ({ allPermissions: false, permissions });

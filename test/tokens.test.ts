@@ -2,11 +2,25 @@ import { createHmac, createPrivateKey, createPublicKey, type KeyObject, sign as 
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import t from 'tap';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
-import { newEmail, startService } from './support/service.ts';
+import type { LinkKind } from '../src/tokens/link-token.ts';
+import { newEmail, password, startService } from './support/service.ts';
 import { tablesAsText } from './support/tables.ts';
 
 type Jwk = Record<string, string>;
 type Json = Record<string, unknown>;
+
+/** A kind of link in a mail. */
+interface Link {
+  kind: LinkKind;
+  /** Of a mail that was sent. */
+  token: string;
+  /** What such a token names, beside the standard claims. */
+  names: string[];
+  /** Where such a token is taken. */
+  doors: Record<string, (token: string) => Promise<{ status: number; code: string | undefined }>>;
+  /** What any other is answered there. */
+  refusal: string;
+}
 
 const newKey = async () => JSON.parse(await generateSigningKeys()).keys[0] as Jwk & { kid: string };
 const privateKeyOf = (jwk: Jwk) => createPrivateKey({ key: jwk, format: 'jwk' });
@@ -38,16 +52,62 @@ t.test('tokens', async (t) => {
   const { owner } = account;
   const email = newEmail('adam');
   await invite(account, owner, email, { permissions: ['invoices:pay'] });
-  const inviteToken = await tokenFor(email);
-  const stranger = newEmail();
-  await call('POST', '/v1/auth/register', { body: { email: stranger, password: 'a long password', name: 'Eve' } });
-  const verificationToken = await tokenFor(stranger);
+  const [stranger, forgetful, mover, next] = [newEmail(), await newUser(), await newUser(), newEmail()];
+  await call('POST', '/v1/auth/register', { body: { email: stranger, password, name: 'Eve' } });
+  await call('POST', '/v1/auth/password-reset', { body: { email: forgetful.email } });
+  const change = { email: next, currentPassword: password };
+  await call('POST', '/v1/me/email-change', { body: change, token: mover.token });
 
   const header = decodeProtectedHeader(owner.token) as Json;
   const claims = decodeJwt(owner.token) as Json;
   const me = (token: string) => call('GET', '/v1/me', { token });
-  const preview = (token: string) => call('POST', '/v1/invites/preview', { body: { token } });
-  const verifyEmail = (token: string) => call('POST', '/v1/auth/verify-email', { body: { token } });
+  const door =
+    (url: string, more: object = {}) =>
+    (token: string) =>
+      call('POST', url, { body: { token, ...more } });
+
+  const links: Link[] = [
+    {
+      kind: 'invite',
+      token: await tokenFor(email, 'invite'),
+      names: ['acc', 'inv', 'snd'],
+      doors: {
+        preview: door('/v1/invites/preview'),
+        accept: door('/v1/invites/accept', { register: { name: 'Eve', password } }),
+        decline: door('/v1/invites/decline'),
+      },
+      refusal: 'invite-token-invalid',
+    },
+    {
+      kind: 'opt-out',
+      token: await tokenFor(email, 'opt-out'),
+      names: ['acc', 'inv'],
+      doors: { 'opt out': door('/v1/invites/opt-out') },
+      refusal: 'opt-out-token-invalid',
+    },
+    {
+      kind: 'verify-email',
+      token: await tokenFor(stranger, 'verify-email'),
+      names: ['reg'],
+      doors: { 'verify an address': door('/v1/auth/verify-email') },
+      refusal: 'verification-token-invalid',
+    },
+    {
+      kind: 'password-reset',
+      token: await tokenFor(forgetful.email, 'password-reset'),
+      names: ['rst'],
+      doors: { 'choose a password': door('/v1/auth/password-reset/confirm', { password }) },
+      refusal: 'password-reset-token-invalid',
+    },
+    {
+      kind: 'email-change',
+      token: await tokenFor(next, 'email-change'),
+      names: ['emc'],
+      doors: { 'confirm an address': door('/v1/auth/email-change/confirm') },
+      refusal: 'email-change-token-invalid',
+    },
+  ];
+  const inviteToken = links[0]?.token as string;
 
   t.test('an access token says who someone is, and nothing of what they may do', async (t) => {
     t.same(header, { alg: 'EdDSA', typ: 'at+jwt', kid: first.kid });
@@ -59,20 +119,28 @@ t.test('tokens', async (t) => {
     t.ok(Math.abs((claims.iat as number) * 1000 - Date.now()) < 60_000);
   });
 
-  t.test('an invite token names the account, the invite and which sending, and nothing else', async (t) => {
+  t.test('the token of a link names one thing, and nothing else: no address, no right', async (t) => {
+    for (const { kind, token, names } of links) {
+      t.same(decodeProtectedHeader(token), { alg: 'EdDSA', typ: `${kind}+jwt`, kid: first.kid });
+      const named = decodeJwt(token);
+      t.same(Object.keys(named).sort(), [...names, 'aud', 'exp', 'iat', 'iss'].sort(), kind);
+      t.equal(named.iss, issuer);
+    }
     const { id } = (await call('GET', `${account.url}/invites`, { token: owner.token })).body.items[0];
-    const named = decodeJwt(inviteToken);
-    t.same(decodeProtectedHeader(inviteToken), { alg: 'EdDSA', typ: 'invite+jwt', kid: first.kid });
-    t.same(Object.keys(named).sort(), ['acc', 'aud', 'exp', 'iat', 'inv', 'iss', 'snd']);
-    t.match(named, { acc: account.id, inv: id, snd: 1, iss: issuer });
-    t.not(named.aud, claims.aud, 'it is for another audience');
+    t.match(decodeJwt(inviteToken), { acc: account.id, inv: id, snd: 1 });
+    const audiences = [claims.aud, ...links.map((it) => decodeJwt(it.token).aud)];
+    t.equal(new Set(audiences).size, links.length + 1, 'each kind is for an audience of its own');
   });
 
-  t.test('an invite token is stored nowhere but in the development mailbox', async (t) => {
-    const signature = inviteToken.split('.')[2] as string;
+  t.test('the token of a link is stored nowhere but in the development mailbox', async (t) => {
     const tables = await tablesAsText(db);
-    t.ok(tables.get('mailbox')?.includes(signature), 'the mail that was written holds it');
-    for (const [table, text] of tables) if (table !== 'mailbox') t.notOk(text.includes(signature), table);
+    for (const { kind, token } of links) {
+      const [, payload, signature] = token.split('.') as [string, string, string];
+      t.ok(tables.get('mailbox')?.includes(signature), `${kind}: the mail that was written holds it`);
+      for (const [table, text] of tables) {
+        if (table !== 'mailbox') t.notOk(text.includes(signature) || text.includes(payload), `${kind}: ${table}`);
+      }
+    }
   });
 
   t.test('GET /.well-known/jwks.json', async (t) => {
@@ -98,7 +166,7 @@ t.test('tokens', async (t) => {
     'a token like those of the service is taken, so that what follows is refused for its one difference',
     async (t) => {
       t.equal((await me(signed(header, claims))).status, 200);
-      t.equal((await preview(signed(decodeProtectedHeader(inviteToken), decodeJwt(inviteToken)))).status, 200);
+      for (const { kind, token } of links) t.equal(signed(decodeProtectedHeader(token), decodeJwt(token)), token, kind);
     },
   );
 
@@ -209,12 +277,18 @@ t.test('tokens', async (t) => {
       'a session that never was': signed(header, { ...claims, sid: 'ses_01k7z2n4q8e6tbv5xw3c9d0hjm' }),
       'no session': signed(header, { ...claims, sid: undefined }),
       'a session that is SQL': signed(header, { ...claims, sid: "' or 1=1 --" }),
-      'the type of an invite': signed({ ...header, typ: 'invite+jwt' }, claims),
-      'the audience of an invite': signed(header, { ...claims, aud: decodeJwt(inviteToken).aud }),
-      'an invite token': inviteToken,
-      'a verification token': verificationToken,
       'a refresh token': owner.refreshToken,
     };
+    for (const { kind, token } of links) {
+      const { aud } = decodeJwt(token);
+      Object.assign(forged, {
+        [`the token of a link (${kind})`]: token,
+        [`the type of a link (${kind})`]: signed({ ...header, typ: `${kind}+jwt` }, claims),
+        [`the audience of a link (${kind})`]: signed(header, { ...claims, aud }),
+        [`both (${kind})`]: signed({ ...header, typ: `${kind}+jwt` }, { ...claims, aud }),
+        [`someone’s name in the token of a link (${kind})`]: signed(decodeProtectedHeader(token), { ...claims, aud }),
+      });
+    }
     const statuses = new Map<string, unknown>();
     for (const [what, token] of Object.entries(forged)) {
       const { status, code, headers } = await me(token);
@@ -231,44 +305,58 @@ t.test('tokens', async (t) => {
     t.equal(code, 'unauthenticated');
   });
 
-  t.test('every forged invite token is invite-token-invalid', async (t) => {
-    const inviteHeader = decodeProtectedHeader(inviteToken) as Json;
-    const inviteClaims = decodeJwt(inviteToken) as Json;
-    const forged = {
-      ...forgedBy(inviteHeader, inviteClaims, inviteToken.split('.') as [string, string, string]),
-      'no account': signed(inviteHeader, { ...inviteClaims, acc: undefined }),
-      'an account that is a number': signed(inviteHeader, { ...inviteClaims, acc: 1 }),
-      'an account that is SQL': signed(inviteHeader, { ...inviteClaims, acc: "' or 1=1 --" }),
-      'an account that is a user': signed(inviteHeader, { ...inviteClaims, acc: owner.id }),
-      'no invite': signed(inviteHeader, { ...inviteClaims, inv: undefined }),
-      'a sending that is text': signed(inviteHeader, { ...inviteClaims, snd: '1' }),
-      'no sending': signed(inviteHeader, { ...inviteClaims, snd: undefined }),
-      'another account': signed(inviteHeader, { ...inviteClaims, acc: (await newAccount()).id }),
-      'the type of an access token': signed({ ...inviteHeader, typ: 'at+jwt' }, inviteClaims),
-      'the type of a verification': signed({ ...inviteHeader, typ: 'verify-email+jwt' }, inviteClaims),
-      'the audience of an access token': signed(inviteHeader, { ...inviteClaims, aud: claims.aud }),
-      'an access token': owner.token,
-      'a verification token': verificationToken,
-      'a refresh token': owner.refreshToken,
-    };
-    for (const [what, token] of Object.entries(forged)) {
-      const { status, code } = await preview(token);
-      t.same({ status, code }, { status: 400, code: 'invite-token-invalid' }, what);
+  t.test('no kind of token is taken where another is asked for', async (t) => {
+    for (const { kind, doors, refusal } of links) {
+      const others = {
+        ...Object.fromEntries(links.filter((it) => it.kind !== kind).map((it) => [it.kind, it.token])),
+        'an access token': owner.token,
+        'a refresh token': owner.refreshToken,
+      };
+      for (const [what, token] of Object.entries(others)) {
+        for (const [name, knock] of Object.entries(doors)) {
+          const { status, code } = await knock(token);
+          t.same({ status, code }, { status: 400, code: refusal }, `${what}, to ${name}`);
+        }
+      }
     }
-    for (const way of ['accept', 'decline']) {
-      const register = way === 'accept' ? { register: { name: 'Eve', password: 'a long password' } } : {};
-      const { code } = await call('POST', `/v1/invites/${way}`, { body: { token: owner.token, ...register } });
-      t.equal(code, 'invite-token-invalid', `an access token, to ${way}`);
-    }
-    t.equal((await preview(inviteToken)).status, 200, 'the genuine one still works');
   });
 
-  t.test('neither an invite token nor an access token verifies an address', async (t) => {
-    for (const token of [inviteToken, owner.token, owner.refreshToken]) {
-      t.equal((await verifyEmail(token)).code, 'verification-token-invalid');
-    }
-    t.equal((await verifyEmail(verificationToken)).status, 200);
-  });
+  for (const link of links) {
+    const { kind, token, names, doors, refusal } = link;
+    const [knock] = Object.values(doors) as [Link['doors'][string]];
+
+    t.test(`every forged token of a link is ${refusal}`, async (t) => {
+      const linkHeader = decodeProtectedHeader(token) as Json;
+      const linkClaims = decodeJwt(token) as Json;
+      const forged: Record<string, string> = forgedBy(linkHeader, linkClaims, token.split('.') as never);
+      for (const name of names) {
+        for (const [what, value] of Object.entries(strangeIds(linkClaims[name], owner.id))) {
+          forged[`${name}: ${what}`] = signed(linkHeader, { ...linkClaims, [name]: value });
+        }
+      }
+      for (const other of links.filter((it) => it.kind !== kind)) {
+        const { aud, ...named } = decodeJwt(other.token);
+        forged[`the type of ${other.kind}`] = signed({ ...linkHeader, typ: `${other.kind}+jwt` }, linkClaims);
+        forged[`the audience of ${other.kind}`] = signed(linkHeader, { ...linkClaims, aud });
+        if (names.every((it) => other.names.includes(it))) continue;
+        forged[`what ${other.kind} names`] = signed(linkHeader, { ...named, aud: linkClaims.aud });
+      }
+      forged['the type of an access token'] = signed({ ...linkHeader, typ: 'at+jwt' }, linkClaims);
+      forged['the audience of an access token'] = signed(linkHeader, { ...linkClaims, aud: claims.aud });
+      if (names.includes('acc')) {
+        forged['another account'] = signed(linkHeader, { ...linkClaims, acc: (await newAccount()).id });
+      }
+      // An invite says by itself when it is over, and an old link to it is told so.
+      if (kind !== 'invite') {
+        forged.expired = signed(linkHeader, { ...linkClaims, iat: isNow - 700, exp: isNow - 100 });
+      }
+      for (const [what, it] of Object.entries(forged)) {
+        const { status, code } = await knock(it);
+        t.same({ status, code }, { status: 400, code: refusal }, what);
+      }
+      t.equal((await knock(token)).status, 200, 'the genuine one still works');
+    });
+  }
 
   t.test('a malformed Authorization header is 401', async (t) => {
     const { token } = owner;
@@ -313,6 +401,21 @@ t.test('tokens', async (t) => {
     }
   });
 });
+
+/** What may stand in a claim in place of an id or a number, and is neither. */
+function strangeIds(genuine: unknown, idOfUser: string): Record<string, unknown> {
+  if (typeof genuine === 'number') return { missing: undefined, 'as text': String(genuine), 'with a fraction': 0.5 };
+  const never = String(genuine).replace(/_.*/, '_01k7z2n4q8e6tbv5xw3c9d0hjm');
+  return {
+    missing: undefined,
+    'a number': 1,
+    'a list': [genuine],
+    'an object': {},
+    SQL: "' or 1=1 --",
+    'the id of a user': idOfUser,
+    'one that never was': never,
+  };
+}
 
 /** The letter of base64url that differs in the lowest bit. */
 function neighbour(letter: string): string {

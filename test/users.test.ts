@@ -1,8 +1,8 @@
 import { eq } from 'drizzle-orm';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { memberships, registrations, users } from '../src/database/schema.ts';
 import type { UserId } from '../src/ids.ts';
-import { day, newEmail, password, startService } from './support/service.ts';
+import { type CallOptions, day, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { tablesAsText } from './support/tables.ts';
 
 const second = 1000;
@@ -11,14 +11,16 @@ const name = 'Adam Accountant';
 
 t.test('users', async (t) => {
   const service = await startService(t);
-  const { call, db, invite, mailsTo, newAccount, newUser, tokenFor, travel } = service;
+  const { at, call, clock, db, invite, mailsTo, newAccount, newUser, tokenFor, travel } = service;
 
   const register = (email: string, more: object = {}) =>
     call('POST', '/v1/auth/register', { body: { email, password, name, ...more } });
-  const verify = (token: string) => call('POST', '/v1/auth/verify-email', { body: { token } });
+  const verify = (token: string, more: object = {}) =>
+    call('POST', '/v1/auth/verify-email', { body: { token, ...more } });
   const logIn = (email: string, secret = password) =>
     call('POST', '/v1/auth/login', { body: { email, password: secret } });
-  const refresh = (refreshToken: string) => call('POST', '/v1/auth/refresh', { body: { refreshToken } });
+  const refresh = (refreshToken: string, from: Pick<CallOptions, 'headers' | 'remoteAddress'> = {}) =>
+    call('POST', '/v1/auth/refresh', { body: { refreshToken }, ...from });
   const logOut = (refreshToken: string) => call('POST', '/v1/auth/logout', { body: { refreshToken } });
   const me = (token: string) => call('GET', '/v1/me', { token });
 
@@ -184,25 +186,62 @@ t.test('users', async (t) => {
       t.equal((await verify(token)).status, 200, 'and a failed try uses nothing up');
     });
 
-    t.test('lets the first of two registrations for one address win; the other link is dead', async (t) => {
+    const [early, later] = [
+      { name: 'First', password: 'what the first one chose' },
+      { name: 'Second', password: 'what the second one chose' },
+    ];
+    /** Two people register one address. @returns the address, and the token that each is sent. */
+    async function registerTwice() {
       const email = newEmail();
-      await register(email, { name: 'First', password: 'the first password' });
+      await register(email, early);
       const first = await tokenFor(email);
       travel(second);
-      await register(email, { name: 'Second', password: 'the second password' });
-      const later = await tokenFor(email);
-      t.not(first, later);
+      await register(email, later);
+      return { email, first, second: await tokenFor(email) };
+    }
 
-      t.equal((await verify(later)).body.user.name, 'Second', 'whichever is verified first');
-      t.equal((await verify(first)).code, 'verification-token-invalid');
-      t.equal((await logIn(email, 'the first password')).code, 'wrong-credentials');
-      t.equal((await logIn(email, 'the second password')).body.user.name, 'Second');
+    t.test(
+      'lets the first of two registrations for one address win that is verified; the other link is dead',
+      async (t) => {
+        const { email, first, second } = await registerTwice();
+        t.not(first, second);
+        t.equal((await verify(second)).body.user.name, 'Second', 'whichever is verified first');
+        t.equal((await verify(first)).code, 'verification-token-invalid');
+        t.equal((await verify(first, { password: early.password })).code, 'verification-token-invalid');
+        t.equal((await logIn(email, early.password)).code, 'wrong-credentials');
+      },
+    );
+
+    t.test('leaves no password where several registered the address: whose it is, nobody can tell', async (t) => {
+      const { email, second } = await registerTwice();
+      const { status, body } = await verify(second);
+      t.match({ status, user: body.user }, { status: 200, user: { email, name: 'Second', hasPassword: false } });
+      t.equal((await me(body.accessToken)).body.hasPassword, false);
+      for (const secret of [early.password, later.password]) {
+        t.equal((await logIn(email, secret)).code, 'wrong-credentials', secret);
+      }
+      await call('POST', '/v1/auth/password-reset', { body: { email } });
+      const token = await tokenFor(email, 'password-reset');
+      const chosen = 'chosen by who reads the mailbox';
+      const reset = await call('POST', '/v1/auth/password-reset/confirm', { body: { token, password: chosen } });
+      t.match(reset.body.user, { id: body.user.id, hasPassword: true }, 'who reads the mailbox chooses one by a reset');
+      t.equal((await logIn(email, chosen)).status, 200);
+    });
+
+    t.test('does not mind a registration whose time was over', async (t) => {
+      const email = newEmail();
+      await register(email, early);
+      travel(day + minute);
+      await register(email, later);
+      const { body } = await verify(await tokenFor(email));
+      t.match(body.user, { name: 'Second', hasPassword: true });
+      t.equal((await logIn(email, later.password)).status, 200);
     });
 
     t.test('never touches a user who came in through an invite meanwhile', async (t) => {
       const account = await newAccount();
       const email = newEmail();
-      await register(email, { name: 'Mallory', password: 'a password of Mallory' });
+      await register(email, { name: 'Mallory', password: 'only Mallory knows this one' });
       const stale = await tokenFor(email);
       travel(second);
       await invite(account, account.owner, email);
@@ -210,7 +249,7 @@ t.test('users', async (t) => {
       t.equal((await call('POST', '/v1/invites/accept', { body })).status, 201);
 
       t.equal((await verify(stale)).code, 'verification-token-invalid');
-      t.equal((await logIn(email, 'a password of Mallory')).code, 'wrong-credentials');
+      t.equal((await logIn(email, 'only Mallory knows this one')).code, 'wrong-credentials');
       t.equal((await logIn(email)).body.user.name, name);
     });
   });
@@ -278,18 +317,32 @@ t.test('users', async (t) => {
       t.equal(next.body.user.id, user.id);
     });
 
-    t.test('ends the session at once when an old refresh token comes back', async (t) => {
-      const user = await newUser();
-      const other = (await logIn(user.email)).body;
+    /** A used token comes back, and was stolen: the session ends for both hands, and no other does. */
+    async function endsAll(t: Test, user: TestUser, other: { accessToken: string }, comesBack: typeof refresh) {
       const { body: rotated } = await refresh(user.refreshToken);
       t.equal((await me(rotated.accessToken)).status, 200);
-
-      const reused = await refresh(user.refreshToken);
-      t.equal(reused.code, 'unauthenticated');
+      t.equal((await comesBack(user.refreshToken)).code, 'unauthenticated');
       t.equal((await me(rotated.accessToken)).code, 'unauthenticated', 'on the very next request');
       t.equal((await me(user.token)).code, 'unauthenticated');
       t.equal((await refresh(rotated.refreshToken)).code, 'unauthenticated', 'for both hands that hold a token');
       t.equal((await me(other.accessToken)).status, 200, 'another session of theirs goes on');
+    }
+
+    t.test('ends the session at once when an old refresh token comes back from another client', async (t) => {
+      for (const from of [{ headers: { 'user-agent': 'curl/8.0' } }, { remoteAddress: '198.51.100.7' }]) {
+        const user = await newUser();
+        const other = (await logIn(user.email)).body;
+        await endsAll(t, user, other, (token) => refresh(token, from));
+      }
+    });
+
+    t.test('ends it when one comes back after ten seconds, from the same client too', async (t) => {
+      const user = await newUser();
+      const other = (await logIn(user.email)).body;
+      await at(clock(), async () => {
+        const late = new Date(clock().getTime() + 10 * second + 1);
+        await endsAll(t, user, other, (token) => at(late, () => refresh(token)));
+      });
     });
 
     t.test('refuses what never was a refresh token', async (t) => {
@@ -330,12 +383,25 @@ t.test('users', async (t) => {
       t.equal((await refresh(user.refreshToken)).status, 200);
     });
 
+    t.test('ends when it was not refreshed for seven days', async (t) => {
+      const [used, unused] = [await newUser(), await newUser()];
+      travel(7 * day - minute);
+      const { status, body } = await refresh(used.refreshToken);
+      t.equal(status, 200);
+      travel(2 * minute);
+      t.equal((await refresh(unused.refreshToken)).code, 'unauthenticated');
+      t.equal((await refresh(body.refreshToken)).status, 200, 'each use puts it off');
+    });
+
     t.test('ends thirty days after the login, however often it is refreshed', async (t) => {
       const user = await newUser();
-      travel(15 * day);
-      const { body: halfway } = await refresh(user.refreshToken);
-      travel(15 * day - 5 * minute);
-      const { status, body: last } = await refresh(halfway.refreshToken);
+      let { refreshToken } = user;
+      for (const days of [6, 6, 6, 6]) {
+        travel(days * day);
+        refreshToken = (await refresh(refreshToken)).body.refreshToken;
+      }
+      travel(6 * day - 5 * minute);
+      const { status, body: last } = await refresh(refreshToken);
       t.equal(status, 200);
       t.equal((await me(last.accessToken)).status, 200);
       travel(6 * minute);
@@ -348,8 +414,8 @@ t.test('users', async (t) => {
     const user = await newUser(newEmail(), 'Olivia Owner');
     const { status, body } = await me(user.token);
     t.equal(status, 200);
-    t.same(Object.keys(body).sort(), ['createdAt', 'email', 'id', 'name']);
-    t.match(body, { id: user.id, email: user.email, name: 'Olivia Owner' });
+    t.same(Object.keys(body).sort(), ['createdAt', 'email', 'hasPassword', 'id', 'name']);
+    t.match(body, { id: user.id, email: user.email, name: 'Olivia Owner', hasPassword: true });
   });
 
   t.test('secrets are stored only as hashes', async (t) => {
@@ -388,10 +454,7 @@ t.test('users', async (t) => {
     const email = newEmail();
     await invite(account, account.owner, email);
     await register(email);
-    await service.worker.drain();
-    const mails = await mailsTo(email);
-    const verification = mails.find((it) => it.text.includes('/dev/verify-email#'));
-    const { body } = await verify(/#token=([\w.-]+)/.exec(verification?.text ?? '')?.[1] ?? '');
+    const { body } = await verify(await tokenFor(email, 'verify-email'));
     const { body: session } = await logIn(email);
 
     t.same((await call('GET', '/v1/me/accounts', { token: session.accessToken })).body.items, []);

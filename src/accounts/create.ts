@@ -1,6 +1,6 @@
 import { newId } from '../ids.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireUser } from '../users/session.ts';
+import { requireUser } from '../users/sessions/session.ts';
 import type { NewAccount } from './schemas.ts';
 import { type AccountRow, insertAccountWithOwner } from './store.ts';
 

@@ -3,7 +3,7 @@ import type { AccountId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
-import { sessionEnded } from '../users/session.ts';
+import { sessionEnded } from '../users/sessions/session.ts';
 import { type AccountRow, findEntry, lockAccountRow } from './store.ts';
 
 /** A caller who has entered one account, with what they may do there now. */
@@ -17,7 +17,7 @@ export interface Acting extends Access {
 
 /**
  * The one door through which an account is read: session, membership and permissions, read now, in one statement.
- * @throws unauthenticated where the session has ended; not-found, the same for an account that is foreign, that never was, or
+ * @throws unauthenticated where the caller stands no more (their session has ended, they are disabled); not-found, the same for an account that is foreign, that never was, or
  * in which the caller is suspended.
  */
 export async function enterAccount(db: Db, caller: Caller, accountId: AccountId): Promise<Acting> {

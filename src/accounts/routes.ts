@@ -4,7 +4,7 @@ import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
 import type { MembershipId } from '../ids.ts';
 import type { Service } from '../service.ts';
-import { requireUser } from '../users/session.ts';
+import { requireUser } from '../users/sessions/session.ts';
 import { accountOf, myAccountOf, showAccount } from './account.ts';
 import { createAccount } from './create.ts';
 import { enterAccount } from './enter.ts';

@@ -1,8 +1,9 @@
 import { and, asc, eq, gt, isNull } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
-import { accounts, memberships, ownershipTransfers, sessions, users } from '../database/schema.ts';
+import { accounts, memberships, ownershipTransfers, users } from '../database/schema.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import type { Caller } from '../service.ts';
+import { isStanding, standingOf } from '../users/store.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
 
@@ -13,8 +14,7 @@ const entry = prepared((db) =>
       membership: { allPermissions: memberships.allPermissions, permissions: memberships.permissions },
       account: accounts,
     })
-    .from(sessions)
-    .innerJoin(users, eq(users.id, sessions.userId))
+    .from(users)
     .leftJoin(
       memberships,
       and(
@@ -24,20 +24,13 @@ const entry = prepared((db) =>
       ),
     )
     .leftJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(
-      and(
-        eq(sessions.id, placeholderFor(sessions.id, 'sessionId')),
-        eq(sessions.userId, placeholderFor(sessions.userId, 'userId')),
-        isNull(sessions.endedAt),
-        gt(sessions.expiresAt, placeholderFor(sessions.expiresAt, 'now')),
-      ),
-    )
+    .where(isStanding())
     .prepare('find_entry'),
 );
 
-/** The caller's user, and the account with their active membership in it where there is one; undefined where the session has ended. */
+/** The caller's user, and the account with their active membership in it where there is one; undefined where they stand no more. */
 export async function findEntry(db: Db, caller: Caller, accountId: AccountId) {
-  const [found] = await entry(db).execute({ ...caller, accountId });
+  const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
   return found;
 }
 

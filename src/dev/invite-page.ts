@@ -1,9 +1,7 @@
-import { passwordLength } from '../users/schemas.ts';
 import { client } from './client.ts';
 import { html } from './html.ts';
 import type { Page } from './page.ts';
-
-const { min, max } = passwordLength;
+import { newPassword, passwordField, refusal, standIn } from './parts.ts';
 
 const body = html`<main class="small">
 <section id="opening"><h1>Your invite</h1></section>
@@ -19,13 +17,13 @@ const body = html`<main class="small">
 <details class="card" id="log-in" name="way"><summary class="subject">Log in</summary>
 <form class="inner">
 <label>E-mail address <input name="email" type="email" autocomplete="username" required></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" maxlength="${String(max)}" required></label>
+${passwordField({ id: 'password', label: 'Password', kind: 'current' })}
 <button>Log in and accept</button>
 </form></details>
 <details class="card" id="register" name="way"><summary class="subject">Register</summary>
 <form class="inner">
 <label>Your name <input name="name" autocomplete="name" maxlength="100" required></label>
-<label>New password, at least ${String(min)} characters <input name="password" type="password" autocomplete="new-password" minlength="${String(min)}" maxlength="${String(max)}" required></label>
+${passwordField({ id: 'new-password', label: newPassword, kind: 'new' })}
 <button>Register and accept</button>
 </form></details>
 </div>
@@ -44,8 +42,8 @@ const body = html`<main class="small">
 <h1>Where is your invite?</h1>
 <p>This page needs the Accept Invite link from a mail. Look into the <a href="/dev/mailbox">mailbox</a>.</p>
 </section>
-<p id="problem" class="wrong" role="alert"></p>
-<p class="soft">This page stands in for a page of your own frontend, and its source is a sample of one. <code>ACCEPT_URL</code> says where yours is.</p>
+${refusal}
+${standIn('ACCEPT_URL')}
 </main>`;
 
 const script = `${client}
@@ -84,13 +82,6 @@ async function decline() {
   const { account } = await post('/v1/invites/decline', { token });
   $('refused').textContent = account.name;
   show('declined');
-}
-
-function onSubmit(id, work) {
-  $(id).querySelector('form').onsubmit = (event) => {
-    event.preventDefault();
-    attempt(() => work(Object.fromEntries(new FormData(event.target))));
-  };
 }
 
 onSubmit('log-in', ({ email, password }) => accept({ login: { email, password } }));

@@ -46,12 +46,15 @@ const style = `
   label { display: block; margin: 0 0 .9rem; font-weight: 600; }
   input { display: block; width: 100%; margin-top: .25rem; padding: .6rem .7rem; font: inherit; font-weight: 400;
     color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 6px; }
+  label:has(+ .secret) { margin: 0; }
+  .secret { display: flex; gap: .5rem; margin: .25rem 0 .9rem; }
+  .secret input { flex: 1; min-width: 0; margin: 0; }
   button { padding: .65rem 1.3rem; font: inherit; font-weight: 600; color: #ffffff; background: var(--button);
     border: 1px solid var(--button); border-radius: 8px; cursor: pointer; }
   button.second { color: var(--link); background: transparent; border-color: var(--line); }
   button:disabled { opacity: .6; cursor: default; }
   :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-  @media (max-width: 30rem) { dl { display: block; } dd { margin: 0 0 .6rem; } .small button { width: 100%; } }
+  @media (max-width: 30rem) { dl { display: block; } dd { margin: 0 0 .6rem; } .small button:not(.show) { width: 100%; } }
 `;
 
 /**

@@ -1,18 +1,29 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { canonicalEmail } from '../email-address.ts';
 import { publicRoute } from '../http/caller.ts';
 import { listMails } from '../mail/transports/mailbox.ts';
 import type { Service } from '../service.ts';
-import { canonicalEmail } from '../users/email-address.ts';
+import { emailChangePage } from './email-change-page.ts';
 import { invitePage } from './invite-page.ts';
 import { mailboxPage } from './mailbox-page.ts';
+import { optOutPage } from './opt-out-page.ts';
 import { sendPage } from './page.ts';
+import { resetPage } from './reset-page.ts';
 import { verifyPage } from './verify-page.ts';
 
 const MailboxQuery = Type.Object(
   { to: Type.Optional(Type.String({ maxLength: 254 })) },
   { additionalProperties: false },
 );
+
+const linkPages = {
+  '/dev/invite': invitePage,
+  '/dev/opt-out': optOutPage,
+  '/dev/verify-email': verifyPage,
+  '/dev/reset-password': resetPage,
+  '/dev/confirm-email': emailChangePage,
+};
 
 const hidden = { hide: true, security: publicRoute };
 
@@ -33,6 +44,7 @@ export const devRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async 
   }
 
   // They stand in for pages of the operator's own frontend. The browser reads the token from the fragment: it never comes here.
-  app.get('/dev/invite', { schema: hidden }, async (_, reply) => sendPage(reply, invitePage));
-  app.get('/dev/verify-email', { schema: hidden }, async (_, reply) => sendPage(reply, verifyPage));
+  for (const [url, page] of Object.entries(linkPages)) {
+    app.get(url, { schema: hidden }, async (_, reply) => sendPage(reply, page));
+  }
 };

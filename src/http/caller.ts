@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Caller, Visit } from '../service.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,8 +19,11 @@ const bearer: Record<string, string[]>[] = [{ bearerAuth: [] }];
 /** The pages of Swagger UI, which a plugin makes and can't say so itself. They hold what `/openapi.json` shows everybody. */
 const publicPages = /^\/docs(\/|$)/;
 
+/** Whom an access token names; undefined where it does not verify. */
+export type IdentifyCaller = (token: string, visit: Visit) => Promise<Caller | undefined> | Caller | undefined;
+
 /** Finds out who is calling, on every route that does not say it is public. What they may do is decided later, inside. */
-export function authenticateCallers(app: FastifyInstance, service: Pick<Service, 'accessTokens' | 'clock'>): void {
+export function authenticateCallers(app: FastifyInstance, identify: IdentifyCaller): void {
   const callers = new WeakMap<FastifyRequest, Caller>();
   app.decorateRequest('optionalCaller', { getter: callerOf });
   app.decorateRequest('caller', {
@@ -41,20 +44,17 @@ export function authenticateCallers(app: FastifyInstance, service: Pick<Service,
     const isOptional = route.schema.security === optionalBearer;
     const authenticate = async (request: FastifyRequest) => {
       if (isOptional && request.headers.authorization === undefined) return;
-      callers.set(request, requireCaller(request.headers.authorization, service));
+      const caller = await identify(tokenOf(request.headers.authorization), request.visit);
+      if (!caller) throw new Problem('unauthenticated');
+      callers.set(request, caller);
     };
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
   });
 }
 
-/** Reads `Authorization: Bearer` (RFC 6750). @throws unauthenticated for anything else, and for a token that does not verify. */
-function requireCaller(
-  header: string | undefined,
-  { accessTokens, clock }: Pick<Service, 'accessTokens' | 'clock'>,
-): Caller {
+/** Reads `Authorization: Bearer` (RFC 6750). @throws unauthenticated for anything else. */
+function tokenOf(header: string | undefined): string {
   const [, token] = /^Bearer +([\w.~+/=-]+) *$/i.exec(header ?? '') ?? [];
-  const now = clock();
-  const named = token === undefined ? undefined : accessTokens.verify(token, now);
-  if (!named) throw new Problem('unauthenticated');
-  return { ...named, now };
+  if (token === undefined) throw new Problem('unauthenticated');
+  return token;
 }

@@ -9,7 +9,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 const tags = [
-  { name: 'Users and sessions', description: 'Registering, logging in and out.' },
+  { name: 'Users and sessions', description: 'Registering, logging in and out, and a new password.' },
   { name: 'Me', description: 'What concerns whoever is logged in.' },
   { name: 'Accounts', description: 'The tenants that people are asked into.' },
   { name: 'Permissions', description: 'What can be given.' },
@@ -43,7 +43,8 @@ export async function collectOpenApi(app: FastifyInstance): Promise<void> {
             type: 'http',
             scheme: 'bearer',
             bearerFormat: 'JWT',
-            description: 'The `accessToken` of a session.',
+            description:
+              'The `accessToken` of a session, or an access token of an identity provider that is taken here.',
           },
         },
       },

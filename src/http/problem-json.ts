@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUnavailable } from '../database/errors.ts';
 import { Problem, type ProblemCode, problems } from '../problems.ts';
+import { auditRefusal } from './audit.ts';
 import { isValidationError, problemOfValidation } from './validation.ts';
 
 export const problemMediaType = 'application/problem+json';
@@ -14,7 +15,8 @@ export function renderProblems(app: FastifyInstance, issuer: string): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
     const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
-    if (error instanceof Problem) request.log.debug({ code: problem.code }, 'refused');
+    if (problems[problem.code].status < 500) auditRefusal(request, problem);
+    else if (error instanceof Problem) request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
     else if (problems[problem.code].status >= 500) request.log.error({ err: error }, problem.code);
     return sendProblem(request, reply, problem, issuer);
   });
@@ -23,7 +25,8 @@ export function renderProblems(app: FastifyInstance, issuer: string): void {
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem, issuer: string) {
   const { status, title } = problems[problem.code];
   if (status === 401) reply.header('www-authenticate', 'Bearer');
-  if (status === 503) reply.header('retry-after', retryAfter);
+  const wait = problem.extensions.retryAfter ?? (status === 503 ? retryAfter : undefined);
+  if (wait !== undefined) reply.header('retry-after', wait);
   const document = {
     type: `${issuer}/problems/${problem.code}`,
     title,
@@ -41,9 +44,15 @@ export function refuseMalformedHttp(error: { code?: string }, socket: Socket): v
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const { status, title } = problems['invalid-request'];
   const body = JSON.stringify({ type: '/problems/invalid-request', title, status, code: 'invalid-request' });
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    `Content-Type: ${problemMediaType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 const known: Record<string, ProblemCode> = {

@@ -29,6 +29,7 @@ export const ProblemDocument = Type.Object(
         description: 'Permissions you lack; `*` is all of them.',
       }),
     ),
+    retryAfter: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_678_400, description: 'Seconds to wait.' })),
     inviteId: Type.Optional(Type.String({ maxLength: 30, description: 'The invite that is in the way.' })),
   },
   {
@@ -70,6 +71,7 @@ type Responses = Record<string, { 'x-problems'?: ProblemCode[] }>;
 
 interface DescribedRoute {
   method: string | string[];
+  config?: { networkLimit?: string };
   schema?: {
     response?: unknown;
     security?: readonly unknown[];
@@ -82,11 +84,12 @@ interface DescribedRoute {
  * Adds to a route's responses the problems that come from its shape: what any route with a body, a credential or a path may
  * answer. The document then shows all of an operation's codes in its `x-problems`.
  */
-export function addCommonProblems({ method, schema }: DescribedRoute): void {
+export function addCommonProblems({ method, schema, config }: DescribedRoute): void {
   if (!schema?.response) return;
   const responses = schema.response as Responses;
   const codes: ProblemCode[] = ['invalid-request', 'internal-error', 'unavailable'];
-  if (schema.security?.length !== 0) codes.push('unauthenticated');
+  if (schema.security?.length !== 0) codes.push('unauthenticated', 'identity-not-linked');
+  if (config?.networkLimit) codes.push('too-many-requests');
   if (schema.params) codes.push('not-found');
   if (method !== 'GET' && method !== 'HEAD') codes.push('too-large', 'unsupported-media-type');
   for (const code of codes) {

@@ -10,6 +10,8 @@ import { sendProblem } from './problem-json.ts';
 export function answerUnrouted(app: FastifyInstance, issuer: string): void {
   const methodsOf = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
+    // Where preflights of other origins arrive, whatever they are about.
+    if (url === '*') return;
     const methods = methodsOf.get(url) ?? new Set();
     for (const it of [method].flat()) methods.add(it);
     methodsOf.set(url, methods);

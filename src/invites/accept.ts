@@ -2,10 +2,11 @@ import { type AccountId, type InviteId, newId } from '../ids.ts';
 import { memberOf } from '../memberships/member.ts';
 import { requireInviterCanGrant } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
-import { requireCredentials } from '../users/log-in.ts';
-import { requireUncommonPassword } from '../users/passwords.ts';
-import { openSession, requireUser } from '../users/session.ts';
+import type { Caller, Service, Visit } from '../service.ts';
+import { requireGoodPassword } from '../users/passwords/policy.ts';
+import { requirePasswordLogin } from '../users/rules.ts';
+import { requireCredentials } from '../users/sessions/log-in.ts';
+import { openSession, requireUser } from '../users/sessions/session.ts';
 import { insertUser, type UserRow } from '../users/store.ts';
 import { keepingAttempt } from './attempt.ts';
 import {
@@ -28,13 +29,17 @@ interface Accepting {
 /**
  * Accepts an invite by its link: as a new user, by logging in, or as the caller.
  * @throws invite-token-invalid, the problems that name why the link is dead, wrong-credentials, unauthenticated, login-exists,
- * invite-for-another-address, already-member, inviter-cannot-grant.
+ * invite-for-another-address, already-member, inviter-cannot-grant, password-login-off, user-disabled, too-many-requests.
  */
-export async function acceptInvite(service: Service, body: InviteAcceptance, caller: Caller | undefined, now: Date) {
-  const link = await requireLink(service, body.token, now);
-  return keepingAttempt(service, link, now, async () => {
-    const accepting = await identify(service, body, caller, link, now);
-    return join(service, link, link, accepting, now);
+export async function acceptInvite(service: Service, body: InviteAcceptance, caller: Caller | undefined, visit: Visit) {
+  const link = await requireLink(service, body.token, visit.now);
+  return keepingAttempt(service, link, visit.now, async () => {
+    const accepting = await identify(service, body, caller, link, visit);
+    const accepted = await join(service, link, link, accepting, visit);
+    const { id: userId } = accepting.user;
+    if (accepting.isNew) visit.audit('user_created', { userId, by: 'invite' });
+    else if (accepting.wantsSession) visit.audit('authn_login_success', { userId, by: 'password' });
+    return accepted;
   });
 }
 
@@ -45,7 +50,7 @@ export async function acceptMyInvite(service: Service, caller: Caller, inviteId:
   if (accountId === undefined) throw new Problem('not-found');
   const invite = { accountId, inviteId };
   return keepingAttempt(service, invite, caller.now, () =>
-    join(service, invite, undefined, { user, isNew: false, wantsSession: false }, caller.now),
+    join(service, invite, undefined, { user, isNew: false, wantsSession: false }, caller),
   );
 }
 
@@ -54,18 +59,21 @@ async function identify(
   { register, login }: InviteAcceptance,
   caller: Caller | undefined,
   link: OpenedLink,
-  now: Date,
+  visit: Visit,
 ): Promise<Accepting> {
-  if (login) return { user: await requireCredentials(service, login), isNew: false, wantsSession: true };
+  if (login) return { user: await requireCredentials(service, login, visit), isNew: false, wantsSession: true };
   if (caller) return { user: await requireUser(service.db, caller), isNew: false, wantsSession: false };
   if (!register) throw new Problem('invalid-request', 'Send `register`, `login` or a bearer access token.');
-  requireUncommonPassword(register.password, '/register/password');
+  requirePasswordLogin(service.config);
+  const { name, password } = register;
   // Looked at before the costly hash, and again below, where it counts.
-  const { invite, hasLogin } = await requireOffer(service, link);
-  requireLive(invite, link, now);
+  const { invite, account, hasLogin } = await requireOffer(service, link);
+  const { email } = invite;
+  requireGoodPassword(password, '/register/password', { email, name, accounts: [account.name] });
+  requireLive(invite, link, visit.now);
   if (hasLogin) throw new Problem('login-exists');
-  const passwordHash = await service.passwords.hash(register.password);
-  const user = { id: newId('usr'), email: invite.email, name: register.name, passwordHash, createdAt: now };
+  const passwordHash = await service.passwords.hash(password);
+  const user = { id: newId('usr'), email, name, passwordHash, createdAt: visit.now, disabledAt: null };
   return { user, isNew: true, wantsSession: true };
 }
 
@@ -75,8 +83,9 @@ function join(
   { accountId, inviteId }: { accountId: AccountId; inviteId: InviteId },
   link: OpenedLink | undefined,
   { user, isNew, wantsSession }: Accepting,
-  now: Date,
+  visit: Visit,
 ) {
+  const { now } = visit;
   return service.db.transaction(async (tx) => {
     const held = await lockAccountAndInvite(tx, accountId, inviteId);
     if (!held) throw new Problem('invite-token-invalid');
@@ -88,7 +97,7 @@ function join(
     requireInviterCanGrant(inviterAccess, invite);
     if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
     const membership = await insertMembershipOf(tx, invite, { id: newId('mem'), userId: user.id }, now);
-    const session = wantsSession ? { session: await openSession(service, tx, user, now) } : {};
+    const session = wantsSession ? { session: await openSession(service, tx, user, visit) } : {};
     return { account, membership: memberOf({ membership, user, inviter, ownerId: account.ownerId }), ...session };
   });
 }

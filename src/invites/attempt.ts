@@ -4,7 +4,13 @@ import type { Service } from '../service.ts';
 import { markAttempt } from './invitee-store.ts';
 
 /** Refusals that say nothing about the invite, which its inviter could do nothing about. */
-const noReason: ProblemCode[] = ['invalid-request', 'unauthenticated', 'unavailable'];
+const noReason: ProblemCode[] = [
+  'invalid-request',
+  'unauthenticated',
+  'unavailable',
+  'too-many-requests',
+  'password-login-off',
+];
 
 /** Does what accepts an invite; a failed try uses nothing up, and its reason is kept on the invite for whoever sent it. */
 export async function keepingAttempt<T>(

@@ -1,29 +1,33 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
 import { accessOf } from '../permissions/access.ts';
 import { requireGrantable, requireInCatalogue, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireCanonicalEmail } from '../users/email-address.ts';
 import { inviteOf } from './invite.ts';
 import { expiryOf } from './lifetime.ts';
+import { countSending, pendingBefore, requireNoOptOut, requireRoom } from './limits.ts';
 import type { NewInvite } from './schemas.ts';
 import { findPendingId, holdMembership, insertInvite, isMember, markExpired, type NewInviteRow } from './store.ts';
 
 /**
  * Asks someone in: keeps the invite and promises its mail, in one statement, without holding the account. So any number of
  * people can invite at once; the index decides between two invites for one address, and the accept checks the inviter again.
- * @throws permission-missing, cannot-grant, invite-already-pending naming the pending one, already-member, invalid-request.
+ * @throws permission-missing, cannot-grant, invite-already-pending naming the pending one, already-member, opted-out,
+ * too-many-pending-invites, too-many-requests, invalid-request.
  */
-export async function createInvite({ db, catalogue }: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
+export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
+  const { db, catalogue } = service;
   const email = requireCanonicalEmail(body.email, '/email');
   const access = accessOf(body.access);
   requireInCatalogue(catalogue, access);
   const acting = await enterAccount(db, caller, accountId);
   requirePermission(acting, 'invites:manage');
   requireGrantable(acting, access);
-  const row = newRow(acting, email, access, body);
-  if (!(await insertInvite(db, row))) await insertAfterExpired(db, caller, row);
+  await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
+  const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
+  if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
   return inviteOf({ ...row, ...access, ...fresh }, { id: acting.userId, name: acting.name }, caller.now);
 }
 
@@ -37,7 +41,12 @@ const fresh = {
   decidedAt: null,
 };
 
-function newRow(acting: Acting, email: string, access: NewInviteRow['access'], body: NewInvite): NewInviteRow {
+function newRow(
+  acting: Acting,
+  email: string,
+  access: NewInviteRow['access'],
+  body: NewInvite,
+): Omit<NewInviteRow, 'pendingBefore'> {
   const lifetimeDays = body.expiresInDays ?? acting.account.inviteLifetimeDays;
   return {
     accountId: acting.account.id,
@@ -57,9 +66,9 @@ function newRow(acting: Acting, email: string, access: NewInviteRow['access'], b
 const looks = 3;
 
 /** The rare way: something stood against the invite. An expired one gives way; anything else is the answer. */
-function insertAfterExpired(db: Service['db'], caller: Caller, row: NewInviteRow): Promise<void> {
+function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow): Promise<void> {
   const { accountId, email } = row;
-  return db.transaction(async (tx) => {
+  return service.db.transaction(async (tx) => {
     await holdMembership(tx, accountId, caller.userId);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);
@@ -69,6 +78,8 @@ function insertAfterExpired(db: Service['db'], caller: Caller, row: NewInviteRow
       if (await isMember(tx, accountId, email)) throw new Problem('already-member');
       const inviteId = await findPendingId(tx, accountId, email);
       if (inviteId !== undefined) throw new Problem('invite-already-pending', undefined, { inviteId });
+      await requireNoOptOut(tx, accountId, email);
+      await requireRoom(service, tx, accountId, caller.now);
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
   });

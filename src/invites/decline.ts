@@ -1,7 +1,7 @@
 import type { AccountId, InviteId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireUser } from '../users/session.ts';
+import { requireUser } from '../users/sessions/session.ts';
 import { findAccountOfInvite, lockAccountAndInvite } from './invitee-store.ts';
 import { type OpenedLink, requireLink, requireLive } from './open-link.ts';
 import { updateInvite } from './store.ts';

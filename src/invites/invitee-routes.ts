@@ -6,7 +6,7 @@ import { answer, ref } from '../http/schemas.ts';
 import type { InviteId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
-import { requireUser } from '../users/session.ts';
+import { requireUser } from '../users/sessions/session.ts';
 import { acceptInvite, acceptMyInvite } from './accept.ts';
 import { declineInvite, declineMyInvite } from './decline.ts';
 import { myInviteOf } from './invite.ts';
@@ -30,9 +30,10 @@ const refusals = ['invite-for-another-address', 'already-member', 'inviter-canno
 
 /** What someone does with an invite that they got. */
 export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
-  const { clock, db } = service;
+  const { db } = service;
 
   app.post('/v1/invites/preview', {
+    config: { networkLimit: 'preview.network' },
     schema: {
       tags,
       security: publicRoute,
@@ -42,10 +43,11 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(InviteToken),
       response: { 200: answer(InvitePreview, 'The offer.'), ...problems(...deadLink) },
     },
-    handler: ({ body }) => previewInvite(service, body, clock()),
+    handler: ({ body, visit }) => previewInvite(service, body, visit.now),
   });
 
   app.post('/v1/invites/accept', {
+    config: { networkLimit: 'accept.network' },
     schema: {
       tags,
       security: optionalBearer,
@@ -56,19 +58,27 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(InviteAcceptance),
       response: {
         201: answer(Accepted, 'You are a member.'),
-        ...problems('wrong-credentials', 'login-exists', ...refusals, ...deadLink),
+        ...problems(
+          'wrong-credentials',
+          'login-exists',
+          'user-disabled',
+          'password-login-off',
+          ...refusals,
+          ...deadLink,
+        ),
       },
     },
-    handler: async ({ optionalCaller, body }, reply) => {
+    handler: async ({ optionalCaller, body, visit }, reply) => {
       const ways = [body.register, body.login, optionalCaller].filter((it) => it !== undefined);
       if (ways.length !== 1) {
         throw new Problem('invalid-request', 'Send exactly one of `register`, `login` and a bearer access token.');
       }
-      return reply.code(201).send(await acceptInvite(service, body, optionalCaller, optionalCaller?.now ?? clock()));
+      return reply.code(201).send(await acceptInvite(service, body, optionalCaller, visit));
     },
   });
 
   app.post('/v1/invites/decline', {
+    config: { networkLimit: 'accept.network' },
     schema: {
       tags,
       security: publicRoute,
@@ -78,7 +88,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(InviteToken),
       response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problems(...deadLink) },
     },
-    handler: ({ body }) => declineInvite(service, body, clock()),
+    handler: ({ body, visit }) => declineInvite(service, body, visit.now),
   });
 
   app.get('/v1/me/invites', {

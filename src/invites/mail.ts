@@ -6,7 +6,7 @@ import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
 import { statusAt } from './rules.ts';
 import { markSent } from './store.ts';
-import { signInviteToken } from './token.ts';
+import { signInviteToken, signOptOutToken } from './token.ts';
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
 export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | 'catalogue'>): Letter {
@@ -21,6 +21,7 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
         { accountId, inviteId, sending },
         { now, expiresAt: invite.expiresAt },
       );
+      const optOutToken = await signOptOutToken(service, { accountId, inviteId }, now);
       const words = await writeMail('invite', {
         inviter: oneLine(inviter.name),
         account: oneLine(account.name),
@@ -29,6 +30,7 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
         message: invite.message,
         until: timeInWords(invite.expiresAt),
         link: service.config.acceptUrl.replace('{token}', token),
+        optOutLink: service.config.optOutUrl.replace('{token}', optOutToken),
       });
       return { to: invite.email, ...words };
     },

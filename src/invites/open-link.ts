@@ -8,10 +8,11 @@ import { type InviteClaims, verifyInviteToken } from './token.ts';
 /** A link that verified: what it names, and whether its own time is over. */
 export type OpenedLink = InviteClaims & { isExpired: boolean };
 
-/** @throws invite-token-invalid for whatever does not verify. */
+/** @throws invite-token-invalid for whatever does not verify, and too-many-requests for one invite. */
 export async function requireLink(service: Service, token: string, now: Date): Promise<OpenedLink> {
   const link = await verifyInviteToken(service, token, now);
   if (!link) throw new Problem('invite-token-invalid');
+  await service.limiter.requireWithin([{ limit: 'accept.invite', of: link.inviteId }], now);
   return link;
 }
 

@@ -1,20 +1,24 @@
+import { enterAccount } from '../accounts/enter.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { type AccountId, type InviteId, newId } from '../ids.ts';
-import { requireGrantable } from '../permissions/rules.ts';
+import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { expiryOf } from './lifetime.ts';
+import { countSending, requireNoOptOut, requireRoom } from './limits.ts';
 import { manageInvite } from './manage.ts';
-import { requireUndecided } from './rules.ts';
+import { requireUndecided, statusAt } from './rules.ts';
 import { findInvite, findPendingId, isMember, markExpired, promiseMail, updateInvite } from './store.ts';
 
 /**
  * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the old
  * link dead. Who sends it vouches for it.
  * @throws permission-missing, not-found, cannot-grant where it gives more than the caller holds, already-member,
- * invite-already-pending where a later invite holds the address, and the problem that names why it was decided.
+ * invite-already-pending where a later invite holds the address, opted-out, too-many-pending-invites, too-many-requests, and
+ * the problem that names why it was decided.
  */
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
+  await countResending(service, caller, accountId, inviteId);
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requireUndecided(invite);
     requireGrantable(acting, invite);
@@ -22,6 +26,8 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     if (await isMember(tx, accountId, invite.email)) throw new Problem('already-member');
     const holder = await findPendingId(tx, accountId, invite.email);
     if (holder !== undefined && holder !== inviteId) throw alreadyPending(holder);
+    await requireNoOptOut(tx, accountId, invite.email);
+    if (statusAt(invite, caller.now) === 'expired') await requireRoom(service, tx, accountId, caller.now);
     const sent = await updateInvite(tx, invite, {
       status: 'pending',
       sendings: invite.sendings + 1,
@@ -36,6 +42,14 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     const found = await findInvite(service.db, accountId, inviteId);
     throw alreadyPending(found && (await findPendingId(service.db, accountId, found.invite.email)));
   });
+}
+
+/** Counted before the transaction that sends: a counter is held by nobody for longer than it takes to count. */
+async function countResending(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
+  requirePermission(await enterAccount(service.db, caller, accountId), 'invites:manage');
+  const found = await findInvite(service.db, accountId, inviteId);
+  if (!found) throw new Problem('not-found');
+  await countSending(service, { accountId, userId: caller.userId, email: found.invite.email }, caller.now);
 }
 
 const alreadyPending = (inviteId?: InviteId) =>

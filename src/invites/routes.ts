@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
 import { AccountParams } from '../accounts/schemas.ts';
+import { canonicalEmail } from '../email-address.ts';
 import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
@@ -8,7 +9,6 @@ import type { InviteId } from '../ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
-import { canonicalEmail } from '../users/email-address.ts';
 import { changeInvite } from './change.ts';
 import { createInvite } from './create.ts';
 import { inviteOf } from './invite.ts';
@@ -18,6 +18,7 @@ import { Invite, InviteChanges, InvitePage, InviteParams, InvitesQuery, NewInvit
 import { findInvite, listInvites } from './store.ts';
 
 const tags = ['Invites'];
+const unsendable = ['opted-out', 'too-many-pending-invites', 'too-many-requests'] as const;
 const decided = ['invite-accepted', 'invite-declined', 'invite-revoked'] as const;
 
 /** What the account that invites does with its invites. */
@@ -35,7 +36,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       body: ref(NewInvite),
       response: {
         201: answer(Invite, 'The invite, pending.'),
-        ...problems('permission-missing', 'cannot-grant', 'invite-already-pending', 'already-member'),
+        ...problems('permission-missing', 'cannot-grant', 'invite-already-pending', 'already-member', ...unsendable),
       },
     },
     handler: async ({ caller, params, body }, reply) =>
@@ -115,7 +116,14 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       params: InviteParams,
       response: {
         200: answer(Invite, 'The invite, pending.'),
-        ...problems('permission-missing', 'cannot-grant', 'already-member', 'invite-already-pending', ...decided),
+        ...problems(
+          'permission-missing',
+          'cannot-grant',
+          'already-member',
+          'invite-already-pending',
+          ...unsendable,
+          ...decided,
+        ),
       },
     },
     handler: ({ caller, params: { accountId, inviteId } }) => resendInvite(service, caller, accountId, inviteId),

@@ -197,3 +197,19 @@ export const MyInvite = Type.Object(
 );
 
 export const MyInvitePage = pageOf(MyInvite, 'MyInvitePage', 'inv');
+
+export const OptedOut = Type.Object(
+  { account: ref(AccountReference), email: Email },
+  { $id: 'OptedOut', additionalProperties: false, description: 'The account sends this address no more invites.' },
+);
+
+export const MyOptOutParams = Type.Object({ accountId: idSchema('acc') });
+
+export const MyOptOutsQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('acc') }, { additionalProperties: false });
+
+export const MyOptOut = Type.Object(
+  { account: ref(AccountReference), createdAt: Time },
+  { $id: 'MyOptOut', additionalProperties: false, description: 'An account that you asked not to invite you again.' },
+);
+
+export const MyOptOutPage = pageOf(MyOptOut, 'MyOptOutPage', 'acc');

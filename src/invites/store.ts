@@ -25,6 +25,8 @@ export interface NewInviteRow {
   lifetimeDays: number;
   expiresAt: Date;
   deliveryId: DeliveryId;
+  /** How many more may be pending beside it; null for any number. */
+  pendingBefore: number | null;
 }
 
 const create = prepared((db) => {
@@ -42,6 +44,14 @@ const create = prepared((db) => {
     where not exists (
       select from memberships join users on users.id = memberships.user_id
       where memberships.account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
+      and not exists (
+        select from opt_outs
+        where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and email = ${sql.placeholder('email')}::text)
+      and (${sql.placeholder('pendingBefore')}::bigint is null or not exists (
+        select from invites
+        where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and status = 'pending'
+          and expires_at > ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz
+        offset ${sql.placeholder('pendingBefore')}::bigint limit 1))
     on conflict (account_id, email) where status = 'pending' do nothing
     returning account_id, id, created_at`);
   const promised = db.$with('promised', { id: outbox.id }).as(sql`
@@ -52,9 +62,9 @@ const create = prepared((db) => {
 });
 
 /**
- * Keeps an invite and promises its mail, unless one is pending for the address, it belongs to a member, or the inviter
- * is none any more. Holds the inviter's membership, so that removing them sees this invite or prevents it. One statement,
- * and so a transaction by itself.
+ * Keeps an invite and promises its mail, unless one is pending for the address, it belongs to a member or to someone who
+ * asked not to be invited again, too many are pending, or the inviter is a member no more. Holds the inviter's membership, so
+ * that removing them sees this invite or prevents it. One statement, and so a transaction by itself.
  * @returns whether it was kept.
  */
 export async function insertInvite(db: Db, { access, ...row }: NewInviteRow): Promise<boolean> {
@@ -93,6 +103,17 @@ export async function isMember(db: Db, accountId: AccountId, email: string): Pro
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(and(eq(memberships.accountId, accountId), eq(users.email, email)));
   return found.length > 0;
+}
+
+/** Whether there are that many invites pending in an account, and one more. Reads no further than it has to. */
+export async function hasMorePendingThan(db: Db, accountId: AccountId, count: number, now: Date): Promise<boolean> {
+  const beyond = await db
+    .select({ id: invites.id })
+    .from(invites)
+    .where(and(eq(invites.accountId, accountId), hasStatus('pending', now)))
+    .offset(count)
+    .limit(1);
+  return beyond.length > 0;
 }
 
 export async function promiseMail(tx: Tx, deliveryId: DeliveryId, invite: InviteRow, now: Date): Promise<void> {

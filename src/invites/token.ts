@@ -41,3 +41,34 @@ export async function verifyInviteToken(
   const named = { accountId: acc as AccountId, inviteId: inv as InviteId, sending: snd as number };
   return { ...named, isExpired: verified.isExpired };
 }
+
+/** Milliseconds. Whoever finds an old invite in their mailbox can still ask for no more of them. */
+const optOutLifetime = 2 * 365 * 24 * 3_600_000;
+
+/** Signs the token of the link by which someone asks not to be invited again. It names the invite that it came with. */
+export function signOptOutToken(
+  { keys, config }: Keys,
+  { accountId, inviteId }: Pick<InviteClaims, 'accountId' | 'inviteId'>,
+  now: Date,
+): Promise<string> {
+  const expiresAt = new Date(now.getTime() + optOutLifetime);
+  return signLinkToken(
+    { keys, issuer: config.issuer },
+    'opt-out',
+    { acc: accountId, inv: inviteId },
+    { now, expiresAt },
+  );
+}
+
+/** What such a token names; undefined where it does not verify. */
+export async function verifyOptOutToken(
+  { keys, config }: Keys,
+  token: string,
+  now: Date,
+): Promise<Pick<InviteClaims, 'accountId' | 'inviteId'> | undefined> {
+  const verified = await verifyLinkToken({ keys, issuer: config.issuer }, 'opt-out', token, now);
+  const { acc, inv } = verified?.claims ?? {};
+  if (!verified || verified.isExpired || typeof acc !== 'string' || typeof inv !== 'string') return undefined;
+  if (!accountIds.test(acc) || !inviteIds.test(inv)) return undefined;
+  return { accountId: acc as AccountId, inviteId: inv as InviteId };
+}

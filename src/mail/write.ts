@@ -9,7 +9,15 @@ const shared = { root, cache: true, strictVariables: true, strictFilters: true }
 const inHtml = new Liquid({ ...shared, outputEscape: 'escape' });
 const inText = new Liquid(shared);
 
-export type MailKind = 'invite' | 'verify-email' | 'login-exists';
+export type MailKind =
+  | 'invite'
+  | 'verify-email'
+  | 'login-exists'
+  | 'password-reset'
+  | 'no-password'
+  | 'password-changed'
+  | 'email-change'
+  | 'email-changed';
 
 /**
  * Writes the words of a mail from its three templates in `words/`.

@@ -3,7 +3,10 @@ import type { Mail } from '../mail/mail.ts';
 import type { OutboxRow } from './store.ts';
 
 /** What a promised mail is about. */
-export type Promised = Pick<OutboxRow, 'accountId' | 'inviteId' | 'sending' | 'registrationId'>;
+export type Promised = Pick<
+  OutboxRow,
+  'accountId' | 'inviteId' | 'sending' | 'registrationId' | 'passwordResetId' | 'emailChangeId' | 'userId'
+>;
 
 /** How one kind of promised mail is written, by the feature that promises it. */
 export interface Letter {

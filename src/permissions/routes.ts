@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { problems } from '../http/problem-schemas.ts';
 import { answer } from '../http/schemas.ts';
 import type { Service } from '../service.ts';
-import { requireUser } from '../users/session.ts';
+import { requireUser } from '../users/sessions/session.ts';
 import { PermissionCatalogue } from './schemas.ts';
 
 export const permissionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {

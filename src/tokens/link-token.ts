@@ -1,8 +1,9 @@
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { type Id, type IdPrefix, idPattern } from '../ids.ts';
 import type { SigningKeys } from './keys.ts';
 
 /** A kind of link in a mail. Each has a token type and an audience of its own, so that none is ever taken for another. */
-export type LinkKind = 'invite' | 'verify-email';
+export type LinkKind = 'invite' | 'verify-email' | 'password-reset' | 'email-change' | 'opt-out';
 
 export interface LinkTokens {
   keys: SigningKeys;
@@ -55,6 +56,22 @@ export async function verifyLinkToken(
     }
     return undefined;
   }
+}
+
+/**
+ * The one id that a link names, under one claim; undefined where its token does not verify or its time is over.
+ */
+export async function verifyLinkTo<P extends IdPrefix>(
+  tokens: LinkTokens,
+  kind: LinkKind,
+  [claim, prefix]: [claim: string, prefix: P],
+  token: string,
+  now: Date,
+): Promise<Id<P> | undefined> {
+  const verified = await verifyLinkToken(tokens, kind, token, now);
+  const id = verified?.claims[claim];
+  if (!verified || verified.isExpired || typeof id !== 'string') return undefined;
+  return new RegExp(idPattern(prefix)).test(id) ? (id as Id<P>) : undefined;
 }
 
 function publicKeyOf(keys: SigningKeys, kid: string | undefined) {

@@ -1,7 +1,8 @@
+import { requireCanonicalEmail } from '../email-address.ts';
 import { newId } from '../ids.ts';
-import type { Service } from '../service.ts';
-import { requireCanonicalEmail } from './email-address.ts';
-import { requireUncommonPassword } from './passwords.ts';
+import type { Service, Visit } from '../service.ts';
+import { requireGoodPassword } from './passwords/policy.ts';
+import { requirePasswordLogin } from './rules.ts';
 import type { Registration } from './schemas.ts';
 import { insertRegistration } from './store.ts';
 
@@ -11,17 +12,18 @@ const registrationLifetime = 24 * 3_600_000;
 /**
  * Keeps a registration until the address is verified, and promises a mail to it. It does the same whether a login with this
  * address exists or not: which of the two mails it will be is decided when the mail is written.
- * @throws invalid-request for a password that is too common.
+ * @throws invalid-request for a password that is easily guessed, too-many-requests, password-login-off.
  */
-export async function register(service: Service, { email, password, name }: Registration, now: Date): Promise<void> {
-  requireUncommonPassword(password, '/password');
-  const registration = {
-    id: newId('reg'),
-    email: requireCanonicalEmail(email, '/email'),
-    name,
-    passwordHash: await service.passwords.hash(password),
-    createdAt: now,
-    expiresAt: new Date(now.getTime() + registrationLifetime),
-  };
-  await insertRegistration(service.db, registration, newId('dlv'));
+export async function register(service: Service, { name, ...body }: Registration, { now }: Visit): Promise<void> {
+  requirePasswordLogin(service.config);
+  const email = requireCanonicalEmail(body.email, '/email');
+  requireGoodPassword(body.password, '/password', { email, name });
+  await service.limiter.requireWithin([{ limit: 'register.address', of: email }], now);
+  const passwordHash = await service.passwords.hash(body.password);
+  const expiresAt = new Date(now.getTime() + registrationLifetime);
+  await insertRegistration(
+    service.db,
+    { id: newId('reg'), email, name, passwordHash, createdAt: now, expiresAt },
+    newId('dlv'),
+  );
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Email, idSchema, PersonName, Time } from '../http/schemas.ts';
+import { cursorOf, Email, idSchema, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
 
 /** Characters. At least 64 must be allowed (NIST SP 800-63B); the end is there to bound the work. */
 export const passwordLength = { min: 8, max: 256 };
@@ -30,16 +30,53 @@ export const Registration = Type.Object(
 );
 export type Registration = Static<typeof Registration>;
 
+const linkToken = Type.String({
+  minLength: 1,
+  maxLength: 4096,
+  description: 'From the link in the mail, after `#token=`.',
+  examples: ['eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln'],
+});
+
 export const VerifyEmailRequest = Type.Object(
   {
-    token: Type.String({
-      minLength: 1,
-      maxLength: 4096,
-      description: 'From the link in the mail, after `#token=`.',
-      examples: ['eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln'],
+    token: linkToken,
+    password: Type.Optional({
+      ...PasswordGuess,
+      description:
+        'The password given when registering, which proves that it was the same person. Without it, or with another, the login is left without a password where others have registered the address too, or where this is another; choose one by a reset then.',
     }),
   },
   { $id: 'VerifyEmailRequest', additionalProperties: false },
+);
+
+export const PasswordResetRequest = Type.Object(
+  { email: Email },
+  { $id: 'PasswordResetRequest', additionalProperties: false },
+);
+
+export const PasswordResetConfirmation = Type.Object(
+  { token: linkToken, password: Password },
+  { $id: 'PasswordResetConfirmation', additionalProperties: false },
+);
+
+export const PasswordChange = Type.Object(
+  { currentPassword: PasswordGuess, newPassword: Password },
+  { $id: 'PasswordChange', additionalProperties: false },
+);
+
+export const EmailChange = Type.Object(
+  { email: Email, currentPassword: PasswordGuess },
+  { $id: 'EmailChange', additionalProperties: false },
+);
+
+export const EmailChangeConfirmation = Type.Object(
+  { token: linkToken },
+  { $id: 'EmailChangeConfirmation', additionalProperties: false },
+);
+
+export const ChangedEmail = Type.Object(
+  { email: Email },
+  { $id: 'ChangedEmail', additionalProperties: false, description: 'The address that counts from now on.' },
 );
 
 export const RefreshRequest = Type.Object(
@@ -53,18 +90,31 @@ export const RefreshRequest = Type.Object(
   { $id: 'RefreshRequest', additionalProperties: false },
 );
 
+const message = Type.String({
+  maxLength: 200,
+  examples: ['If the address can be registered, a mail is on its way to it.'],
+});
+
 export const RegistrationAccepted = Type.Object(
-  {
-    message: Type.String({
-      maxLength: 200,
-      examples: ['If the address can be registered, a mail is on its way to it.'],
-    }),
-  },
+  { message },
   { $id: 'RegistrationAccepted', additionalProperties: false, description: 'The same for every address.' },
 );
 
+export const MailPromised = Type.Object(
+  { message },
+  { $id: 'MailPromised', additionalProperties: false, description: 'The same for every address.' },
+);
+
 export const User = Type.Object(
-  { id: idSchema('usr'), email: Email, name: PersonName, createdAt: Time },
+  {
+    id: idSchema('usr'),
+    email: Email,
+    name: PersonName,
+    hasPassword: Type.Boolean({
+      description: 'Without one, they log in at an identity provider, or have yet to choose one by a reset.',
+    }),
+    createdAt: Time,
+  },
   { $id: 'User', additionalProperties: false, description: 'A person with a login. The address is verified.' },
 );
 
@@ -88,4 +138,69 @@ export const Session = Type.Object(
     user: Type.Unsafe<Static<typeof User>>(Type.Ref('User')),
   },
   { $id: 'Session', additionalProperties: false },
+);
+
+export const SessionParams = Type.Object({ sessionId: idSchema('ses') });
+
+export const MySessionsQuery = Type.Object(
+  { ...PagingQuery, cursor: cursorOf('ses') },
+  { additionalProperties: false },
+);
+
+export const MySession = Type.Object(
+  {
+    id: idSchema('ses'),
+    isCurrent: Type.Boolean({ description: 'Whether it is the one that asks.' }),
+    device: Type.String({
+      maxLength: 200,
+      description: 'What the client calls itself, in words.',
+      examples: ['Firefox on Windows'],
+    }),
+    network: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      maxLength: 50,
+      description: 'From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one.',
+      examples: ['198.51.100.7', '2001:db8:1:2::/64'],
+    }),
+    createdAt: Time,
+    lastUsedAt: { ...Time, description: 'When it was last refreshed, which a client does every ten minutes at most.' },
+    expiresAt: { ...Time, description: 'When it ends unless it is refreshed.' },
+  },
+  { $id: 'MySession', additionalProperties: false, description: 'A place where someone is logged in.' },
+);
+
+export const MySessionPage = pageOf(MySession, 'MySessionPage', 'ses');
+
+export const IdentityParams = Type.Object({ identityId: idSchema('idn') });
+
+export const NewIdentity = Type.Object(
+  {
+    accessToken: Type.String({
+      minLength: 1,
+      maxLength: 16_384,
+      description: 'An access token of the identity provider, for this service.',
+      examples: ['eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIyNDgyODkifQ.c2ln'],
+    }),
+    currentPassword: PasswordGuess,
+  },
+  { $id: 'NewIdentity', additionalProperties: false },
+);
+
+export const Identity = Type.Object(
+  {
+    id: idSchema('idn'),
+    issuer: Type.String({ maxLength: 2048, examples: ['https://login.example.com'] }),
+    subject: Type.String({ maxLength: 255, examples: ['248289761001'] }),
+    createdAt: Time,
+  },
+  {
+    $id: 'Identity',
+    additionalProperties: false,
+    description: 'A login at an identity provider (OpenID Connect), which names one user for good.',
+  },
+);
+
+export const IdentityList = Type.Object(
+  { items: Type.Array(ref(Identity), { maxItems: 100 }) },
+  { $id: 'IdentityList', additionalProperties: false },
 );

@@ -1,10 +1,36 @@
-import { and, eq, gt, isNull } from 'drizzle-orm';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
-import { outbox, refreshTokens, registrations, sessions, users } from '../database/schema.ts';
-import type { DeliveryId, RegistrationId, SessionId, UserId } from '../ids.ts';
+import { emailChanges, identities, outbox, registrations, sessions, users } from '../database/schema.ts';
+import type { DeliveryId, EmailChangeId, RegistrationId, UserId } from '../ids.ts';
+import type { Caller } from '../service.ts';
 
 export type UserRow = typeof users.$inferSelect;
 export type RegistrationRow = typeof registrations.$inferSelect;
+export type EmailChangeRow = typeof emailChanges.$inferSelect;
+
+// --- Who is calling -------------------------------------------------------------------------------------------------
+
+/** Of a prepared query about the caller: the user is not disabled, and what the caller's token names still stands. */
+export const isStanding = () =>
+  sql`${users.id} = ${placeholderFor(users.id, 'userId')} and ${users.disabledAt} is null and (
+    exists (select from ${sessions}
+      where ${sessions.id} = ${placeholderFor(sessions.id, 'sessionId')} and ${sessions.userId} = ${users.id}
+        and ${sessions.endedAt} is null and ${sessions.expiresAt} > ${placeholderFor(sessions.expiresAt, 'now')})
+    or exists (select from ${identities}
+      where ${identities.id} = ${placeholderFor(identities.id, 'identityId')} and ${identities.userId} = ${users.id}))`;
+
+/** What `isStanding` asks of a caller. */
+export const standingOf = ({ userId, sessionId, identityId, now }: Caller) => ({ userId, sessionId, identityId, now });
+
+const standing = prepared((db) => db.select().from(users).where(isStanding()).prepare('find_standing_user'));
+
+/** The user that a caller is, if they still are. */
+export async function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
+  const [user] = await standing(db).execute(standingOf(caller));
+  return user;
+}
+
+// --- Users ----------------------------------------------------------------------------------------------------------
 
 const byEmail = prepared((db) =>
   db
@@ -19,36 +45,65 @@ export async function findUserByEmail(db: Db, email: string): Promise<UserRow | 
   return user;
 }
 
-const bySession = prepared((db) =>
-  db
-    .select({ user: users })
-    .from(sessions)
-    .innerJoin(users, eq(users.id, sessions.userId))
-    .where(
-      and(
-        eq(sessions.id, placeholderFor(sessions.id, 'sessionId')),
-        eq(sessions.userId, placeholderFor(sessions.userId, 'userId')),
-        isNull(sessions.endedAt),
-        gt(sessions.expiresAt, placeholderFor(sessions.expiresAt, 'now')),
-      ),
-    )
-    .prepare('find_user_by_session'),
-);
-
-/** The user of a session that stands at `now`. */
-export async function findUserBySession(
-  db: Db,
-  session: { sessionId: SessionId; userId: UserId; now: Date },
-): Promise<UserRow | undefined> {
-  const [found] = await bySession(db).execute({ ...session });
-  return found?.user;
+export async function findUser(db: Db, id: UserId): Promise<UserRow | undefined> {
+  const [user] = await db.select().from(users).where(eq(users.id, id));
+  return user;
 }
 
-/** Keeps a registration and promises its mail. One statement, and so a transaction by itself. */
+/**
+ * A user, held until the transaction ends. Whatever changes how someone logs in holds them before anything that hangs on them
+ * (resets, changes of address, sessions): so one change comes after the other, and none waits for ever.
+ */
+export async function lockUser(tx: Tx, id: UserId): Promise<UserRow | undefined> {
+  const [user] = await tx.select().from(users).where(eq(users.id, id)).for('no key update');
+  return user;
+}
+
+/** The same, as long as the user's password is still the one that was proven: it is not changed meanwhile. */
+export async function lockUserByPassword(tx: Tx, id: UserId, passwordHash: string): Promise<UserRow | undefined> {
+  const [user] = await tx
+    .select()
+    .from(users)
+    .where(and(eq(users.id, id), eq(users.passwordHash, passwordHash), isNull(users.disabledAt)))
+    .for('no key update');
+  return user;
+}
+
+/** @returns whether it was inserted: false where a user with this address exists. */
+export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt'>): Promise<boolean> {
+  const inserted = await tx
+    .insert(users)
+    .values(user)
+    .onConflictDoNothing({ target: users.email })
+    .returning({ id: users.id });
+  return inserted.length === 1;
+}
+
+export async function updateUser(db: Db, id: UserId, changes: Partial<UserRow>): Promise<void> {
+  await db.update(users).set(changes).where(eq(users.id, id));
+}
+
+// --- Registrations --------------------------------------------------------------------------------------------------
+
+/**
+ * Keeps a registration and promises its mail; forgets those of the address whose time is over. One statement, and so a
+ * transaction by itself.
+ */
 export async function insertRegistration(db: Db, registration: RegistrationRow, deliveryId: DeliveryId): Promise<void> {
+  const { id: registrationId, email, createdAt } = registration;
+  const forgotten = db.$with('forgotten').as(
+    db
+      .delete(registrations)
+      .where(
+        and(
+          eq(registrations.email, email),
+          sql`${registrations.expiresAt} <= ${sql.param(createdAt, registrations.expiresAt)}`,
+        ),
+      )
+      .returning({ id: registrations.id }),
+  );
   const kept = db.$with('kept').as(db.insert(registrations).values(registration).returning({ id: registrations.id }));
-  const { id: registrationId, createdAt } = registration;
-  await db.with(kept).insert(outbox).values({
+  await db.with(forgotten, kept).insert(outbox).values({
     id: deliveryId,
     kind: 'registration',
     registrationId,
@@ -59,71 +114,69 @@ export async function insertRegistration(db: Db, registration: RegistrationRow, 
   });
 }
 
-export async function findRegistration(db: Db, id: RegistrationId): Promise<RegistrationRow | undefined> {
-  const [found] = await db.select().from(registrations).where(eq(registrations.id, id));
+export async function findRegistration(db: Db, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {
+  const [found] = await db
+    .select()
+    .from(registrations)
+    .where(and(eq(registrations.id, id), gt(registrations.expiresAt, now)));
   return found;
 }
 
-/** Takes a registration whose time is not over, so that nobody else can. */
-export async function deleteRegistration(tx: Tx, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {
-  const [taken] = await tx
-    .delete(registrations)
-    .where(and(eq(registrations.id, id), gt(registrations.expiresAt, now)))
-    .returning();
-  return taken;
+/** Takes every registration of an address. @returns those that could still be verified, for nobody else to take. */
+export async function deleteRegistrations(tx: Tx, email: string, now: Date): Promise<RegistrationRow[]> {
+  const taken = await tx.delete(registrations).where(eq(registrations.email, email)).returning();
+  return taken.filter((it) => it.expiresAt > now);
 }
 
-/** @returns whether it was inserted: false where a user with this address exists. */
-export async function insertUser(tx: Tx, user: UserRow): Promise<boolean> {
-  const inserted = await tx
-    .insert(users)
-    .values(user)
-    .onConflictDoNothing({ target: users.email })
-    .returning({ id: users.id });
-  return inserted.length === 1;
-}
+// --- Changes of address ---------------------------------------------------------------------------------------------
 
-/** A session and its first refresh token. One statement, and so a transaction by itself. */
-export async function insertSession(
-  db: Db,
-  session: { id: SessionId; userId: UserId; createdAt: Date; expiresAt: Date },
-  tokenHash: string,
-): Promise<void> {
-  const opened = db.$with('opened').as(db.insert(sessions).values(session).returning({ id: sessions.id }));
-  await db
-    .with(opened)
-    .insert(refreshTokens)
-    .values({ hash: tokenHash, sessionId: session.id, createdAt: session.createdAt });
-}
-
-/** Marks a refresh token as used. @returns its session and whether it had been used before; undefined for one that never was. */
-export async function useRefreshToken(
+/** Keeps a change of address until it is confirmed, in place of any that waited, and promises the mail to the new one. */
+export async function insertEmailChange(
   tx: Tx,
-  hash: string,
+  change: Omit<EmailChangeRow, 'confirmedAt'>,
+  deliveryId: DeliveryId,
+): Promise<void> {
+  const { id: emailChangeId, userId, createdAt } = change;
+  await deleteEmailChanges(tx, userId);
+  await tx.insert(emailChanges).values(change);
+  await promise(tx, { id: deliveryId, kind: 'email-change', emailChangeId }, createdAt);
+}
+
+/** Takes away what a user asked for and has not confirmed. */
+export async function deleteEmailChanges(tx: Tx, userId: UserId): Promise<void> {
+  await tx.delete(emailChanges).where(and(eq(emailChanges.userId, userId), isNull(emailChanges.confirmedAt)));
+}
+
+export async function findEmailChange(db: Db, id: EmailChangeId): Promise<EmailChangeRow | undefined> {
+  const [found] = await db.select().from(emailChanges).where(eq(emailChanges.id, id));
+  return found;
+}
+
+/** Takes a change that waits and whose time is not over, so that nobody else can. */
+export async function markEmailChangeConfirmed(tx: Tx, id: EmailChangeId, now: Date) {
+  const [taken] = await tx
+    .update(emailChanges)
+    .set({ confirmedAt: now })
+    .where(and(eq(emailChanges.id, id), isNull(emailChanges.confirmedAt), gt(emailChanges.expiresAt, now)))
+    .returning();
+  return taken as EmailChangeRow | undefined;
+}
+
+/** Writes the new address in place of the old one, of a user who may log in. @returns whether it was written. */
+export async function replaceEmail(tx: Tx, { userId, oldEmail, email }: EmailChangeRow): Promise<boolean> {
+  const written = await tx
+    .update(users)
+    .set({ email })
+    .where(and(eq(users.id, userId), eq(users.email, oldEmail), isNull(users.disabledAt)))
+    .returning({ id: users.id });
+  return written.length === 1;
+}
+
+/** Promises a mail about a user. */
+export async function promise(
+  tx: Tx,
+  mail: Pick<typeof outbox.$inferInsert, 'id' | 'kind' | 'emailChangeId' | 'userId'>,
   now: Date,
-): Promise<{ sessionId: SessionId; wasUsed: boolean } | undefined> {
-  const [token] = await tx.select().from(refreshTokens).where(eq(refreshTokens.hash, hash)).for('update');
-  if (!token) return undefined;
-  if (token.usedAt === null) await tx.update(refreshTokens).set({ usedAt: now }).where(eq(refreshTokens.hash, hash));
-  return { sessionId: token.sessionId, wasUsed: token.usedAt !== null };
-}
-
-export async function findSessionUser(tx: Tx, sessionId: SessionId, now: Date): Promise<UserRow | undefined> {
-  const [found] = await tx
-    .select({ user: users })
-    .from(sessions)
-    .innerJoin(users, eq(users.id, sessions.userId))
-    .where(and(eq(sessions.id, sessionId), isNull(sessions.endedAt), gt(sessions.expiresAt, now)));
-  return found?.user;
-}
-
-export async function insertRefreshToken(tx: Tx, hash: string, sessionId: SessionId, now: Date): Promise<void> {
-  await tx.insert(refreshTokens).values({ hash, sessionId, createdAt: now });
-}
-
-export async function markSessionEnded(tx: Tx, sessionId: SessionId, now: Date): Promise<void> {
-  await tx
-    .update(sessions)
-    .set({ endedAt: now })
-    .where(and(eq(sessions.id, sessionId), isNull(sessions.endedAt)));
+): Promise<void> {
+  await tx.insert(outbox).values({ ...mail, status: 'queued', attempts: 0, dueAt: now, createdAt: now });
 }

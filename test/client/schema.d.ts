@@ -35,9 +35,69 @@ export interface paths {
         put?: never;
         /**
          * Verify an address
-         * @description Turns a registration into a login with the token of the mail’s link, and opens a session. Works once.
+         * @description Turns a registration into a login with the token of the mail’s link, and opens a session. Works once. Ask for the `password` once more, and send it: where someone else has registered the address too, only that shows which of the two it is.
          */
         post: operations["verifyEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am I
+         * @description The user that the access token names.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/email-change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for another address
+         * @description Sends a mail to the new address: a link to confirm it, or word that it has a login already. The answer is the same for every address. Until it is confirmed, the old one counts.
+         */
+        post: operations["requestEmailChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/email-change/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm another address
+         * @description Makes the new address count, with the token of the mail’s link. Works once. The old address is told, and every session ends but the one that asked.
+         */
+        post: operations["confirmEmailChange"];
         delete?: never;
         options?: never;
         head?: never;
@@ -75,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh a session
-         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session.
+         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. For ten seconds the client that used it gets the same answer again, so that two tabs, or a retry after a lost answer, end nothing.
          */
         post: operations["refreshSession"];
         delete?: never;
@@ -104,7 +164,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/me": {
+    "/v1/me/sessions": {
         parameters: {
             query?: never;
             header?: never;
@@ -112,13 +172,141 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who am I
-         * @description The user that the access token names.
+         * List my sessions
+         * @description Where you are logged in, newest first.
          */
-        get: operations["getMe"];
+        get: operations["listMySessions"];
         put?: never;
         post?: never;
+        /**
+         * End my other sessions
+         * @description Logs you out everywhere but here, from the next request on.
+         */
+        delete: operations["endOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions/{sessionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one of my sessions
+         * @description Logs you out there, from the next request on.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forgot the password
+         * @description Sends a mail with a link to choose a new password, good for 30 minutes. The answer is the same for every address; one without a login gets no mail.
+         */
+        post: operations["requestPasswordReset"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/password-reset/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose a new password
+         * @description Sets the password with the token of the mail’s link, ends every session of the user, and opens a new one. Works once.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change my password
+         * @description Needs the current one. Ends your other sessions, and tells you by mail.
+         */
+        put: operations["changePassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my identities
+         * @description Your logins at identity providers, oldest first.
+         */
+        get: operations["listMyIdentities"];
+        put?: never;
+        /**
+         * Link an identity
+         * @description Lets you log in at an identity provider too: send its access token, and your current password. From then on its tokens are yours.
+         */
+        post: operations["linkIdentity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/identities/{identityId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove an identity
+         * @description Its tokens name you no more, from the next request on.
+         */
+        delete: operations["unlinkIdentity"];
         options?: never;
         head?: never;
         patch?: never;
@@ -416,6 +604,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invites/opt-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask not to be invited again
+         * @description With the token of the link at the end of an invite’s mail: the account can’t invite this address again, and the invite is declined if it is still pending. Needs no login.
+         */
+        post: operations["optOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/opt-outs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List accounts that may not invite me
+         * @description Those that you asked, for your verified address.
+         */
+        get: operations["listMyOptOuts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/opt-outs/{accountId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Let an account invite me again
+         * @description Takes back what you asked.
+         */
+        delete: operations["optIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{accountId}/members": {
         parameters: {
             query?: never;
@@ -612,6 +860,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The address that counts from now on. */
+        ChangedEmail: {
+            /**
+             * Format: email
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @example olivia@example.com
+             */
+            email: string;
+        };
         /** @description An address and a password that exist. */
         Credentials: {
             /**
@@ -622,6 +879,126 @@ export interface components {
             email: string;
             /** @example correct horse battery staple */
             password: string;
+        };
+        EmailChange: {
+            /**
+             * Format: email
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @example olivia@example.com
+             */
+            email: string;
+            /** @example correct horse battery staple */
+            currentPassword: string;
+        };
+        EmailChangeConfirmation: {
+            /**
+             * @description From the link in the mail, after `#token=`.
+             * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
+             */
+            token: string;
+        };
+        /** @description A login at an identity provider (OpenID Connect), which names one user for good. */
+        Identity: {
+            /** @example idn_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example https://login.example.com */
+            issuer: string;
+            /** @example 248289761001 */
+            subject: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        IdentityList: {
+            items: components["schemas"]["Identity"][];
+        };
+        /** @description The same for every address. */
+        MailPromised: {
+            /** @example If the address can be registered, a mail is on its way to it. */
+            message: string;
+        };
+        /** @description A place where someone is logged in. */
+        MySession: {
+            /** @example ses_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @description Whether it is the one that asks. */
+            isCurrent: boolean;
+            /**
+             * @description What the client calls itself, in words.
+             * @example Firefox on Windows
+             */
+            device: string;
+            /**
+             * @description From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one.
+             * @example 198.51.100.7
+             * @example 2001:db8:1:2::/64
+             */
+            network: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last refreshed, which a client does every ten minutes at most.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            lastUsedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends unless it is refreshed.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            expiresAt: string;
+        };
+        MySessionPage: {
+            items: components["schemas"]["MySession"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example ses_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
+        NewIdentity: {
+            /**
+             * @description An access token of the identity provider, for this service.
+             * @example eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIyNDgyODkifQ.c2ln
+             */
+            accessToken: string;
+            /** @example correct horse battery staple */
+            currentPassword: string;
+        };
+        PasswordChange: {
+            /** @example correct horse battery staple */
+            currentPassword: string;
+            /**
+             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @example correct horse battery staple
+             */
+            newPassword: string;
+        };
+        PasswordResetConfirmation: {
+            /**
+             * @description From the link in the mail, after `#token=`.
+             * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
+             */
+            token: string;
+            /**
+             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @example correct horse battery staple
+             */
+            password: string;
+        };
+        PasswordResetRequest: {
+            /**
+             * Format: email
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @example olivia@example.com
+             */
+            email: string;
         };
         RefreshRequest: {
             /** @example dosQIh3c9njrF3K2_KEtYh22KnDICf53p2jSV1Ry_xo */
@@ -673,6 +1050,8 @@ export interface components {
             email: string;
             /** @example Olivia Owner */
             name: string;
+            /** @description Without one, they log in at an identity provider, or have yet to choose one by a reset. */
+            hasPassword: boolean;
             /**
              * Format: date-time
              * @example 2026-11-22T09:30:00.000Z
@@ -685,6 +1064,11 @@ export interface components {
              * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
              */
             token: string;
+            /**
+             * @description The password given when registering, which proves that it was the same person. Without it, or with another, the login is left without a password where others have registered the address too, or where this is another; choose one by a reset then.
+             * @example correct horse battery staple
+             */
+            password?: string;
         };
         /**
          * @example {
@@ -1052,6 +1436,23 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        /** @description An account that you asked not to invite you again. */
+        MyOptOut: {
+            account: components["schemas"]["AccountReference"];
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        MyOptOutPage: {
+            items: components["schemas"]["MyOptOut"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
         /**
          * @example {
          *       "email": "adam@example.com",
@@ -1078,6 +1479,16 @@ export interface components {
             message?: string;
             /** @description Days until it expires; the account’s setting unless given. */
             expiresInDays?: number;
+        };
+        /** @description The account sends this address no more invites. */
+        OptedOut: {
+            account: components["schemas"]["AccountReference"];
+            /**
+             * Format: email
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @example olivia@example.com
+             */
+            email: string;
         };
         OwnershipOffer: {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
@@ -1123,7 +1534,7 @@ export interface components {
              * @description Stable: branch on this.
              * @enum {string}
              */
-            code: "invalid-request" | "invite-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "internal-error" | "unavailable";
+            code: "invalid-request" | "invite-token-invalid" | "password-reset-token-invalid" | "email-change-token-invalid" | "opt-out-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "opted-out" | "too-many-pending-invites" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable";
             /** @description Names the request in the operator’s log. */
             requestId: string;
             errors?: {
@@ -1137,6 +1548,8 @@ export interface components {
             permission?: string;
             /** @description Permissions you lack; `*` is all of them. */
             missing?: string[];
+            /** @description Seconds to wait. */
+            retryAfter?: number;
             /** @description The invite that is in the way. */
             inviteId?: string;
         };
@@ -1193,6 +1606,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too-large`: The request is too large. */
             413: {
                 headers: {
@@ -1204,6 +1626,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1262,6 +1693,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too-large`: The request is too large. */
             413: {
                 headers: {
@@ -1273,6 +1713,263 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description You. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description A mail is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailPromised"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-password`: This login has no password. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmEmailChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailChangeConfirmation"];
+            };
+        };
+        responses: {
+            /** @description The new address counts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedEmail"];
+                };
+            };
+            /** @description `email-change-token-invalid`: The link to confirm a new address is not valid. `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1340,6 +2037,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too-large`: The request is too large. */
             413: {
                 headers: {
@@ -1351,6 +2057,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1411,6 +2126,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: Authentication is required. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1523,22 +2247,27 @@ export interface operations {
             };
         };
     };
-    getMe: {
+    listMySessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description You. */
+            /** @description A page of sessions. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["MySessionPage"];
                 };
             };
             /** @description `invalid-request`: The request is not valid. */
@@ -1552,6 +2281,738 @@ export interface operations {
             };
             /** @description `unauthenticated`: Authentication is required. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Only this session is left. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                sessionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestPasswordReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetRequest"];
+            };
+        };
+        responses: {
+            /** @description A mail may be on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailPromised"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordResetConfirmation"];
+            };
+        };
+        responses: {
+            /** @description The password is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `password-reset-token-invalid`: The link to choose a new password is not valid. `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description The password is changed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-password`: This login has no password. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMyIdentities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Your identities. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityList"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    linkIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIdentity"];
+            };
+        };
+        responses: {
+            /** @description The identity is yours. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Identity"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `no-password`: This login has no password. `identity-linked-elsewhere`: This identity belongs to another login. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlinkIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example idn_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                identityId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The identity is removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `last-login-method`: This is the only way to log in. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1620,6 +3081,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal-error`: Something went wrong on our side. */
             500: {
                 headers: {
@@ -1673,6 +3143,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: Authentication is required. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1757,6 +3236,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not-found`: Not found. */
             404: {
                 headers: {
@@ -1829,7 +3317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1921,6 +3409,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal-error`: Something went wrong on our side. */
             500: {
                 headers: {
@@ -1988,7 +3485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2069,7 +3566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2087,7 +3584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. */
+            /** @description `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. `opted-out`: The person asked not to be invited again. `too-many-pending-invites`: Too many invites are pending. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2107,6 +3604,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2175,7 +3681,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2258,7 +3764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2373,7 +3879,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2391,7 +3897,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `invite-accepted`: The invite was accepted already. */
+            /** @description `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `opted-out`: The person asked not to be invited again. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was accepted already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2420,6 +3926,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2488,7 +4003,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2629,6 +4144,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal-error`: Something went wrong on our side. */
             500: {
                 headers: {
@@ -2689,7 +4213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-for-another-address`: The invite is for another address. */
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2727,6 +4251,15 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2821,6 +4354,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal-error`: Something went wrong on our side. */
             500: {
                 headers: {
@@ -2875,6 +4417,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: Authentication is required. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2941,7 +4492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-for-another-address`: The invite is for another address. */
+            /** @description `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3054,6 +4605,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not-found`: Not found. */
             404: {
                 headers: {
@@ -3074,6 +4634,247 @@ export interface operations {
             };
             /** @description `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    optOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteToken"];
+            };
+        };
+        responses: {
+            /** @description No more invites. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptedOut"];
+                };
+            };
+            /** @description `opt-out-token-invalid`: The link against further invites is not valid. `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMyOptOuts: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of accounts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyOptOutPage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    optIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It may invite you again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3165,7 +4966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3247,7 +5048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3327,7 +5128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3440,7 +5241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3549,7 +5350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3658,7 +5459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3766,7 +5567,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3868,7 +5669,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. */
+            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3956,6 +5757,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: Authentication is required. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

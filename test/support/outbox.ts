@@ -4,10 +4,10 @@ import type { Db } from '../../src/database/database.ts';
 import { outbox } from '../../src/database/schema.ts';
 import { loggerOptions } from '../../src/http/logging.ts';
 import type { InviteId } from '../../src/ids.ts';
-import { inviteLetter } from '../../src/invites/mail.ts';
+import { lettersOf } from '../../src/letters.ts';
 import type { Mail, Outcome, Transport } from '../../src/mail/mail.ts';
+import type { Letter, Letters } from '../../src/outbox/letter.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/outbox/worker.ts';
-import { registrationLetter } from '../../src/users/mail.ts';
 import type { TestService } from './service.ts';
 
 /** One more worker on the database of a service. */
@@ -15,9 +15,18 @@ export function workerOf(
   { service }: TestService,
   options: Pick<WorkerOptions, 'transport'> & Partial<WorkerOptions>,
 ): Worker {
-  const letters = { invite: inviteLetter(service), registration: registrationLetter(service) };
-  return createWorker({ service, letters, log: silentLog, ...options });
+  return createWorker({ service, letters: lettersOf(service), log: silentLog, ...options });
 }
+
+/** One letter for every kind of mail. */
+export const always = (letter: Letter): Letters => ({
+  invite: letter,
+  registration: letter,
+  'password-reset': letter,
+  'password-changed': letter,
+  'email-change': letter,
+  'email-changed': letter,
+});
 
 /** The service's log as it is written, line by line. */
 export function logTo(lines: string[]) {

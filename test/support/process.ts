@@ -106,16 +106,23 @@ export interface Answer {
   body: any;
 }
 
+export interface RequestOptions {
+  token?: string | undefined;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
 /** Makes one call over HTTP, as whoever the token names. */
 export async function request(
   base: string,
   method: string,
   path: string,
-  { token, body }: { token?: string | undefined; body?: unknown } = {},
+  { token, body, headers = {} }: RequestOptions = {},
 ): Promise<Answer> {
   const answer = await fetch(base + path, {
     method,
     headers: {
+      ...headers,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },

@@ -8,13 +8,12 @@ import { buildApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type DatabaseChoice, openDatabase, type StatementLog } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { inviteLetter } from '../../src/invites/mail.ts';
+import { lettersOf } from '../../src/letters.ts';
 import type { Transport } from '../../src/mail/mail.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
 import { createWorker } from '../../src/outbox/worker.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import type { LinkKind } from '../../src/tokens/link-token.ts';
-import { registrationLetter } from '../../src/users/mail.ts';
 import { embeddedTemplate } from './embedded-template.ts';
 
 export const isPostgres = process.env.TEST_DATABASE_URL !== undefined;
@@ -49,10 +48,14 @@ async function asAdmin(url: string, statement: string): Promise<void> {
 }
 
 export function testConfig(env: Record<string, string> = {}): Config {
-  const read = readConfig({ LOG_LEVEL: 'silent', ...env });
+  const read = readConfig({ LOG_LEVEL: 'silent', RATE_LIMITS: 'off', ...env });
   if ('mistakes' in read) throw new Error(read.mistakes.join('; '));
   return read.config;
 }
+
+/** The settings that lead to a database. */
+const settingsOf = (choice: DatabaseChoice): Record<string, string> =>
+  choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
 
 export interface TestServiceOptions {
   env?: Record<string, string>;
@@ -60,6 +63,8 @@ export interface TestServiceOptions {
   transport?: Transport;
   keys?: Config['signingKeys'];
   statements?: StatementLog;
+  /** Where log lines go. */
+  logTo?: { write(line: string): void };
 }
 
 export type TestService = Awaited<ReturnType<typeof startService>>;
@@ -75,13 +80,19 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   const time: { ahead: number; stopped?: Date | undefined } = { ahead: 0 };
   const clock = () => time.stopped ?? new Date(Date.now() + time.ahead);
   const keysText = await generateSigningKeys();
-  const config = testConfig({ SIGNING_KEYS: keysText, ...options.env });
+  const config = testConfig({ SIGNING_KEYS: keysText, ...settingsOf(choice), ...options.env });
   const keys = options.keys ?? config.signingKeys;
   if (!keys) throw new Error('no keys');
-  const { app, service } = await buildApp({ config, db: database.db, keys, clock });
+  const { app, service } = await buildApp({
+    config,
+    db: database.db,
+    keys,
+    clock,
+    ...(options.logTo && { logTo: options.logTo }),
+  });
   const worker = createWorker({
     service,
-    letters: { invite: inviteLetter(service), registration: registrationLetter(service) },
+    letters: lettersOf(service),
     transport: options.transport ?? mailboxTransport(database.db),
     log: app.log,
   });
@@ -94,10 +105,11 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
 
   /** Makes one call, as whoever the token names. */
   async function call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT', url: string, options: CallOptions = {}) {
-    const { body, token, headers = {} } = options;
+    const { body, token, headers = {}, remoteAddress } = options;
     const response = await app.inject({
       method,
       url,
+      ...(remoteAddress !== undefined && { remoteAddress }),
       headers: { ...(token && { authorization: `Bearer ${token}` }), ...headers },
       ...(body !== undefined && { payload: body as object }),
     });
@@ -132,12 +144,12 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return listMails(database.db, email);
   }
 
-  /** The token in the link of the newest mail to an address; of the newest mail of a kind, where the kind is named. */
+  /** The token in the first link of the newest mail to an address; in the newest link of a kind, where the kind is named. */
   async function tokenFor(email: string, kind?: LinkKind): Promise<string> {
-    const links = (await mailsTo(email)).map((mail) => /#token=([\w.-]+)/.exec(mail.text)?.[1]);
-    const isOfKind = (it: string | undefined) => it !== undefined && decodeProtectedHeader(it).typ === `${kind}+jwt`;
-    const token = kind === undefined ? links[0] : links.find(isOfKind);
-    if (!token) throw new Error(`no link in a mail to ${email}`);
+    const tokens = (await mailsTo(email)).map(({ text }) => tokensIn(text));
+    const token =
+      kind === undefined ? tokens[0]?.[0] : tokens.flat().find((it) => decodeProtectedHeader(it).typ === `${kind}+jwt`);
+    if (!token) throw new Error(`no link${kind === undefined ? '' : ` (${kind})`} in a mail to ${email}`);
     return token;
   }
 
@@ -175,7 +187,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   ): Promise<TestUser> {
     const email = newEmail('member');
     await invite(account, account.owner, email, access);
-    const token = await tokenFor(email);
+    const token = await tokenFor(email, 'invite');
     const { body, status } = await call('POST', '/v1/invites/accept', {
       body: { token, register: { name, password } },
     });
@@ -236,6 +248,8 @@ export interface CallOptions {
   body?: unknown;
   token?: string | undefined;
   headers?: Record<string, string>;
+  /** The IP address that it comes from; 127.0.0.1 unless said. */
+  remoteAddress?: string;
 }
 
 export interface TestUser {
@@ -246,6 +260,9 @@ export interface TestUser {
 }
 
 export type Access = { allPermissions: true } | { permissions: string[] };
+
+/** The tokens in the links of a mail, in their order. */
+export const tokensIn = (text: string): string[] => text.match(/(?<=#token=)[\w.-]+/g) ?? [];
 
 export const password = 'correct horse battery staple';
 export const day = 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import sendgridClient from '@sendgrid/client';
 import sendgridMail from '@sendgrid/mail';
-import type { Sender } from '../../config.ts';
+import type { Sender } from '../../setting-values.ts';
 import type { Mail, Outcome, Transport } from '../mail.ts';
 
 // Both modules are one shared instance with its class as a property, which their types do not say.

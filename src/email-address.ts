@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
 import { isEmailValid } from '@hapi/address';
-import { invalidField } from '../problems.ts';
+import { invalidField } from './problems.ts';
 
 /** What ends a host in a URL, or is dropped or decoded there. The ASCII form of a domain is found by a URL parser. */
 const notInDomain = /[\s\p{Cc}%/\\?#]/u;

@@ -1,0 +1,21 @@
+import { sql } from 'drizzle-orm';
+import { boolean, check, customType, text, timestamp } from 'drizzle-orm/pg-core';
+import { type Id, type IdPrefix, idOf, uuidOf } from '../../ids.ts';
+
+/** An id: TypeID text in the code, a uuid in the database. */
+export const id = <P extends IdPrefix>(prefix: P, name: string) =>
+  customType<{ data: Id<P>; driverData: string }>({
+    dataType: () => 'uuid',
+    // A place in a prepared query may be given no id at all.
+    toDriver: (value) => (value === null ? (value as never) : uuidOf(prefix, value)),
+    fromDriver: (value) => idOf(prefix, value),
+  })(name);
+
+export const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+
+/** What a membership or an invite gives: a flag that covers every permission, or a list. Never both. */
+export const access = () => ({
+  allPermissions: boolean('all_permissions').notNull(),
+  permissions: text('permissions').array().notNull(),
+});
+export const allOrChosen = (name: string) => check(name, sql`not (all_permissions and cardinality(permissions) > 0)`);

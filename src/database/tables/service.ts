@@ -1,0 +1,72 @@
+// The service's own: what it has promised, and what it counts.
+
+import { sql } from 'drizzle-orm';
+import { check, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
+import { id, time } from './columns.ts';
+
+const mailKinds = [
+  'invite',
+  'registration',
+  'password-reset',
+  'password-changed',
+  'email-change',
+  'email-changed',
+] as const;
+
+/** Mails promised in the transaction that calls for them, and sent after it. Ids only: no address, secret or token. */
+export const outbox = pgTable(
+  'outbox',
+  {
+    id: id('dlv', 'id').primaryKey(),
+    kind: text('kind', { enum: mailKinds }).notNull(),
+    accountId: id('acc', 'account_id'),
+    inviteId: id('inv', 'invite_id'),
+    /** Which sending of the invite. */
+    sending: integer('sending'),
+    registrationId: id('reg', 'registration_id'),
+    passwordResetId: id('rst', 'password_reset_id'),
+    emailChangeId: id('emc', 'email_change_id'),
+    userId: id('usr', 'user_id'),
+    status: text('status', { enum: ['queued', 'sent', 'failed', 'dropped'] }).notNull(),
+    /** Claims so far. Also the fence: only the claim that counted last may settle the row. */
+    attempts: integer('attempts').notNull(),
+    /** When it may be claimed next; while a worker holds it, when its lease runs out. */
+    dueAt: time('due_at').notNull(),
+    createdAt: time('created_at').notNull(),
+    settledAt: time('settled_at'),
+    lastError: text('last_error'),
+  },
+  (t) => [
+    index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
+    check(
+      'outbox_kind_known',
+      sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed')`,
+    ),
+    check('outbox_status_known', sql`status in ('queued', 'sent', 'failed', 'dropped')`),
+  ],
+);
+
+/** The development mailbox: mails that were "sent" where no mail service is configured. */
+export const mailbox = pgTable(
+  'mailbox',
+  {
+    id: id('dlv', 'id').primaryKey(),
+    recipient: text('recipient').notNull(),
+    subject: text('subject').notNull(),
+    text: text('text').notNull(),
+    html: text('html').notNull(),
+    sentAt: time('sent_at').notNull(),
+  },
+  (t) => [index('mailbox_recipient').on(t.recipient, t.sentAt)],
+);
+
+/** How often something limited was done in the window that runs, where replicas share no Redis. Losing it loses a few minutes of counting. */
+export const rateLimits = pgTable(
+  'rate_limits',
+  {
+    key: text('key').primaryKey(),
+    count: integer('count').notNull(),
+    resetsAt: time('resets_at').notNull(),
+  },
+  (t) => [index('rate_limits_resets_at').on(t.resetsAt)],
+);

@@ -1,0 +1,113 @@
+// Shared by all accounts: who a person is, and how they prove it.
+
+import { index, pgTable, text, unique } from 'drizzle-orm/pg-core';
+import { id, time } from './columns.ts';
+
+/** A person with a login. The address is canonical and verified: nobody is here before they proved their mailbox. */
+export const users = pgTable('users', {
+  id: id('usr', 'id').primaryKey(),
+  email: text('email').notNull().unique(),
+  name: text('name').notNull(),
+  /** None for someone who logs in at an identity provider, or has not chosen a password yet. */
+  passwordHash: text('password_hash'),
+  createdAt: time('created_at').notNull(),
+  /** Since when an operator keeps them out: no session and no identity of theirs counts. */
+  disabledAt: time('disabled_at'),
+});
+
+/** A login at an identity provider (OpenID Connect): its issuer and subject, which name one user for good. */
+export const identities = pgTable(
+  'identities',
+  {
+    id: id('idn', 'id').primaryKey(),
+    userId: id('usr', 'user_id')
+      .notNull()
+      .references(() => users.id),
+    issuer: text('issuer').notNull(),
+    subject: text('subject').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [unique('identities_issuer_subject').on(t.issuer, t.subject), index('identities_user').on(t.userId)],
+);
+
+/** Someone registered and has not verified the address yet. Several may wait for one address; the first verified wins. */
+export const registrations = pgTable(
+  'registrations',
+  {
+    id: id('reg', 'id').primaryKey(),
+    email: text('email').notNull(),
+    name: text('name').notNull(),
+    passwordHash: text('password_hash').notNull(),
+    createdAt: time('created_at').notNull(),
+    expiresAt: time('expires_at').notNull(),
+  },
+  (t) => [index('registrations_email').on(t.email)],
+);
+
+/** Someone asked to choose a new password. Kept for every address, so that asking is the same for all of them. */
+export const passwordResets = pgTable(
+  'password_resets',
+  {
+    id: id('rst', 'id').primaryKey(),
+    email: text('email').notNull(),
+    createdAt: time('created_at').notNull(),
+    expiresAt: time('expires_at').notNull(),
+  },
+  (t) => [index('password_resets_email').on(t.email)],
+);
+
+/** A user asked to have another address, which counts once it is verified. Stays afterwards: the old address is told. */
+export const emailChanges = pgTable(
+  'email_changes',
+  {
+    id: id('emc', 'id').primaryKey(),
+    userId: id('usr', 'user_id')
+      .notNull()
+      .references(() => users.id),
+    /** The session that asked, which goes on when the others end; none where an identity did. */
+    sessionId: id('ses', 'session_id'),
+    oldEmail: text('old_email').notNull(),
+    email: text('email').notNull(),
+    createdAt: time('created_at').notNull(),
+    expiresAt: time('expires_at').notNull(),
+    confirmedAt: time('confirmed_at'),
+  },
+  (t) => [index('email_changes_user').on(t.userId)],
+);
+
+export const sessions = pgTable(
+  'sessions',
+  {
+    id: id('ses', 'id').primaryKey(),
+    userId: id('usr', 'user_id')
+      .notNull()
+      .references(() => users.id),
+    createdAt: time('created_at').notNull(),
+    /** When it ends unless it is used: each use puts it off, until its absolute end. */
+    expiresAt: time('expires_at').notNull(),
+    endedAt: time('ended_at'),
+    /** What the client called itself at its last use. */
+    userAgent: text('user_agent'),
+    /** From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one. */
+    network: text('network'),
+    /** When it was last refreshed; none where it was not yet. */
+    lastUsedAt: time('last_used_at'),
+  },
+  (t) => [index('sessions_user').on(t.userId)],
+);
+
+/** Every refresh token that a session was given, as a hash. A used one stays, so that its second use is noticed. */
+export const refreshTokens = pgTable(
+  'refresh_tokens',
+  {
+    hash: text('hash').primaryKey(),
+    sessionId: id('ses', 'session_id')
+      .notNull()
+      .references(() => sessions.id, { onDelete: 'cascade' }),
+    createdAt: time('created_at').notNull(),
+    usedAt: time('used_at'),
+    /** A hash of the client that used it: only the same one may use it again, for a moment. */
+    usedBy: text('used_by'),
+  },
+  (t) => [index('refresh_tokens_session').on(t.sessionId)],
+);

@@ -1,0 +1,44 @@
+import type { AccountId, UserId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Service } from '../service.ts';
+import { hasOptedOut } from './opt-out-store.ts';
+import { hasMorePendingThan } from './store.ts';
+
+/**
+ * Counts a mail to someone who is invited: by who sends it, for which account, and to whom. What is refused for one person or one
+ * account uses up nothing of what others share: it is counted first.
+ * @throws too-many-requests.
+ */
+export async function countSending(
+  { limiter }: Pick<Service, 'limiter'>,
+  { accountId, userId, email }: { accountId: AccountId; userId: UserId; email: string },
+  now: Date,
+): Promise<void> {
+  const own = [
+    { limit: 'invites.inviter', of: userId },
+    { limit: 'invites.pair', of: `${accountId} ${email}` },
+  ] as const;
+  const shared = [
+    { limit: 'invites.account', of: accountId },
+    { limit: 'invites.recipient', of: email },
+  ] as const;
+  await limiter.requireWithin(own, now);
+  await limiter.requireWithin(shared, now);
+}
+
+/** How many invites of an account may be pending beside a new one; null for any number. */
+export const pendingBefore = ({ config }: Pick<Service, 'config'>): number | null =>
+  config.pendingInvitesMax === 0 ? null : config.pendingInvitesMax - 1;
+
+/** @throws too-many-pending-invites. Those made at the very same moment may exceed it by a few. */
+export async function requireRoom(service: Service, db: Service['db'], accountId: AccountId, now: Date): Promise<void> {
+  const most = pendingBefore(service);
+  if (most !== null && (await hasMorePendingThan(db, accountId, most, now))) {
+    throw new Problem('too-many-pending-invites');
+  }
+}
+
+/** @throws opted-out where the person asked this account not to invite them again. */
+export async function requireNoOptOut(db: Service['db'], accountId: AccountId, email: string): Promise<void> {
+  if (await hasOptedOut(db, accountId, email)) throw new Problem('opted-out');
+}

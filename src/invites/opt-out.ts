@@ -1,0 +1,33 @@
+import type { AccountId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { requireUser } from '../users/sessions/session.ts';
+import { lockAccountAndInvite } from './invitee-store.ts';
+import { deleteOptOut, insertOptOut } from './opt-out-store.ts';
+import { statusAt } from './rules.ts';
+import { updateInvite } from './store.ts';
+import { verifyOptOutToken } from './token.ts';
+
+/**
+ * Takes someone at their word who asks not to be invited to an account again: keeps that, and declines the invite of the link
+ * where it is still pending. Any mail of any invite of theirs will do, an old one too; doing it again changes nothing.
+ * @throws opt-out-token-invalid.
+ */
+export async function optOut({ db, ...service }: Service, { token }: { token: string }, now: Date) {
+  const link = await verifyOptOutToken(service, token, now);
+  if (!link) throw new Problem('opt-out-token-invalid');
+  return db.transaction(async (tx) => {
+    const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
+    if (!held) throw new Problem('opt-out-token-invalid');
+    const { account, invite } = held;
+    await insertOptOut(tx, account.id, invite.email, now);
+    if (statusAt(invite, now) === 'pending') await updateInvite(tx, invite, { status: 'declined', decidedAt: now });
+    return { account, email: invite.email };
+  });
+}
+
+/** Takes it back, for the caller's own address. @throws not-found where there is nothing to take back. */
+export async function optIn({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
+  const { email } = await requireUser(db, caller);
+  if (!(await deleteOptOut(db, accountId, email))) throw new Problem('not-found');
+}

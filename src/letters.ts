@@ -1,0 +1,20 @@
+import { inviteLetter } from './invites/mail.ts';
+import type { Letters } from './outbox/letter.ts';
+import type { Service } from './service.ts';
+import {
+  emailChangedLetter,
+  emailChangeLetter,
+  passwordChangedLetter,
+  passwordResetLetter,
+  registrationLetter,
+} from './users/mail.ts';
+
+/** How each kind of promised mail is written. */
+export const lettersOf = (service: Service): Letters => ({
+  invite: inviteLetter(service),
+  registration: registrationLetter(service),
+  'password-reset': passwordResetLetter(service),
+  'password-changed': passwordChangedLetter(service),
+  'email-change': emailChangeLetter(service),
+  'email-changed': emailChangedLetter(service),
+});

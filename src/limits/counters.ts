@@ -1,0 +1,24 @@
+/** Something that was done once, and is counted. */
+export interface Hit {
+  key: string;
+  /** Seconds from the first hit until the count begins anew. */
+  window: number;
+}
+
+/** How often it was done in the window that runs. */
+export interface Count {
+  count: number;
+  resetsAt: Date;
+}
+
+/** Counts how often something was done in a fixed window. Where replicas share the store, they count together. */
+export interface Counters {
+  /**
+   * Counts any number of hits in one round trip. A key that is named twice counts twice.
+   * @returns how often each was done by now, in the order given. Throws the store's own error where it is away.
+   */
+  hit(hits: readonly Hit[], now: Date): Promise<Count[]>;
+  close(): Promise<void>;
+}
+
+export const resetOf = ({ window }: Hit, now: Date) => new Date(now.getTime() + window * 1000);

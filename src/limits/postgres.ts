@@ -1,0 +1,63 @@
+import { sql } from 'drizzle-orm';
+import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import { rateLimits } from '../database/schema.ts';
+import type { Count, Counters } from './counters.ts';
+
+/** Milliseconds between two looks for rows that have run out, and how many of them go at once: a matter of 20 ms. */
+const cleaningInterval = 60_000;
+const cleanedAtOnce = 10_000;
+/** Milliseconds that a row stays after it has run out, since the clocks of replicas differ a little. */
+const grace = 60_000;
+
+/**
+ * Counts in a table that the replicas share. Never to be asked inside a transaction: a refusal would roll back what it
+ * counted, and the row of a key would be held until the end of it.
+ */
+export function postgresCounters(db: Db): Counters {
+  let cleaned = 0;
+  let cleaning: Promise<unknown> = Promise.resolve();
+
+  /** Now and then, beside a hit and not before it. What fails is done the next time. */
+  function clean(now: Date): void {
+    if (now.getTime() < cleaned + cleaningInterval) return;
+    cleaned = now.getTime();
+    cleaning = deleteExpired(db, new Date(cleaned - grace)).catch(() => {});
+  }
+
+  return {
+    async hit(hits, now) {
+      if (hits.length === 0) return [];
+      const rows = await countUp(db).execute({ keys: keysOf(hits), windows: windowsOf(hits), now });
+      clean(now);
+      const counts = new Map(rows.map(({ key, ...count }) => [key, count]));
+      return hits.map(({ key }) => counts.get(key) as Count);
+    },
+    close: async () => void (await cleaning),
+  };
+}
+
+const keysOf = (hits: readonly { key: string }[]) => hits.map((it) => it.key);
+const windowsOf = (hits: readonly { window: number }[]) => hits.map((it) => it.window);
+
+/** One statement, and so a transaction by itself. It takes its rows in the order of their keys: two of them can't wait for each other. */
+const countUp = prepared((db) => {
+  const now = sql`${placeholderFor(rateLimits.resetsAt, 'now')}::timestamptz`;
+  const { key, count, resetsAt } = rateLimits;
+  const counted = db.$with('counted', { key, count, resetsAt }).as(sql`
+    insert into rate_limits as running (key, count, resets_at)
+    select key, count(*)::integer, ${now} + max(seconds) * interval '1 second'
+    from unnest(${sql.placeholder('keys')}::text[], ${sql.placeholder('windows')}::integer[]) as hit (key, seconds)
+    group by key order by key
+    on conflict (key) do update set
+      count = case when running.resets_at <= ${now} then excluded.count else running.count + excluded.count end,
+      resets_at = case when running.resets_at <= ${now} then excluded.resets_at else running.resets_at end
+    returning key, count, resets_at`);
+  return db.with(counted).select().from(counted).prepare('count_up');
+});
+
+/** Leaves alone what another replica is at. */
+const deleteExpired = (db: Db, before: Date) =>
+  db.execute(sql`
+    delete from rate_limits where key in (
+      select key from rate_limits where resets_at <= ${sql.param(before, rateLimits.resetsAt)}
+      order by resets_at limit ${cleanedAtOnce} for update skip locked)`);

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import ipaddr from 'ipaddr.js';
+import { isEmailAddress } from './email-address.ts';
+
+export interface Sender {
+  name: string;
+  email: string;
+}
+
+export function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65535) throw new Error('must be a whole number from 0 to 65535');
+  return port;
+}
+
+export function readUrl(text: string, protocols: string[]): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !protocols.includes(url.protocol))
+    throw new Error(`must be a URL that begins with ${protocols.join(' or ')}`);
+  return text;
+}
+
+export function readLinkTemplate(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (text.split('{token}').length !== 2)
+    throw new Error('must hold {token} once; in an env file a # begins a comment unless the value is quoted');
+  readUrl(text.replace('{token}', 'token'), ['https:', 'http:']);
+  return text;
+}
+
+export function readSender(text: string): Sender {
+  const named = /^\s*([^<>\r\n]*?)\s*<([^<>\s]+)>\s*$/.exec(text);
+  const sender = named ? { name: named[1] ?? '', email: named[2] ?? '' } : { name: '', email: text.trim() };
+  if (!isEmailAddress(sender.email)) throw new Error('must be an address, or a name and an address: Name <address>');
+  return sender;
+}
+
+export function readChoice(text: string, choices: string[]): string {
+  if (!choices.includes(text)) throw new Error(`must be one of ${choices.join(', ')}`);
+  return text;
+}
+
+/** JSON as it is, or that of a file. */
+export function textOrFile(text: string): string {
+  if (/^\s*[{[]/.test(text)) return text;
+  try {
+    return readFileSync(text, 'utf8');
+  } catch {
+    throw new Error('must be JSON, or the path of a file that can be read');
+  }
+}
+/** A whole number. */
+export function readNumber(text: string, { min, max }: { min: number; max: number }): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < min || number > max) {
+    throw new Error(`must be a whole number from ${min} to ${max}`);
+  }
+  return number;
+}
+
+/** The origins of browsers (RFC 6454), parted by commas; `*` is any. */
+export function readOrigins(text: string): string[] | '*' {
+  if (text.trim() === '*') return '*';
+  const origins = text.split(',').map((it) => it.trim());
+  const isOrigin = (it: string) =>
+    URL.canParse(it) && /^https?:$/.test(new URL(it).protocol) && new URL(it).origin === it && !it.includes('*');
+  const wrong = origins.filter((it) => !isOrigin(it));
+  if (wrong.length > 0) throw new Error('must be origins such as https://app.example.com, parted by commas, or *');
+  return origins;
+}
+
+/** Proxies that are trusted to say who is behind them: addresses, networks, or how many there are. */
+export function readProxies(text: string): string[] | number {
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  const proxies = text.split(',').map((it) => it.trim());
+  // Not the short forms of IPv4: 100 is not 0.0.0.100 to whoever counts proxies.
+  const isAddress = (it: string) =>
+    ipaddr.IPv4.isValidFourPartDecimal(it) || ipaddr.IPv6.isValid(it) || ipaddr.isValidCIDR(it);
+  if (!proxies.every((it) => isAddress(it) || /^(loopback|linklocal|uniquelocal)$/.test(it))) {
+    throw new Error(
+      'must be addresses or networks such as 10.0.0.0/8, parted by commas, or how many proxies there are',
+    );
+  }
+  return proxies;
+}

@@ -1,0 +1,69 @@
+import { isDuplicate } from '../database/errors.ts';
+import { requireCanonicalEmail } from '../email-address.ts';
+import { newId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service, Visit } from '../service.ts';
+import { verifyEmailChangeToken } from './link-tokens.ts';
+import { requireCurrentPassword } from './passwords/change.ts';
+import { deletePasswordResets } from './passwords/store.ts';
+import { markSessionsEnded } from './sessions/store.ts';
+import {
+  findEmailChange,
+  insertEmailChange,
+  lockUser,
+  lockUserByPassword,
+  markEmailChangeConfirmed,
+  promise,
+  replaceEmail,
+} from './store.ts';
+
+/** Milliseconds in which a new address can be confirmed. */
+const changeLifetime = 24 * 3_600_000;
+
+/**
+ * Asks for another address, and promises a mail to it: a link to confirm it, or word that it has a login already. It does the
+ * same for every address. Until it is confirmed the old one counts.
+ * @throws password-wrong, no-password, invalid-request, too-many-requests.
+ */
+export async function requestEmailChange(
+  service: Service,
+  caller: Caller,
+  body: { email: string; currentPassword: string },
+): Promise<void> {
+  const email = requireCanonicalEmail(body.email, '/email');
+  const { user, passwordHash } = await requireCurrentPassword(service, caller, body.currentPassword);
+  const { sessionId, now } = caller;
+  await service.limiter.requireWithin([{ limit: 'email-change.user', of: user.id }], now);
+  const expiresAt = new Date(now.getTime() + changeLifetime);
+  await service.db.transaction(async (tx) => {
+    const held = await lockUserByPassword(tx, user.id, passwordHash);
+    if (!held) throw new Problem('password-wrong');
+    const whose = { userId: held.id, sessionId, oldEmail: held.email };
+    await insertEmailChange(tx, { id: newId('emc'), ...whose, email, createdAt: now, expiresAt }, newId('dlv'));
+  });
+}
+
+/**
+ * Makes the new address count: whoever holds the link reads its mailbox. Tells the old address, and ends every session but the
+ * one that asked. Works once.
+ * @throws email-change-token-invalid.
+ */
+export async function confirmEmailChange(service: Service, { token }: { token: string }, { now, audit }: Visit) {
+  const id = await verifyEmailChangeToken(service, token, now);
+  const asked = id && (await findEmailChange(service.db, id));
+  if (!asked) throw new Problem('email-change-token-invalid');
+  const confirming = service.db.transaction(async (tx) => {
+    await lockUser(tx, asked.userId);
+    const taken = await markEmailChangeConfirmed(tx, asked.id, now);
+    if (!taken || !(await replaceEmail(tx, taken))) throw new Problem('email-change-token-invalid');
+    await deletePasswordResets(tx, taken.oldEmail);
+    await promise(tx, { id: newId('dlv'), kind: 'email-changed', emailChangeId: taken.id }, now);
+    const sessions = await markSessionsEnded(tx, taken.userId, now, taken.sessionId ?? undefined);
+    return { ...taken, sessions };
+  });
+  const change = await confirming.catch((error) => {
+    throw isDuplicate(error, 'users_email_unique') ? new Problem('email-change-token-invalid') : error;
+  });
+  audit('user_updated', { userId: change.userId, changed: 'email', sessions: change.sessions });
+  return { email: change.email };
+}

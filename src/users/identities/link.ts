@@ -1,0 +1,55 @@
+import { type IdentityId, newId } from '../../ids.ts';
+import { invalidField, Problem } from '../../problems.ts';
+import type { Caller, Service } from '../../service.ts';
+import { requireCurrentPassword } from '../passwords/change.ts';
+import { requireUser } from '../sessions/session.ts';
+import { lockUser, lockUserByPassword } from '../store.ts';
+import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
+
+/** An identity as the API shows it. */
+export const identityOf = ({ id, issuer, subject, createdAt }: IdentityRow) => ({ id, issuer, subject, createdAt });
+
+/**
+ * Links a login at an identity provider, which its access token proves, with the caller, whom the current password proves.
+ * Linking it once more changes nothing.
+ * @throws password-wrong, no-password, identity-linked-elsewhere, invalid-request for a token that does not verify.
+ */
+export async function linkIdentity(
+  service: Service,
+  caller: Caller,
+  { accessToken, currentPassword }: { accessToken: string; currentPassword: string },
+) {
+  const { user, passwordHash } = await requireCurrentPassword(service, caller, currentPassword);
+  const external = await service.externalTokens.verify(accessToken, caller.now);
+  if (!external) throw invalidField('/accessToken', 'is no access token of an identity provider that is taken here');
+  const { issuer, subject } = external;
+  const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: caller.now };
+  const isNew = await service.db.transaction(async (tx) => {
+    if (!(await lockUserByPassword(tx, user.id, passwordHash))) throw new Problem('password-wrong');
+    return insertIdentity(tx, row);
+  });
+  if (isNew) {
+    caller.audit('user_updated', { changed: 'identity', identityId: row.id });
+    return identityOf(row);
+  }
+  const known = await findIdentity(service.db, issuer, subject);
+  if (known?.userId !== user.id) throw new Problem('identity-linked-elsewhere');
+  return identityOf(known);
+}
+
+/**
+ * Removes an identity of the caller's: its tokens name nobody from the next request on.
+ * @throws not-found, last-login-method where nothing else would be left to log in with.
+ */
+export async function unlinkIdentity({ db, config }: Service, caller: Caller, identityId: IdentityId): Promise<void> {
+  const { id: userId } = await requireUser(db, caller);
+  await db.transaction(async (tx) => {
+    const user = await lockUser(tx, userId);
+    const all = await listIdentities(tx, userId);
+    if (!all.some((it) => it.id === identityId)) throw new Problem('not-found');
+    const hasPassword = config.passwordLogin && user?.passwordHash !== null;
+    if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
+    await deleteIdentity(tx, userId, identityId);
+  });
+  caller.audit('user_updated', { changed: 'identity', identityId });
+}

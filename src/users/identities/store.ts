@@ -1,0 +1,47 @@
+import { and, asc, eq } from 'drizzle-orm';
+import { type Db, placeholderFor, prepared, type Tx } from '../../database/database.ts';
+import { identities } from '../../database/schema.ts';
+import type { IdentityId, UserId } from '../../ids.ts';
+
+export type IdentityRow = typeof identities.$inferSelect;
+
+const named = prepared((db) =>
+  db
+    .select()
+    .from(identities)
+    .where(
+      and(
+        eq(identities.issuer, placeholderFor(identities.issuer, 'issuer')),
+        eq(identities.subject, placeholderFor(identities.subject, 'subject')),
+      ),
+    )
+    .prepare('find_identity'),
+);
+
+export async function findIdentity(db: Db, issuer: string, subject: string): Promise<IdentityRow | undefined> {
+  const [identity] = await named(db).execute({ issuer, subject });
+  return identity;
+}
+
+/** @returns whether it was inserted: false where its issuer and subject name a user already. */
+export async function insertIdentity(tx: Db, identity: IdentityRow): Promise<boolean> {
+  const inserted = await tx
+    .insert(identities)
+    .values(identity)
+    .onConflictDoNothing({ target: [identities.issuer, identities.subject] })
+    .returning({ id: identities.id });
+  return inserted.length === 1;
+}
+
+/** Every identity of a user, oldest first. */
+export function listIdentities(db: Db, userId: UserId): Promise<IdentityRow[]> {
+  return db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.id));
+}
+
+export async function deleteIdentity(tx: Tx, userId: UserId, id: IdentityId): Promise<boolean> {
+  const deleted = await tx
+    .delete(identities)
+    .where(and(eq(identities.userId, userId), eq(identities.id, id)))
+    .returning({ id: identities.id });
+  return deleted.length === 1;
+}

@@ -1,0 +1,56 @@
+import type { Audit } from '../audit.ts';
+import type { Db } from '../database/database.ts';
+import { canonicalEmail } from '../email-address.ts';
+import { idPattern, newId, type UserId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import { insertIdentity } from './identities/store.ts';
+import { markSessionsEnded } from './sessions/store.ts';
+import { findUser, findUserByEmail, type UserRow, updateUser } from './store.ts';
+
+/** What an operator's change of a user is given. */
+export interface Operating {
+  db: Db;
+  now: Date;
+  audit: Audit;
+}
+
+/** The user of an id or an address. @throws not-found. */
+export async function requireUserNamed(db: Db, name: string): Promise<UserRow> {
+  const isId = new RegExp(idPattern('usr')).test(name);
+  const user = isId ? await findUser(db, name as UserId) : await findUserByEmail(db, canonicalEmail(name) ?? '');
+  if (!user) throw new Problem('not-found', `There is no user ${name}.`);
+  return user;
+}
+
+/** Keeps a user out: every session ends, and no session, identity or password of theirs counts until they are enabled again. */
+export async function disableUser({ db, now, audit }: Operating, { id }: UserRow): Promise<void> {
+  const sessions = await db.transaction(async (tx) => {
+    await updateUser(tx, id, { disabledAt: now });
+    return markSessionsEnded(tx, id, now);
+  });
+  audit('user_disabled', { userId: id, sessions, by: 'operator' });
+}
+
+/** Lets a user in again. Their old sessions stay ended. */
+export async function enableUser({ db, audit }: Operating, { id }: UserRow): Promise<void> {
+  await updateUser(db, id, { disabledAt: null });
+  audit('user_enabled', { userId: id, by: 'operator' });
+}
+
+/** Ends every session of a user, who may log in again. */
+export async function endSessionsOf({ db, now, audit }: Operating, { id }: UserRow): Promise<void> {
+  const sessions = await markSessionsEnded(db, id, now);
+  audit('authn_token_revoked', { userId: id, sessions, by: 'operator' });
+}
+
+/** Links a login at an identity provider with a user, who can't prove a password any more. @throws identity-linked-elsewhere. */
+export async function linkIdentityOf(
+  { db, now, audit }: Operating,
+  { id: userId }: UserRow,
+  issuer: string,
+  subject: string,
+): Promise<void> {
+  const row = { id: newId('idn'), userId, issuer, subject, createdAt: now };
+  if (!(await insertIdentity(db, row))) throw new Problem('identity-linked-elsewhere');
+  audit('user_updated', { userId, identityId: row.id, changed: 'identity', by: 'operator' });
+}

@@ -1,0 +1,49 @@
+import { newId } from '../../ids.ts';
+import { Problem } from '../../problems.ts';
+import type { Caller, Service } from '../../service.ts';
+import { requirePasswordLogin } from '../rules.ts';
+import { requireUser } from '../sessions/session.ts';
+import { markSessionsEnded } from '../sessions/store.ts';
+import { deleteEmailChanges, promise, type UserRow } from '../store.ts';
+import { requireGoodPassword } from './policy.ts';
+import { deletePasswordResets, replacePasswordHash } from './store.ts';
+
+/**
+ * Changes the caller's password, ends their other sessions, and tells them by mail.
+ * @throws password-wrong, no-password, invalid-request for a password that is easily guessed, too-many-requests.
+ */
+export async function changePassword(
+  service: Service,
+  caller: Caller,
+  { currentPassword, newPassword }: { currentPassword: string; newPassword: string },
+): Promise<void> {
+  const { user, passwordHash } = await requireCurrentPassword(service, caller, currentPassword);
+  requireGoodPassword(newPassword, '/newPassword', user);
+  const hash = await service.passwords.hash(newPassword);
+  const sessions = await service.db.transaction(async (tx) => {
+    if (!(await replacePasswordHash(tx, user.id, passwordHash, hash))) throw new Problem('password-wrong');
+    await deletePasswordResets(tx, user.email);
+    await deleteEmailChanges(tx, user.id);
+    await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, caller.now);
+    return markSessionsEnded(tx, user.id, caller.now, caller.sessionId ?? undefined);
+  });
+  caller.audit('authn_password_change', { by: 'password', sessions });
+}
+
+/**
+ * The caller, who has proven once more who they are: what changes how someone logs in asks for it. Guesses are limited.
+ * @throws unauthenticated, password-wrong, no-password, too-many-requests, password-login-off.
+ */
+export async function requireCurrentPassword(
+  service: Service,
+  caller: Caller,
+  currentPassword: string,
+): Promise<{ user: UserRow; passwordHash: string }> {
+  requirePasswordLogin(service.config);
+  const user = await requireUser(service.db, caller);
+  const { passwordHash } = user;
+  if (passwordHash === null) throw new Problem('no-password');
+  await service.limiter.requireWithin([{ limit: 'password.user', of: user.id }], caller.now);
+  if (!(await service.passwords.matches(currentPassword, passwordHash))) throw new Problem('password-wrong');
+  return { user, passwordHash };
+}

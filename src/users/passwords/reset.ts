@@ -1,0 +1,61 @@
+import { requireCanonicalEmail } from '../../email-address.ts';
+import { newId } from '../../ids.ts';
+import { Problem } from '../../problems.ts';
+import type { Service, Visit } from '../../service.ts';
+import { verifyResetToken } from '../link-tokens.ts';
+import { requirePasswordLogin } from '../rules.ts';
+import { openSession } from '../sessions/session.ts';
+import { markSessionsEnded } from '../sessions/store.ts';
+import { deleteEmailChanges, findUserByEmail, lockUser, promise, updateUser } from '../store.ts';
+import { requireGoodPassword } from './policy.ts';
+import { deletePasswordResets, findPasswordReset, insertPasswordReset } from './store.ts';
+
+/** Milliseconds in which a link that chooses a new password can be used. */
+const resetLifetime = 30 * 60_000;
+
+/**
+ * Promises a mail with a link to choose a new password. It does the same for every address: whether there is a mail, and what
+ * it says, is decided when it is written.
+ * @throws too-many-requests, password-login-off.
+ */
+export async function requestPasswordReset(service: Service, body: { email: string }, { now, audit }: Visit) {
+  requirePasswordLogin(service.config);
+  const email = requireCanonicalEmail(body.email, '/email');
+  await service.limiter.requireWithin([{ limit: 'reset.address', of: email }], now);
+  const expiresAt = new Date(now.getTime() + resetLifetime);
+  await insertPasswordReset(service.db, { id: newId('rst'), email, createdAt: now, expiresAt }, newId('dlv'));
+  audit('authn_password_reset_requested', { address: service.derivedKeys.pseudonymOf(email) });
+}
+
+/**
+ * Sets the password that someone chose behind the link, ends all of their sessions, tells them by mail, and opens a session:
+ * whoever holds the link reads the mailbox. Works once, and takes every other such link of the address with it.
+ * @throws password-reset-token-invalid, invalid-request for a password that is easily guessed, user-disabled,
+ * password-login-off.
+ */
+export async function resetPassword(
+  service: Service,
+  { token, password }: { token: string; password: string },
+  visit: Visit,
+) {
+  requirePasswordLogin(service.config);
+  const { db, passwords } = service;
+  const id = await verifyResetToken(service, token, visit.now);
+  const reset = id && (await findPasswordReset(db, id, visit.now));
+  const user = reset && (await findUserByEmail(db, reset.email));
+  if (!user) throw new Problem('password-reset-token-invalid');
+  requireGoodPassword(password, '/password', user);
+  const passwordHash = await passwords.hash(password);
+  const session = await db.transaction(async (tx) => {
+    await lockUser(tx, user.id);
+    const taken = await deletePasswordResets(tx, reset.email);
+    if (!taken.some((it) => it.id === id)) throw new Problem('password-reset-token-invalid');
+    await updateUser(tx, user.id, { passwordHash });
+    await deleteEmailChanges(tx, user.id);
+    await markSessionsEnded(tx, user.id, visit.now);
+    await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
+    return openSession(service, tx, { ...user, passwordHash }, visit);
+  });
+  visit.audit('authn_password_change', { userId: user.id, by: 'password-reset' });
+  return session;
+}

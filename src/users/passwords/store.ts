@@ -1,0 +1,53 @@
+import { and, eq, gt, lte } from 'drizzle-orm';
+import type { Db, Tx } from '../../database/database.ts';
+import { outbox, passwordResets, users } from '../../database/schema.ts';
+import type { DeliveryId, PasswordResetId, UserId } from '../../ids.ts';
+
+export type PasswordResetRow = typeof passwordResets.$inferSelect;
+
+/**
+ * Keeps that a new password was asked for, and promises the mail; forgets what the address asked for whose time is over. One
+ * statement, and so a transaction by itself.
+ */
+export async function insertPasswordReset(db: Db, reset: PasswordResetRow, deliveryId: DeliveryId): Promise<void> {
+  const { id: passwordResetId, email, createdAt } = reset;
+  const forgotten = db.$with('forgotten').as(
+    db
+      .delete(passwordResets)
+      .where(and(eq(passwordResets.email, email), lte(passwordResets.expiresAt, createdAt)))
+      .returning({ id: passwordResets.id }),
+  );
+  const kept = db.$with('kept').as(db.insert(passwordResets).values(reset).returning({ id: passwordResets.id }));
+  await db.with(forgotten, kept).insert(outbox).values({
+    id: deliveryId,
+    kind: 'password-reset',
+    passwordResetId,
+    status: 'queued',
+    attempts: 0,
+    dueAt: createdAt,
+    createdAt,
+  });
+}
+
+export async function findPasswordReset(db: Db, id: PasswordResetId, now: Date): Promise<PasswordResetRow | undefined> {
+  const [found] = await db
+    .select()
+    .from(passwordResets)
+    .where(and(eq(passwordResets.id, id), gt(passwordResets.expiresAt, now)));
+  return found;
+}
+
+/** Takes every reset that an address asked for. @returns those that were there, for nobody else to take. */
+export async function deletePasswordResets(tx: Tx, email: string): Promise<PasswordResetRow[]> {
+  return tx.delete(passwordResets).where(eq(passwordResets.email, email)).returning();
+}
+
+/** Writes a hash in place of another, unless it was replaced meanwhile. @returns whether it was written. */
+export async function replacePasswordHash(db: Db, id: UserId, from: string, to: string): Promise<boolean> {
+  const written = await db
+    .update(users)
+    .set({ passwordHash: to })
+    .where(and(eq(users.id, id), eq(users.passwordHash, from)))
+    .returning({ id: users.id });
+  return written.length === 1;
+}

@@ -1,0 +1,14 @@
+import type { Service, Visit } from '../../service.ts';
+import { hashOf } from './session.ts';
+import { findSessionOfToken, markSessionEnded } from './store.ts';
+
+/** Ends the session of a refresh token, an old one too. A token that never was ends nothing, and is answered the same. */
+export async function logOut(
+  { db }: Service,
+  { refreshToken }: { refreshToken: string },
+  { now, audit }: Visit,
+): Promise<void> {
+  const session = await findSessionOfToken(db, hashOf(refreshToken));
+  if (!session || !(await markSessionEnded(db, session.userId, session.id, now))) return;
+  audit('authn_token_revoked', { userId: session.userId, sessionId: session.id, by: 'logout' });
+}

@@ -1,0 +1,135 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { publicRoute } from '../../http/caller.ts';
+import { page } from '../../http/paging.ts';
+import { problems } from '../../http/problem-schemas.ts';
+import { answer, nothing, ref } from '../../http/schemas.ts';
+import type { SessionId } from '../../ids.ts';
+import type { Caller, Service } from '../../service.ts';
+import { Credentials, MySessionPage, MySessionsQuery, RefreshRequest, Session, SessionParams } from '../schemas.ts';
+import { deviceOf } from './device.ts';
+import { endOtherSessions, endSession } from './end.ts';
+import { logIn } from './log-in.ts';
+import { logOut } from './log-out.ts';
+import { refreshSession } from './refresh.ts';
+import { requireUser } from './session.ts';
+import { listSessions, type SessionRow } from './store.ts';
+
+const tags = ['Users and sessions'];
+const security = publicRoute;
+
+/** Logging in, staying logged in, and out again. */
+export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.post('/v1/auth/login', {
+    config: { networkLimit: 'login.network' },
+    schema: {
+      tags,
+      security,
+      operationId: 'logIn',
+      summary: 'Log in',
+      description:
+        'Opens a session. The access token goes into `Authorization: Bearer`; the refresh token gives the next one.',
+      body: ref(Credentials),
+      response: {
+        200: answer(Session, 'A session.'),
+        ...problems('wrong-credentials', 'user-disabled', 'password-login-off'),
+      },
+    },
+    handler: ({ body, visit }) => logIn(service, body, visit),
+  });
+
+  app.post('/v1/auth/refresh', {
+    schema: {
+      tags,
+      security,
+      operationId: 'refreshSession',
+      summary: 'Refresh a session',
+      description:
+        'Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. For ten seconds the client that used it gets the same answer again, so that two tabs, or a retry after a lost answer, end nothing.',
+      body: ref(RefreshRequest),
+      response: {
+        200: answer(Session, 'The session goes on.'),
+        ...problems('unauthenticated', 'password-login-off'),
+      },
+    },
+    handler: ({ body, visit }) => refreshSession(service, body, visit),
+  });
+
+  app.post('/v1/auth/logout', {
+    schema: {
+      tags,
+      security,
+      operationId: 'logOut',
+      summary: 'Log out',
+      description: 'Ends the session of a refresh token. Its access tokens stop working with the next request.',
+      body: ref(RefreshRequest),
+      response: { 204: nothing('The session, if there was one, has ended.'), ...problems() },
+    },
+    handler: async ({ body, visit }, reply) => {
+      await logOut(service, body, visit);
+      return reply.code(204).send(null);
+    },
+  });
+
+  app.get('/v1/me/sessions', {
+    schema: {
+      tags: ['Me'],
+      operationId: 'listMySessions',
+      summary: 'List my sessions',
+      description: 'Where you are logged in, newest first.',
+      querystring: MySessionsQuery,
+      response: { 200: answer(MySessionPage, 'A page of sessions.'), ...problems() },
+    },
+    handler: async ({ caller, query: { limit = 50, cursor } }) => {
+      const user = await requireUser(service.db, caller);
+      const rows = await listSessions(service.db, user.id, caller.now, {
+        limit,
+        ...(cursor && { cursor: cursor as SessionId }),
+      });
+      return page(
+        rows,
+        limit,
+        (row) => row.id,
+        (row) => mySessionOf(row, caller),
+      );
+    },
+  });
+
+  app.delete('/v1/me/sessions', {
+    schema: {
+      tags: ['Me'],
+      operationId: 'endOtherSessions',
+      summary: 'End my other sessions',
+      description: 'Logs you out everywhere but here, from the next request on.',
+      response: { 204: nothing('Only this session is left.'), ...problems() },
+    },
+    handler: async ({ caller }, reply) => {
+      await endOtherSessions(service, caller);
+      return reply.code(204).send(null);
+    },
+  });
+
+  app.delete('/v1/me/sessions/:sessionId', {
+    schema: {
+      tags: ['Me'],
+      operationId: 'endSession',
+      summary: 'End one of my sessions',
+      description: 'Logs you out there, from the next request on.',
+      params: SessionParams,
+      response: { 204: nothing('The session has ended.'), ...problems() },
+    },
+    handler: async ({ caller, params }, reply) => {
+      await endSession(service, caller, params.sessionId);
+      return reply.code(204).send(null);
+    },
+  });
+};
+
+const mySessionOf = ({ id, userAgent, network, createdAt, lastUsedAt, expiresAt }: SessionRow, caller: Caller) => ({
+  id,
+  isCurrent: id === caller.sessionId,
+  device: deviceOf(userAgent),
+  network,
+  createdAt,
+  lastUsedAt: lastUsedAt ?? createdAt,
+  expiresAt,
+});

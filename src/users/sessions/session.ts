@@ -1,0 +1,64 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Concerns } from '../../audit.ts';
+import type { Config } from '../../config.ts';
+import type { Db } from '../../database/database.ts';
+import { newId, type SessionId } from '../../ids.ts';
+import { Problem } from '../../problems.ts';
+import type { Caller, Client, Service, Visit } from '../../service.ts';
+import { accessTokenLifetime } from '../../tokens/access-token.ts';
+import { requireEnabled } from '../rules.ts';
+import { findStandingUser, type UserRow } from '../store.ts';
+import { userOf } from '../user.ts';
+import { insertSession } from './store.ts';
+
+/**
+ * The user that the caller is, read now.
+ * @throws unauthenticated where the session has ended, the identity was removed, or the user is disabled.
+ */
+export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
+  const user = await findStandingUser(db, caller);
+  if (!user) throw sessionEnded();
+  return user;
+}
+
+export const sessionEnded = (concerns: Concerns = {}) =>
+  new Problem('unauthenticated', 'The session has ended. Log in again.', {}, concerns);
+
+/**
+ * Opens a session for a user who has just proven who they are.
+ * @throws user-disabled, and wrong-credentials where the password was changed since.
+ */
+export async function openSession(service: Service, db: Db, user: UserRow, { now, client }: Visit) {
+  requireEnabled(user);
+  const id = newId('ses');
+  const refreshToken = randomBytes(32).toString('base64url');
+  const expiresAt = expiryOf(service.config, now, now);
+  const session = { id, userId: user.id, createdAt: now, expiresAt, ...client };
+  const isOpen = await insertSession(db, session, user.passwordHash, hashOf(refreshToken));
+  if (!isOpen) throw new Problem('wrong-credentials', undefined, {}, { userId: user.id });
+  return sessionOf(service, user, id, refreshToken, now);
+}
+
+/** When a session ends that is used now: put off by each use, until the end that no use puts off. */
+export function expiryOf({ sessionTimeouts }: Pick<Config, 'sessionTimeouts'>, createdAt: Date, now: Date): Date {
+  const { idle, absolute } = sessionTimeouts;
+  return new Date(Math.min(now.getTime() + idle * 1000, createdAt.getTime() + absolute * 1000));
+}
+
+export function sessionOf(service: Service, user: UserRow, id: SessionId, refreshToken: string, now: Date) {
+  return {
+    accessToken: service.accessTokens.sign(user.id, id, now),
+    tokenType: 'Bearer' as const,
+    expiresIn: accessTokenLifetime,
+    refreshToken,
+    user: userOf(user),
+  };
+}
+
+export type OpenedSession = Awaited<ReturnType<typeof openSession>>;
+
+/** What is kept of a refresh token. A look-up by the hash of a random secret tells an attacker's clock nothing. */
+export const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
+
+/** What is kept of a client, to know it again by. */
+export const markOf = ({ network, userAgent }: Client) => hashOf(`${network}\n${userAgent}`);

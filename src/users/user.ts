@@ -1,0 +1,10 @@
+import type { UserRow } from './store.ts';
+
+/** A user as the API shows them. */
+export const userOf = ({ id, email, name, createdAt, passwordHash }: UserRow) => ({
+  id,
+  email,
+  name,
+  hasPassword: passwordHash !== null,
+  createdAt,
+});
