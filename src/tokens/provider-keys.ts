@@ -84,12 +84,30 @@ function unavailable(cause: unknown): Problem {
 }
 
 /** A key set (RFC 7517, section 5), from where the provider is configured or says that it is. @throws where it can't be had whole. */
-async function fetchKeySet({ issuer, jwksUri }: Pick<IdentityProvider, 'issuer' | 'jwksUri'>): Promise<KeySet> {
-  const signal = AbortSignal.timeout(patience);
-  const set = (await fetchJson(jwksUri ?? (await discover(issuer, signal)), signal)) as JSONWebKeySet;
-  const keySet = createLocalJWKSet(set);
-  if (set.keys.length > keysAtMost) throw new Error(`the key set of ${issuer} has more than ${keysAtMost} keys`);
-  return keySet;
+function fetchKeySet({ issuer, jwksUri }: Pick<IdentityProvider, 'issuer' | 'jwksUri'>): Promise<KeySet> {
+  return inTime(async (signal) => {
+    const set = (await fetchJson(jwksUri ?? (await discover(issuer, signal)), signal)) as JSONWebKeySet;
+    const keySet = createLocalJWKSet(set);
+    if (set.keys.length > keysAtMost) throw new Error(`the key set of ${issuer} has more than ${keysAtMost} keys`);
+    return keySet;
+  });
+}
+
+/**
+ * Gives up after a while, by a signal and by itself: fetch holds its signal weakly, and may forget it before the body is
+ * whole, which would then be waited for without end.
+ * @throws a TimeoutError.
+ */
+async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const timer = setTimeout(() => controller.abort(new DOMException('no answer in time', 'TimeoutError')), patience);
+  const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  try {
+    return await Promise.race([work(signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Where a provider's keys are (OpenID Connect Discovery 1.0, section 4). */
@@ -105,12 +123,17 @@ async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
   const accept = 'application/json, application/jwk-set+json';
   const response = await fetch(url, { signal, redirect: 'error', headers: { accept } });
   if (response.status !== 200 || !response.body) throw new Error(`${url} answered ${response.status}`);
+  const reader = response.body.getReader();
+  signal.addEventListener('abort', () => reader.cancel().catch(() => undefined));
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response.body) {
-    bytes += chunk.length;
-    if (bytes > bytesAtMost) throw new Error(`${url} answered with more than ${bytesAtMost} bytes`);
-    chunks.push(chunk);
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    bytes += read.value.length;
+    chunks.push(read.value);
+    if (bytes > bytesAtMost) {
+      await reader.cancel();
+      throw new Error(`${url} answered with more than ${bytesAtMost} bytes`);
+    }
   }
   return JSON.parse(Buffer.concat(chunks).toString());
 }
