@@ -17,6 +17,7 @@ import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
 import { checkRequests } from './http/request-checks.ts';
+import { serializerBuilder } from './http/serialization.ts';
 import { answerUnrouted } from './http/unrouted.ts';
 import { validatorBuilder } from './http/validation.ts';
 import { recordVisits } from './http/visit.ts';
@@ -88,7 +89,12 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
     return503OnClosing: false,
     clientErrorHandler: refuseMalformedHttp,
     routerOptions: { maxParamLength },
-    schemaController: { compilersFactory: { buildValidator: validatorBuilder({ email: isEmailAddress }) as never } },
+    schemaController: {
+      compilersFactory: {
+        buildValidator: validatorBuilder({ email: isEmailAddress }) as never,
+        buildSerializer: serializerBuilder(),
+      },
+    },
     frameworkErrors: (_, request, reply) =>
       void sendProblem(request, reply.headers(commonHeaders(request)), new Problem('invalid-request'), config.issuer),
   }).withTypeProvider<TypeBoxTypeProvider>();
