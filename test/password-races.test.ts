@@ -1,10 +1,11 @@
 import t from 'tap';
 import { uuidOf } from '../src/ids.ts';
-import { type Hold, meetingsOn } from './support/meet.ts';
+import { type Hold, racesOn, untilWaiting } from './support/races.ts';
 import { isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 
-const { call, choice, newUser, newAccount, invite, tokenFor } = await startService(t);
-const { ownTransaction, untilWaiting } = meetingsOn(choice);
+const service = await startService(t);
+const { call, newUser, newAccount, invite, tokenFor } = service;
+const { ownTransaction, whileHeld } = racesOn(service);
 
 const other = 'seven quiet lighthouses';
 const me = (token: string) => call('GET', '/v1/me', { token });
@@ -20,13 +21,11 @@ const holdUser = ({ id }: TestUser): Hold => ({
 
 /** Two requests about a user that meet at the user's row: the first comes there first, and goes on first. */
 async function inOrder<A, B>(user: TestUser, first: () => Promise<A>, second: () => Promise<B>) {
-  const { statement, values } = holdUser(user);
-  const answers = await ownTransaction(async (client) => {
-    await client.query(statement, values);
+  const answers = await whileHeld(holdUser(user), async (untilWaiting) => {
     const one = first();
-    await untilWaiting(client, 1);
+    await untilWaiting(1);
     const two = second();
-    await untilWaiting(client, 2);
+    await untilWaiting(2);
     return { one, two };
   });
   return [await answers.one, await answers.two] as const;

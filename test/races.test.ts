@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import t, { type Test } from 'tap';
 import { uuidOf } from '../src/ids.ts';
-import { type Hold, meetingsOn } from './support/meet.ts';
+import { type Hold, racesOn, untilWaiting } from './support/races.ts';
 import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const statements: string[] = [];
@@ -9,7 +9,7 @@ const logged = { statements: { logQuery: (it: string) => void statements.push(it
 const started = await startService(t, logged);
 const { call, newAccount, newMember, newUser, invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
 
-const { meet, ownTransaction, untilWaiting } = meetingsOn(choice);
+const { meet, ownTransaction } = racesOn(started);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 type Answer = Awaited<ReturnType<typeof call>>;

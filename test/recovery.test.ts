@@ -838,7 +838,7 @@ t.test('What is no text where a token or a password belongs is refused by its pl
 });
 
 /** Held where a mail is promised. */
-const holdMails: Hold = { statement: 'lock table outbox in share mode' };
+const holdMails: Hold = { statement: 'lock table outbox in share mode', values: [] };
 
 function holdSessionOf({ token }: Tokens): Hold {
   const { sid } = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString());

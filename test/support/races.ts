@@ -5,7 +5,7 @@ import { until } from './until.ts';
 /** What is held, so that requests meet there: SQL of the test's own transaction. */
 export interface Hold {
   statement: string;
-  values?: unknown[];
+  values: unknown[];
 }
 
 /** Milliseconds in which requests must have come to what is held. */
@@ -16,22 +16,29 @@ const mostWaiting = 8;
 
 /** Makes races certain: the test holds a row until requests wait for it. Postgres alone can do that. */
 export function racesOn({ choice }: Pick<TestService, 'choice'>) {
-  /**
-   * Does something while the test holds what it names, and lets go after it.
-   * @param act is given a wait until so many requests of the service wait for a lock.
-   */
-  async function whileHeld<T>({ statement, values }: Hold, act: (untilWaiting: Wait) => Promise<T>): Promise<T> {
+  /** A transaction of the test's own on the same Postgres. It is rolled back, unless the test ends it. */
+  async function ownTransaction<T>(run: (client: pg.Client) => Promise<T>): Promise<T> {
     if (choice.kind !== 'postgres') throw new Error('the embedded database has one connection');
     const client = new pg.Client({ connectionString: choice.url });
     await client.connect();
     try {
       await client.query('begin');
-      await client.query(statement, values);
-      return await act((count) => untilWaiting(client, count));
+      return await run(client);
     } finally {
       await client.query('rollback');
       await client.end();
     }
+  }
+
+  /**
+   * Does something while the test holds what it names, and lets go after it.
+   * @param act is given a wait until so many requests of the service wait for a lock.
+   */
+  function whileHeld<T>({ statement, values }: Hold, act: (untilWaiting: Wait) => Promise<T>): Promise<T> {
+    return ownTransaction(async (client) => {
+      await client.query(statement, values);
+      return act((count) => untilWaiting(client, count));
+    });
   }
 
   /**
@@ -50,7 +57,7 @@ export function racesOn({ choice }: Pick<TestService, 'choice'>) {
     return Promise.all(answers);
   }
 
-  return { whileHeld, meet };
+  return { ownTransaction, whileHeld, meet };
 }
 
 type Wait = (count: number) => Promise<void>;
@@ -58,7 +65,8 @@ type Wait = (count: number) => Promise<void>;
 const question = `select count(*)::int as waiting from pg_stat_activity
   where datname = current_database() and application_name = 'usher' and wait_event_type = 'Lock'`;
 
-async function untilWaiting(client: pg.Client, count: number): Promise<void> {
+/** Waits until as many requests of the service wait for a lock. */
+export async function untilWaiting(client: pg.Client, count: number): Promise<void> {
   await until(
     `${count} requests to wait for a lock`,
     async () => {
