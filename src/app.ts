@@ -40,7 +40,7 @@ import type { SigningKeys } from './tokens/keys.ts';
 import { tokenRoutes } from './tokens/routes.ts';
 import { identifyCaller } from './users/identify.ts';
 import { identityRoutes } from './users/identities/routes.ts';
-import { createPasswords } from './users/passwords/hashing.ts';
+import { createPasswords, type PasswordCost } from './users/passwords/hashing.ts';
 import { passwordRoutes } from './users/passwords/routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { sessionRoutes } from './users/sessions/routes.ts';
@@ -52,6 +52,8 @@ export interface AppOptions {
   clock?: () => Date;
   /** Called after each request that may have promised a mail. */
   onChange?: () => void;
+  /** What hashing a password costs, if not what is recommended. */
+  passwordCost?: PasswordCost;
   /** Where log lines go, if not to standard output. */
   logTo?: { write(line: string): void };
 }
@@ -77,7 +79,8 @@ const commonHeaders = ({ id }: { id: string }) => ({
 });
 
 /** The service without a socket and without its mail worker: every part of it, in order. */
-export async function buildApp({ config, db, keys, clock = () => new Date(), onChange, logTo }: AppOptions) {
+export async function buildApp(options: AppOptions) {
+  const { config, db, keys, clock = () => new Date(), onChange, passwordCost, logTo } = options;
   const app = Fastify({
     logger: { ...loggerOptions(config.logLevel), ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
@@ -110,7 +113,7 @@ export async function buildApp({ config, db, keys, clock = () => new Date(), onC
     clock,
     derivedKeys: deriveKeys(keys),
     catalogue: defaultCatalogue,
-    passwords: await createPasswords(),
+    passwords: await createPasswords(passwordCost),
     accessTokens: await accessTokens(root, keys, config.issuer),
     externalTokens: externalTokens(config.identityProviders),
     limiter: createLimiter(counters, config.rateLimits),

@@ -28,7 +28,7 @@ type Answer = Awaited<ReturnType<TestService['call']>>;
 async function start(t: Test, options: TestServiceOptions) {
   const database = options.database ?? (await freshDatabase(t));
   const env = { ...options.env, ...(database.kind === 'postgres' && { DATABASE_URL: database.url }) };
-  return startService(t, { ...options, database, env });
+  return startService(t, { ...options, database, env, passwordCost: 'recommended' });
 }
 
 let networks = 0;

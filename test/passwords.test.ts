@@ -230,7 +230,9 @@ t.test('a hash', async (t) => {
 });
 
 t.test('passwords over HTTP', async (t) => {
-  const { call, invite, mailsTo, newAccount, newUser, service, tokenFor } = await startService(t);
+  const { call, invite, mailsTo, newAccount, newUser, service, tokenFor } = await startService(t, {
+    passwordCost: 'recommended',
+  });
   const register = (email: string, secret: string, more: object = {}) =>
     call('POST', '/v1/auth/register', { body: { email, password: secret, name, ...more } });
 

@@ -21,7 +21,11 @@ const env = {
 };
 
 const statements: string[] = [];
-const service = await startService(t, { env, statements: { logQuery: (it) => void statements.push(it) } });
+const service = await startService(t, {
+  env,
+  passwordCost: 'recommended',
+  statements: { logQuery: (it) => void statements.push(it) },
+});
 const { app, call, db, clock, choice, newUser, newAccount, invite, tokenFor, listAll, at } = service;
 const { meet, whileHeld } = racesOn(service);
 

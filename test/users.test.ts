@@ -10,7 +10,7 @@ const minute = 60 * second;
 const name = 'Adam Accountant';
 
 t.test('users', async (t) => {
-  const service = await startService(t);
+  const service = await startService(t, { passwordCost: 'recommended' });
   const { at, call, clock, db, invite, mailsTo, newAccount, newUser, tokenFor, travel } = service;
 
   const register = (email: string, more: object = {}) =>

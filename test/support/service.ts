@@ -15,6 +15,7 @@ import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.t
 import { createWorker } from '../../src/outbox/worker.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import type { LinkKind } from '../../src/tokens/link-token.ts';
+import type { PasswordCost } from '../../src/users/passwords/hashing.ts';
 import { embeddedTemplate } from './embedded-template.ts';
 
 export const isPostgres = process.env.TEST_DATABASE_URL !== undefined;
@@ -65,9 +66,13 @@ export interface TestServiceOptions {
   transport?: Transport;
   keys?: Config['signingKeys'];
   statements?: StatementLog;
+  /** What hashing a password costs: next to nothing, unless the test is about what it really does. */
+  passwordCost?: PasswordCost | 'recommended';
   /** Where log lines go. */
   logTo?: { write(line: string): void };
 }
+
+const cheap: PasswordCost = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 
 export type TestService = Awaited<ReturnType<typeof startService>>;
 
@@ -82,6 +87,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   const time: { ahead: number; stopped?: Date | undefined } = { ahead: 0 };
   const clock = () => time.stopped ?? new Date(Date.now() + time.ahead);
   const keysText = await generateSigningKeys();
+  const { passwordCost = cheap } = options;
   const config = testConfig({ SIGNING_KEYS: keysText, ...settingsOf(choice), ...options.env });
   const keys = options.keys ?? config.signingKeys;
   if (!keys) throw new Error('no keys');
@@ -90,6 +96,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     db: database.db,
     keys,
     clock,
+    ...(passwordCost !== 'recommended' && { passwordCost }),
     ...(options.logTo && { logTo: options.logTo }),
   });
   const worker = createWorker({
