@@ -4,6 +4,7 @@ import type { Service } from './service.ts';
 import {
   emailChangedLetter,
   emailChangeLetter,
+  identityLinkedLetter,
   passwordChangedLetter,
   passwordResetLetter,
   registrationLetter,
@@ -17,4 +18,5 @@ export const lettersOf = (service: Service): Letters => ({
   'password-changed': passwordChangedLetter(service),
   'email-change': emailChangeLetter(service),
   'email-changed': emailChangedLetter(service),
+  'identity-linked': identityLinkedLetter(service),
 });

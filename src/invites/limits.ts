@@ -6,23 +6,25 @@ import { hasMorePendingThan } from './store.ts';
 
 /**
  * Counts a mail to someone who is invited: by who sends it, for which account, and to whom. What is refused for one person or one
- * account uses up nothing of what others share: it is counted first.
- * @throws too-many-requests.
+ * account uses up nothing of what others share: it is counted first, and who asked for no more invites is not counted at all.
+ * @throws too-many-requests, opted-out.
  */
 export async function countSending(
-  { limiter }: Pick<Service, 'limiter'>,
+  { limiter, db }: Pick<Service, 'limiter' | 'db'>,
   { accountId, userId, email }: { accountId: AccountId; userId: UserId; email: string },
   now: Date,
 ): Promise<void> {
   const own = [
     { limit: 'invites.inviter', of: userId },
     { limit: 'invites.pair', of: `${accountId} ${email}` },
+    { limit: 'invites.pair', of: `${userId} ${email}` },
   ] as const;
   const shared = [
     { limit: 'invites.account', of: accountId },
     { limit: 'invites.recipient', of: email },
   ] as const;
   await limiter.requireWithin(own, now);
+  await requireNoOptOut(db, accountId, email);
   await limiter.requireWithin(shared, now);
 }
 

@@ -13,6 +13,7 @@ interface Limit {
 
 const minute = 60;
 const quarter = 15 * minute;
+const halfHour = 30 * minute;
 const hour = 60 * minute;
 const day = 24 * hour;
 
@@ -31,11 +32,16 @@ export const limits = {
     quarter,
     'Logins tried with one address from one network where its user has logged in before.',
   ),
+  'refresh.network': limit(600, minute, 'Sessions refreshed from one network.'),
   'register.network': limit(60, minute, 'Registrations from one network.'),
   'register.address': limit(5, hour, 'Registrations of one address, each of which sends it a mail.'),
   'verify.network': limit(100, minute, 'Tokens of mailed links tried from one network.'),
   'reset.network': limit(60, minute, 'Password resets asked for from one network.'),
-  'reset.address': limit(5, hour, 'Password resets asked for with one address, each of which sends it a mail.'),
+  'reset.address': limit(
+    5,
+    halfHour,
+    'Password resets asked for with one address, each of which sends it a mail whose link lives as long.',
+  ),
   'preview.network': limit(300, minute, 'Invites looked at from one network.'),
   'accept.network': limit(300, minute, 'Invites accepted or declined from one network.'),
   'accept.invite': limit(120, minute, 'Looks at one invite, and decisions on it.'),
@@ -43,7 +49,7 @@ export const limits = {
   'email-change.user': limit(5, hour, 'Changes of the address that one user asks for.'),
   'invites.inviter': limit(1000, hour, 'Invites sent by one person, and sent again.'),
   'invites.account': limit(5000, hour, 'Invites sent by one account, and sent again.'),
-  'invites.pair': limit(10, day, 'Invites sent by one account to one address, and sent again.'),
+  'invites.pair': limit(10, day, 'Invites sent by one account, or by one person, to one address, and sent again.'),
   'invites.recipient': limit(30, day, 'Invites sent to one address by all accounts together, and sent again.'),
 };
 

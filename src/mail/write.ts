@@ -17,7 +17,8 @@ export type MailKind =
   | 'no-password'
   | 'password-changed'
   | 'email-change'
-  | 'email-changed';
+  | 'email-changed'
+  | 'identity-linked';
 
 /**
  * Writes the words of a mail from its three templates in `words/`.

@@ -88,6 +88,7 @@ function fetchKeySet({ issuer, jwksUri }: Pick<IdentityProvider, 'issuer' | 'jwk
   return inTime(async (signal) => {
     const set = (await fetchJson(jwksUri ?? (await discover(issuer, signal)), signal)) as JSONWebKeySet;
     const keySet = createLocalJWKSet(set);
+    if (set.keys.length === 0) throw new Error(`the key set of ${issuer} is empty`);
     if (set.keys.length > keysAtMost) throw new Error(`the key set of ${issuer} has more than ${keysAtMost} keys`);
     return keySet;
   });

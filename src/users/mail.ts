@@ -1,3 +1,4 @@
+import type { UserId } from '../ids.ts';
 import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
@@ -55,10 +56,28 @@ export function passwordChangedLetter({ db }: Writer): Letter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);
-      return user && { to: user.email, ...(await writeMail('password-changed', { address: user.email })) };
+      if (!user) return undefined;
+      const words = { address: user.email, issuers: await issuersOf(db, user.id) };
+      return { to: user.email, ...(await writeMail('password-changed', words)) };
     },
   };
 }
+
+/** To someone whose login was linked with one at an identity provider, so that they notice where it was not them. */
+export function identityLinkedLetter({ db }: Writer): Letter {
+  return {
+    async write({ userId }) {
+      const user = userId === null ? undefined : await findUser(db, userId);
+      const issuers = user ? await issuersOf(db, user.id) : [];
+      if (!user || issuers.length === 0) return undefined;
+      return { to: user.email, ...(await writeMail('identity-linked', { address: user.email, issuers })) };
+    },
+  };
+}
+
+const issuersOf = async (db: Service['db'], userId: UserId) => [
+  ...new Set((await listIdentities(db, userId)).map((it) => it.issuer)),
+];
 
 /** To the new address that someone asked for: a link to confirm it, or word that it has a login already. */
 export function emailChangeLetter(service: Writer): Letter {

@@ -5,7 +5,7 @@ import { idPattern, newId, type UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import { insertIdentity } from './identities/store.ts';
 import { markSessionsEnded } from './sessions/store.ts';
-import { findUser, findUserByEmail, type UserRow, updateUser } from './store.ts';
+import { findUser, findUserByEmail, promise, type UserRow, updateUser } from './store.ts';
 
 /** What an operator's change of a user is given. */
 export interface Operating {
@@ -51,6 +51,9 @@ export async function linkIdentityOf(
   subject: string,
 ): Promise<void> {
   const row = { id: newId('idn'), userId, issuer, subject, createdAt: now };
-  if (!(await insertIdentity(db, row))) throw new Problem('identity-linked-elsewhere');
+  await db.transaction(async (tx) => {
+    if (!(await insertIdentity(tx, row))) throw new Problem('identity-linked-elsewhere');
+    await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId }, now);
+  });
   audit('user_updated', { userId, identityId: row.id, changed: 'identity', by: 'operator' });
 }

@@ -26,6 +26,7 @@ export const always = (letter: Letter): Letters => ({
   'password-changed': letter,
   'email-change': letter,
   'email-changed': letter,
+  'identity-linked': letter,
 });
 
 /** The service's log as it is written, line by line. */

@@ -11,6 +11,7 @@ const mailKinds = [
   'password-changed',
   'email-change',
   'email-changed',
+  'identity-linked',
 ] as const;
 
 /** Mails promised in the transaction that calls for them, and sent after it. Ids only: no address, secret or token. */
@@ -40,7 +41,7 @@ export const outbox = pgTable(
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
     check(
       'outbox_kind_known',
-      sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed')`,
+      sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed', 'identity-linked')`,
     ),
     check('outbox_status_known', sql`status in ('queued', 'sent', 'failed', 'dropped')`),
   ],

@@ -90,6 +90,8 @@ export const sessions = pgTable(
     userAgent: text('user_agent'),
     /** From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one. */
     network: text('network'),
+    /** From where it was opened, by proving who one is: the network is known from then on, and no refresh moves it. */
+    loginNetwork: text('login_network'),
     /** When it was last refreshed; none where it was not yet. */
     lastUsedAt: time('last_used_at'),
   },

@@ -3,15 +3,15 @@ import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
 import { requireUser } from '../sessions/session.ts';
-import { lockUser, lockUserByPassword } from '../store.ts';
+import { lockUser, lockUserByPassword, promise } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 
 /** An identity as the API shows it. */
 export const identityOf = ({ id, issuer, subject, createdAt }: IdentityRow) => ({ id, issuer, subject, createdAt });
 
 /**
- * Links a login at an identity provider, which its access token proves, with the caller, whom the current password proves.
- * Linking it once more changes nothing.
+ * Links a login at an identity provider, which its access token proves, with the caller, whom the current password proves, and
+ * tells them by mail. Linking it once more changes nothing.
  * @throws password-wrong, no-password, identity-linked-elsewhere, invalid-request for a token that does not verify.
  */
 export async function linkIdentity(
@@ -26,7 +26,9 @@ export async function linkIdentity(
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: caller.now };
   const isNew = await service.db.transaction(async (tx) => {
     if (!(await lockUserByPassword(tx, user.id, passwordHash))) throw new Problem('password-wrong');
-    return insertIdentity(tx, row);
+    const isNew = await insertIdentity(tx, row);
+    if (isNew) await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId: user.id }, caller.now);
+    return isNew;
   });
   if (isNew) {
     caller.audit('user_updated', { changed: 'identity', identityId: row.id });

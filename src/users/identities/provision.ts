@@ -22,12 +22,17 @@ export async function userOfIdentity(
   if (email === undefined) throw notLinked('The access token carries no verified address.');
   const user = { id: newId('usr'), email, name: nameOf(identity, email), passwordHash: null, createdAt: now };
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: now };
-  const isNew = await db.transaction(async (tx) => {
-    if (!(await insertUser(tx, user))) return false;
-    // Two first tokens of one subject with two addresses, at the same moment: the user goes again, and the next try finds the other.
-    if (!(await insertIdentity(tx, row))) throw new Problem('unavailable');
-    return true;
-  });
+  const isNew = await db
+    .transaction(async (tx) => {
+      if (!(await insertUser(tx, user))) return false;
+      // Two first tokens of one subject with two addresses, at the same moment: the user goes again.
+      if (!(await insertIdentity(tx, row))) throw knownMeanwhile;
+      return true;
+    })
+    .catch((error) => {
+      if (error === knownMeanwhile) return false;
+      throw error;
+    });
   if (isNew) {
     audit('user_created', { userId: user.id, identityId: row.id, by: 'identity' });
     return { userId: user.id, identityId: row.id };
@@ -37,6 +42,9 @@ export async function userOfIdentity(
   if (!other) throw notLinked('A login with this address exists.');
   return { userId: other.userId, identityId: other.id };
 }
+
+/** Takes the user of a lost race back, and is seen by nobody. */
+const knownMeanwhile = new Error('the identity is known meanwhile');
 
 const notLinked = (detail: string) => new Problem('identity-not-linked', detail);
 

@@ -15,6 +15,8 @@ import {
 
 /** Milliseconds in which the client that used a token may use it again: it sent it twice at once, or got no answer. */
 const grace = 10_000;
+/** How many tokens such a retry may be behind: a statement each. */
+const furthest = 8;
 
 /**
  * Exchanges a refresh token for new tokens of the same session (RFC 9700, 4.14.2: rotation). A used token that comes again is
@@ -48,22 +50,28 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, visit: V
   }
   const isSameClient = token.usedBy === markOf(client);
   if (isSameClient && now.getTime() - token.usedAt.getTime() <= grace) {
-    return { session, user, next: await newestFrom(service, tx, refreshToken) };
+    const newest = await newestFrom(service, tx, refreshToken);
+    if (newest !== undefined) return { session, user, next: newest };
   }
   await markSessionEnded(tx, session.userId, session.id, now);
   return { session, user, stolen: true };
 }
 
 /**
- * The token in a line of successors that was not used yet.
+ * The token in a line of successors that was not used yet; undefined where it is further than a retry is ever behind.
  * @throws unavailable where another replica chose the next one with a key that this one lacks.
  */
-async function newestFrom(service: Service, tx: Tx, refreshToken: string): Promise<string> {
-  const candidates = service.derivedKeys.successorsOf(refreshToken);
-  const next = await findRefreshToken(tx, candidates.map(hashOf));
-  const chosen = candidates.find((it) => hashOf(it) === next?.hash);
-  if (!next || chosen === undefined) throw new Problem('unavailable');
-  return next.usedAt === null ? chosen : newestFrom(service, tx, chosen);
+async function newestFrom(service: Service, tx: Tx, refreshToken: string): Promise<string | undefined> {
+  let token = refreshToken;
+  for (let step = 0; step < furthest; step += 1) {
+    const candidates = service.derivedKeys.successorsOf(token);
+    const next = await findRefreshToken(tx, candidates.map(hashOf));
+    const chosen = candidates.find((it) => hashOf(it) === next?.hash);
+    if (!next || chosen === undefined) throw new Problem('unavailable');
+    if (next.usedAt === null) return chosen;
+    token = chosen;
+  }
+  return undefined;
 }
 
 /** A session that was used just now, and what used it. */

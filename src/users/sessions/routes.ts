@@ -38,6 +38,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
   });
 
   app.post('/v1/auth/refresh', {
+    config: { networkLimit: 'refresh.network' },
     schema: {
       tags,
       security,

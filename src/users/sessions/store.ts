@@ -4,7 +4,7 @@ import { refreshTokens, sessions, users } from '../../database/schema.ts';
 import type { SessionId, UserId } from '../../ids.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
-export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt'>;
+export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt' | 'loginNetwork'>;
 
 /** Milliseconds for which a session that is over is kept: where someone logged in from is remembered that long. */
 const memory = 90 * 24 * 3_600_000;
@@ -15,7 +15,7 @@ const login = prepared((db) =>
       user: users,
       // In a list of columns, the query builder takes the table's name from before a column.
       isKnownNetwork: sql<boolean>`exists (
-        select from sessions where sessions.user_id = users.id and sessions.network = ${sql.placeholder('network')})`,
+        select from sessions where sessions.user_id = users.id and sessions.login_network = ${sql.placeholder('network')})`,
     })
     .from(users)
     .where(eq(users.email, placeholderFor(users.email, 'email')))
@@ -39,9 +39,9 @@ const open = prepared((db) => {
   const forgotten = db.$with('forgotten', { id: sessions.id }).as(sql`
     delete from sessions where user_id = ${userId} and expires_at < ${at('longAgo')} returning id`);
   const opened = db.$with('opened', { id: sessions.id }).as(sql`
-    insert into sessions (id, user_id, created_at, expires_at, user_agent, network)
+    insert into sessions (id, user_id, created_at, expires_at, user_agent, network, login_network)
     select ${placeholderFor(sessions.id, 'id')}::uuid, id, ${at('createdAt')}, ${at('expiresAt')},
-      ${sql.placeholder('userAgent')}::text, ${sql.placeholder('network')}::text
+      ${sql.placeholder('userAgent')}::text, ${sql.placeholder('network')}::text, ${sql.placeholder('network')}::text
     from holder returning id`);
   const first = db.$with('first', { hash: refreshTokens.hash }).as(sql`
     insert into refresh_tokens (hash, session_id, created_at)
