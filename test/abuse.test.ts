@@ -14,6 +14,7 @@ import {
   type TestService,
   type TestServiceOptions,
   type TestUser,
+  tokensIn,
 } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -110,6 +111,14 @@ t.test('logins, registrations and resets', async (t) => {
       t.equal((await logIn(victim.email, password, home)).status, 200);
       const { refreshToken } = (await logIn(victim.email, password, home)).body;
       t.equal((await call('POST', '/v1/auth/refresh', { body: { refreshToken }, ...elsewhere() })).status, 200);
+    });
+
+    await t.test('make a place known by a login there alone, and for good: no refresh moves it', async (t) => {
+      const { refreshToken } = (await logIn(victim.email, password, home)).body;
+      const train = elsewhere();
+      t.equal((await call('POST', '/v1/auth/refresh', { body: { refreshToken }, ...train })).status, 200);
+      t.equal((await logIn(victim.email, password, train)).code, 'too-many-requests');
+      t.equal((await logIn(victim.email, password, home)).status, 200);
     });
 
     await t.test(
@@ -320,6 +329,31 @@ t.test('invites', async (t) => {
     t.equal((await mailsTo(email)).length, 2, 'the mail of what was sent again comes in place of the first');
   });
 
+  t.test('one person sends one address so many a day through all of their accounts', async (t) => {
+    const { owner, ...first } = await newAccount();
+    const urls = [first.url];
+    for (let i = 0; i < 3; i += 1) {
+      const { body } = await call('POST', '/v1/accounts', { token: owner.token, body: { name: 'One More' } });
+      urls.push(`/v1/accounts/${body.id}`);
+    }
+    const email = newEmail();
+    const sent = await inTurn(4, (i) => invite({ url: urls[i] as string }, owner, email));
+    t.same(tally(sent), { 201: 3, 'too-many-requests': 1 });
+  });
+
+  t.test('asking whoever opted out uses up nothing of what others may send to them', async (t) => {
+    const email = newEmail();
+    const account = await newAccount();
+    await invite(account, account.owner, email);
+    const optOutToken = tokensIn((await mailsTo(email))[0]?.text ?? '')[1];
+    t.equal((await call('POST', '/v1/invites/opt-out', { body: { token: optOutToken } })).status, 200);
+    t.same(tally(await inTurn(2, () => invite(account, account.owner, email))), { 'opted-out': 2 });
+    const others = await inTurn(3, () => newAccount());
+    t.same(tally(await inTurn(3, (i) => invite(others[i] as Account, (others[i] as Account).owner, email))), {
+      201: 3,
+    });
+  });
+
   t.test('what is refused to someone without the permission counts against nobody', async (t) => {
     const account = await newAccount();
     const [member, stranger] = [await newMember(account, invoices), await newUser()];
@@ -390,8 +424,8 @@ t.test('invites', async (t) => {
     t.same(costs[1], costs[0]);
     t.equal(
       costs[0]?.length,
-      isPostgres ? 4 : 2,
-      'who may, the invite, and two counts where replicas share a database',
+      isPostgres ? 5 : 3,
+      'who may, who opted out, the invite, and two counts where replicas share a database',
     );
   });
 });

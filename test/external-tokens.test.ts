@@ -490,10 +490,18 @@ t.test('the keys of a provider', async (t) => {
     t.equal(await verify(token(), 600), undefined);
   });
 
-  t.test('may be none', async (t) => {
-    const { server, token, verify } = await startIssuer(t);
+  t.test('are not taken from a provider that suddenly has none', async (t) => {
+    const { server, key, token, verify } = await startIssuer(t);
+    t.ok(await verify(token()));
     server.answer('/jwks', { body: { keys: [] } });
-    t.equal(await verify(token()), undefined, 'then nothing verifies');
+    const unknown = token({ header: { kid: 'unknown' } });
+    await t.rejects(verify(unknown, 30), { code: 'unavailable' });
+    t.ok(await verify(token(), 30), 'those that it had are good');
+    server.publish(key);
+    t.equal(await verify(unknown, 60), undefined);
+    const { server: empty, token: any, verify: verifyAny } = await startIssuer(t);
+    empty.answer('/jwks', { body: { keys: [] } });
+    await t.rejects(verifyAny(any()), { code: 'unavailable' });
   });
 
   t.test('verify on for an hour while the provider is away', async (t) => {

@@ -12,7 +12,7 @@ t.test('a login at an identity provider', async (t) => {
   const provider = await startOidcProvider(t);
   const providers = JSON.stringify([{ issuer: provider.issuer, audience: provider.audience, algorithms: ['ES256'] }]);
   const service = await startService(t, { env: { OIDC_ISSUERS: providers } });
-  const { call, db, invite, newAccount, newMember, newUser, tokenFor } = service;
+  const { call, db, invite, mailsTo, newAccount, newMember, newUser, tokenFor } = service;
 
   /** Someone who has a login there, and nothing here. */
   const newPerson = (more: { email?: string; emailVerified?: boolean; name?: string } = {}) => {
@@ -66,6 +66,15 @@ t.test('a login at an identity provider', async (t) => {
     t.equal(new Set(answers.map((it) => it.body.id)).size, 1);
   });
 
+  await t.test('and however many addresses the first tokens of one subject carry at once', async (t) => {
+    const person = newPerson();
+    const tokens: string[] = [];
+    for (let i = 0; i < 8; i += 1) tokens.push(await tokenOf({ ...person, email: newEmail('many') }));
+    const answers = await Promise.all(tokens.map((token) => me(token)));
+    t.same(new Set(answers.map((it) => it.status)), new Set([200]));
+    t.equal(new Set(answers.map((it) => it.body.id)).size, 1);
+  });
+
   await t.test('makes no membership by itself', async (t) => {
     const account = await newAccount();
     const person = newPerson();
@@ -110,6 +119,22 @@ t.test('a login at an identity provider', async (t) => {
     t.match(await link(user.token, token), { status: 201, body: { id: linked.body.id } }, 'once more changes nothing');
     t.match(await me(token), { status: 200, body: { id: user.id } });
     t.match(await identitiesOf(user.token), [{ id: linked.body.id }]);
+  });
+
+  await t.test('is told to the address when it is linked, and named when the password is reset', async (t) => {
+    const user = await newUser();
+    const token = await tokenOf(newPerson({ email: user.email }));
+    await link(user.token, token);
+    await link(user.token, token);
+    const told = (await mailsTo(user.email)).filter((it) => it.subject.includes('linked'));
+    t.equal(told.length, 1, 'once');
+    for (const text of [told[0]?.text, told[0]?.html]) t.ok(text?.includes(provider.issuer));
+    await call('POST', '/v1/auth/password-reset', { body: { email: user.email } });
+    const body = { token: await tokenFor(user.email, 'password-reset'), password: 'a password chosen anew' };
+    t.equal((await call('POST', '/v1/auth/password-reset/confirm', { body })).status, 200);
+    const changed = (await mailsTo(user.email)).find((it) => it.subject === 'Your password was changed');
+    for (const text of [changed?.text, changed?.html]) t.ok(text?.includes(provider.issuer));
+    t.equal((await me(token)).status, 200, 'it is theirs to remove');
   });
 
   await t.test('belongs to one user, for good', async (t) => {

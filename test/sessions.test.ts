@@ -476,6 +476,28 @@ t.test('A refresh token that comes a second time', async (t) => {
     t.equal((await at(late, () => refresh(chain.at(-1) as string))).code, 'unauthenticated');
   });
 
+  t.test(
+    'and whose successors were used eight times since is no retry: it ends the session, at a bounded cost',
+    async (t) => {
+      const start = clock();
+      for (const [behind, status] of [
+        [8, 200],
+        [9, 401],
+        [60, 401],
+      ] as const) {
+        const { refreshToken } = await newUserAtHome();
+        await at(start, async () => {
+          let newest = refreshToken;
+          for (let i = 0; i < behind; i += 1) newest = (await refresh(newest)).body.refreshToken;
+          statements.length = 0;
+          t.equal((await refresh(refreshToken)).status, status, `${behind} behind`);
+          t.ok(statements.length < 15, `${statements.length} statements`);
+          t.equal((await refresh(newest)).status, status);
+        });
+      }
+    },
+  );
+
   t.test('puts off no end of the session', async (t) => {
     const { refreshToken } = await newUserAtHome();
     const start = clock();

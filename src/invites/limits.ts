@@ -6,8 +6,8 @@ import { hasMorePendingThan } from './store.ts';
 
 /**
  * Counts a mail to someone who is invited: by who sends it, for which account, and to whom. What is refused for one person or one
- * account uses up nothing of what others share: it is counted first, and who asked for no more invites is not counted at all.
- * @throws too-many-requests, opted-out.
+ * account uses up nothing of what others share: it is counted first, and a mail to who asked for no more invites, which is not sent, neither.
+ * @throws too-many-requests.
  */
 export async function countSending(
   { limiter, db }: Pick<Service, 'limiter' | 'db'>,
@@ -24,7 +24,8 @@ export async function countSending(
     { limit: 'invites.recipient', of: email },
   ] as const;
   await limiter.requireWithin(own, now);
-  await requireNoOptOut(db, accountId, email);
+  // No mail will be sent: it is refused further on, with all that may stand against it.
+  if (await hasOptedOut(db, accountId, email)) return;
   await limiter.requireWithin(shared, now);
 }
 
