@@ -1,5 +1,5 @@
 import type { RateLimits } from './limits/limits.ts';
-import type { Sender } from './setting-values.ts';
+import type { Sender, SmtpServer } from './setting-values.ts';
 import { settings } from './settings.ts';
 import type { IdentityProvider } from './tokens/identity-provider.ts';
 import type { SigningKeys } from './tokens/keys.ts';
@@ -25,6 +25,7 @@ export interface Config {
   readonly optOutUrl: string;
   readonly mail:
     | { kind: 'mailbox'; from: Sender }
+    | { kind: 'smtp'; from: Sender; server: SmtpServer }
     | { kind: 'sendgrid'; from: Sender; apiKey: string; baseUrl: string };
   readonly passwordLogin: boolean;
   readonly identityProviders: readonly IdentityProvider[];
@@ -55,7 +56,12 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
   }
   const given = values as Values;
   if (given.nodeEnv === 'production') mistakes.push(...missingInProduction(env));
-  if (env.SENDGRID_API_KEY && !env.MAIL_FROM) mistakes.push('MAIL_FROM is required when mail goes through SendGrid');
+  if ((env.SMTP_URL || env.SENDGRID_API_KEY) && !env.MAIL_FROM) {
+    mistakes.push('MAIL_FROM is required when mail goes through a mail server or SendGrid');
+  }
+  if (env.SMTP_URL && env.SENDGRID_API_KEY) {
+    mistakes.push('SMTP_URL and SENDGRID_API_KEY are two ways for mail to leave: it takes one');
+  }
   if (given.passwordLogin === false && given.identityProviders?.length === 0) {
     mistakes.push('PASSWORD_LOGIN is off, and without OIDC_ISSUERS nobody could log in');
   }
@@ -77,8 +83,8 @@ function missingInProduction(env: Record<string, string | undefined>): string[] 
   const ofPasswords = env.PASSWORD_LOGIN === 'off' ? [] : [verifyUrl, resetUrl, emailChangeUrl];
   const required = [issuer, signingKeys, acceptUrl, optOutUrl, ...ofPasswords].map((it) => it.name);
   const missing = required.filter((name) => !env[name]).map((name) => `${name} is required in production`);
-  if (!env.SENDGRID_API_KEY) {
-    missing.push('SENDGRID_API_KEY is required in production: there is no mailbox to fall back on');
+  if (!env.SMTP_URL && !env.SENDGRID_API_KEY) {
+    missing.push('SMTP_URL or SENDGRID_API_KEY is required in production: there is no mailbox to fall back on');
   }
   return missing;
 }
@@ -102,9 +108,7 @@ function configFrom(given: Values): Config {
     resetUrl: given.resetUrl ?? `${here}/dev/reset-password#token={token}`,
     emailChangeUrl: given.emailChangeUrl ?? `${here}/dev/confirm-email#token={token}`,
     optOutUrl: given.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
-    mail: given.sendgridApiKey
-      ? { kind: 'sendgrid', from, apiKey: given.sendgridApiKey, baseUrl: given.sendgridBaseUrl }
-      : { kind: 'mailbox', from },
+    mail: wayOfMail(given, from),
     passwordLogin: given.passwordLogin,
     identityProviders: given.identityProviders,
     sessionTimeouts: { idle: given.sessionIdleTimeout, absolute: given.sessionAbsoluteTimeout },
@@ -115,4 +119,10 @@ function configFrom(given: Values): Config {
     trustProxy: given.trustProxy,
     logLevel: given.logLevel,
   };
+}
+
+function wayOfMail({ smtpServer, sendgridApiKey, sendgridBaseUrl }: Values, from: Sender): Config['mail'] {
+  if (smtpServer) return { kind: 'smtp', from, server: smtpServer };
+  if (sendgridApiKey) return { kind: 'sendgrid', from, apiKey: sendgridApiKey, baseUrl: sendgridBaseUrl };
+  return { kind: 'mailbox', from };
 }

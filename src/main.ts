@@ -6,8 +6,10 @@ import { openDatabase } from './database/database.ts';
 import { driverError } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import { lettersOf } from './letters.ts';
+import type { Transport } from './mail/mail.ts';
 import { mailboxTransport } from './mail/transports/mailbox.ts';
 import { sendgridTransport } from './mail/transports/sendgrid.ts';
+import { smtpTransport } from './mail/transports/smtp.ts';
 import { createWorker, type Worker } from './outbox/worker.ts';
 import type { Service } from './service.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
@@ -39,26 +41,27 @@ async function run(config: Config): Promise<void> {
 }
 
 function workerOptions(service: Service, log: FastifyBaseLogger) {
-  const { mail } = service.config;
-  return {
-    service,
-    log,
-    letters: lettersOf(service),
-    transport: mail.kind === 'sendgrid' ? sendgridTransport(mail) : mailboxTransport(service.db),
-  };
+  return { service, log, letters: lettersOf(service), transport: transportOf(service) };
+}
+
+function transportOf({ config: { mail }, db }: Service): Transport {
+  if (mail.kind === 'smtp') return smtpTransport(mail);
+  if (mail.kind === 'sendgrid') return sendgridTransport(mail);
+  return mailboxTransport(db);
 }
 
 /** Tells a person who started it where everything is. */
 function announce({ production, database, mail }: Config, address: unknown): void {
   if (production) return;
   const base = `http://localhost:${(address as { port: number }).port}`;
+  const carrier = mail.kind === 'smtp' ? mail.server.host : 'SendGrid';
   process.stdout.write(
     `
   Usher is ready.
 
     API       ${base}
     Docs      ${base}/docs
-    Mailbox   ${mail.kind === 'mailbox' ? `${base}/dev/mailbox` : 'none: mail goes through SendGrid'}
+    Mailbox   ${mail.kind === 'mailbox' ? `${base}/dev/mailbox` : `none: mail goes through ${carrier}`}
     Database  ${database.kind === 'embedded' ? `embedded, in ${database.dataDir}` : 'Postgres'}
 
   To see what it does, run "npm run demo" in a second shell.

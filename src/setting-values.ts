@@ -7,6 +7,15 @@ export interface Sender {
   email: string;
 }
 
+/** A mail server, and how it is talked to. */
+export interface SmtpServer {
+  host: string;
+  port: number;
+  /** From the first byte, by STARTTLS or not at all, or none. */
+  tls: 'implicit' | 'starttls' | 'none';
+  login: { user: string; password: string } | undefined;
+}
+
 export function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65535) throw new Error('must be a whole number from 0 to 65535');
@@ -33,6 +42,42 @@ export function readSender(text: string): Sender {
   const sender = named ? { name: named[1] ?? '', email: named[2] ?? '' } : { name: '', email: text.trim() };
   if (!isEmailAddress(sender.email)) throw new Error('must be an address, or a name and an address: Name <address>');
   return sender;
+}
+
+/**
+ * A mail server as a URL. Mails carry links that let people in, so they leave this machine over TLS unless the URL says
+ * otherwise, and a password never leaves it without.
+ */
+export function readSmtpServer(text: string): SmtpServer {
+  const wrong =
+    'must be a URL such as smtp://user:password@smtp.example.com:587 or smtps://smtp.example.com, special characters in it written as %XX';
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const host = (url?.hostname ?? '').replaceAll(/[[\]]/g, '').toLowerCase();
+  if (!url || !/^smtps?:$/.test(url.protocol) || !/^[\w.:-]+$/.test(host) || url.port === '0') throw new Error(wrong);
+  if (!/^\/?(\?tls=off)?$/.test(url.pathname + url.search + url.hash)) {
+    throw new Error('must end after the host and its port, but for ?tls=off');
+  }
+  const [user, password] = [url.username, url.password].map((it) => decoded(it, wrong)) as [string, string];
+  if ((user === '') !== (password === '')) throw new Error('must have a user and a password, or neither');
+  const isImplicit = url.protocol === 'smtps:';
+  const isOff = url.search !== '';
+  const isLocal = ['localhost', '127.0.0.1', '::1'].includes(host);
+  if (isOff && isImplicit) throw new Error('must not ask for TLS by smtps: and for none by ?tls=off');
+  if (isOff && !isLocal && password !== '') throw new Error('must not send a password over the network with ?tls=off');
+  return {
+    host,
+    port: url.port === '' ? (isImplicit ? 465 : 587) : Number(url.port),
+    tls: isImplicit ? 'implicit' : isOff || isLocal ? 'none' : 'starttls',
+    login: password === '' ? undefined : { user, password },
+  };
+}
+
+function decoded(part: string, wrong: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Error(wrong);
+  }
 }
 
 export function readChoice(text: string, choices: string[]): string {

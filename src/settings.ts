@@ -7,6 +7,7 @@ import {
   readPort,
   readProxies,
   readSender,
+  readSmtpServer,
   readUrl,
   textOrFile,
 } from './setting-values.ts';
@@ -106,13 +107,20 @@ export const settings = {
   }),
   mailFrom: setting({
     name: 'MAIL_FROM',
-    about: 'The sender of every mail: `Name <address>` or an address. Required with SendGrid.',
+    about: 'The sender of every mail: `Name <address>` or an address. Required with `SMTP_URL` or `SENDGRID_API_KEY`.',
     otherwise: '`Usher <usher@example.com>`',
     read: (text) => (text === undefined ? undefined : readSender(text)),
   }),
+  smtpServer: setting({
+    name: 'SMTP_URL',
+    about:
+      'Sends mail through a mail server: `smtp://user:password@host:587` or `smtps://…`; see [With SMTP](#with-smtp). This or `SENDGRID_API_KEY` is required in production.',
+    otherwise: 'mails stay in the development mailbox at `/dev/mailbox`',
+    read: (text) => (text === undefined ? undefined : readSmtpServer(text)),
+  }),
   sendgridApiKey: setting({
     name: 'SENDGRID_API_KEY',
-    about: 'Sends mail through SendGrid. Required in production.',
+    about: 'Sends mail through SendGrid, in the place of `SMTP_URL`.',
     otherwise: 'mails stay in the development mailbox at `/dev/mailbox`',
     read: (text) => text,
   }),

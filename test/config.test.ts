@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -152,6 +152,7 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
     EMAIL_CHANGE_URL: '{token}',
     OPT_OUT_URL: 'mailto:{token}@example.com',
     MAIL_FROM: 'nobody',
+    SMTP_URL: 'smtp.example.com:587',
     SENDGRID_BASE_URL: 'ftp://sendgrid.example.com',
     PASSWORD_LOGIN: 'no',
     OIDC_ISSUERS: 'https://login.example.com',
@@ -184,6 +185,7 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
     'SESSION_ABSOLUTE_TIMEOUT',
     'SESSION_IDLE_TIMEOUT',
     'SIGNING_KEYS',
+    'SMTP_URL',
     'TRUST_PROXY',
     'VERIFY_URL',
   ]);
@@ -192,13 +194,14 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
 
 t.test('production asks for everything that must not be guessed, and all of it at once', async (t) => {
   const ofPasswords = ['EMAIL_CHANGE_URL', 'RESET_URL', 'VERIFY_URL'];
-  const always = ['ACCEPT_URL', 'ISSUER', 'OPT_OUT_URL', 'SENDGRID_API_KEY', 'SIGNING_KEYS'];
+  const always = ['ACCEPT_URL', 'ISSUER', 'OPT_OUT_URL', 'SIGNING_KEYS', 'SMTP_URL'];
   const required = [...always, ...ofPasswords].sort();
   t.same(settingsOf(mistakesOf({ NODE_ENV: 'production' })), required);
   t.same(mistakesOf(production), []);
   for (const name of required) {
-    t.same(settingsOf(mistakesOf({ ...production, [name]: undefined })), [name], `without ${name}`);
-    t.same(settingsOf(mistakesOf({ ...production, [name]: '' })), [name], `with an empty ${name}`);
+    const given = name === 'SMTP_URL' ? 'SENDGRID_API_KEY' : name;
+    t.same(settingsOf(mistakesOf({ ...production, [given]: undefined })), [name], `without ${given}`);
+    t.same(settingsOf(mistakesOf({ ...production, [given]: '' })), [name], `with an empty ${given}`);
   }
   t.same(
     settingsOf(mistakesOf({ NODE_ENV: 'production', PORT: 'x' })),
@@ -227,6 +230,61 @@ t.test('without passwords and without an identity provider nobody could log in',
 t.test('a sender is asked for wherever mail really leaves', async (t) => {
   t.same(settingsOf(mistakesOf({ ...production, MAIL_FROM: undefined })), ['MAIL_FROM']);
   t.same(settingsOf(mistakesOf({ SENDGRID_API_KEY: 'SG.x' })), ['MAIL_FROM']);
+  t.same(settingsOf(mistakesOf({ SMTP_URL: 'smtp://localhost' })), ['MAIL_FROM']);
+});
+
+t.test('mail leaves one way: through SendGrid or through a mail server', async (t) => {
+  const SMTP_URL = 'smtps://smtp.example.com';
+  t.same(mistakesOf({ ...production, SENDGRID_API_KEY: undefined, SMTP_URL }), [], 'either will do in production');
+  t.same(mistakesOf({ ...production, SENDGRID_API_KEY: '', SMTP_URL }), []);
+  t.same(settingsOf(mistakesOf({ ...production, SMTP_URL })), ['SMTP_URL'], 'both will not');
+  const both = { SMTP_URL, SENDGRID_API_KEY: 'SG.x' };
+  t.same(settingsOf(mistakesOf(both)), ['MAIL_FROM', 'SMTP_URL'], 'said together with whatever else is wrong');
+});
+
+t.test('a mail server', async (t) => {
+  /** As it is read. */
+  const serverOf = (SMTP_URL: string) => {
+    const { mail } = configOf({ SMTP_URL, MAIL_FROM: 'a@example.com' });
+    return mail.kind === 'smtp' ? mail.server : undefined;
+  };
+
+  t.test('is taken with its port and its login', async (t) => {
+    t.same(serverOf('smtp://smtp.example.com'), {
+      host: 'smtp.example.com',
+      port: 587,
+      tls: 'starttls',
+      login: undefined,
+    });
+    t.match(serverOf('smtps://SMTP.example.com/'), { host: 'smtp.example.com', port: 465, tls: 'implicit' });
+    t.match(serverOf('smtp://[2001:db8::1]:25'), { host: '2001:db8::1', port: 25, tls: 'starttls' });
+    const { login } = serverOf('smtp://usher%40example.com:p%40ss%3A%2F%20%25@smtp.example.com:2525') ?? {};
+    t.same(login, { user: 'usher@example.com', password: 'p@ss:/ %' });
+  });
+
+  t.test('is spoken to over TLS, unless it is this machine or the URL says otherwise', async (t) => {
+    for (const host of [
+      'smtp.example.com',
+      'mailpit:1025',
+      '10.0.0.1',
+      '127.0.0.1.example.com',
+      'localhost.example.com',
+    ]) {
+      t.equal(serverOf(`smtp://${host}`)?.tls, 'starttls', host);
+      t.equal(serverOf(`smtps://${host}`)?.tls, 'implicit', host);
+      t.equal(serverOf(`smtp://${host}?tls=off`)?.tls, 'none', host);
+    }
+    for (const host of ['localhost', 'LOCALHOST:25', '127.0.0.1:1025', '[::1]', 'user:secret@localhost']) {
+      t.equal(serverOf(`smtp://${host}`)?.tls, 'none', host);
+      t.equal(serverOf(`smtps://${host}`)?.tls, 'implicit', host);
+    }
+  });
+
+  t.test('of the compose file is one that is taken', async (t) => {
+    const compose = await readFile(new URL('../docker-compose.yml', import.meta.url), 'utf8');
+    const [, url = ''] = /^ +SMTP_URL: (\S+)$/m.exec(compose) ?? [];
+    t.same(serverOf(url), { host: 'mailpit', port: 1025, tls: 'none', login: undefined });
+  });
 });
 
 t.test('a wrong value', async (t) => {
@@ -238,6 +296,12 @@ t.test('a wrong value', async (t) => {
     ['LOG_LEVEL', ['INFO', 'verbose', 'info,debug']],
     ['MAIL_FROM', ['nobody', 'A <b>', 'A <a@example.com', 'A <a@example.com>\r\nBcc: b@example.com', 'a@localhost']],
     ['SENDGRID_BASE_URL', ['sendgrid', 'file:///etc/passwd']],
+    ['SMTP_URL', ['smtp.example.com', 'smtp', 'smtp:', 'smtp://', 'smtp:///mail', 'http://smtp.example.com']],
+    ['SMTP_URL', ['smtp://smtp.example.com:0', 'smtp://smtp.example.com:65536', 'smtp://a b', 'smtp://bücher.example']],
+    ['SMTP_URL', ['smtp://user@smtp.example.com', 'smtp://:secret@smtp.example.com', 'smtp://u:50%@smtp.example.com']],
+    ['SMTP_URL', ['smtp://smtp.example.com/path', 'smtp://smtp.example.com#a', 'smtp://smtp.example.com?tls=on']],
+    ['SMTP_URL', ['smtp://smtp.example.com?TLS=off', 'smtp://smtp.example.com?tls=off&pool=true']],
+    ['SMTP_URL', ['smtps://smtp.example.com?tls=off', 'smtp://user:secret@smtp.example.com?tls=off']],
     ['SIGNING_KEYS', ['/no/such/file', '[]', '{"keys":[]}', '{"keys":{}}', '{not json']],
     ['PASSWORD_LOGIN', ['Off', 'false', 'no', '0', 'off ']],
     ['OIDC_ISSUERS', ['/no/such/file', 'https://login.example.com', '{}', '[{}]', '[', '[null]', '["text"]']],
@@ -254,7 +318,8 @@ t.test('a wrong value', async (t) => {
   ];
   for (const [name, values] of wrong) {
     for (const value of values) {
-      t.same(settingsOf(mistakesOf({ [name]: value })), [name], `${name}=${JSON.stringify(value)} is refused`);
+      const env = { [name]: value, ...(name === 'SMTP_URL' && { MAIL_FROM: 'a@example.com' }) };
+      t.same(settingsOf(mistakesOf(env)), [name], `${name}=${JSON.stringify(value)} is refused`);
     }
   }
 });
@@ -358,8 +423,10 @@ t.test('a password in a URL is in no mistake', async (t) => {
     REDIS_URL: 'http://:hunter2-secret@redis.example.com',
     OIDC_ISSUERS: JSON.stringify([{ ...provider, issuer: 'https://user:hunter2-secret@login.example.com' }]),
     CORS_ORIGINS: 'https://user:hunter2-secret@app.example.com',
+    SMTP_URL: 'smtp://usher:hunter2-secret#50%@smtp.example.com',
+    MAIL_FROM: 'a@example.com',
   });
-  t.equal(mistakes.length, 4);
+  t.equal(mistakes.length, 5);
   t.notMatch(mistakes.join(), 'hunter2');
 });
 

@@ -190,7 +190,7 @@ t.test('in production', async (t) => {
   t.test('a missing way to send mail stops the start', async (t) => {
     const service = spawnService(t, { ...production, SENDGRID_API_KEY: '' });
     t.match(await service.ended, { code: 1 });
-    t.match(service.printed.stderr, /^ +SENDGRID_API_KEY is required in production/m);
+    t.match(service.printed.stderr, /^ +SMTP_URL or SENDGRID_API_KEY is required in production/m);
   });
 
   t.test('there is no mailbox, and no banner between the lines of the log', async (t) => {

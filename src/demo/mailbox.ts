@@ -24,7 +24,7 @@ export async function requireService(base: string): Promise<void> {
   const mailbox = await send(base, { method: 'GET', path: '/dev/mailbox' });
   if (mailbox.status !== 200) {
     throw new Surprise(
-      `${base}/dev/mailbox answered ${mailbox.status}: there is no mailbox, from which the demo reads its mails.\nStart the service without SENDGRID_API_KEY, and with NODE_ENV other than production.`,
+      `${base}/dev/mailbox answered ${mailbox.status}: there is no mailbox, from which the demo reads its mails.\nStart the service without SMTP_URL and SENDGRID_API_KEY, and with NODE_ENV other than production.`,
     );
   }
 }

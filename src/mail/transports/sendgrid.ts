@@ -2,6 +2,7 @@ import sendgridClient from '@sendgrid/client';
 import sendgridMail from '@sendgrid/mail';
 import type { Sender } from '../../setting-values.ts';
 import type { Mail, Outcome, Transport } from '../mail.ts';
+import { codeWord } from './code-word.ts';
 
 // Both modules are one shared instance with its class as a property, which their types do not say.
 const { Client } = sendgridClient as unknown as { Client: new () => typeof sendgridClient };
@@ -64,14 +65,12 @@ function outcomeOf(error: unknown): Outcome {
   const { code, response } = error as ResponseError;
   const status = response && typeof code === 'number' ? code : undefined;
   if (code === 'ERR_CANCELED') return { outcome: 'deferred', reason: 'SendGrid did not answer in time' };
-  if (status === undefined) return { outcome: 'deferred', reason: `SendGrid did not answer (${wordOf(code)})` };
+  if (status === undefined) return { outcome: 'deferred', reason: `SendGrid did not answer (${codeWord(code)})` };
   const reason = `SendGrid answered ${status}`;
   if (status >= 400 && status < 500 && status !== 429 && status !== 408) return { outcome: 'refused', reason };
   const retryAfter = secondsOf(response?.headers?.['retry-after']);
   return { outcome: 'deferred', reason, ...(retryAfter === undefined ? {} : { retryAfter }) };
 }
-
-const wordOf = (code: unknown) => (typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : 'no reason given');
 
 /** Retry-After (RFC 9110, 10.2.3) in seconds, where it is a number of them. */
 function secondsOf(header: unknown): number | undefined {

@@ -1,0 +1,83 @@
+import { domainToASCII } from 'node:url';
+import { createTransport } from 'nodemailer';
+import type { Sender, SmtpServer } from '../../setting-values.ts';
+import type { Mail, Outcome, Transport } from '../mail.ts';
+import { codeWord } from './code-word.ts';
+
+/** Milliseconds until a mail server is given up on for this time. Less than a lease, so that no second worker starts meanwhile. */
+const usualTimeout = 15_000;
+
+interface SmtpOptions {
+  from: Sender;
+  server: SmtpServer;
+  timeout?: number;
+}
+
+/**
+ * Sends mails through a mail server (RFC 5321), each over a connection of its own: a shared one would be lost to all of its
+ * mails with the first that hangs, and the worker has few mails in hand at once.
+ */
+export function smtpTransport({ server, from, timeout = usualTimeout }: SmtpOptions): Transport {
+  const mailer = createTransport(connectionTo(server));
+  return async (mail, now) => {
+    // From looking up the host to the last answer: the library's own timeouts start again with each byte.
+    const signal = AbortSignal.timeout(timeout);
+    try {
+      await mailer.sendMail({ ...messageOf(mail, from, now), signal });
+      return { outcome: 'sent' };
+    } catch (error) {
+      if (signal.aborted) return { outcome: 'deferred', reason: 'The mail server did not answer in time' };
+      return outcomeOf(error);
+    }
+  };
+}
+
+function connectionTo({ host, port, tls, login }: SmtpServer) {
+  return {
+    host,
+    port,
+    secure: tls === 'implicit',
+    requireTLS: tls === 'starttls',
+    ignoreTLS: tls === 'none',
+    // A server that offers no login is not sent to without one: it would refuse as a stranger's what it takes from us.
+    ...(login && { auth: { user: login.user, pass: login.password }, forceAuth: true }),
+  };
+}
+
+function messageOf({ deliveryId, to, subject, text, html }: Mail, from: Sender, date: Date) {
+  const domain = domainToASCII(from.email.slice(from.email.lastIndexOf('@') + 1));
+  return {
+    // The same each time the mail is sent, so that one that was sent twice can be told.
+    messageId: `<${deliveryId}@${domain}>`,
+    date,
+    from: { name: from.name, address: from.email },
+    // An object is not read as a list of addresses.
+    to: { name: '', address: to },
+    subject,
+    text,
+    html,
+  };
+}
+
+interface SmtpError {
+  code?: unknown;
+  /** What the system called it, where `code` is the library's word. */
+  originalCode?: unknown;
+  responseCode?: unknown;
+  command?: unknown;
+}
+
+/** Out of order (RFC 5321), or about logging in (RFC 4954): what has to be mended there is not the mail. */
+const notAboutTheMail = [503, 530, 534, 535, 538];
+
+/** Reads the codes of an error, and nothing else: it carries the server's words, which quote addresses and the mail. */
+function outcomeOf(error: unknown): Outcome {
+  const { code, originalCode, responseCode: answer, command } = error as SmtpError;
+  if (typeof answer !== 'number' || answer < 400 || answer > 599) {
+    return { outcome: 'deferred', reason: `The mail server could not be used (${codeWord(originalCode ?? code)})` };
+  }
+  const reason = `The mail server answered ${answer}`;
+  // Whatever it says to the greeting, the login or the sender, it says to every mail: that is the operator's to mend.
+  const isAboutTheMail = (command === 'RCPT TO' || command === 'DATA') && !notAboutTheMail.includes(answer);
+  return { outcome: isAboutTheMail && answer >= 500 ? 'refused' : 'deferred', reason };
+}
