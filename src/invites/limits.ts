@@ -10,10 +10,11 @@ import { hasMorePendingThan } from './store.ts';
  * @throws too-many-requests.
  */
 export async function countSending(
-  { limiter, db }: Pick<Service, 'limiter' | 'db'>,
+  { limiter, db, config }: Pick<Service, 'limiter' | 'db' | 'config'>,
   { accountId, userId, email }: { accountId: AccountId; userId: UserId; email: string },
   now: Date,
 ): Promise<void> {
+  if (config.rateLimits === 'off') return;
   const own = [
     { limit: 'invites.inviter', of: userId },
     { limit: 'invites.pair', of: `${accountId} ${email}` },
