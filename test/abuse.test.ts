@@ -14,7 +14,6 @@ import {
   type TestService,
   type TestServiceOptions,
   type TestUser,
-  tokensIn,
 } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -341,19 +340,6 @@ t.test('invites', async (t) => {
     t.same(tally(sent), { 201: 3, 'too-many-requests': 1 });
   });
 
-  t.test('asking whoever opted out uses up nothing of what others may send to them', async (t) => {
-    const email = newEmail();
-    const account = await newAccount();
-    await invite(account, account.owner, email);
-    const optOutToken = tokensIn((await mailsTo(email))[0]?.text ?? '')[1];
-    t.equal((await call('POST', '/v1/invites/opt-out', { body: { token: optOutToken } })).status, 200);
-    t.same(tally(await inTurn(2, () => invite(account, account.owner, email))), { 'opted-out': 2 });
-    const others = await inTurn(3, () => newAccount());
-    t.same(tally(await inTurn(3, (i) => invite(others[i] as Account, (others[i] as Account).owner, email))), {
-      201: 3,
-    });
-  });
-
   t.test('what is refused to someone without the permission counts against nobody', async (t) => {
     const account = await newAccount();
     const [member, stranger] = [await newMember(account, invoices), await newUser()];
@@ -424,8 +410,8 @@ t.test('invites', async (t) => {
     t.same(costs[1], costs[0]);
     t.equal(
       costs[0]?.length,
-      isPostgres ? 5 : 3,
-      'who may, who opted out, the invite, and two counts where replicas share a database',
+      isPostgres ? 4 : 2,
+      'who may, the invite, and two counts where replicas share a database',
     );
   });
 });

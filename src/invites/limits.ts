@@ -6,15 +6,14 @@ import { hasMorePendingThan } from './store.ts';
 
 /**
  * Counts a mail to someone who is invited: by who sends it, for which account, and to whom. What is refused for one person or one
- * account uses up nothing of what others share: it is counted first, and a mail to who asked for no more invites, which is not sent, neither.
+ * account uses up nothing of what others share: it is counted first.
  * @throws too-many-requests.
  */
 export async function countSending(
-  { limiter, db, config }: Pick<Service, 'limiter' | 'db' | 'config'>,
+  { limiter }: Pick<Service, 'limiter'>,
   { accountId, userId, email }: { accountId: AccountId; userId: UserId; email: string },
   now: Date,
 ): Promise<void> {
-  if (config.rateLimits === 'off') return;
   const own = [
     { limit: 'invites.inviter', of: userId },
     { limit: 'invites.pair', of: `${accountId} ${email}` },
@@ -25,8 +24,6 @@ export async function countSending(
     { limit: 'invites.recipient', of: email },
   ] as const;
   await limiter.requireWithin(own, now);
-  // No mail will be sent: it is refused further on, with all that may stand against it.
-  if (await hasOptedOut(db, accountId, email)) return;
   await limiter.requireWithin(shared, now);
 }
 
