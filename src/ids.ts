@@ -1,7 +1,7 @@
 import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
 
 /** What each kind of id starts with. */
-export type IdPrefix = 'acc' | 'usr' | 'mem' | 'inv' | 'ses' | 'idn' | 'reg' | 'rst' | 'emc' | 'dlv';
+export type IdPrefix = 'acc' | 'usr' | 'mem' | 'inv' | 'ses' | 'idn' | 'reg' | 'rst' | 'emc' | 'dlv' | 'evt';
 
 /**
  * A TypeID (https://github.com/jetify-com/typeid, version 0.3.0): a prefix that says what it names, and a
@@ -19,6 +19,7 @@ export type RegistrationId = Id<'reg'>;
 export type PasswordResetId = Id<'rst'>;
 export type EmailChangeId = Id<'emc'>;
 export type DeliveryId = Id<'dlv'>;
+export type DeliveryEventId = Id<'evt'>;
 
 export function newId<P extends IdPrefix>(prefix: P): Id<P> {
   return typeidUnboxed(prefix) as string as Id<P>;

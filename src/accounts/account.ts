@@ -8,8 +8,8 @@ type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
 
 /** An account as its members see it. */
 export function accountOf(account: AccountRow, transfer: Awaited<ReturnType<typeof findOwnershipTransfer>>) {
-  const { id, name, ownerId, inviteLifetimeDays, acceptFromAnyAddress, createdAt } = account;
-  const settings = { inviteLifetimeDays, acceptFromAnyAddress };
+  const { id, name, ownerId, inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore, createdAt } = account;
+  const settings = { inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore };
   return { id, name, ownerId, settings, ownershipTransfer: transfer ?? null, createdAt };
 }
 

@@ -8,7 +8,11 @@ import { type AccountRow, insertAccountWithOwner } from './store.ts';
 const inviteLifetimeDays = 7;
 
 /** Makes an account that the caller owns. */
-export async function createAccount({ db }: Service, caller: Caller, { name }: NewAccount): Promise<AccountRow> {
+export async function createAccount(
+  { db }: Service,
+  caller: Caller,
+  { name, locale }: NewAccount,
+): Promise<AccountRow> {
   const owner = await requireUser(db, caller);
   const account = {
     id: newId('acc'),
@@ -16,6 +20,8 @@ export async function createAccount({ db }: Service, caller: Caller, { name }: N
     ownerId: owner.id,
     inviteLifetimeDays,
     acceptFromAnyAddress: false,
+    locale: locale ?? null,
+    remindDaysBefore: null,
     createdAt: caller.now,
   };
   await insertAccountWithOwner(db, account, newId('mem'));

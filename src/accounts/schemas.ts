@@ -1,5 +1,17 @@
 import { type Static, Type } from 'typebox';
-import { AccountName, cursorOf, Email, idSchema, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
+import {
+  AccountName,
+  cursorOf,
+  Email,
+  idSchema,
+  Locale,
+  LocaleOrNull,
+  PagingQuery,
+  PersonName,
+  pageOf,
+  ref,
+  Time,
+} from '../http/schemas.ts';
 import { Access, PermissionKey } from '../permissions/schemas.ts';
 
 export const lifetimeDays = { min: 1, max: 90 };
@@ -16,11 +28,27 @@ const settings = {
   acceptFromAnyAddress: Type.Boolean({
     description: 'Whether an invite may be accepted by someone whose verified address is another than the invited one.',
   }),
+  locale: {
+    ...LocaleOrNull,
+    description:
+      'The language of mails about this account, where the invite names none: a language tag (RFC 5646); null for English.',
+  },
+  remindDaysBefore: Type.Unsafe<number | null>({
+    type: ['integer', 'null'],
+    minimum: 1,
+    maximum: lifetimeDays.max - 1,
+    description:
+      'Reminds of a pending invite by one more mail, that many days before it expires; null for never. Holds for invites that are made or sent again from then on, and live longer than that.',
+    examples: [2],
+  }),
 };
 
 export const AccountSettings = Type.Object(settings, { $id: 'AccountSettings', additionalProperties: false });
 
-export const NewAccount = Type.Object({ name: AccountName }, { $id: 'NewAccount', additionalProperties: false });
+export const NewAccount = Type.Object(
+  { name: AccountName, locale: Type.Optional(Locale) },
+  { $id: 'NewAccount', additionalProperties: false },
+);
 export type NewAccount = Static<typeof NewAccount>;
 
 export const AccountChanges = Type.Object(

@@ -54,6 +54,17 @@ export const AccountName = Type.String({
   examples: ['Example Hosting'],
 });
 
+/** A language tag (RFC 5646), such as `de` or `pt-BR`. Where there are no words in it, there are in what it falls back to. */
+export const Locale = Type.String({
+  pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}$',
+  maxLength: 35,
+  description:
+    'The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.',
+  examples: ['de'],
+});
+
+export const LocaleOrNull = Type.Unsafe<string | null>({ ...Locale, type: ['string', 'null'] });
+
 export const PagingQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50, description: 'How many at most.' })),
 };

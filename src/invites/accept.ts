@@ -69,11 +69,12 @@ async function identify(
   // Looked at before the costly hash, and again below, where it counts.
   const { invite, account, hasLogin } = await requireOffer(service, link);
   const { email } = invite;
+  const locale = invite.locale ?? account.locale;
   requireGoodPassword(password, '/register/password', { email, name, accounts: [account.name] });
   requireLive(invite, link, visit.now);
   if (hasLogin) throw new Problem('login-exists');
   const passwordHash = await service.passwords.hash(password);
-  const user = { id: newId('usr'), email, name, passwordHash, createdAt: visit.now, disabledAt: null };
+  const user = { id: newId('usr'), email, name, passwordHash, locale, createdAt: visit.now, disabledAt: null };
   return { user, isNew: true, wantsSession: true };
 }
 

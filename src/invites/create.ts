@@ -28,7 +28,11 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
   const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
   if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
-  return inviteOf({ ...row, ...access, ...fresh }, { id: acting.userId, name: acting.name }, caller.now);
+  return inviteOf(
+    { ...row, ...access, ...fresh, deliveryAt: row.createdAt },
+    { id: acting.userId, name: acting.name },
+    caller.now,
+  );
 }
 
 /** What the database writes beside the row that was given. */
@@ -38,6 +42,9 @@ const fresh = {
   lastSentAt: null,
   lastAttemptAt: null,
   lastAttemptReason: null,
+  deliveryEvent: 'queued' as const,
+  deliveryReason: null,
+  deliveryAttempts: 0,
   decidedAt: null,
 };
 
@@ -54,6 +61,7 @@ function newRow(
     email,
     access,
     message: body.message ?? null,
+    locale: body.locale ?? null,
     invitedBy: acting.userId,
     createdAt: acting.now,
     lifetimeDays,

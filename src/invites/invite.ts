@@ -4,7 +4,8 @@ import type { InviteRow } from './store.ts';
 
 /** An invite as the account that made it sees it, at a time. */
 export function inviteOf(invite: InviteRow, invitedBy: { id: InviteRow['invitedBy']; name: string }, now: Date) {
-  const { id, email, allPermissions, permissions, message, createdAt, expiresAt, sendings, lastSentAt } = invite;
+  const { id, email, allPermissions, permissions, message, locale, createdAt, expiresAt, sendings, lastSentAt } =
+    invite;
   const { lastAttemptAt: at, lastAttemptReason: reason } = invite;
   return {
     id,
@@ -12,6 +13,7 @@ export function inviteOf(invite: InviteRow, invitedBy: { id: InviteRow['invitedB
     access: { allPermissions, permissions },
     status: statusAt(invite, now),
     message,
+    locale,
     invitedBy: { id: invitedBy.id, name: invitedBy.name },
     createdAt,
     expiresAt,

@@ -5,6 +5,8 @@ import {
   cursorOf,
   Email,
   idSchema,
+  Locale,
+  LocaleOrNull,
   PagingQuery,
   PersonName,
   pageOf,
@@ -37,6 +39,7 @@ export const NewInvite = Type.Object(
     email: Email,
     access: ref(AccessRequest),
     message: Type.Optional(Message),
+    locale: Type.Optional(Locale),
     expiresInDays: Type.Optional(
       Type.Integer({
         minimum: lifetimeDays.min,
@@ -87,6 +90,7 @@ export const Invite = Type.Object(
     access: ref(Access),
     status: Status,
     message: MessageOrNull,
+    locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
     invitedBy: ref(Inviter),
     createdAt: Time,
     expiresAt: Time,

@@ -20,6 +20,7 @@ export interface NewInviteRow {
   email: string;
   access: Access;
   message: string | null;
+  locale: string | null;
   invitedBy: UserId;
   createdAt: Date;
   lifetimeDays: number;
@@ -31,10 +32,10 @@ export interface NewInviteRow {
 
 const create = prepared((db) => {
   const created = db.$with('created', { id: invites.id }).as(sql`
-    insert into invites (account_id, id, email, all_permissions, permissions, status, message, invited_by, created_at, lifetime_days, expires_at, sendings)
+    insert into invites (account_id, id, email, all_permissions, permissions, status, message, locale, invited_by, created_at, lifetime_days, expires_at, sendings)
     select ${placeholderFor(invites.accountId, 'accountId')}::uuid, ${placeholderFor(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
       ${sql.placeholder('allPermissions')}::boolean, ${placeholderFor(invites.permissions, 'permissions')}::text[], 'pending',
-      ${sql.placeholder('message')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
+      ${sql.placeholder('message')}::text, ${sql.placeholder('locale')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
       ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${sql.placeholder('lifetimeDays')}::integer,
       ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1
     from (

@@ -19,11 +19,12 @@ export async function register(service: Service, { name, ...body }: Registration
   const email = requireCanonicalEmail(body.email, '/email');
   requireGoodPassword(body.password, '/password', { email, name });
   await service.limiter.requireWithin([{ limit: 'register.address', of: email }], now);
+  const locale = body.locale ?? null;
   const passwordHash = await service.passwords.hash(body.password);
   const expiresAt = new Date(now.getTime() + registrationLifetime);
   await insertRegistration(
     service.db,
-    { id: newId('reg'), email, name, passwordHash, createdAt: now, expiresAt },
+    { id: newId('reg'), email, name, passwordHash, locale, createdAt: now, expiresAt },
     newId('dlv'),
   );
 }

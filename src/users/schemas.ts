@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { cursorOf, Email, idSchema, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
+import { cursorOf, Email, idSchema, Locale, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
 
 /** Characters. At least 64 must be allowed (NIST SP 800-63B); the end is there to bound the work. */
 export const passwordLength = { min: 8, max: 256 };
@@ -25,7 +25,7 @@ export const Credentials = Type.Object(
 export type Credentials = Static<typeof Credentials>;
 
 export const Registration = Type.Object(
-  { email: Email, password: Password, name: PersonName },
+  { email: Email, password: Password, name: PersonName, locale: Type.Optional(Locale) },
   { $id: 'Registration', additionalProperties: false },
 );
 export type Registration = Static<typeof Registration>;

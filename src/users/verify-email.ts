@@ -23,13 +23,13 @@ export async function verifyEmail(
   const id = await verifyVerificationToken(service, token, now);
   const registration = id && (await findRegistration(db, id, now));
   if (!registration) throw new Problem('verification-token-invalid');
-  const { email, name } = registration;
+  const { email, name, locale } = registration;
   const isTheirs = password === undefined ? undefined : await passwords.matches(password, registration.passwordHash);
   const { session, userId } = await db.transaction(async (tx) => {
     const taken = await deleteRegistrations(tx, email, now);
     if (!taken.some((it) => it.id === registration.id)) throw new Problem('verification-token-invalid');
     const passwordHash = (isTheirs ?? taken.length === 1) ? registration.passwordHash : null;
-    const user = { id: newId('usr'), email, name, passwordHash, createdAt: now, disabledAt: null };
+    const user = { id: newId('usr'), email, name, passwordHash, locale, createdAt: now, disabledAt: null };
     if (!(await insertUser(tx, user))) throw new Problem('verification-token-invalid');
     return { session: await openSession(service, tx, user, visit), userId: user.id };
   });

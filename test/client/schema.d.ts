@@ -1018,6 +1018,11 @@ export interface components {
             password: string;
             /** @example Olivia Owner */
             name: string;
+            /**
+             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @example de
+             */
+            locale?: string;
         };
         /** @description The same for every address. */
         RegistrationAccepted: {
@@ -1154,6 +1159,16 @@ export interface components {
                 inviteLifetimeDays?: number;
                 /** @description Whether an invite may be accepted by someone whose verified address is another than the invited one. */
                 acceptFromAnyAddress?: boolean;
+                /**
+                 * @description The language of mails about this account, where the invite names none: a language tag (RFC 5646); null for English.
+                 * @example de
+                 */
+                locale?: string | null;
+                /**
+                 * @description Reminds of a pending invite by one more mail, that many days before it expires; null for never. Holds for invites that are made or sent again from then on, and live longer than that.
+                 * @example 2
+                 */
+                remindDaysBefore?: number | null;
             };
         };
         AccountReference: {
@@ -1170,6 +1185,16 @@ export interface components {
             inviteLifetimeDays: number;
             /** @description Whether an invite may be accepted by someone whose verified address is another than the invited one. */
             acceptFromAnyAddress: boolean;
+            /**
+             * @description The language of mails about this account, where the invite names none: a language tag (RFC 5646); null for English.
+             * @example de
+             */
+            locale: string | null;
+            /**
+             * @description Reminds of a pending invite by one more mail, that many days before it expires; null for never. Holds for invites that are made or sent again from then on, and live longer than that.
+             * @example 2
+             */
+            remindDaysBefore: number | null;
         };
         MyAccount: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
@@ -1199,6 +1224,11 @@ export interface components {
         NewAccount: {
             /** @example Example Hosting */
             name: string;
+            /**
+             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @example de
+             */
+            locale?: string;
         };
         /** @description An offer of the ownership to a member. */
         OwnershipTransfer: {
@@ -1286,6 +1316,11 @@ export interface components {
              * @example Please pay the open invoices.
              */
             message: string | null;
+            /**
+             * @description The language of its mails; null for that of the account.
+             * @example de
+             */
+            locale: string | null;
             invitedBy: components["schemas"]["Inviter"];
             /**
              * Format: date-time
@@ -1477,6 +1512,11 @@ export interface components {
              * @example Please pay the open invoices.
              */
             message?: string;
+            /**
+             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @example de
+             */
+            locale?: string;
             /** @description Days until it expires; the account’s setting unless given. */
             expiresInDays?: number;
         };

@@ -14,7 +14,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
-import { access, allOrChosen, id, time } from './columns.ts';
+import { access, allOrChosen, deliveryEventNames, id, isDeliveryEvent, time } from './columns.ts';
 import { users } from './users.ts';
 
 export const accounts = pgTable(
@@ -25,6 +25,10 @@ export const accounts = pgTable(
     ownerId: id('usr', 'owner_id').notNull(),
     inviteLifetimeDays: integer('invite_lifetime_days').notNull(),
     acceptFromAnyAddress: boolean('accept_from_any_address').notNull(),
+    /** The language of its mails, where the invite names none: a language tag (RFC 5646). */
+    locale: text('locale'),
+    /** Days before its end at which a pending invite is reminded of; none where it is not. */
+    remindDaysBefore: integer('remind_days_before'),
     createdAt: time('created_at').notNull(),
   },
   (t): PgTableExtraConfigValue[] => [
@@ -72,6 +76,8 @@ export const invites = pgTable(
     /** As decided so far. A pending invite whose time has passed is expired, whatever is written here. */
     status: text('status', { enum: ['pending', 'accepted', 'declined', 'revoked', 'expired'] }).notNull(),
     message: text('message'),
+    /** The language of its mails: a language tag (RFC 5646); the account's where it is none. */
+    locale: text('locale'),
     /** Who vouches for what it gives: whoever made it, or last changed its access or sent it again. */
     invitedBy: id('usr', 'invited_by')
       .notNull()
@@ -83,6 +89,12 @@ export const invites = pgTable(
     /** How many times it was asked to be sent; the link of the last sending is the live one. */
     sendings: integer('sendings').notNull(),
     lastSentAt: time('last_sent_at'),
+    /** What became of the mail of the last sending, as far as it is known, since when and why. */
+    deliveryEvent: text('delivery_event', { enum: deliveryEventNames }).notNull().default('queued'),
+    deliveryAt: time('delivery_at'),
+    deliveryReason: text('delivery_reason'),
+    /** How many times that mail was tried to be sent. */
+    deliveryAttempts: integer('delivery_attempts').notNull().default(0),
     lastAttemptAt: time('last_attempt_at'),
     lastAttemptReason: text('last_attempt_reason'),
     decidedAt: time('decided_at'),
@@ -94,8 +106,89 @@ export const invites = pgTable(
     index('invites_pending_until').on(t.accountId, t.expiresAt).where(sql`status = 'pending'`),
     index('invites_inviter').on(t.accountId, t.invitedBy).where(sql`status = 'pending'`),
     index('invites_email').on(t.email, t.id),
+    index('invites_undelivered')
+      .on(t.accountId, t.id)
+      .where(sql`delivery_event in ('blocked', 'failed', 'bounced', 'dropped', 'spam-reported')`),
     check('invites_status_known', sql`status in ('pending', 'accepted', 'declined', 'revoked', 'expired')`),
+    isDeliveryEvent('invites_delivery_event_known', 'delivery_event'),
     allOrChosen('invites_all_or_chosen'),
+  ],
+);
+
+/** What became of each mail of an invite, in the order in which it happened. A mail service may tell one thing twice. */
+export const deliveryEvents = pgTable(
+  'delivery_events',
+  {
+    accountId: id('acc', 'account_id').notNull(),
+    inviteId: id('inv', 'invite_id').notNull(),
+    id: id('evt', 'id').notNull(),
+    /** The mail: a row of the outbox. */
+    deliveryId: id('dlv', 'delivery_id').notNull(),
+    /** Who said it and what they call it: the same for the same thing told again. */
+    source: text('source').notNull(),
+    /** Which sending of the invite. */
+    sending: integer('sending').notNull(),
+    /** Which try to send the mail, where it is about one. */
+    attempt: integer('attempt'),
+    event: text('event', { enum: deliveryEventNames }).notNull(),
+    reason: text('reason'),
+    occurredAt: time('occurred_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.inviteId, t.deliveryId, t.source] }),
+    unique('delivery_events_order').on(t.accountId, t.inviteId, t.occurredAt, t.id),
+    foreignKey({
+      name: 'delivery_events_of_an_invite',
+      columns: [t.accountId, t.inviteId],
+      foreignColumns: [invites.accountId, invites.id],
+    }),
+    isDeliveryEvent('delivery_events_event_known', 'event'),
+  ],
+);
+
+/** Addresses that an account sends no more to, since a mail bounced, was dropped or reported, until an inviter confirms one. */
+export const undeliverableAddresses = pgTable(
+  'undeliverable_addresses',
+  {
+    accountId: id('acc', 'account_id').notNull(),
+    email: text('email').notNull(),
+    /** The invite whose mail it was. */
+    inviteId: id('inv', 'invite_id').notNull(),
+    event: text('event', { enum: deliveryEventNames }).notNull(),
+    reason: text('reason'),
+    occurredAt: time('occurred_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.email] }),
+    foreignKey({
+      name: 'undeliverable_addresses_of_an_invite',
+      columns: [t.accountId, t.inviteId],
+      foreignColumns: [invites.accountId, invites.id],
+    }),
+    isDeliveryEvent('undeliverable_addresses_event_known', 'event'),
+  ],
+);
+
+/** Invites whose recipients said that they do not know the sender. */
+export const abuseReports = pgTable(
+  'abuse_reports',
+  {
+    accountId: id('acc', 'account_id').notNull(),
+    inviteId: id('inv', 'invite_id').notNull(),
+    /** Who vouched for the invite when it was reported. */
+    invitedBy: id('usr', 'invited_by')
+      .notNull()
+      .references(() => users.id),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.inviteId] }),
+    index('abuse_reports_created').on(t.createdAt),
+    foreignKey({
+      name: 'abuse_reports_of_an_invite',
+      columns: [t.accountId, t.inviteId],
+      foreignColumns: [invites.accountId, invites.id],
+    }),
   ],
 );
 

@@ -11,6 +11,25 @@ export const id = <P extends IdPrefix>(prefix: P, name: string) =>
     fromDriver: (value) => idOf(prefix, value),
   })(name);
 
+/** What became of a mail, from least to most final. */
+export const deliveryEventNames = [
+  'queued',
+  'retrying',
+  'sent',
+  'processed',
+  'deferred',
+  'delivered',
+  'blocked',
+  'failed',
+  'bounced',
+  'dropped',
+  'spam-reported',
+] as const;
+
+/** A column that holds one of these words, as its check. */
+export const isDeliveryEvent = (name: string, column: string) =>
+  check(name, sql.raw(`${column} in (${deliveryEventNames.map((it) => `'${it}'`).join(', ')})`));
+
 export const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 
 /** What a membership or an invite gives: a flag that covers every permission, or a list. Never both. */

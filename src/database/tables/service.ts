@@ -41,7 +41,7 @@ export const outbox = pgTable(
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
     check(
       'outbox_kind_known',
-      sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed', 'identity-linked')`,
+      sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed', 'identity-linked', 'invite-reminder', 'ownership-offered', 'membership-removed')`,
     ),
     check('outbox_status_known', sql`status in ('queued', 'sent', 'failed', 'dropped')`),
   ],

@@ -10,6 +10,8 @@ export const users = pgTable('users', {
   name: text('name').notNull(),
   /** None for someone who logs in at an identity provider, or has not chosen a password yet. */
   passwordHash: text('password_hash'),
+  /** The language of mails to them: a language tag (RFC 5646). */
+  locale: text('locale'),
   createdAt: time('created_at').notNull(),
   /** Since when an operator keeps them out: no session and no identity of theirs counts. */
   disabledAt: time('disabled_at'),
@@ -38,6 +40,7 @@ export const registrations = pgTable(
     email: text('email').notNull(),
     name: text('name').notNull(),
     passwordHash: text('password_hash').notNull(),
+    locale: text('locale'),
     createdAt: time('created_at').notNull(),
     expiresAt: time('expires_at').notNull(),
   },

@@ -20,7 +20,14 @@ export async function userOfIdentity(
   const known = await findIdentity(db, issuer, subject);
   if (known) return { userId: known.userId, identityId: known.id };
   if (email === undefined) throw notLinked('The access token carries no verified address.');
-  const user = { id: newId('usr'), email, name: nameOf(identity, email), passwordHash: null, createdAt: now };
+  const user = {
+    id: newId('usr'),
+    email,
+    name: nameOf(identity, email),
+    passwordHash: null,
+    locale: null,
+    createdAt: now,
+  };
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: now };
   const isNew = await db
     .transaction(async (tx) => {
