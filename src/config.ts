@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { RateLimits } from './limits/limits.ts';
 import type { Sender, SmtpServer } from './setting-values.ts';
 import { settings } from './settings.ts';
@@ -27,6 +28,8 @@ export interface Config {
     | { kind: 'mailbox'; from: Sender }
     | { kind: 'smtp'; from: Sender; server: SmtpServer }
     | { kind: 'sendgrid'; from: Sender; apiKey: string; baseUrl: string };
+  /** Who may tell what became of mails. */
+  readonly sendgridWebhookKeys: readonly KeyObject[];
   readonly passwordLogin: boolean;
   readonly identityProviders: readonly IdentityProvider[];
   /** Seconds. */
@@ -109,6 +112,7 @@ function configFrom(given: Values): Config {
     emailChangeUrl: given.emailChangeUrl ?? `${here}/dev/confirm-email#token={token}`,
     optOutUrl: given.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
     mail: wayOfMail(given, from),
+    sendgridWebhookKeys: given.sendgridWebhookKeys,
     passwordLogin: given.passwordLogin,
     identityProviders: given.identityProviders,
     sessionTimeouts: { idle: given.sessionIdleTimeout, absolute: given.sessionAbsoluteTimeout },

@@ -19,4 +19,7 @@ export const lettersOf = (service: Service): Letters => ({
   'email-change': emailChangeLetter(service),
   'email-changed': emailChangedLetter(service),
   'identity-linked': identityLinkedLetter(service),
+  'invite-reminder': inviteLetter(service),
+  'ownership-offered': inviteLetter(service),
+  'membership-removed': inviteLetter(service),
 });

@@ -73,6 +73,12 @@ export const problems = {
     title: 'The operator has disabled this login',
     about: 'Nothing can be done with it until the operator enables it again. Ask them.',
   },
+  'webhook-signature-invalid': {
+    status: 403,
+    title: 'The signature of the events is not valid',
+    about:
+      'The request was not signed with a key of `SENDGRID_WEBHOOK_KEYS`, over these bytes and within the last ten minutes, or no key is set. Nothing in it was read.',
+  },
   'permission-missing': {
     status: 403,
     title: 'A permission is missing',
@@ -113,6 +119,12 @@ export const problems = {
     title: 'The person asked not to be invited again',
     about:
       'Whoever reads this address told this account, by the link in an invite, to send no more. Only they can take that back. Ask them some other way.',
+  },
+  'address-undeliverable': {
+    status: 409,
+    title: 'Mail to this address does not arrive, or is not welcome',
+    about:
+      'A mail of this account to it came back, was dropped by the mail service or was reported as spam: the invite that `inviteId` names tells which, and why. If the address is right, and its mailbox works again, confirm it (`POST …/invites/{inviteId}/confirm-address`). If it is wrong, revoke the invite and invite the right one.',
   },
   'too-many-pending-invites': {
     status: 409,
@@ -191,7 +203,7 @@ export const problems = {
   'too-large': {
     status: 413,
     title: 'The request is too large',
-    about: 'A body may have 64 KiB at most.',
+    about: 'A body may have 64 KiB at most, that of a webhook 4 MiB.',
   },
   'unsupported-media-type': {
     status: 415,

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import * as accounts from './accounts/schemas.ts';
+import * as deliveries from './deliveries/schemas.ts';
 import { Ready } from './http/health.ts';
 import { ProblemPage } from './http/problem-pages.ts';
 import { ProblemDocument } from './http/problem-schemas.ts';
@@ -15,6 +16,7 @@ const rooms = [
   permissions,
   accounts,
   memberships,
+  deliveries,
   invites,
   ownership,
   tokens,

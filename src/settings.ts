@@ -1,3 +1,4 @@
+import { parseWebhookKeys } from './deliveries/sendgrid-signature.ts';
 import { parseRateLimits } from './limits/limits.ts';
 import {
   readChoice,
@@ -129,6 +130,13 @@ export const settings = {
     about: 'Where SendGrid’s API is.',
     otherwise: '`https://api.sendgrid.com`',
     read: (text) => readUrl(text ?? 'https://api.sendgrid.com', ['https:', 'http:']).replace(/\/$/, ''),
+  }),
+  sendgridWebhookKeys: setting({
+    name: 'SENDGRID_WEBHOOK_KEYS',
+    about:
+      'The verification keys of SendGrid’s Signed Event Webhook, parted by commas: it tells `/v1/webhooks/sendgrid` what became of mails.',
+    otherwise: 'none: what became of a mail after SendGrid took it is not known',
+    read: (text) => (text === undefined ? [] : parseWebhookKeys(text)),
   }),
   passwordLogin: setting({
     name: 'PASSWORD_LOGIN',

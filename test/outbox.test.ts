@@ -179,7 +179,7 @@ t.test('many workers', async (t) => {
     const { mails, transport } = keepingTransport();
     const letter = {
       write: async () => ({ to: invite.email, subject: 's', text: 't', html: 'h' }),
-      sent: async () => {
+      settled: async () => {
         if (mails.length === 1) throw new Error('the database went away');
       },
     };

@@ -17,6 +17,7 @@ const tags = [
   { name: 'Accepting an invite', description: 'For the page behind the Accept Invite link.' },
   { name: 'Members', description: 'Who is in, and what they may do.' },
   { name: 'Ownership', description: 'An account has exactly one owner. It moves by an offer that is accepted.' },
+  { name: 'Webhooks', description: 'For mail services, which tell what became of mails.' },
   { name: 'Operation', description: 'For those who run the service and build on it.' },
 ];
 

@@ -52,7 +52,7 @@ const invalid = (error: NonNullable<ProblemExtensions['errors']>[number]) =>
 /** A JSON Pointer to the first text that can't be stored; undefined where there is none. */
 function findUnstorable(value: unknown, pointer: string): string | undefined {
   if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined;
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
   for (const [key, inner] of Object.entries(value)) {
     const place = findUnstorable(inner, `${pointer}/${key}`);
     if (place !== undefined) return place;

@@ -1,4 +1,5 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
 import { accessOf } from '../permissions/access.ts';
@@ -6,15 +7,16 @@ import { requireGrantable, requireInCatalogue, requirePermission } from '../perm
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { inviteOf } from './invite.ts';
-import { expiryOf } from './lifetime.ts';
+import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, pendingBefore, requireNoOptOut, requireRoom } from './limits.ts';
 import type { NewInvite } from './schemas.ts';
-import { findPendingId, holdMembership, insertInvite, isMember, markExpired, type NewInviteRow } from './store.ts';
+import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow } from './sending-store.ts';
+import { holdMembership } from './store.ts';
 
 /**
  * Asks someone in: keeps the invite and promises its mail, in one statement, without holding the account. So any number of
  * people can invite at once; the index decides between two invites for one address, and the accept checks the inviter again.
- * @throws permission-missing, cannot-grant, invite-already-pending naming the pending one, already-member, opted-out,
+ * @throws permission-missing, cannot-grant, invite-already-pending naming the pending one, already-member, opted-out, address-undeliverable,
  * too-many-pending-invites, too-many-requests, invalid-request.
  */
 export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
@@ -28,11 +30,9 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
   const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
   if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
-  return inviteOf(
-    { ...row, ...access, ...fresh, deliveryAt: row.createdAt },
-    { id: acting.userId, name: acting.name },
-    caller.now,
-  );
+  const invite = { ...row, ...access, ...fresh, deliveryAt: row.createdAt };
+  const inviter = { id: acting.userId, name: acting.name };
+  return inviteOf({ invite, inviter, sendingStopped: false }, caller.now);
 }
 
 /** What the database writes beside the row that was given. */
@@ -55,6 +55,7 @@ function newRow(
   body: NewInvite,
 ): Omit<NewInviteRow, 'pendingBefore'> {
   const lifetimeDays = body.expiresInDays ?? acting.account.inviteLifetimeDays;
+  const expiresAt = expiryOf(acting.now, lifetimeDays);
   return {
     accountId: acting.account.id,
     id: newId('inv'),
@@ -65,8 +66,8 @@ function newRow(
     invitedBy: acting.userId,
     createdAt: acting.now,
     lifetimeDays,
-    expiresAt: expiryOf(acting.now, lifetimeDays),
-    deliveryId: newId('dlv'),
+    expiresAt,
+    promised: mailsOf(acting.account, acting.now, expiresAt),
   };
 }
 
@@ -87,6 +88,7 @@ function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow)
       const inviteId = await findPendingId(tx, accountId, email);
       if (inviteId !== undefined) throw new Problem('invite-already-pending', undefined, { inviteId });
       await requireNoOptOut(tx, accountId, email);
+      await requireDeliverable(tx, accountId, email);
       await requireRoom(service, tx, accountId, caller.now);
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');

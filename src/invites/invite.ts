@@ -1,24 +1,30 @@
+import { deliveryOf } from '../deliveries/delivery.ts';
 import type { listInvitesFor } from './invitee-store.ts';
 import { statusAt } from './rules.ts';
-import type { InviteRow } from './store.ts';
+import type { ListedInvite } from './store.ts';
 
 /** An invite as the account that made it sees it, at a time. */
-export function inviteOf(invite: InviteRow, invitedBy: { id: InviteRow['invitedBy']; name: string }, now: Date) {
+export function inviteOf(
+  { invite, inviter, sendingStopped }: Pick<ListedInvite, 'invite' | 'inviter' | 'sendingStopped'>,
+  now: Date,
+) {
   const { id, email, allPermissions, permissions, message, locale, createdAt, expiresAt, sendings, lastSentAt } =
     invite;
+  const status = statusAt(invite, now);
   const { lastAttemptAt: at, lastAttemptReason: reason } = invite;
   return {
     id,
     email,
     access: { allPermissions, permissions },
-    status: statusAt(invite, now),
+    status,
     message,
     locale,
-    invitedBy: { id: invitedBy.id, name: invitedBy.name },
+    invitedBy: { id: inviter.id, name: inviter.name },
     createdAt,
     expiresAt,
     sendings,
     lastSentAt,
+    delivery: deliveryOf({ ...invite, status }, sendingStopped),
     lastAttempt: at === null || reason === null ? null : { at, reason },
   };
 }

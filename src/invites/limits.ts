@@ -2,7 +2,7 @@ import type { AccountId, UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { hasOptedOut } from './opt-out-store.ts';
-import { hasMorePendingThan } from './store.ts';
+import { hasMorePendingThan } from './sending-store.ts';
 
 /**
  * Counts a mail to someone who is invited: by who sends it, for which account, and to whom. What is refused for one person or one

@@ -1,11 +1,12 @@
 import type { Tx } from '../database/database.ts';
+import { recordSettlement } from '../deliveries/settled.ts';
 import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
-import type { Letter, Promised } from '../outbox/letter.ts';
+import type { Letter, Promised, Settlement } from '../outbox/letter.ts';
 import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
 import { statusAt } from './rules.ts';
-import { markSent } from './store.ts';
+import { markTried } from './store.ts';
 import { signInviteToken, signOptOutToken } from './token.ts';
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
@@ -34,8 +35,11 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
       });
       return { to: invite.email, ...words };
     },
-    async sent(tx: Tx, { accountId, inviteId }: Promised, now: Date) {
-      if (accountId !== null && inviteId !== null) await markSent(tx, accountId, inviteId, now);
+    async settled(tx: Tx, { id, accountId, inviteId, sending }: Promised, settlement: Settlement, now: Date) {
+      await recordSettlement(tx, id, settlement, now);
+      if (accountId === null || inviteId === null || sending === null) return;
+      const lastSent = settlement.event === 'sent' ? { lastSentAt: now } : {};
+      await markTried(tx, { accountId, id: inviteId, sending }, { deliveryAttempts: settlement.attempt, ...lastSent });
     },
   };
 }

@@ -16,7 +16,7 @@ export function manageInvite(
   caller: Caller,
   accountId: AccountId,
   inviteId: InviteId,
-  change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<InviteRow>,
+  change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<unknown>,
 ) {
   return db.transaction(async (tx) => {
     await holdMembership(tx, accountId, caller.userId);
@@ -27,6 +27,6 @@ export function manageInvite(
     await change(tx, acting, invite);
     const changed = await findInvite(tx, accountId, inviteId);
     if (!changed) throw new Problem('not-found');
-    return inviteOf(changed.invite, changed.inviter, caller.now);
+    return inviteOf(changed, caller.now);
   });
 }

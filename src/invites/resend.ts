@@ -1,20 +1,22 @@
 import { enterAccount } from '../accounts/enter.ts';
 import { isDuplicate } from '../database/errors.ts';
-import { type AccountId, type InviteId, newId } from '../ids.ts';
+import { requireDeliverable } from '../deliveries/deliverable.ts';
+import type { AccountId, InviteId } from '../ids.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { expiryOf } from './lifetime.ts';
+import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, requireNoOptOut, requireRoom } from './limits.ts';
 import { manageInvite } from './manage.ts';
 import { requireUndecided, statusAt } from './rules.ts';
-import { findInvite, findPendingId, isMember, markExpired, promiseMail, updateInvite } from './store.ts';
+import { findPendingId, isMember, markExpired, promiseMails } from './sending-store.ts';
+import { findInvite, updateInvite } from './store.ts';
 
 /**
  * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the old
  * link dead. Who sends it vouches for it.
  * @throws permission-missing, not-found, cannot-grant where it gives more than the caller holds, already-member,
- * invite-already-pending where a later invite holds the address, opted-out, too-many-pending-invites, too-many-requests, and
+ * invite-already-pending where a later invite holds the address, opted-out, address-undeliverable, too-many-pending-invites, too-many-requests, and
  * the problem that names why it was decided.
  */
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
@@ -27,14 +29,14 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     const holder = await findPendingId(tx, accountId, invite.email);
     if (holder !== undefined && holder !== inviteId) throw alreadyPending(holder);
     await requireNoOptOut(tx, accountId, invite.email);
+    await requireDeliverable(tx, accountId, invite.email);
     if (statusAt(invite, caller.now) === 'expired') await requireRoom(service, tx, accountId, caller.now);
+    const expiresAt = expiryOf(caller.now, invite.lifetimeDays);
     const sent = await updateInvite(tx, invite, {
-      status: 'pending',
-      sendings: invite.sendings + 1,
-      expiresAt: expiryOf(caller.now, invite.lifetimeDays),
-      invitedBy: caller.userId,
+      ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt, invitedBy: caller.userId },
+      ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },
     });
-    await promiseMail(tx, newId('dlv'), sent, caller.now);
+    await promiseMails(tx, mailsOf(acting.account, caller.now, expiresAt), sent, caller.now);
     return sent;
   }).catch(async (error) => {
     if (!isDuplicate(error, 'invites_one_pending')) throw error;

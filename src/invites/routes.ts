@@ -18,7 +18,7 @@ import { Invite, InviteChanges, InvitePage, InviteParams, InvitesQuery, NewInvit
 import { findInvite, listInvites } from './store.ts';
 
 const tags = ['Invites'];
-const unsendable = ['opted-out', 'too-many-pending-invites', 'too-many-requests'] as const;
+const unsendable = ['opted-out', 'address-undeliverable', 'too-many-pending-invites', 'too-many-requests'] as const;
 const decided = ['invite-accepted', 'invite-declined', 'invite-revoked'] as const;
 
 /** What the account that invites does with its invites. */
@@ -48,15 +48,17 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags,
       operationId: 'listInvites',
       summary: 'List invites',
-      description: 'Newest first; with `status=pending`, those still open. Needs `invites:read`.',
+      description:
+        'Newest first; with `status=pending`, those still open, with `delivery=failed`, those whose mail did not arrive. Needs `invites:read`.',
       params: AccountParams,
       querystring: InvitesQuery,
       response: { 200: answer(InvitePage, 'A page of invites.'), ...problems('permission-missing') },
     },
-    handler: async ({ caller, params: { accountId }, query: { status, email, limit = 50, cursor } }) => {
+    handler: async ({ caller, params: { accountId }, query: { status, delivery, email, limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
       const wanted = {
         ...(status && { status }),
+        ...(delivery && { delivery }),
         ...(email !== undefined && { email: canonicalEmail(email) ?? email }),
         limit,
         ...(cursor && { cursor: cursor as InviteId }),
@@ -66,7 +68,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         rows,
         limit,
         (row) => row.invite.id,
-        (row) => inviteOf(row.invite, row.inviter, caller.now),
+        (row) => inviteOf(row, caller.now),
       );
     },
   });
@@ -84,7 +86,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
       const found = await findInvite(db, accountId, inviteId);
       if (!found) throw new Problem('not-found');
-      return inviteOf(found.invite, found.inviter, caller.now);
+      return inviteOf(found, caller.now);
     },
   });
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { AccountReference, lifetimeDays } from '../accounts/schemas.ts';
+import { Delivery, DeliveryOutcome } from '../deliveries/schemas.ts';
 import {
   choice,
   cursorOf,
@@ -99,6 +100,7 @@ export const Invite = Type.Object(
       description: 'How many times it was asked to be sent. Only the last link works.',
     }),
     lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },
+    delivery: ref(Delivery),
     lastAttempt: Type.Unsafe<Static<typeof InviteAttempt> | null>({
       anyOf: [{ $ref: 'InviteAttempt' }, { type: 'null' }],
     }),
@@ -111,6 +113,7 @@ export const InvitePage = pageOf(Invite, 'InvitePage', 'inv');
 export const InvitesQuery = Type.Object(
   {
     status: Type.Optional(Status),
+    delivery: Type.Optional(DeliveryOutcome),
     email: Type.Optional(Type.String({ minLength: 3, maxLength: 254, description: 'Invites to this address.' })),
     ...PagingQuery,
     cursor: cursorOf('inv'),

@@ -45,6 +45,7 @@ export const limits = {
   'preview.network': limit(300, minute, 'Invites looked at from one network.'),
   'accept.network': limit(300, minute, 'Invites accepted or declined from one network.'),
   'accept.invite': limit(120, minute, 'Looks at one invite, and decisions on it.'),
+  'webhook.network': limit(1200, minute, 'Batches of events by a mail service from one network.'),
   'password.user': limit(10, quarter, 'Guesses of the current password by someone who is logged in.'),
   'email-change.user': limit(5, hour, 'Changes of the address that one user asks for.'),
   'invites.inviter': limit(1000, hour, 'Invites sent by one person, and sent again.'),

@@ -5,15 +5,23 @@ import type { OutboxRow } from './store.ts';
 /** What a promised mail is about. */
 export type Promised = Pick<
   OutboxRow,
-  'accountId' | 'inviteId' | 'sending' | 'registrationId' | 'passwordResetId' | 'emailChangeId' | 'userId'
+  'id' | 'accountId' | 'inviteId' | 'sending' | 'registrationId' | 'passwordResetId' | 'emailChangeId' | 'userId'
 >;
+
+/** What came of a try to send a mail: the mail service has it, it is tried again, or it is given up. */
+export interface Settlement {
+  event: 'sent' | 'retrying' | 'failed';
+  /** Which try it was, counted from 1. */
+  attempt: number;
+  reason: string | null;
+}
 
 /** How one kind of promised mail is written, by the feature that promises it. */
 export interface Letter {
   /** Writes it from what is true now; undefined where there is nothing to say any more. */
   write(promised: Promised, now: Date): Promise<Omit<Mail, 'deliveryId'> | undefined>;
-  /** Keeps, in the transaction that settles the promise, that it was sent. */
-  sent?(tx: Tx, promised: Promised, now: Date): Promise<void>;
+  /** Keeps what came of a try to send it, in the transaction that settles the promise. */
+  settled?(tx: Tx, promised: Promised, settlement: Settlement, now: Date): Promise<void>;
 }
 
 export type Letters = Record<OutboxRow['kind'], Letter>;

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Outcome, Transport } from '../mail/mail.ts';
 import type { Service } from '../service.ts';
 import { mostAttempts, waitAfter } from './backoff.ts';
-import type { Letters } from './letter.ts';
+import type { Letters, Settlement } from './letter.ts';
 import { claimDue, type OutboxRow, settle } from './store.ts';
 
 /** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
@@ -97,8 +97,9 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
     });
     const now = service.clock();
     await service.db.transaction(async (tx) => {
-      const isOurs = await settle(tx, row, settlementOf(outcome, row, now));
-      if (isOurs && outcome?.outcome === 'sent') await letters[row.kind].sent?.(tx, row, now);
+      const changes = settlementOf(outcome, row, now);
+      const isOurs = await settle(tx, row, changes);
+      if (isOurs && outcome) await letters[row.kind].settled?.(tx, row, toldOf(changes, row), now);
     });
     log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
   } catch (err) {
@@ -113,7 +114,17 @@ async function send({ service, letters, transport }: WorkerOptions, row: OutboxR
   return mail && transport({ deliveryId: row.id, ...mail }, service.clock());
 }
 
-function settlementOf(outcome: Outcome | undefined, { attempts }: OutboxRow, now: Date) {
+/** The same, as its feature is told. */
+function toldOf({ status, lastError }: ReturnType<typeof settlementOf>, { attempts }: OutboxRow): Settlement {
+  const event = status === 'sent' || status === 'failed' ? status : 'retrying';
+  return { event, attempt: attempts, reason: lastError ?? null };
+}
+
+function settlementOf(
+  outcome: Outcome | undefined,
+  { attempts }: OutboxRow,
+  now: Date,
+): Partial<Pick<OutboxRow, 'status' | 'dueAt' | 'settledAt' | 'lastError'>> {
   if (!outcome) return { status: 'dropped' as const, settledAt: now };
   if (outcome.outcome === 'sent') return { status: 'sent' as const, settledAt: now, lastError: null };
   const lastError = outcome.reason;

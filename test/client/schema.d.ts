@@ -405,7 +405,7 @@ export interface paths {
         };
         /**
          * List invites
-         * @description Newest first; with `status=pending`, those still open. Needs `invites:read`.
+         * @description Newest first; with `status=pending`, those still open, with `delivery=failed`, those whose mail did not arrive. Needs `invites:read`.
          */
         get: operations["listInvites"];
         put?: never;
@@ -478,6 +478,46 @@ export interface paths {
          * @description Its link is dead from now on. Needs `invites:manage`.
          */
         post: operations["revokeInvite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/invites/{inviteId}/delivery-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what became of an invite’s mails
+         * @description Every mail of it, oldest first: when it was queued and sent, and what the mail service said of it since. Needs `invites:read`.
+         */
+        get: operations["listDeliveryEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/invites/{inviteId}/confirm-address": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the address of an invite
+         * @description After a mail came back, was dropped or was reported as spam: the address is right, and may be sent to again. Sends nothing by itself; resend the invite after it. Needs `invites:manage`.
+         */
+        post: operations["confirmInviteAddress"];
         delete?: never;
         options?: never;
         head?: never;
@@ -659,6 +699,26 @@ export interface paths {
          * @description Takes back what you asked.
          */
         delete: operations["optIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/sendgrid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take events from SendGrid
+         * @description For SendGrid’s Signed Event Webhook: a JSON array of events, 4 MiB at most. Its signature and its age, ten minutes at most, are verified with the keys of `SENDGRID_WEBHOOK_KEYS` before anything in it is read. Events that are told twice, in another order, or about mails that are not ours change nothing.
+         */
+        post: operations["takeSendgridEvents"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1287,6 +1347,77 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        /** @description What became of the mail of an invite’s last sending, as far as it is known. */
+        Delivery: {
+            /**
+             * @description `queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.
+             * @enum {string}
+             */
+            event: "queued" | "retrying" | "sent" | "processed" | "deferred" | "delivered" | "blocked" | "failed" | "bounced" | "dropped" | "spam-reported";
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            at: string;
+            /** @description How many times Usher tried to hand the mail to the mail service. */
+            attempts: number;
+            /**
+             * @description What the mail service, or the receiving mail server, said.
+             * @example 550 5.1.1 The email account that you tried to reach does not exist.
+             */
+            reason: string | null;
+            /** @description What that means, for a person. */
+            message: string;
+            /** @description Nothing more is sent to this address for this account, since a mail bounced, was dropped or was reported as spam: until someone confirms the address (`confirmInviteAddress`) or changes it. */
+            sendingStopped: boolean;
+        };
+        /** @description Something that became of a mail of an invite. */
+        DeliveryEvent: {
+            /** @example evt_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /**
+             * @description `queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.
+             * @enum {string}
+             */
+            event: "queued" | "retrying" | "sent" | "processed" | "deferred" | "delivered" | "blocked" | "failed" | "bounced" | "dropped" | "spam-reported";
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            at: string;
+            /** @enum {string} */
+            mail: "invite" | "reminder";
+            /** @description Which sending of the invite it was, counted from 1. */
+            sending: number;
+            /** @description Which try to send or deliver the mail, where it is about one. */
+            attempt: number | null;
+            /**
+             * @description What the mail service, or the receiving mail server, said.
+             * @example 550 5.1.1 The email account that you tried to reach does not exist.
+             */
+            reason: string | null;
+            /** @description What that means, for a person. */
+            message: string;
+        };
+        DeliveryEventPage: {
+            items: components["schemas"]["DeliveryEvent"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example evt_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
+        /** @description Events as SendGrid writes them, of which these fields and the reasons are read. */
+        SendgridEvents: {
+            /** @example delivered */
+            event?: string;
+            /** @description Seconds since 1970. */
+            timestamp?: number;
+            /** @description The same for the same event told again. */
+            sg_event_id?: string;
+            /** @description The custom argument that Usher gave the mail. */
+            deliveryId?: string;
+        }[];
         /** @description `session` where it was accepted by registering or logging in. */
         AcceptedInvite: {
             membership: components["schemas"]["Member"];
@@ -1340,6 +1471,7 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastSentAt: string | null;
+            delivery: components["schemas"]["Delivery"];
             lastAttempt: components["schemas"]["InviteAttempt"] | null;
         };
         /**
@@ -1574,7 +1706,7 @@ export interface components {
              * @description Stable: branch on this.
              * @enum {string}
              */
-            code: "invalid-request" | "invite-token-invalid" | "password-reset-token-invalid" | "email-change-token-invalid" | "opt-out-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "opted-out" | "too-many-pending-invites" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable";
+            code: "invalid-request" | "invite-token-invalid" | "password-reset-token-invalid" | "email-change-token-invalid" | "opt-out-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "webhook-signature-invalid" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "opted-out" | "address-undeliverable" | "too-many-pending-invites" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable";
             /** @description Names the request in the operator’s log. */
             requestId: string;
             errors?: {
@@ -3491,6 +3623,8 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "pending" | "accepted" | "declined" | "revoked" | "expired";
+                /** @description Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent. */
+                delivery?: "waiting" | "delivered" | "failed";
                 /** @description Invites to this address. */
                 email?: string;
                 /** @description How many at most. */
@@ -3633,7 +3767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. `opted-out`: The person asked not to be invited again. `too-many-pending-invites`: Too many invites are pending. */
+            /** @description `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3946,7 +4080,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `opted-out`: The person asked not to be invited again. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was accepted already. */
+            /** @description `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was accepted already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4081,6 +4215,187 @@ export interface operations {
             };
             /** @description `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveryEvents: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example inv_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                inviteId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryEventPage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmInviteAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example inv_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                inviteId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invite. Its address can be sent to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invite"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4942,6 +5257,96 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: The content type is not supported. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeSendgridEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ECDSA over the timestamp and the bytes of the body, in Base64. */
+                "x-twilio-email-event-webhook-signature"?: string;
+                /** @description Seconds since 1970, when it was signed. */
+                "x-twilio-email-event-webhook-timestamp"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendgridEvents"];
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `webhook-signature-invalid`: The signature of the events is not valid. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

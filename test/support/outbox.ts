@@ -27,6 +27,9 @@ export const always = (letter: Letter): Letters => ({
   'email-change': letter,
   'email-changed': letter,
   'identity-linked': letter,
+  'invite-reminder': letter,
+  'ownership-offered': letter,
+  'membership-removed': letter,
 });
 
 /** The service's log as it is written, line by line. */

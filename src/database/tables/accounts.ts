@@ -106,6 +106,11 @@ export const invites = pgTable(
     index('invites_pending_until').on(t.accountId, t.expiresAt).where(sql`status = 'pending'`),
     index('invites_inviter').on(t.accountId, t.invitedBy).where(sql`status = 'pending'`),
     index('invites_email').on(t.email, t.id),
+    // One for each outcome of a delivery, so that those of one are found among any number of others.
+    index('invites_waiting')
+      .on(t.accountId, t.id)
+      .where(sql`delivery_event in ('queued', 'retrying', 'sent', 'processed', 'deferred')`),
+    index('invites_delivered').on(t.accountId, t.id).where(sql`delivery_event in ('delivered')`),
     index('invites_undelivered')
       .on(t.accountId, t.id)
       .where(sql`delivery_event in ('blocked', 'failed', 'bounced', 'dropped', 'spam-reported')`),
@@ -128,6 +133,7 @@ export const deliveryEvents = pgTable(
     source: text('source').notNull(),
     /** Which sending of the invite. */
     sending: integer('sending').notNull(),
+    mail: text('mail', { enum: ['invite', 'reminder'] }).notNull(),
     /** Which try to send the mail, where it is about one. */
     attempt: integer('attempt'),
     event: text('event', { enum: deliveryEventNames }).notNull(),
@@ -142,6 +148,7 @@ export const deliveryEvents = pgTable(
       columns: [t.accountId, t.inviteId],
       foreignColumns: [invites.accountId, invites.id],
     }),
+    check('delivery_events_mail_known', sql`mail in ('invite', 'reminder')`),
     isDeliveryEvent('delivery_events_event_known', 'event'),
   ],
 );

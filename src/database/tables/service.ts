@@ -12,6 +12,9 @@ const mailKinds = [
   'email-change',
   'email-changed',
   'identity-linked',
+  'invite-reminder',
+  'ownership-offered',
+  'membership-removed',
 ] as const;
 
 /** Mails promised in the transaction that calls for them, and sent after it. Ids only: no address, secret or token. */

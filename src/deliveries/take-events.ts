@@ -1,0 +1,25 @@
+import { Problem } from '../problems.ts';
+import type { Service } from '../service.ts';
+import { readSendgridEvents } from './sendgrid-events.ts';
+import { isSignedBySendgrid, type Signed } from './sendgrid-signature.ts';
+import { recordEvents } from './store.ts';
+
+/**
+ * Takes a batch of events from SendGrid's Signed Event Webhook. Nothing in it is looked at before its signature and its age
+ * are verified. A batch that comes twice changes nothing.
+ * @throws webhook-signature-invalid; invalid-request for a signed body that is no JSON array.
+ */
+export async function takeSendgridEvents({ config, db }: Service, signed: Signed, now: Date): Promise<void> {
+  if (!isSignedBySendgrid(config.sendgridWebhookKeys, signed, now)) throw new Problem('webhook-signature-invalid');
+  await recordEvents(db, readSendgridEvents(batchIn(signed.body), now));
+}
+
+function batchIn(body: Buffer): unknown[] {
+  try {
+    const batch: unknown = JSON.parse(body.toString('utf8'));
+    if (Array.isArray(batch)) return batch;
+  } catch {
+    // The same answer as for other JSON.
+  }
+  throw new Problem('invalid-request', 'The body is no JSON array of events.');
+}

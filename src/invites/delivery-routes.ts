@@ -1,0 +1,57 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { enterAccount } from '../accounts/enter.ts';
+import { deliveryEventOf } from '../deliveries/delivery.ts';
+import { DeliveryEventPage, DeliveryEventsQuery } from '../deliveries/schemas.ts';
+import { listEvents } from '../deliveries/store.ts';
+import { page } from '../http/paging.ts';
+import { problems } from '../http/problem-schemas.ts';
+import { answer } from '../http/schemas.ts';
+import type { DeliveryEventId } from '../ids.ts';
+import { requirePermission } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
+import type { Service } from '../service.ts';
+import { confirmInviteAddress } from './confirm-address.ts';
+import { Invite, InviteParams } from './schemas.ts';
+import { findInvite } from './store.ts';
+
+const tags = ['Invites'];
+
+/** What became of the mails of an invite, for the account that sent it. */
+export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  const { db } = service;
+
+  app.get('/v1/accounts/:accountId/invites/:inviteId/delivery-events', {
+    schema: {
+      tags,
+      operationId: 'listDeliveryEvents',
+      summary: 'See what became of an invite’s mails',
+      description:
+        'Every mail of it, oldest first: when it was queued and sent, and what the mail service said of it since. Needs `invites:read`.',
+      params: InviteParams,
+      querystring: DeliveryEventsQuery,
+      response: { 200: answer(DeliveryEventPage, 'A page of events.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params: { accountId, inviteId }, query: { limit = 50, cursor } }) => {
+      requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
+      const wanted = { limit, ...(cursor && { cursor: cursor as DeliveryEventId }) };
+      const rows = await listEvents(db, accountId, inviteId, wanted);
+      // Every invite has at least one, unless it is older than timelines are.
+      if (rows.length === 0 && !(await findInvite(db, accountId, inviteId))) throw new Problem('not-found');
+      return page(rows, limit, (row) => row.id, deliveryEventOf);
+    },
+  });
+
+  app.post('/v1/accounts/:accountId/invites/:inviteId/confirm-address', {
+    schema: {
+      tags,
+      operationId: 'confirmInviteAddress',
+      summary: 'Confirm the address of an invite',
+      description:
+        'After a mail came back, was dropped or was reported as spam: the address is right, and may be sent to again. Sends nothing by itself; resend the invite after it. Needs `invites:manage`.',
+      params: InviteParams,
+      response: { 200: answer(Invite, 'The invite. Its address can be sent to.'), ...problems('permission-missing') },
+    },
+    handler: ({ caller, params: { accountId, inviteId } }) =>
+      confirmInviteAddress(service, caller, accountId, inviteId),
+  });
+};
