@@ -25,7 +25,7 @@ t.test('POST /v1/accounts', async (t) => {
     t.match(made.body, {
       name: 'Example Hosting',
       ownerId: user.id,
-      settings: { inviteLifetimeDays: 7, acceptFromAnyAddress: false },
+      settings: { inviteLifetimeDays: 7, acceptFromAnyAddress: false, locale: null, remindDaysBefore: null },
       ownershipTransfer: null,
     });
     const me = await call('GET', `/v1/accounts/${made.body.id}/members/me`, { token: user.token });
@@ -102,9 +102,14 @@ t.test('GET and PATCH /v1/accounts/:accountId', async (t) => {
     const shorter = await change({ settings: { inviteLifetimeDays: 3 } });
     t.match(shorter.body, { name: 'After', settings: { inviteLifetimeDays: 3, acceptFromAnyAddress: false } });
     const open = await change({ settings: { acceptFromAnyAddress: true } });
-    t.same(open.body.settings, { inviteLifetimeDays: 3, acceptFromAnyAddress: true });
+    const unchanged = { locale: null, remindDaysBefore: null };
+    t.same(open.body.settings, { inviteLifetimeDays: 3, acceptFromAnyAddress: true, ...unchanged });
+    const german = await change({ settings: { locale: 'de-AT', remindDaysBefore: 2 } });
+    t.match(german.body.settings, { inviteLifetimeDays: 3, locale: 'de-AT', remindDaysBefore: 2 });
+    const plain = await change({ settings: { locale: null, remindDaysBefore: null } });
+    t.same(plain.body.settings, open.body.settings, 'null takes them back');
     const { body } = await call('GET', account.url, { token: account.owner.token });
-    t.same(body, open.body, 'and it stays');
+    t.same(body, plain.body, 'and it stays');
   });
 
   t.test('Bad input gets a clear problem document and changes nothing', async (t) => {
@@ -118,6 +123,10 @@ t.test('GET and PATCH /v1/accounts/:accountId', async (t) => {
       { settings: { inviteLifetimeDays: '7' } },
       { settings: { inviteLifetimeDays: 1.5 } },
       { settings: { acceptFromAnyAddress: 'true' } },
+      { settings: { locale: 'deutsch!' } },
+      { settings: { locale: '' } },
+      { settings: { remindDaysBefore: 0 } },
+      { settings: { remindDaysBefore: 90 } },
       { settings: { unknown: 1 } },
       { name: '' },
       { name: null },

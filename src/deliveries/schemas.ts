@@ -106,6 +106,16 @@ export const SendgridEvents = Type.Array(
   {
     $id: 'SendgridEvents',
     maxItems: 100_000,
+    examples: [
+      [
+        {
+          event: 'delivered',
+          timestamp: 1_795_600_000,
+          sg_event_id: 'ZGVsaXZlcmVkLTAtMTIzNDU2Nzg5',
+          deliveryId: 'dlv_01k7z2n4q8e6tbv5xw3c9d0hjm',
+        },
+      ],
+    ],
     description: 'Events as SendGrid writes them, of which these fields and the reasons are read.',
   },
 );

@@ -1407,7 +1407,17 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description Events as SendGrid writes them, of which these fields and the reasons are read. */
+        /**
+         * @description Events as SendGrid writes them, of which these fields and the reasons are read.
+         * @example [
+         *       {
+         *         "event": "delivered",
+         *         "timestamp": 1795600000,
+         *         "sg_event_id": "ZGVsaXZlcmVkLTAtMTIzNDU2Nzg5",
+         *         "deliveryId": "dlv_01k7z2n4q8e6tbv5xw3c9d0hjm"
+         *       }
+         *     ]
+         */
         SendgridEvents: {
             /** @example delivered */
             event?: string;
