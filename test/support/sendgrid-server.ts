@@ -21,6 +21,8 @@ export interface SendgridRequest {
   body: SendgridBody;
   /** The status it was answered with; undefined where it got no whole answer. */
   status: number | undefined;
+  /** How it was answered, once it was read. */
+  answer?: SendgridAnswer;
 }
 
 /**
@@ -45,7 +47,8 @@ export async function startSendgridServer(t: Test) {
   const server = createServer((incoming, response) => {
     takeIn(incoming).then((request) => {
       requests.push(request);
-      respond(request, typeof answer === 'function' ? answer(request) : answer, response);
+      request.answer = typeof answer === 'function' ? answer(request) : answer;
+      respond(request, request.answer, response);
     }, ignore);
   });
   server.listen(0, '127.0.0.1');
