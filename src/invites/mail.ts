@@ -4,6 +4,7 @@ import type { Letter, Promised } from '../outbox/letter.ts';
 import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
+import { oneClickUrl, optOutLink } from './one-click.ts';
 import { statusAt } from './rules.ts';
 import { markSent } from './store.ts';
 import { signInviteToken, signOptOutToken } from './token.ts';
@@ -30,9 +31,9 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
         message: invite.message,
         until: timeInWords(invite.expiresAt),
         link: service.config.acceptUrl.replace('{token}', token),
-        optOutLink: service.config.optOutUrl.replace('{token}', optOutToken),
+        optOutLink: optOutLink(service.config, optOutToken),
       });
-      return { to: invite.email, ...words };
+      return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(service.config, optOutToken) };
     },
     async sent(tx: Tx, { accountId, inviteId }: Promised, now: Date) {
       if (accountId !== null && inviteId !== null) await markSent(tx, accountId, inviteId, now);
