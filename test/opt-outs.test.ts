@@ -462,6 +462,7 @@ t.test('List-Unsubscribe', async (t) => {
     const wrong: Record<string, string | Promise<string>> = {
       'cut short': sent.optOut.slice(0, -4),
       'of the Accept Invite link': sent.accept,
+      'of the link to report it': tokenFor(sent.email, 'report'),
       'that is an access token': account.owner.token,
       'that names another account': signLinkToken(ours, 'opt-out', { acc: other.id, inv: sent.id }, times),
       'of nothing at all': 'x',

@@ -41,6 +41,7 @@ const events: Partial<Record<ProblemCode, SecurityEvent>> = {
   'password-reset-token-invalid': 'authn_token_invalid',
   'email-change-token-invalid': 'authn_token_invalid',
   'opt-out-token-invalid': 'authn_token_invalid',
+  'report-token-invalid': 'authn_token_invalid',
   'permission-missing': 'authz_fail',
   'cannot-grant': 'authz_fail',
   'owner-protected': 'authz_fail',

@@ -222,6 +222,15 @@ export const OneClick = Type.Object(
   },
 );
 
+export const ReportedInvite = Type.Object(
+  { account: ref(AccountReference), email: Email },
+  {
+    $id: 'ReportedInvite',
+    additionalProperties: false,
+    description: 'The operator is told, and the account sends this address no more invites.',
+  },
+);
+
 export const MyOptOutParams = Type.Object({ accountId: idSchema('acc') });
 
 export const MyOptOutsQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('acc') }, { additionalProperties: false });
