@@ -12,7 +12,7 @@ import { OneClick, OneClickQuery, OptedOut } from './schemas.ts';
 const bodyLimit = 2 * 1024;
 
 /**
- * For mail clients, which do as RFC 8058 says and not as our document does: the body is a form. A plugin of its own, so that no
+ * For mail clients, which know RFC 8058 and nothing of this service: the body is a form. A plugin of its own, so that no
  * other route takes forms.
  */
 export const oneClickRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
