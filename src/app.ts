@@ -24,6 +24,7 @@ import { validatorBuilder } from './http/validation.ts';
 import { recordVisits } from './http/visit.ts';
 import { inviteDeliveryRoutes } from './invites/delivery-routes.ts';
 import { inviteeRoutes } from './invites/invitee-routes.ts';
+import { oneClickRoutes } from './invites/one-click-routes.ts';
 import { optOutRoutes } from './invites/opt-out-routes.ts';
 import { inviteRoutes } from './invites/routes.ts';
 import { createLimiter } from './limits/limits.ts';
@@ -156,6 +157,7 @@ export async function buildApp(options: AppOptions) {
   await app.register(inviteeRoutes, { service });
   await app.register(optOutRoutes, { service });
   await app.register(deliveryRoutes, { service });
+  await app.register(oneClickRoutes, { service });
   await app.register(membershipRoutes, { service });
   await app.register(ownershipRoutes, { service });
   await app.register(tokenRoutes, { service });

@@ -1,4 +1,4 @@
-import type { IdentityId, SessionId, UserId } from './ids.ts';
+import type { AccountId, IdentityId, InviteId, SessionId, UserId } from './ids.ts';
 
 /**
  * Events of security interest, each a line in the log. Where the OWASP Application Logging Vocabulary has a name for one, it
@@ -15,6 +15,7 @@ export type SecurityEvent =
   | 'authz_fail'
   | 'excess_rate_limit_exceeded'
   | 'input_validation_fail'
+  | 'invite_reported'
   | 'session_renewed'
   | 'user_created'
   | 'user_updated'
@@ -36,6 +37,10 @@ export interface EventDetails {
   sessions?: number;
   /** Why it was refused: a problem code. */
   code?: string;
+  /** The invite that was reported, its account, and who vouches for it. */
+  inviteId?: InviteId;
+  accountId?: AccountId;
+  inviterId?: UserId;
   /** Which limit was reached. */
   limit?: string | undefined;
   /** The permission that was missing. */

@@ -24,6 +24,7 @@ export interface Config {
   readonly resetUrl: string;
   readonly emailChangeUrl: string;
   readonly optOutUrl: string;
+  readonly reportUrl: string;
   readonly mail:
     | { kind: 'mailbox'; from: Sender }
     | { kind: 'smtp'; from: Sender; server: SmtpServer }
@@ -82,9 +83,9 @@ function frozen<T extends object>(data: T): T {
 }
 
 function missingInProduction(env: Record<string, string | undefined>): string[] {
-  const { issuer, signingKeys, acceptUrl, optOutUrl, verifyUrl, resetUrl, emailChangeUrl } = settings;
+  const { issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, verifyUrl, resetUrl, emailChangeUrl } = settings;
   const ofPasswords = env.PASSWORD_LOGIN === 'off' ? [] : [verifyUrl, resetUrl, emailChangeUrl];
-  const required = [issuer, signingKeys, acceptUrl, optOutUrl, ...ofPasswords].map((it) => it.name);
+  const required = [issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, ...ofPasswords].map((it) => it.name);
   const missing = required.filter((name) => !env[name]).map((name) => `${name} is required in production`);
   if (!env.SMTP_URL && !env.SENDGRID_API_KEY) {
     missing.push('SMTP_URL or SENDGRID_API_KEY is required in production: there is no mailbox to fall back on');
@@ -110,6 +111,7 @@ function configFrom(given: Values): Config {
     verifyUrl: given.verifyUrl ?? `${here}/dev/verify-email#token={token}`,
     resetUrl: given.resetUrl ?? `${here}/dev/reset-password#token={token}`,
     emailChangeUrl: given.emailChangeUrl ?? `${here}/dev/confirm-email#token={token}`,
+    reportUrl: given.reportUrl ?? `${here}/dev/report#token={token}`,
     optOutUrl: given.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
     mail: wayOfMail(given, from),
     sendgridWebhookKeys: given.sendgridWebhookKeys,

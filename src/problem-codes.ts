@@ -32,6 +32,11 @@ export const problems = {
     title: 'The link against further invites is not valid',
     about: 'The token of the link did not verify. Open the link in the mail again.',
   },
+  'report-token-invalid': {
+    status: 400,
+    title: 'The link to report an invite is not valid',
+    about: 'The token of the link did not verify. Open the link in the mail again.',
+  },
   'verification-token-invalid': {
     status: 400,
     title: 'The verification link is not valid',
@@ -208,7 +213,8 @@ export const problems = {
   'unsupported-media-type': {
     status: 415,
     title: 'The content type is not supported',
-    about: 'Bodies are JSON: send `Content-Type: application/json`.',
+    about:
+      'Bodies are JSON: send `Content-Type: application/json`. What mail clients call by itself takes a form, as its description says.',
   },
   'too-many-requests': {
     status: 429,

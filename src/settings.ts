@@ -106,6 +106,13 @@ export const settings = {
     otherwise: 'a page of this service under `/dev`',
     read: readLinkTemplate,
   }),
+  reportUrl: setting({
+    name: 'REPORT_URL',
+    about:
+      'The same for the link in an invite’s mail by which someone who does not know the sender reports it. Required in production.',
+    otherwise: 'a page of this service under `/dev`',
+    read: readLinkTemplate,
+  }),
   mailFrom: setting({
     name: 'MAIL_FROM',
     about: 'The sender of every mail: `Name <address>` or an address. Required with `SMTP_URL` or `SENDGRID_API_KEY`.',

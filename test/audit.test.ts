@@ -90,6 +90,9 @@ async function requireOne(t: Test, request: () => Promise<Answer>, says: Partial
     'userId',
     'sessionId',
     'identityId',
+    'inviteId',
+    'accountId',
+    'inviterId',
     'address',
     'by',
     'changed',
@@ -287,6 +290,22 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, accept(password), { event: 'authn_login_success', by: 'password', ...about });
   });
 
+  t.test('for an invite that is reported: who vouches for it, and not who reports it', async (t) => {
+    const account = await newAccount();
+    const guest = newEmail();
+    const { body } = await invite(account, account.owner, guest);
+    const token = await linkTo(guest, 'report');
+    const report = () => call('POST', '/v1/invites/report', { body: { token } });
+    const line = await requireOne(t, report, {
+      event: 'invite_reported',
+      inviteId: body.id,
+      accountId: account.id,
+      inviterId: account.owner.id,
+    });
+    t.notOk('userId' in line || 'address' in line);
+    await noEvent(t, report);
+  });
+
   t.test('for a token that is none', async (t) => {
     const invalid = { event: 'authn_token_invalid' };
     const token = 'eyJhbGciOiJub25lIn0.e30.';
@@ -295,6 +314,7 @@ t.test('The audit log has one line', async (t) => {
       ['/v1/auth/verify-email', 'verification-token-invalid'],
       ['/v1/auth/email-change/confirm', 'email-change-token-invalid'],
       ['/v1/invites/preview', 'invite-token-invalid'],
+      ['/v1/invites/report', 'report-token-invalid'],
     ] as const) {
       await requireOne(t, () => call('POST', url, { body: { token } }), { ...invalid, code });
     }

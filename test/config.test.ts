@@ -21,6 +21,7 @@ const production: Env = {
   RESET_URL: 'https://app.example.com/reset#token={token}',
   EMAIL_CHANGE_URL: 'https://app.example.com/confirm#token={token}',
   OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
+  REPORT_URL: 'https://app.example.com/report#token={token}',
   MAIL_FROM: 'Example Hosting <hello@example.com>',
   SENDGRID_API_KEY: 'SG.not-a-real-key',
 };
@@ -58,6 +59,7 @@ t.test('the defaults serve a first start with nothing configured', async (t) => 
     resetUrl: 'http://localhost:3000/dev/reset-password#token={token}',
     emailChangeUrl: 'http://localhost:3000/dev/confirm-email#token={token}',
     optOutUrl: 'http://localhost:3000/dev/opt-out#token={token}',
+    reportUrl: 'http://localhost:3000/dev/report#token={token}',
     mail: { kind: 'mailbox', from: { email: 'usher@example.com' } },
     passwordLogin: true,
     identityProviders: [],
@@ -79,6 +81,7 @@ t.test('the links of the development mailbox lead to the port that is listened o
   t.equal(config.resetUrl, 'http://localhost:4100/dev/reset-password#token={token}');
   t.equal(config.emailChangeUrl, 'http://localhost:4100/dev/confirm-email#token={token}');
   t.equal(config.optOutUrl, 'http://localhost:4100/dev/opt-out#token={token}');
+  t.equal(config.reportUrl, 'http://localhost:4100/dev/report#token={token}');
 });
 
 t.test('every setting is taken from its variable', async (t) => {
@@ -111,6 +114,7 @@ t.test('every setting is taken from its variable', async (t) => {
     resetUrl: production.RESET_URL as string,
     emailChangeUrl: production.EMAIL_CHANGE_URL as string,
     optOutUrl: production.OPT_OUT_URL as string,
+    reportUrl: production.REPORT_URL as string,
     mail: {
       kind: 'sendgrid',
       from: { name: 'Example Hosting', email: 'hello@example.com' },
@@ -151,6 +155,7 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
     RESET_URL: 'https://app.example.com/reset',
     EMAIL_CHANGE_URL: '{token}',
     OPT_OUT_URL: 'mailto:{token}@example.com',
+    REPORT_URL: 'https://app.example.com/report',
     MAIL_FROM: 'nobody',
     SMTP_URL: 'smtp.example.com:587',
     SENDGRID_BASE_URL: 'ftp://sendgrid.example.com',
@@ -180,6 +185,7 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
     'PORT',
     'RATE_LIMITS',
     'REDIS_URL',
+    'REPORT_URL',
     'RESET_URL',
     'SENDGRID_BASE_URL',
     'SESSION_ABSOLUTE_TIMEOUT',
@@ -194,7 +200,7 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
 
 t.test('production asks for everything that must not be guessed, and all of it at once', async (t) => {
   const ofPasswords = ['EMAIL_CHANGE_URL', 'RESET_URL', 'VERIFY_URL'];
-  const always = ['ACCEPT_URL', 'ISSUER', 'OPT_OUT_URL', 'SIGNING_KEYS', 'SMTP_URL'];
+  const always = ['ACCEPT_URL', 'ISSUER', 'OPT_OUT_URL', 'REPORT_URL', 'SIGNING_KEYS', 'SMTP_URL'];
   const required = [...always, ...ofPasswords].sort();
   t.same(settingsOf(mistakesOf({ NODE_ENV: 'production' })), required);
   t.same(mistakesOf(production), []);
@@ -340,7 +346,7 @@ t.test('a value at the edge of what is allowed is taken', async (t) => {
 });
 
 t.test('a link holds {token} exactly once', async (t) => {
-  for (const name of ['ACCEPT_URL', 'VERIFY_URL', 'RESET_URL', 'EMAIL_CHANGE_URL', 'OPT_OUT_URL']) {
+  for (const name of ['ACCEPT_URL', 'VERIFY_URL', 'RESET_URL', 'EMAIL_CHANGE_URL', 'OPT_OUT_URL', 'REPORT_URL']) {
     const wrong = [
       'https://app.example.com/invite',
       'https://app.example.com/invite#token={TOKEN}',

@@ -7,7 +7,14 @@ import { tablesAsText } from './support/tables.ts';
 const { app, call, db, mailsTo, tokenFor, newAccount, newUser, invite, travel } = await startService(t);
 
 /** The pages behind the links in mails. */
-const linkPages = ['/dev/invite', '/dev/opt-out', '/dev/verify-email', '/dev/reset-password', '/dev/confirm-email'];
+const linkPages = [
+  '/dev/invite',
+  '/dev/opt-out',
+  '/dev/report',
+  '/dev/verify-email',
+  '/dev/reset-password',
+  '/dev/confirm-email',
+];
 
 const asJson = { accept: 'application/json' };
 
@@ -138,6 +145,7 @@ t.test('the subject of a mail is one line', async (t) => {
       until: 'tomorrow',
       link: 'https://app.example.com/invite#token=x',
       optOutLink: 'https://app.example.com/no-more#token=x',
+      reportLink: 'https://app.example.com/report#token=x',
     });
     t.equal(subject, 'Olivia Bcc: mallory@example.com invites you to Example Hosting');
   }
@@ -225,6 +233,7 @@ t.test('in production there is no /dev', async (t) => {
       RESET_URL: 'https://app.example.com/reset#token={token}',
       EMAIL_CHANGE_URL: 'https://app.example.com/confirm#token={token}',
       OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
+      REPORT_URL: 'https://app.example.com/report#token={token}',
       MAIL_FROM: 'Usher <usher@example.com>',
       SENDGRID_API_KEY: 'SG.test',
     },

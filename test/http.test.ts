@@ -18,6 +18,7 @@ const links = {
   RESET_URL: `${pages}/reset#token={token}`,
   EMAIL_CHANGE_URL: `${pages}/confirm#token={token}`,
   OPT_OUT_URL: `${pages}/no-more#token={token}`,
+  REPORT_URL: `${pages}/report#token={token}`,
 };
 /** What never was, of every kind. */
 const ids = {
@@ -30,6 +31,8 @@ const ids = {
   event: 'evt_01k7z2n4q8e6tbv5xw3c9d0hjm',
 };
 const json = { 'content-type': 'application/json' };
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+const asForm = (fields: unknown) => new URLSearchParams(fields as Record<string, string>).toString();
 const methods: Method[] = ['GET', 'POST', 'PATCH', 'DELETE', 'PUT'];
 
 /** What anybody may call. Every other route asks for a credential. */
@@ -47,6 +50,9 @@ const publicRoutes = [
   'POST /v1/invites/decline',
   'POST /v1/invites/opt-out',
   'POST /v1/webhooks/sendgrid',
+  'POST /v1/invites/opt-out/one-click',
+  'GET /v1/invites/opt-out/one-click',
+  'POST /v1/invites/report',
   'GET /.well-known/jwks.json',
   'GET /readyz',
   'GET /problems/:code',
@@ -414,7 +420,7 @@ t.test('http', async (t) => {
     });
 
     t.test('is refused where none is asked for', async (t) => {
-      for (const operation of operations.filter((it) => it.method !== 'GET' && !it.body)) {
+      for (const operation of operations.filter((it) => it.method !== 'GET' && !it.body && !it.form)) {
         const { status, code } = await send(operation, { unknown: 1 });
         t.same({ status, code }, { status: 400, code: 'invalid-request' }, nameOf(operation));
       }
@@ -425,8 +431,10 @@ t.test('http', async (t) => {
     t.test('with an unknown parameter is refused on every route', async (t) => {
       for (const operation of operations) {
         for (const parameter of ['unknown', 'Limit', '__proto__', 'constructor']) {
-          const { code, body } = await call(operation.method, `${urlOf(operation)}?${parameter}=1`, {
+          const query = new URLSearchParams({ ...operation.sampleQuery, [parameter]: '1' });
+          const { code, body } = await call(operation.method, `${urlOf(operation)}?${query}`, {
             ...(operation.body && { body: sampleOf(operation.body) }),
+            ...(operation.form && { body: asForm(sampleOf(operation.form)), headers: form }),
             token: tokenOf(operation),
           });
           t.equal(code, 'invalid-request', `${nameOf(operation)}?${parameter}`);
@@ -528,6 +536,8 @@ t.test('http', async (t) => {
   t.test('a method that is not declared is 405, and Allow names those that are', async (t) => {
     const declared = new Map<string, string[]>();
     for (const { path, method } of operations) declared.set(path, [...(declared.get(path) ?? []), method]);
+    // What browsers open is for no client of the API, and not in the document.
+    declared.set('/v1/invites/opt-out/one-click', ['POST', 'GET']);
     for (const [path, allowed] of declared) {
       const all = allowed.includes('GET') ? [...allowed, 'HEAD'] : allowed;
       for (const method of [...methods, 'OPTIONS'].filter((it) => !all.includes(it))) {
@@ -711,6 +721,12 @@ t.test('http', async (t) => {
     const optOutToken = await tokenFor(invited, 'opt-out');
     await call('POST', '/v1/invites/opt-out', { body: { token: optOutToken } });
     await invite(account, owner, invited);
+    const oneClick = `/v1/invites/opt-out/one-click?token=${optOutToken}`;
+    await call('POST', oneClick, { body: 'List-Unsubscribe=One-Click', headers: form });
+    await call('POST', oneClick, { body: 'List-Unsubscribe=No', headers: form });
+    for (const url of [oneClick, `${oneClick}x`, `${oneClick}&unknown=1`]) await app.inject({ url });
+    const reportToken = await tokenFor(invited, 'report');
+    await call('POST', '/v1/invites/report', { body: { token: reportToken } });
     const { body: refreshed } = await call('POST', '/v1/auth/refresh', {
       body: { refreshToken: session.refreshToken },
     });
@@ -741,7 +757,7 @@ t.test('http', async (t) => {
     const sessions = [user, session, refreshed, opened];
     const secrets = [
       ...[password, wrong, chosen, reset.password, providerToken],
-      ...[optOutToken, changeToken, resetToken],
+      ...[optOutToken, reportToken, changeToken, resetToken],
       ...sessions.flatMap((it) => [it.refreshToken, it.accessToken ?? it.token]),
     ];
     t.ok(secrets.every((it) => typeof it === 'string' && it.length > 10));

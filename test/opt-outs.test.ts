@@ -3,15 +3,20 @@ import t from 'tap';
 import { signOptOutToken } from '../src/invites/token.ts';
 import { generateSigningKeys, parseSigningKeys } from '../src/tokens/keys.ts';
 import { signLinkToken } from '../src/tokens/link-token.ts';
+import { keepingTransport, workerOf } from './support/outbox.ts';
 import { type Access, day, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { tablesAsText } from './support/tables.ts';
 
-const { app, service, call, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor, logIn, at, clock } =
-  await startService(t, {
-    env: {
-      ACCEPT_URL: 'https://app.example.com/accept#token={token}',
-      OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
-    },
-  });
+const issuer = 'https://usher.example.com';
+const started = await startService(t, {
+  env: {
+    ISSUER: issuer,
+    ACCEPT_URL: 'https://app.example.com/accept#token={token}',
+    OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
+  },
+});
+const { app, service, call, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor, logIn, at, clock, db } =
+  started;
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
@@ -27,7 +32,7 @@ const act = (account: Account, id: string, what: 'resend' | 'revoke', by = accou
 const find = async (account: Account, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
 
-/** The token in the last link of the newest mail to an address. */
+/** The token in the link against further invites of the newest mail to an address. */
 async function optOutTokenFor(email: string): Promise<string> {
   const [mail] = await mailsTo(email);
   return /https:\/\/app\.example\.com\/no-more#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1] ?? '';
@@ -59,7 +64,7 @@ t.test('the link against further invites', async (t) => {
     for (const part of [mail?.text, mail?.html]) {
       const links = [...(part ?? '').matchAll(/https:\/\/app\.example\.com\/[\w-]+#token=[\w.-]+/g)].map(([it]) => it);
       t.equal(links[0], `https://app.example.com/accept#token=${sent.accept}`);
-      t.equal(links.at(-1), `https://app.example.com/no-more#token=${sent.optOut}`);
+      t.equal(links[links.length - 1], `https://app.example.com/no-more#token=${sent.optOut}`);
     }
     t.match(mail?.text, /no more invites from Example Hosting/);
   });
@@ -71,8 +76,8 @@ t.test('the link against further invites', async (t) => {
     t.same(claims, {
       acc: account.id,
       inv: sent.id,
-      iss: 'http://localhost:3000',
-      aud: 'http://localhost:3000/opt-out',
+      iss: issuer,
+      aud: `${issuer}/opt-out`,
     });
     t.match(decodeProtectedHeader(sent.optOut), { alg: 'EdDSA', typ: 'opt-out+jwt' });
     t.ok(iat !== undefined && exp !== undefined);
@@ -297,6 +302,183 @@ async function signedAsSecret(token: string): Promise<string> {
     .setProtectedHeader({ alg: 'HS256', typ: 'opt-out+jwt', ...(kid && { kid }) })
     .sign(Buffer.from(known.x.padEnd(64, '=')));
 }
+
+t.test('List-Unsubscribe', async (t) => {
+  const oneClick = '/v1/invites/opt-out/one-click';
+  const asForm = { 'content-type': 'application/x-www-form-urlencoded' };
+  const asParts = { 'content-type': 'multipart/form-data; boundary=-FormBoundaryjWmhtjORrn' };
+  const parts = (...fields: string[]) =>
+    `${fields.map((it) => `---FormBoundaryjWmhtjORrn\r\nContent-Disposition: form-data; ${it}\r\n`).join('')}---FormBoundaryjWmhtjORrn--\r\n`;
+  const said = 'List-Unsubscribe=One-Click';
+  const saidInParts = parts('name="List-Unsubscribe"\r\n\r\nOne-Click');
+  const click = (token: string, headers: Record<string, string> = asForm, body: unknown = said) =>
+    call('POST', `${oneClick}?token=${encodeURIComponent(token)}`, { headers, ...(body !== null && { body }) });
+
+  t.test('names a URI of this service in each mail of an invite, and in no other', async (t) => {
+    const account = await newAccount();
+    const email = newEmail();
+    const { mails, transport } = keepingTransport();
+    const worker = workerOf(started, { transport });
+    const evil = { host: 'evil.example.com', 'x-forwarded-host': 'evil.example.com' };
+    const body = { email, access: invoices };
+    const made = await call('POST', `${account.url}/invites`, { body, token: account.owner.token, headers: evil });
+    await worker.drain();
+    await act(account, made.body.id, 'resend');
+    await worker.drain();
+    await call('POST', '/v1/auth/password-reset', { body: { email: account.owner.email } });
+    await worker.drain();
+    const uris = mails.map((it) => it.listUnsubscribe);
+    t.equal(uris.length, 3);
+    t.equal(uris[2], undefined, 'the mail about a password is no list’s');
+    for (const uri of uris.slice(0, 2)) {
+      const { origin, pathname, searchParams, hash } = new URL(uri ?? '');
+      t.same([origin, pathname, hash, [...searchParams.keys()]], [issuer, oneClick, '', ['token']]);
+      t.equal(
+        decodeProtectedHeader(searchParams.get('token') ?? '').typ,
+        'opt-out+jwt',
+        'with a token for nothing else',
+      );
+    }
+    const followed = await call('POST', (uris[0] ?? '').slice(issuer.length), { body: said, headers: asForm });
+    t.same([followed.status, followed.body.email], [200, email]);
+    t.equal((await find(account, made.body.id)).status, 'declined');
+  });
+
+  t.test('takes what a mail client posts (RFC 8058, 3.2), in both encodings, without a redirect', async (t) => {
+    const account = await newAccount();
+    const encodings: [Record<string, string>, string][] = [
+      [asForm, said],
+      [{ 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' }, 'List%2DUnsubscribe=One%2dClick'],
+      [asParts, saidInParts],
+      [
+        { 'content-type': 'Multipart/Form-Data; boundary="x y"' },
+        saidInParts.replaceAll('-FormBoundaryjWmhtjORrn', 'x y'),
+      ],
+    ];
+    for (const [headers, body] of encodings) {
+      const sent = await sentInvite(account);
+      const answer = await click(sent.optOut, headers, body);
+      t.equal(answer.status, 200, String(headers['content-type']));
+      t.same(answer.body, { account: { id: account.id, name: 'Example Hosting' }, email: sent.email });
+      t.equal((await find(account, sent.id)).status, 'declined');
+      t.equal((await invite(account, account.owner, sent.email, invoices)).code, 'opted-out');
+      t.same((await click(sent.optOut, headers, body)).body, answer.body, 'and once more');
+    }
+  });
+
+  t.test('changes nothing when it is opened, and leads on to the page that asks first', async (t) => {
+    const account = await newAccount();
+    const sent = await sentInvite(account);
+    const before = await tablesAsText(db);
+    const browsers: Record<string, string>[] = [{}, { accept: 'text/html' }, { host: 'evil.example.com' }];
+    for (const method of ['GET', 'HEAD'] as const) {
+      for (const headers of browsers) {
+        const opened = await app.inject({ method, url: `${oneClick}?token=${sent.optOut}`, headers });
+        t.equal(opened.statusCode, 303);
+        t.equal(opened.headers.location, `https://app.example.com/no-more#token=${sent.optOut}`);
+        t.match(opened.headers, { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
+      }
+    }
+    for (const token of [
+      'https://evil.example.com/',
+      '//evil.example.com',
+      '"><script>',
+      '$&$1{token}',
+      '\r\nX-Evil: 1',
+    ]) {
+      const opened = await app.inject({ url: `${oneClick}?${new URLSearchParams({ token })}` });
+      t.equal(opened.statusCode, 303);
+      t.equal(opened.headers.location, `https://app.example.com/no-more#token=${encodeURIComponent(token)}`);
+      t.notOk('x-evil' in opened.headers, 'whatever stands there, it leads to the configured page');
+    }
+    for (const query of [
+      '',
+      '?token=',
+      `?token=${sent.optOut}&next=https://evil.example.com`,
+      '?token=a&token=b',
+      '?token=%00',
+    ]) {
+      const opened = await app.inject({ url: `${oneClick}${query}` });
+      t.same([opened.statusCode, opened.headers.location], [400, undefined], query);
+    }
+    t.same(await tablesAsText(db), before, 'not a row');
+    t.equal((await byLink('preview', sent.accept)).status, 200);
+  });
+
+  t.test('changes nothing by any other body', async (t) => {
+    const account = await newAccount();
+    const sent = await sentInvite(account);
+    const named = (fields: string) => parts(`name="List-Unsubscribe"${fields}`);
+    const wrong: [string, number, Record<string, string>, unknown?][] = [
+      ['nothing, as a scanner that posts', 400, {}, null],
+      ['no form', 400, asForm, ''],
+      ['another value', 400, asForm, 'List-Unsubscribe=one-click'],
+      ['another field', 400, asForm, 'Unsubscribe=One-Click'],
+      ['more than that', 400, asForm, `${said}&email=adam@example.com`],
+      ['it twice', 400, asForm, `${said}&${said}`],
+      ['two things', 400, asForm, `List-Unsubscribe=No&${said}`],
+      ['a prototype', 400, asForm, `__proto__=1&${said}`],
+      ['parts cut short', 400, asParts, saidInParts.slice(0, -20)],
+      ['parts without a boundary', 400, { 'content-type': 'multipart/form-data' }, saidInParts],
+      ['parts with another boundary', 400, { 'content-type': 'multipart/form-data; boundary=x' }, saidInParts],
+      ['no part', 400, asParts, parts()],
+      ['a file', 400, asParts, named('; filename="a.txt"\r\n\r\nOne-Click')],
+      ['two parts', 400, asParts, parts(...Array(2).fill('name="List-Unsubscribe"\r\n\r\nOne-Click'))],
+      ['JSON', 415, { 'content-type': 'application/json' }, { 'List-Unsubscribe': 'One-Click' }],
+      ['text', 415, { 'content-type': 'text/plain' }, said],
+      ['no content type', 415, {}, said],
+      ['nonsense', 415, { 'content-type': 'multipart' }, said],
+      ['a long form', 413, asForm, `${said}&x=${'x'.repeat(2048)}`],
+      ['long parts', 413, asParts, named(`\r\n\r\n${'x'.repeat(2048)}`)],
+    ];
+    for (const [what, status, headers, body] of wrong) {
+      const refused = await click(sent.optOut, headers, body);
+      t.equal(refused.status, status, what);
+      t.match(refused.headers['content-type'], /^application\/problem\+json/, what);
+      t.notMatch(JSON.stringify(refused.body), sent.optOut);
+    }
+    for (const url of [oneClick, `${oneClick}?token=`, `${oneClick}?token=${sent.optOut}&email=${newEmail()}`]) {
+      t.equal((await call('POST', url, { body: said, headers: asForm })).code, 'invalid-request', url);
+    }
+    t.equal((await find(account, sent.id)).status, 'pending');
+    t.equal((await click(sent.optOut)).status, 200, 'the same token still counts');
+  });
+
+  t.test('no other route takes a form', async (t) => {
+    const account = await newAccount();
+    const sent = await sentInvite(account);
+    for (const headers of [asForm, asParts]) {
+      const body = `token=${sent.optOut}`;
+      t.equal((await call('POST', '/v1/invites/opt-out', { body, headers })).code, 'unsupported-media-type');
+    }
+    t.equal((await find(account, sent.id)).status, 'pending');
+  });
+
+  t.test('refuses a token that is none, of another kind, too old or of another account', async (t) => {
+    const [account, other] = [await newAccount(), await newAccount()];
+    const sent = await sentInvite(account);
+    const ours = { keys: service.keys, issuer: service.config.issuer };
+    const times = { now: clock(), expiresAt: new Date(clock().getTime() + day) };
+    const wrong: Record<string, string | Promise<string>> = {
+      'cut short': sent.optOut.slice(0, -4),
+      'of the Accept Invite link': sent.accept,
+      'of the link to report it': tokenFor(sent.email, 'report'),
+      'that is an access token': account.owner.token,
+      'that names another account': signLinkToken(ours, 'opt-out', { acc: other.id, inv: sent.id }, times),
+      'of nothing at all': 'x',
+    };
+    for (const [what, token] of Object.entries(wrong)) {
+      t.equal((await click(await token)).code, 'opt-out-token-invalid', what);
+    }
+    t.equal((await click('x'.repeat(5000))).code, 'invalid-request');
+    t.equal((await find(account, sent.id)).status, 'pending');
+    t.equal((await invite(other, other.owner, sent.email, invoices)).status, 201);
+    await daysLater(731, account.owner, async (owner) => {
+      t.equal((await click(sent.optOut)).code, 'opt-out-token-invalid', 'too old');
+      t.equal((await invite(account, owner, sent.email, invoices)).status, 201);
+    });
+  });
+});
 
 t.test('GET /v1/me/opt-outs', async (t) => {
   t.test('lists the accounts that may not invite me, the newest account first, page by page', async (t) => {

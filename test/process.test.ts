@@ -54,6 +54,7 @@ function environment(choice: DatabaseChoice, sendgrid: SendgridServer): Environm
     RESET_URL: 'https://app.example.com/reset#token={token}',
     EMAIL_CHANGE_URL: 'https://app.example.com/confirm#token={token}',
     OPT_OUT_URL: 'https://app.example.com/no-more#token={token}',
+    REPORT_URL: 'https://app.example.com/report#token={token}',
     MAIL_FROM: 'Example Hosting <invites@example.com>',
     SENDGRID_API_KEY: apiKey,
     SENDGRID_BASE_URL: sendgrid.url,
@@ -195,7 +196,9 @@ t.test('in production', async (t) => {
 
   t.test('there is no mailbox, and no banner between the lines of the log', async (t) => {
     const service = await startProcess(t, production);
-    const pages = ['invite', 'opt-out', 'verify-email', 'reset-password', 'confirm-email'].map((it) => `/dev/${it}`);
+    const pages = ['invite', 'opt-out', 'report', 'verify-email', 'reset-password', 'confirm-email'].map(
+      (it) => `/dev/${it}`,
+    );
     for (const path of ['/dev/mailbox', ...pages]) {
       t.equal((await request(service.url, 'GET', path)).status, 404, path);
     }
@@ -339,8 +342,8 @@ t.test('the log of a whole walk holds no secret and no address', async (t) => {
   for (const { body } of [login, refreshed]) secrets.push(body.accessToken, body.refreshToken);
   const email = newEmail('adam');
   await invite(email);
-  const [token = '', optOutToken = ''] = await linksFor(sendgrid, email);
-  secrets.push(token, optOutToken);
+  const [token = '', optOutToken = '', reportToken = ''] = await linksFor(sendgrid, email);
+  secrets.push(token, optOutToken, reportToken);
   await call('GET', `${url}/invites?email=${encodeURIComponent(email)}`, { token: owner.token });
   await call('GET', `${url}/members?q=${encodeURIComponent(owner.email)}`, { token: owner.token });
   await call('POST', '/v1/invites/preview', { body: { token } });
@@ -352,6 +355,8 @@ t.test('the log of a whole walk holds no secret and no address', async (t) => {
   secrets.push('another long enough password', adam.accessToken, adam.refreshToken);
   await call('DELETE', `${url}/members/${adam.user.id}`, { token: owner.token });
   t.equal((await call('POST', '/v1/invites/opt-out', { body: { token: optOutToken } })).status, 200);
+  await call('GET', `/v1/invites/opt-out/one-click?token=${optOutToken}&again`);
+  t.equal((await call('POST', '/v1/invites/report', { body: { token: reportToken } })).status, 200);
   const chosen = { currentPassword: 'another long enough password', newPassword: 'one that nobody has seen' };
   t.equal((await call('PUT', '/v1/me/password', { token: adam.accessToken, body: chosen })).status, 204);
   const next = newEmail('adam-elsewhere');

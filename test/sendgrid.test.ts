@@ -57,6 +57,15 @@ t.test('what SendGrid is asked', async (t) => {
     },
     'the mail as it was written, an opaque delivery id, tracking off, and nothing else',
   );
+
+  t.test('a mail that can be unsubscribed from says so in its headers (RFC 2369, RFC 8058)', async (t) => {
+    const listUnsubscribe = 'https://usher.example.com/no-more?token=aaa.bbb.ccc';
+    const { requests } = await sendTo(t, { status: 202 }, { mail: { listUnsubscribe } });
+    t.strictSame(requests[0]?.body.headers, {
+      'List-Unsubscribe': `<${listUnsubscribe}>`,
+      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+    });
+  });
 });
 
 t.test('what each answer of SendGrid leads to', async (t) => {
@@ -186,7 +195,10 @@ t.test('through the service', async (t) => {
     );
     t.strictSame(sender, { email: from.email, name: from.name }, 'the sender is the configured one');
     t.strictSame(personalizations, [{ to: [{ email }] }], 'and only the invitee gets it');
-    t.equal(headers, undefined, 'no header is added');
+    const link = 'http://localhost:3000/v1/invites/opt-out/one-click?token=';
+    const { 'List-Unsubscribe': unsubscribe, ...others } = headers as Record<string, string>;
+    t.equal(unsubscribe?.replace(/[\w-]+\.[\w-]+\.[\w-]+/, ''), `<${link}>`, 'the headers are ours');
+    t.strictSame(others, { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }, 'and none is added');
     const [text, html] = content.map((it) => it.value) as [string, string];
     for (const tag of ['<script>alert', '<img src=x', '<b>Hosting']) t.notOk(html.includes(tag), `${tag} is escaped`);
     t.ok(html.includes('&lt;script&gt;alert(1)&lt;/script&gt;'), 'and is there to read');

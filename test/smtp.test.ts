@@ -83,6 +83,19 @@ t.test('what goes over the wire', async (t) => {
     t.match(taken?.head, /^Content-Type: multipart\/alternative;/m, 'text and HTML are two forms of one mail');
   });
 
+  t.test('says in its headers how to unsubscribe, where one can (RFC 2369, RFC 8058)', async (t) => {
+    // As long as a token is: no line may have more than 998 characters (RFC 5322), and an address stands in one.
+    const listUnsubscribe = `https://usher.example.com/no-more?token=${'aaa.bbb-c_c'.repeat(50)}`;
+    t.same(await sendTo(server, { mail: { listUnsubscribe } }), { outcome: 'sent' });
+    const { head = '', read } = server.mails.at(-1) ?? {};
+    t.ok(head.split('\r\n').includes(` <${listUnsubscribe}>`), 'whole, on a line of its own');
+    const headers = new Map(read?.headers.map((it) => [it.key, it.value]));
+    t.equal(headers.get('list-unsubscribe'), `<${listUnsubscribe}>`);
+    t.equal(headers.get('list-unsubscribe-post'), 'List-Unsubscribe=One-Click');
+    const added = headersOf(head).filter((it) => it?.startsWith('List-'));
+    t.same(added, ['List-Unsubscribe', 'List-Unsubscribe-Post'], 'each once');
+  });
+
   t.test('is recognised when it is sent twice', async (t) => {
     const [one, other] = [newId('dlv'), newId('dlv')];
     for (const deliveryId of [one, one, other]) await sendTo(server, { mail: { deliveryId } });
@@ -334,6 +347,9 @@ t.test('through the service', async (t) => {
       headersOf(taken?.head ?? '').filter((it) => /^(bcc|x-)/i.test(it ?? '')),
       [],
     );
+    const headers = new Map(taken?.read.headers.map((it) => [it.key, it.value]));
+    t.match(headers.get('list-unsubscribe'), /^<http:\/\/localhost:3000\/[\w/-]+\?token=[\w.-]+>$/);
+    t.equal(headers.get('list-unsubscribe-post'), 'List-Unsubscribe=One-Click');
   });
 });
 

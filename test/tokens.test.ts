@@ -66,6 +66,12 @@ t.test('tokens', async (t) => {
     (token: string) =>
       call('POST', url, { body: { token, ...more } });
 
+  const oneClick = (token: string) =>
+    call('POST', `/v1/invites/opt-out/one-click?${new URLSearchParams({ token })}`, {
+      body: 'List-Unsubscribe=One-Click',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    });
+
   const links: Link[] = [
     {
       kind: 'invite',
@@ -82,8 +88,15 @@ t.test('tokens', async (t) => {
       kind: 'opt-out',
       token: await tokenFor(email, 'opt-out'),
       names: ['acc', 'inv'],
-      doors: { 'opt out': door('/v1/invites/opt-out') },
+      doors: { 'opt out': door('/v1/invites/opt-out'), 'opt out by one click': oneClick },
       refusal: 'opt-out-token-invalid',
+    },
+    {
+      kind: 'report',
+      token: await tokenFor(email, 'report'),
+      names: ['acc', 'inv'],
+      doors: { report: door('/v1/invites/report') },
+      refusal: 'report-token-invalid',
     },
     {
       kind: 'verify-email',

@@ -9,6 +9,7 @@ import { invitePage } from './invite-page.ts';
 import { mailboxPage } from './mailbox-page.ts';
 import { optOutPage } from './opt-out-page.ts';
 import { sendPage } from './page.ts';
+import { reportPage } from './report-page.ts';
 import { resetPage } from './reset-page.ts';
 import { verifyPage } from './verify-page.ts';
 
@@ -20,6 +21,7 @@ const MailboxQuery = Type.Object(
 const linkPages = {
   '/dev/invite': invitePage,
   '/dev/opt-out': optOutPage,
+  '/dev/report': reportPage,
   '/dev/verify-email': verifyPage,
   '/dev/reset-password': resetPage,
   '/dev/confirm-email': emailChangePage,

@@ -42,6 +42,7 @@ const events: Partial<Record<ProblemCode, SecurityEvent>> = {
   'email-change-token-invalid': 'authn_token_invalid',
   'opt-out-token-invalid': 'authn_token_invalid',
   'webhook-signature-invalid': 'authn_token_invalid',
+  'report-token-invalid': 'authn_token_invalid',
   'permission-missing': 'authz_fail',
   'cannot-grant': 'authz_fail',
   'owner-protected': 'authz_fail',

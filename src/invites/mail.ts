@@ -5,9 +5,10 @@ import type { Letter, Promised, Settlement } from '../outbox/letter.ts';
 import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
+import { oneClickUrl, optOutLink } from './one-click.ts';
 import { statusAt } from './rules.ts';
 import { markTried } from './store.ts';
-import { signInviteToken, signOptOutToken } from './token.ts';
+import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
 export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | 'catalogue'>): Letter {
@@ -23,6 +24,7 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
         { now, expiresAt: invite.expiresAt },
       );
       const optOutToken = await signOptOutToken(service, { accountId, inviteId }, now);
+      const reportToken = await signReportToken(service, { accountId, inviteId }, now);
       const words = await writeMail('invite', {
         inviter: oneLine(inviter.name),
         account: oneLine(account.name),
@@ -31,9 +33,10 @@ export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | '
         message: invite.message,
         until: timeInWords(invite.expiresAt),
         link: service.config.acceptUrl.replace('{token}', token),
-        optOutLink: service.config.optOutUrl.replace('{token}', optOutToken),
+        optOutLink: optOutLink(service.config, optOutToken),
+        reportLink: service.config.reportUrl.replace('{token}', reportToken),
       });
-      return { to: invite.email, ...words };
+      return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(service.config, optOutToken) };
     },
     async settled(tx: Tx, { id, accountId, inviteId, sending }: Promised, settlement: Settlement, now: Date) {
       await recordSettlement(tx, id, settlement, now);

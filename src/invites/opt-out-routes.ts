@@ -8,9 +8,10 @@ import type { Service } from '../service.ts';
 import { requireUser } from '../users/sessions/session.ts';
 import { optIn, optOut } from './opt-out.ts';
 import { listOptOuts } from './opt-out-store.ts';
-import { InviteToken, MyOptOutPage, MyOptOutParams, MyOptOutsQuery, OptedOut } from './schemas.ts';
+import { reportInvite } from './report.ts';
+import { InviteToken, MyOptOutPage, MyOptOutParams, MyOptOutsQuery, OptedOut, ReportedInvite } from './schemas.ts';
 
-/** Asking not to be invited again, and taking that back. */
+/** Asking not to be invited again, and taking that back; and reporting an invite. */
 export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.post('/v1/invites/opt-out', {
     config: { networkLimit: 'accept.network' },
@@ -25,6 +26,21 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       response: { 200: answer(OptedOut, 'No more invites.'), ...problems('opt-out-token-invalid') },
     },
     handler: ({ body, visit }) => optOut(service, body, visit.now),
+  });
+
+  app.post('/v1/invites/report', {
+    config: { networkLimit: 'accept.network' },
+    schema: {
+      tags: ['Accepting an invite'],
+      security: publicRoute,
+      operationId: 'reportInvite',
+      summary: 'Report an invite',
+      description:
+        'For someone who does not know who invites them, with the token of that link in the invite’s mail: the operator is told, and it does what `optOut` does. The account learns of the second alone. Needs no login.',
+      body: ref(InviteToken),
+      response: { 200: answer(ReportedInvite, 'It is reported.'), ...problems('report-token-invalid') },
+    },
+    handler: ({ body, visit }) => reportInvite(service, body, visit),
   });
 
   app.get('/v1/me/opt-outs', {

@@ -1,3 +1,4 @@
+import type { Tx } from '../database/database.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -19,11 +20,19 @@ export async function optOut({ db, ...service }: Service, { token }: { token: st
   return db.transaction(async (tx) => {
     const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
     if (!held) throw new Problem('opt-out-token-invalid');
-    const { account, invite } = held;
-    await insertOptOut(tx, account.id, invite.email, now);
-    if (statusAt(invite, now) === 'pending') await updateInvite(tx, invite, { status: 'declined', decidedAt: now });
-    return { account, email: invite.email };
+    await refuseFurther(tx, held, now);
+    return { account: held.account, email: held.invite.email };
   });
+}
+
+/** Keeps that the address of an invite wants no more of them, and declines it where it is pending. Both are held. */
+export async function refuseFurther(
+  tx: Tx,
+  { account, invite }: NonNullable<Awaited<ReturnType<typeof lockAccountAndInvite>>>,
+  now: Date,
+): Promise<void> {
+  await insertOptOut(tx, account.id, invite.email, now);
+  if (statusAt(invite, now) === 'pending') await updateInvite(tx, invite, { status: 'declined', decidedAt: now });
 }
 
 /** Takes it back, for the caller's own address. @throws not-found where there is nothing to take back. */

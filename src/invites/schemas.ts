@@ -210,6 +210,30 @@ export const OptedOut = Type.Object(
   { $id: 'OptedOut', additionalProperties: false, description: 'The account sends this address no more invites.' },
 );
 
+export const OneClickQuery = Type.Object(
+  { token: { ...token, description: 'As it stands in the header of the mail.' } },
+  { additionalProperties: false },
+);
+
+export const OneClick = Type.Object(
+  { 'List-Unsubscribe': Type.Literal('One-Click') },
+  {
+    $id: 'OneClick',
+    additionalProperties: false,
+    description: 'What a mail client sends (RFC 8058, 3.2).',
+    examples: [{ 'List-Unsubscribe': 'One-Click' }],
+  },
+);
+
+export const ReportedInvite = Type.Object(
+  { account: ref(AccountReference), email: Email },
+  {
+    $id: 'ReportedInvite',
+    additionalProperties: false,
+    description: 'The operator is told, and the account sends this address no more invites.',
+  },
+);
+
 export const MyOptOutParams = Type.Object({ accountId: idSchema('acc') });
 
 export const MyOptOutsQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('acc') }, { additionalProperties: false });

@@ -42,31 +42,43 @@ export async function verifyInviteToken(
   return { ...named, isExpired: verified.isExpired };
 }
 
-/** Milliseconds. Whoever finds an old invite in their mailbox can still ask for no more of them. */
-const optOutLifetime = 2 * 365 * 24 * 3_600_000;
+/** Milliseconds. Whoever finds an old invite in their mailbox can still ask for no more of them, and report it. */
+const refusalLifetime = 2 * 365 * 24 * 3_600_000;
 
-/** Signs the token of the link by which someone asks not to be invited again. It names the invite that it came with. */
-export function signOptOutToken(
-  { keys, config }: Keys,
-  { accountId, inviteId }: Pick<InviteClaims, 'accountId' | 'inviteId'>,
-  now: Date,
-): Promise<string> {
-  const expiresAt = new Date(now.getTime() + optOutLifetime);
-  return signLinkToken(
-    { keys, issuer: config.issuer },
-    'opt-out',
-    { acc: accountId, inv: inviteId },
-    { now, expiresAt },
-  );
-}
+/** What the tokens against an invite name: the invite that they came with, and nothing else. */
+export type RefusalClaims = Pick<InviteClaims, 'accountId' | 'inviteId'>;
+
+/** Signs the token of the link by which someone asks not to be invited again. */
+export const signOptOutToken = (keys: Keys, claims: RefusalClaims, now: Date) =>
+  signRefusal(keys, 'opt-out', claims, now);
+
+/** Signs the token of the link by which someone reports an invite. */
+export const signReportToken = (keys: Keys, claims: RefusalClaims, now: Date) =>
+  signRefusal(keys, 'report', claims, now);
 
 /** What such a token names; undefined where it does not verify. */
-export async function verifyOptOutToken(
+export const verifyOptOutToken = (keys: Keys, token: string, now: Date) => verifyRefusal(keys, 'opt-out', token, now);
+
+/** The same for the token of a report. */
+export const verifyReportToken = (keys: Keys, token: string, now: Date) => verifyRefusal(keys, 'report', token, now);
+
+function signRefusal(
   { keys, config }: Keys,
+  kind: 'opt-out' | 'report',
+  { accountId, inviteId }: RefusalClaims,
+  now: Date,
+): Promise<string> {
+  const times = { now, expiresAt: new Date(now.getTime() + refusalLifetime) };
+  return signLinkToken({ keys, issuer: config.issuer }, kind, { acc: accountId, inv: inviteId }, times);
+}
+
+async function verifyRefusal(
+  { keys, config }: Keys,
+  kind: 'opt-out' | 'report',
   token: string,
   now: Date,
-): Promise<Pick<InviteClaims, 'accountId' | 'inviteId'> | undefined> {
-  const verified = await verifyLinkToken({ keys, issuer: config.issuer }, 'opt-out', token, now);
+): Promise<RefusalClaims | undefined> {
+  const verified = await verifyLinkToken({ keys, issuer: config.issuer }, kind, token, now);
   const { acc, inv } = verified?.claims ?? {};
   if (!verified || verified.isExpired || typeof acc !== 'string' || typeof inv !== 'string') return undefined;
   if (!accountIds.test(acc) || !inviteIds.test(inv)) return undefined;

@@ -8,6 +8,8 @@ export interface Mail {
   subject: string;
   text: string;
   html: string;
+  /** Where a mail client asks for no more mails like it, by one POST (RFC 8058); unless said, it can't. */
+  listUnsubscribe?: string;
 }
 
 /** What came of trying to send a mail. Reasons are for a person and hold no address, key or content. */

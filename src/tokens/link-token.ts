@@ -3,7 +3,7 @@ import { type Id, type IdPrefix, idPattern } from '../ids.ts';
 import type { SigningKeys } from './keys.ts';
 
 /** A kind of link in a mail. Each has a token type and an audience of its own, so that none is ever taken for another. */
-export type LinkKind = 'invite' | 'verify-email' | 'password-reset' | 'email-change' | 'opt-out';
+export type LinkKind = 'invite' | 'verify-email' | 'password-reset' | 'email-change' | 'opt-out' | 'report';
 
 export interface LinkTokens {
   keys: SigningKeys;

@@ -664,6 +664,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invites/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report an invite
+         * @description For someone who does not know who invites them, with the token of that link in the invite’s mail: the operator is told, and it does what `optOut` does. The account learns of the second alone. Needs no login.
+         */
+        post: operations["reportInvite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/opt-outs": {
         parameters: {
             query?: never;
@@ -718,6 +738,26 @@ export interface paths {
          * @description For SendGrid’s Signed Event Webhook: a JSON array of events, 4 MiB at most. Its signature and its age, ten minutes at most, are verified with the keys of `SENDGRID_WEBHOOK_KEYS` before anything in it is read. Events that are told twice, in another order, or about mails that are not ours change nothing.
          */
         post: operations["takeSendgridEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invites/opt-out/one-click": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask not to be invited again, from a mail client
+         * @description What the `List-Unsubscribe` header of an invite’s mail names: the button of a mail client posts to it (RFC 8058). Does the same as `optOut`.
+         */
+        post: operations["optOutByOneClick"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1662,8 +1702,28 @@ export interface components {
             /** @description Days until it expires; the account’s setting unless given. */
             expiresInDays?: number;
         };
+        /**
+         * @description What a mail client sends (RFC 8058, 3.2).
+         * @example {
+         *       "List-Unsubscribe": "One-Click"
+         *     }
+         */
+        OneClick: {
+            /** @enum {string} */
+            "List-Unsubscribe": "One-Click";
+        };
         /** @description The account sends this address no more invites. */
         OptedOut: {
+            account: components["schemas"]["AccountReference"];
+            /**
+             * Format: email
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @example olivia@example.com
+             */
+            email: string;
+        };
+        /** @description The operator is told, and the account sends this address no more invites. */
+        ReportedInvite: {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
@@ -1716,7 +1776,7 @@ export interface components {
              * @description Stable: branch on this.
              * @enum {string}
              */
-            code: "invalid-request" | "invite-token-invalid" | "password-reset-token-invalid" | "email-change-token-invalid" | "opt-out-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "webhook-signature-invalid" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "opted-out" | "address-undeliverable" | "too-many-pending-invites" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable";
+            code: "invalid-request" | "invite-token-invalid" | "password-reset-token-invalid" | "email-change-token-invalid" | "opt-out-token-invalid" | "report-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "webhook-signature-invalid" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "opted-out" | "address-undeliverable" | "too-many-pending-invites" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable";
             /** @description Names the request in the operator’s log. */
             requestId: string;
             errors?: {
@@ -5131,6 +5191,84 @@ export interface operations {
             };
         };
     };
+    reportInvite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteToken"];
+            };
+        };
+        responses: {
+            /** @description It is reported. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportedInvite"];
+                };
+            };
+            /** @description `report-token-invalid`: The link to report an invite is not valid. `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listMyOptOuts: {
         parameters: {
             query?: {
@@ -5330,6 +5468,91 @@ export interface operations {
             };
             /** @description `webhook-signature-invalid`: The signature of the events is not valid. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    optOutByOneClick: {
+        parameters: {
+            query: {
+                /**
+                 * @description As it stands in the header of the mail.
+                 * @example eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln
+                 */
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["OneClick"];
+                "multipart/form-data": components["schemas"]["OneClick"];
+            };
+        };
+        responses: {
+            /** @description No more invites. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptedOut"];
+                };
+            };
+            /** @description `opt-out-token-invalid`: The link against further invites is not valid. `invalid-request`: The request is not valid. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -27,13 +27,18 @@ export interface Operation {
   credential: 'none' | 'optional' | 'bearer';
   /** The names of its query parameters. */
   query: string[];
+  /** Those that must be there, as they may be sent. */
+  sampleQuery: Record<string, string>;
+  /** What it takes as JSON. */
   body: Schema | undefined;
+  /** What it takes as a form. */
+  form: Schema | undefined;
 }
 
 interface DescribedOperation {
   operationId: string;
   security?: object[];
-  parameters?: { in: string; name: string }[];
+  parameters?: { in: string; name: string; required?: boolean; example?: unknown }[];
   requestBody?: { content: Record<string, { schema: Schema }> };
 }
 
@@ -55,13 +60,17 @@ export function readDocument(app: TestService['app']) {
 
 function operationOf(method: Method, path: string, it: DescribedOperation): Operation {
   const ways = it.security ?? [];
+  const query = (it.parameters ?? []).filter((parameter) => parameter.in === 'query');
+  const required = query.filter((parameter) => parameter.required);
   return {
     method,
     path,
     id: it.operationId,
     credential: ways.length === 0 ? 'none' : ways.some((way) => Object.keys(way).length === 0) ? 'optional' : 'bearer',
-    query: (it.parameters ?? []).filter((parameter) => parameter.in === 'query').map((parameter) => parameter.name),
+    query: query.map((parameter) => parameter.name),
+    sampleQuery: Object.fromEntries(required.map(({ name, example }) => [name, String(example)])),
     body: it.requestBody?.content['application/json']?.schema,
+    form: it.requestBody?.content['application/x-www-form-urlencoded']?.schema,
   };
 }
 

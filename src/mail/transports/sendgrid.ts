@@ -3,6 +3,7 @@ import sendgridMail from '@sendgrid/mail';
 import type { Sender } from '../../setting-values.ts';
 import type { Mail, Outcome, Transport } from '../mail.ts';
 import { codeWord } from './code-word.ts';
+import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
 // Both modules are one shared instance with its class as a property, which their types do not say.
 const { Client } = sendgridClient as unknown as { Client: new () => typeof sendgridClient };
@@ -43,13 +44,14 @@ function serviceWithin(timeout: number, { apiKey, baseUrl }: Pick<SendgridOption
   return service;
 }
 
-function messageOf({ to, subject, text, html, deliveryId }: Mail, from: Sender) {
+function messageOf({ to, subject, text, html, deliveryId, listUnsubscribe }: Mail, from: Sender) {
   return {
     to,
     from: from.name === '' ? from.email : from,
     subject,
     text,
     html,
+    ...(listUnsubscribe !== undefined && { headers: unsubscribeHeaders(listUnsubscribe) }),
     customArgs: { deliveryId },
     trackingSettings: { clickTracking: { enable: false, enableText: false }, openTracking: { enable: false } },
   };

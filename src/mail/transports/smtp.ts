@@ -3,6 +3,7 @@ import { createTransport } from 'nodemailer';
 import type { Sender, SmtpServer } from '../../setting-values.ts';
 import type { Mail, Outcome, Transport } from '../mail.ts';
 import { codeWord } from './code-word.ts';
+import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
 /** Milliseconds until a mail server is given up on for this time. Less than a lease, so that no second worker starts meanwhile. */
 const usualTimeout = 15_000;
@@ -44,7 +45,7 @@ function connectionTo({ host, port, tls, login }: SmtpServer) {
   };
 }
 
-function messageOf({ deliveryId, to, subject, text, html }: Mail, from: Sender, date: Date) {
+function messageOf({ deliveryId, to, subject, text, html, listUnsubscribe }: Mail, from: Sender, date: Date) {
   const domain = domainToASCII(from.email.slice(from.email.lastIndexOf('@') + 1));
   return {
     // The same each time the mail is sent, so that one that was sent twice can be told.
@@ -56,6 +57,7 @@ function messageOf({ deliveryId, to, subject, text, html }: Mail, from: Sender, 
     subject,
     text,
     html,
+    ...(listUnsubscribe !== undefined && { headers: unsubscribeHeaders(listUnsubscribe) }),
   };
 }
 

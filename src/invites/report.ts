@@ -1,0 +1,28 @@
+import { Problem } from '../problems.ts';
+import type { Service, Visit } from '../service.ts';
+import { lockAccountAndInvite } from './invitee-store.ts';
+import { refuseFurther } from './opt-out.ts';
+import { insertReport } from './report-store.ts';
+import { verifyReportToken } from './token.ts';
+
+/**
+ * Takes someone at their word who says that they don't know who invites them: keeps the report for the operator, and lets the
+ * account invite them no more. Any mail of the invite will do, and it may be decided already; doing it again changes nothing.
+ * The account is told no more than that they opted out: whoever reports someone need not fear them.
+ * @throws report-token-invalid.
+ */
+export async function reportInvite({ db, ...service }: Service, { token }: { token: string }, visit: Visit) {
+  const link = await verifyReportToken(service, token, visit.now);
+  if (!link) throw new Problem('report-token-invalid');
+  const { account, invite, isNew } = await db.transaction(async (tx) => {
+    const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
+    if (!held) throw new Problem('report-token-invalid');
+    const isNew = await insertReport(tx, held.invite, visit.now);
+    await refuseFurther(tx, held, visit.now);
+    return { ...held, isNew };
+  });
+  if (isNew) {
+    visit.audit('invite_reported', { inviterId: invite.invitedBy, accountId: account.id, inviteId: invite.id });
+  }
+  return { account, email: invite.email };
+}
