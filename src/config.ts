@@ -29,6 +29,8 @@ export interface Config {
     | { kind: 'mailbox'; from: Sender }
     | { kind: 'smtp'; from: Sender; server: SmtpServer }
     | { kind: 'sendgrid'; from: Sender; apiKey: string; baseUrl: string };
+  /** Mails each second, of those that wait or are tried again. */
+  readonly mailBacklogRate: number;
   /** Who may tell what became of mails. */
   readonly sendgridWebhookKeys: readonly KeyObject[];
   readonly passwordLogin: boolean;
@@ -114,6 +116,7 @@ function configFrom(given: Values): Config {
     reportUrl: given.reportUrl ?? `${here}/dev/report#token={token}`,
     optOutUrl: given.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
     mail: wayOfMail(given, from),
+    mailBacklogRate: given.mailBacklogRate,
     sendgridWebhookKeys: given.sendgridWebhookKeys,
     passwordLogin: given.passwordLogin,
     identityProviders: given.identityProviders,

@@ -41,7 +41,8 @@ async function run(config: Config): Promise<void> {
 }
 
 function workerOptions(service: Service, log: FastifyBaseLogger) {
-  return { service, log, letters: lettersOf(service), transport: transportOf(service) };
+  const backlogRate = service.config.mailBacklogRate;
+  return { service, log, letters: lettersOf(service), transport: transportOf(service), backlogRate };
 }
 
 function transportOf({ config: { mail }, db }: Service): Transport {

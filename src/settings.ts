@@ -145,6 +145,13 @@ export const settings = {
     otherwise: 'none: what became of a mail after SendGrid took it is not known',
     read: (text) => (text === undefined ? [] : parseWebhookKeys(text)),
   }),
+  mailBacklogRate: setting({
+    name: 'MAIL_BACKLOG_RATE',
+    about:
+      'How many mails each replica sends in a second of those that wait for longer than a minute or are tried again, such as after an outage; from 1 to 1000. Others are sent at once.',
+    otherwise: '20',
+    read: (text) => readNumber(text ?? '20', { min: 1, max: 1000 }),
+  }),
   passwordLogin: setting({
     name: 'PASSWORD_LOGIN',
     about:

@@ -53,6 +53,7 @@ t.test('what SendGrid is asked', async (t) => {
       tracking_settings: {
         click_tracking: { enable: false, enable_text: false },
         open_tracking: { enable: false },
+        subscription_tracking: { enable: false },
       },
     },
     'the mail as it was written, an opaque delivery id, tracking off, and nothing else',

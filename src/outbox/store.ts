@@ -1,20 +1,39 @@
-import { and, asc, eq, inArray, lte, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, lte, or, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { outbox } from '../database/schema.ts';
 
 export type OutboxRow = typeof outbox.$inferSelect;
 
+/** What is due is taken by two lanes: what was promised just now, and everything else. */
+export const lanes = ['fresh', 'backlog'] as const;
+export type Lane = (typeof lanes)[number];
+
+/** Milliseconds that a mail which nobody has tried yet counts as fresh. */
+const freshFor = 60_000;
+
+/** Which of the rows that are due are a lane's: each row is exactly one's. */
+function isOf(lane: Lane, now: Date) {
+  const freshSince = new Date(now.getTime() - freshFor);
+  return lane === 'fresh'
+    ? and(eq(outbox.attempts, 0), gt(outbox.dueAt, freshSince))
+    : or(gt(outbox.attempts, 0), lte(outbox.dueAt, freshSince));
+}
+
 /**
- * Claims rows that are due: counts the attempt and puts the next time off until the lease runs out, so that no other worker
- * takes them meanwhile and a worker that dies loses none. One statement, and so a transaction by itself.
+ * Claims rows of a lane that are due: counts the attempt and puts the next time off until the lease runs out, so that no other
+ * worker takes them meanwhile and a worker that dies loses none. One statement, and so a transaction by itself.
  */
-export function claimDue(db: Db, now: Date, leaseUntil: Date, limit: number): Promise<OutboxRow[]> {
+export function claimDue(
+  db: Db,
+  lane: Lane,
+  { now, leaseUntil, most }: { now: Date; leaseUntil: Date; most: number },
+): Promise<OutboxRow[]> {
   const due = db
     .select({ id: outbox.id })
     .from(outbox)
-    .where(and(eq(outbox.status, 'queued'), lte(outbox.dueAt, now)))
+    .where(and(eq(outbox.status, 'queued'), lte(outbox.dueAt, now), isOf(lane, now)))
     .orderBy(asc(outbox.dueAt))
-    .limit(limit)
+    .limit(most)
     .for('update', { skipLocked: true });
   return db
     .update(outbox)

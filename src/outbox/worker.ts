@@ -3,15 +3,15 @@ import type { Outcome, Transport } from '../mail/mail.ts';
 import type { Service } from '../service.ts';
 import { mostAttempts, waitAfter } from './backoff.ts';
 import type { Letters, Settlement } from './letter.ts';
-import { claimDue, type OutboxRow, settle } from './store.ts';
+import { createLoop } from './loop.ts';
+import { createPace, type Pace, unpaced } from './pace.ts';
+import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
 
 /** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
 const lease = 30_000;
 /** Milliseconds between looks for what is due, where nothing else is said. */
 const usualInterval = 1_000;
-/** Milliseconds from the first promise to a look, so that a burst of them is claimed at once. */
-const gathering = 100;
-/** How many mails are in hand at once. */
+/** How many mails of one lane are in hand at once. */
 const atOnce = 10;
 
 export interface Worker {
@@ -19,7 +19,7 @@ export interface Worker {
   start(): void;
   /** Says that something may have been promised just now. */
   wake(): void;
-  /** Sends what is due now, and answers when all of it is settled: how many rows were handled. */
+  /** Sends all that is due now, at no pace, and answers when it is settled: how many rows were handled. */
   drain(): Promise<number>;
   /** Stops looking, and answers when the mails in hand are settled. */
   stop(): Promise<void>;
@@ -32,58 +32,52 @@ export interface WorkerOptions {
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
   /** Milliseconds between looks for what is due. */
   interval?: number;
+  /** How many mails of the backlog are taken each second. */
+  backlogRate: number;
 }
 
-/** The worker that keeps what was promised in the outbox. Any number of them may run on one database. */
+/**
+ * The worker that keeps what was promised in the outbox. Any number of them may run on one database. Its two lanes go their
+ * own way: a mail that was just promised waits behind no backlog, and behind no hanging try to send one.
+ */
 export function createWorker(options: WorkerOptions): Worker {
-  const { service, log, interval = usualInterval } = options;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  let isLooking = false;
-  let isWoken = false;
-  let isStopped = true;
+  const { log, interval = usualInterval, backlogRate } = options;
+  const loopOf = (lane: Lane, pace: Pace) => {
+    const look = () => work(options, lane, pace).then(({ isMore }) => isMore);
+    const calmly = () =>
+      look().catch((error) => {
+        log.error({ err: error }, 'the outbox could not be read');
+        return false;
+      });
+    return createLoop(calmly, interval);
+  };
+  const fresh = loopOf('fresh', unpaced);
+  const loops = [fresh, loopOf('backlog', createPace(backlogRate))];
 
   async function drain(): Promise<number> {
-    const now = service.clock();
-    const rows = await claimDue(service.db, now, new Date(now.getTime() + lease), atOnce);
-    await Promise.all(rows.map((row) => deliver(options, row)));
-    const isMore = rows.length === atOnce && !(isLooking && isStopped);
-    return rows.length + (isMore ? await drain() : 0);
-  }
-
-  async function look(): Promise<void> {
-    isLooking = true;
-    isWoken = false;
-    await drain().catch((error) => log.error({ err: error }, 'the outbox could not be read'));
-    isLooking = false;
-    lookIn(isWoken ? gathering : interval);
-  }
-
-  function lookIn(delay: number): void {
-    if (isStopped) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      running = look();
-    }, delay);
+    const done = await Promise.all(lanes.map((lane) => work(options, lane, unpaced)));
+    const handled = done.reduce((sum, it) => sum + it.handled, 0);
+    return handled === 0 ? 0 : handled + (await drain());
   }
 
   return {
-    start() {
-      isStopped = false;
-      lookIn(0);
-    },
-    wake() {
-      if (isWoken) return;
-      isWoken = true;
-      if (!isLooking) lookIn(gathering);
-    },
+    start: () => loops.forEach((it) => void it.start()),
+    wake: fresh.wake,
     drain,
-    async stop() {
-      isStopped = true;
-      clearTimeout(timer);
-      await running;
-    },
+    stop: async () => void (await Promise.all(loops.map((it) => it.stop()))),
   };
+}
+
+/** Takes and sends some of a lane. */
+async function work(options: WorkerOptions, lane: Lane, pace: Pace): Promise<{ handled: number; isMore: boolean }> {
+  const { db, clock } = options.service;
+  const now = clock();
+  const most = pace.take(atOnce, now);
+  if (most === 0) return { handled: 0, isMore: false };
+  const rows = await claimDue(db, lane, { now, leaseUntil: new Date(now.getTime() + lease), most });
+  pace.putBack(most - rows.length);
+  await Promise.all(rows.map((row) => deliver(options, row)));
+  return { handled: rows.length, isMore: rows.length === most };
 }
 
 /** One mail: written from what is true now, sent, and what came of it written down. */

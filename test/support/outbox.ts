@@ -15,7 +15,8 @@ export function workerOf(
   { service }: TestService,
   options: Pick<WorkerOptions, 'transport'> & Partial<WorkerOptions>,
 ): Worker {
-  return createWorker({ service, letters: lettersOf(service), log: silentLog, ...options });
+  const { mailBacklogRate: backlogRate } = service.config;
+  return createWorker({ service, letters: lettersOf(service), log: silentLog, backlogRate, ...options });
 }
 
 /** One letter for every kind of mail. */

@@ -104,6 +104,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     letters: lettersOf(service),
     transport: options.transport ?? mailboxTransport(database.db),
     log: app.log,
+    backlogRate: config.mailBacklogRate,
   });
   t.teardown(async () => {
     await app.close();

@@ -53,7 +53,12 @@ function messageOf({ to, subject, text, html, deliveryId, listUnsubscribe }: Mai
     html,
     ...(listUnsubscribe !== undefined && { headers: unsubscribeHeaders(listUnsubscribe) }),
     customArgs: { deliveryId },
-    trackingSettings: { clickTracking: { enable: false, enableText: false }, openTracking: { enable: false } },
+    // Links arrive as they were written, and nobody is watched; a mail that can be unsubscribed from says so itself.
+    trackingSettings: {
+      clickTracking: { enable: false, enableText: false },
+      openTracking: { enable: false },
+      subscriptionTracking: { enable: false },
+    },
   };
 }
 

@@ -1,0 +1,58 @@
+/** Milliseconds from the first word that there is work to a look, so that a burst is taken at once. */
+const gathering = 100;
+
+/** Something that is looked for again and again. */
+export interface Loop {
+  start(): void;
+  /** Says that there may be work just now. */
+  wake(): void;
+  /** Stops looking, and answers when what is in hand is done. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Looks for work now and then, and at once where the last look found as much as it could take.
+ * @param look never throws, and answers whether there may be more.
+ * @param interval milliseconds between looks.
+ */
+export function createLoop(look: () => Promise<boolean>, interval: number): Loop {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  let isLooking = false;
+  let isWoken = false;
+  let isStopped = true;
+
+  async function turn(): Promise<void> {
+    isLooking = true;
+    isWoken = false;
+    const isMore = await look();
+    isLooking = false;
+    if (isMore) next(0);
+    else next(isWoken ? gathering : interval);
+  }
+
+  function next(delay: number): void {
+    if (isStopped) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      running = turn();
+    }, delay);
+  }
+
+  return {
+    start() {
+      isStopped = false;
+      next(0);
+    },
+    wake() {
+      if (isWoken) return;
+      isWoken = true;
+      if (!isLooking) next(gathering);
+    },
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
