@@ -31,7 +31,7 @@ export interface SendgridRequest {
  * then nothing; `drip`: a body byte by byte, without end.
  */
 export type SendgridAnswer =
-  | { status: number; headers?: Record<string, string>; after?: Promise<void> }
+  | { status: number; headers?: Record<string, string>; after?: Promise<void>; fields?: unknown[] }
   | 'hang'
   | 'cut'
   | 'half'
@@ -94,7 +94,8 @@ function respond(request: SendgridRequest, answer: SendgridAnswer, response: Ser
     const { body } = request;
     const message = mistake?.message ?? `refused ${JSON.stringify(body)} with ${request.headers.authorization}`;
     response.writeHead(request.status, { 'content-type': 'application/json', ...answer.headers });
-    response.end(JSON.stringify({ errors: [{ message, field: null, help: null }] }));
+    const fields = answer.fields ?? [null];
+    response.end(JSON.stringify({ errors: fields.map((field) => ({ message, field, help: null })) }));
   });
 }
 

@@ -21,12 +21,12 @@ interface SendgridOptions {
 
 /** Sends mails through SendGrid's v3 mail/send. */
 export function sendgridTransport({ from, timeout = usualTimeout, ...access }: SendgridOptions): Transport {
-  return async (mail) => {
+  return async (mail, now) => {
     try {
       await serviceWithin(timeout, access).send(messageOf(mail, from));
       return { outcome: 'sent' };
     } catch (error) {
-      return outcomeOf(error);
+      return outcomeOf(error, now);
     }
   };
 }
@@ -64,23 +64,61 @@ function messageOf({ to, subject, text, html, deliveryId, listUnsubscribe }: Mai
 
 interface ResponseError {
   code?: unknown;
-  response?: { headers?: Record<string, unknown> };
+  response?: { headers?: Record<string, unknown>; body?: { errors?: unknown } };
 }
 
-/** Reads the status and Retry-After of an error, and nothing else: it carries the API key and the whole mail. */
-function outcomeOf(error: unknown): Outcome {
+/** What a refusal means, to whoever can do something about it. */
+const meanings: Record<number, string> = {
+  400: 'it does not take this mail',
+  401: 'it does not take the API key',
+  403: 'the sender or the API key may not send',
+  413: 'the mail is too large',
+  429: 'too many requests',
+};
+
+/** Reads the status, the fields at fault and when to come again, and nothing else: an error carries the API key and the whole mail. */
+function outcomeOf(error: unknown, now: Date): Outcome {
   const { code, response } = error as ResponseError;
   const status = response && typeof code === 'number' ? code : undefined;
   if (code === 'ERR_CANCELED') return { outcome: 'deferred', reason: 'SendGrid did not answer in time' };
   if (status === undefined) return { outcome: 'deferred', reason: `SendGrid did not answer (${codeWord(code)})` };
-  const reason = `SendGrid answered ${status}`;
+  const words = [meanings[status], fieldsIn(response?.body?.errors)].filter((it) => it !== undefined);
+  const reason = [`SendGrid answered ${status}`, ...words].join(': ');
   if (status >= 400 && status < 500 && status !== 429 && status !== 408) return { outcome: 'refused', reason };
-  const retryAfter = secondsOf(response?.headers?.['retry-after']);
+  const retryAfter = secondsUntil(response?.headers, now);
   return { outcome: 'deferred', reason, ...(retryAfter === undefined ? {} : { retryAfter }) };
 }
 
-/** Retry-After (RFC 9110, 10.2.3) in seconds, where it is a number of them. */
-function secondsOf(header: unknown): number | undefined {
-  const seconds = Number(header);
-  return typeof header === 'string' && /^\d{1,6}$/.test(header) ? seconds : undefined;
+/** The fields that SendGrid names as wrong, where they are names and nothing else. */
+function fieldsIn(errors: unknown): string | undefined {
+  const fields = (Array.isArray(errors) ? errors : []).map((it) => (it as { field?: unknown } | null)?.field);
+  const names = fields.filter((it) => typeof it === 'string' && /^[a-z_.\d[\]]{1,60}$/.test(it));
+  return names.length > 0 ? names.slice(0, 3).join(', ') : undefined;
 }
+
+/** Seconds. Whatever a header says, nobody is put off for longer. */
+const longestWait = 24 * 3_600;
+
+/**
+ * When SendGrid wants to be asked again, in seconds: Retry-After (RFC 9110, 10.2.3), which is a number of them or a date, or
+ * the end of its rate limit's window.
+ */
+function secondsUntil(headers: Record<string, unknown> = {}, now: Date): number | undefined {
+  const given = headers['retry-after'];
+  const seconds =
+    numberIn(given) ?? untilTime(timeIn(given), now) ?? untilTime(numberIn(headers['x-ratelimit-reset']), now);
+  return seconds === undefined ? undefined : Math.min(seconds, longestWait);
+}
+
+const numberIn = (text: unknown) => (typeof text === 'string' && /^\d{1,12}$/.test(text) ? Number(text) : undefined);
+
+/** An HTTP-date (RFC 9110, 5.6.7) in seconds since 1970. */
+function timeIn(text: unknown): number | undefined {
+  if (typeof text !== 'string' || !/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text))
+    return undefined;
+  const time = Date.parse(text) / 1000;
+  return Number.isNaN(time) ? undefined : time;
+}
+
+const untilTime = (time: number | undefined, now: Date) =>
+  time === undefined ? undefined : Math.max(0, Math.ceil(time - now.getTime() / 1000));
