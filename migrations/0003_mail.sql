@@ -53,6 +53,7 @@ CREATE INDEX "abuse_reports_created" ON "abuse_reports" USING btree ("created_at
 CREATE INDEX "invites_waiting" ON "invites" USING btree ("account_id","id") WHERE delivery_event in ('queued', 'retrying', 'sent', 'processed', 'deferred');--> statement-breakpoint
 CREATE INDEX "invites_delivered" ON "invites" USING btree ("account_id","id") WHERE delivery_event in ('delivered');--> statement-breakpoint
 CREATE INDEX "invites_undelivered" ON "invites" USING btree ("account_id","id") WHERE delivery_event in ('blocked', 'failed', 'bounced', 'dropped', 'spam-reported');--> statement-breakpoint
+CREATE INDEX "outbox_failed" ON "outbox" USING btree ("settled_at") WHERE status = 'failed';--> statement-breakpoint
 ALTER TABLE "invites" ADD CONSTRAINT "invites_delivery_event_known" CHECK (delivery_event in ('queued', 'retrying', 'sent', 'processed', 'deferred', 'delivered', 'blocked', 'failed', 'bounced', 'dropped', 'spam-reported'));--> statement-breakpoint
 ALTER TABLE "outbox" ADD CONSTRAINT "outbox_kind_known" CHECK (kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed', 'identity-linked', 'invite-reminder', 'ownership-offered', 'membership-removed'));--> statement-breakpoint
 UPDATE "invites" SET "delivery_event" = 'sent', "delivery_at" = "last_sent_at" WHERE "last_sent_at" IS NOT NULL;

@@ -175,7 +175,7 @@ t.test('nothing but config reads the environment, which main hands to it', async
   );
   t.same(
     reading.map((it) => it.path).sort(),
-    ['main.ts', 'operator/reports.ts', 'operator/users.ts'],
+    ['main.ts', 'operator/program.ts'],
     'the programs, and nothing that they are made of',
   );
   for (const { text, path } of reading) {
@@ -191,7 +191,7 @@ t.test('nothing but config reads the environment, which main hands to it', async
 t.test('the clock is read in one place: elsewhere `now` is data', async (t) => {
   const ofService = sources.filter((it) => !it.path.startsWith('demo/'));
   const reading = ofService.filter((it) => /new Date\(\)|Date\.now\(|performance\.now\(/.test(it.text));
-  t.same(reading.map((it) => it.path).sort(), ['app.ts', 'operator/reports.ts', 'operator/users.ts']);
+  t.same(reading.map((it) => it.path).sort(), ['app.ts', 'operator/program.ts']);
 });
 
 t.test('no file outgrows 260 lines', async (t) => {

@@ -5,7 +5,8 @@ import { invites, outbox } from '../src/database/schema.ts';
 import { type AccountId, type InviteId, newId } from '../src/ids.ts';
 import { createInvite } from '../src/invites/create.ts';
 import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
-import type { OutboxRow } from '../src/outbox/store.ts';
+import { createPace } from '../src/outbox/pace.ts';
+import { claimDue, type Lane, type OutboxRow } from '../src/outbox/store.ts';
 import { always, keepingTransport, logTo, promisesOf, workerOf } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import { day, isPostgres, newEmail, startService } from './support/service.ts';
@@ -422,4 +423,96 @@ t.test('the running worker', async (t) => {
       t.notOk(lines.join('').includes('@'), 'and its log holds no address');
     });
   }
+});
+
+t.test('a backlog', async (t) => {
+  const now = service.clock();
+  const waiting = (count: number) => {
+    const base = { kind: 'registration' as const, status: 'queued' as const, attempts: 1, createdAt: now };
+    const dueAt = new Date(now.getTime() - 1_000);
+    return db.insert(outbox).values(Array.from({ length: count }, () => ({ ...base, id: newId('dlv'), dueAt })));
+  };
+  const letter = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
+
+  t.test('goes no faster than its rate, with a burst of a second at most', async (t) => {
+    const pace = createPace(20);
+    const at = (seconds: number) => new Date(now.getTime() + seconds * 1_000);
+    const taken = (most: number, seconds: number) => pace.take(most, at(seconds));
+    t.same([taken(10, 0), taken(10, 0), taken(10, 0)], [10, 10, 0]);
+    t.same([taken(10, 0.1), taken(10, 0.1), taken(10, 0.5)], [2, 0, 8]);
+    pace.putBack(8);
+    t.equal(taken(10, 0.5), 8, 'what was not used is there again');
+    t.same([taken(100, 3_600), taken(100, 3_600)], [20, 0], 'an hour of rest saves nothing up');
+    t.equal(taken(10, 3_000), 0, 'a clock that goes back gives nothing');
+    let all = 0;
+    for (let tick = 0; tick < 1_000; tick += 1) all += pace.take(10, at(4_000 + tick / 10));
+    t.ok(all <= 100 * 20 + 20, `${all} in 100 seconds`);
+  });
+
+  t.test('does not hold up what is promised now, also where it hangs', async (t) => {
+    await waiting(50);
+    const { open, opened } = gate();
+    const sent: string[] = [];
+    const worker = workerOf(service, {
+      letters: {
+        ...always(letter),
+        invite: { write: async () => ({ to: 'new', subject: 's', text: 't', html: 'h' }) },
+      },
+      transport: async ({ to }) => {
+        if (to !== 'new') await opened;
+        sent.push(to);
+        return { outcome: 'sent' };
+      },
+      interval: 20,
+      backlogRate: 20,
+    });
+    worker.start();
+    await until('the backlog to be in hand', async () => (await db.$count(outbox, eq(outbox.attempts, 2))) >= 10);
+    const invite = await promised();
+    worker.wake();
+    await until('the new mail to be sent', async () => (await rowOf(invite)).status === 'sent');
+    t.same(sent, ['new'], 'while the backlog hangs');
+    open();
+    await worker.stop();
+  });
+
+  t.test('is claimed by its own lane: each row is one lane’s', async (t) => {
+    await waiting(3);
+    const old = await promised();
+    await db
+      .update(outbox)
+      .set({ dueAt: new Date(service.clock().getTime() - 61_000) })
+      .where(eq(outbox.inviteId, old.id as InviteId));
+    const fresh = await promised();
+    const claim = async (lane: Lane) => {
+      const at = service.clock();
+      return claimDue(db, lane, { now: at, leaseUntil: new Date(at.getTime() + lease), most: 100 });
+    };
+    t.match(await claim('fresh'), [{ inviteId: fresh.id, attempts: 1 }]);
+    const rest = await claim('backlog');
+    t.equal(rest.length, 4, 'retries, and what nobody got to for a minute');
+    t.ok(rest.some((it) => it.inviteId === old.id));
+    t.same([await claim('fresh'), await claim('backlog')], [[], []]);
+  });
+
+  t.test('of an outage of an hour is delayed, and nothing of it is lost', async (t) => {
+    const made = [await promised(), await promised(), await promised()];
+    const begun = service.clock().getTime();
+    const isOver = () => service.clock().getTime() - begun >= 3_600_000;
+    const tries: string[] = [];
+    const taken: string[] = [];
+    const worker = workerOf(service, {
+      transport: async ({ to }) => {
+        (isOver() ? taken : tries).push(to);
+        return isOver() ? { outcome: 'sent' } : { outcome: 'deferred', reason: 'SendGrid answered 503' };
+      },
+    });
+    for (let minute = 0; minute < 150 && taken.length < made.length; minute += 1) {
+      await worker.drain();
+      service.travel(60_000);
+    }
+    t.same(taken.sort(), made.map((it) => it.email).sort(), 'each is sent once');
+    t.ok(tries.length <= made.length * 12, `${tries.length} tries in that hour`);
+    for (const invite of made) t.match((await lookAt(invite)).delivery, { event: 'sent', reason: null });
+  });
 });

@@ -76,6 +76,26 @@ export async function recordEvents(db: Db, told: ToldEvent[]): Promise<void> {
     from held where invites.account_id = held.account_id and invites.id = held.id`);
 }
 
+/** Keeps that mails which were given up are to be sent after all, however many: their invites wait again. One statement. */
+export async function recordQueuedAgain(tx: Tx, deliveryIds: DeliveryId[], now: Date): Promise<void> {
+  const at = sql.param(now, deliveryEvents.occurredAt);
+  const rows = deliveryIds.map((it) => ({ id: uuidOf('evt', newId('evt')), delivery_id: uuidOf('dlv', it) }));
+  await tx.execute(sql`
+    with again as (
+      select account_id, invite_id, sending, kind, delivery_id, told.id
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as told (id uuid, delivery_id uuid)
+        join ${outbox} on outbox.id = delivery_id
+      where account_id is not null and invite_id is not null and sending is not null),
+    kept as (
+      insert into ${deliveryEvents} (account_id, invite_id, delivery_id, source, id, sending, mail, event, occurred_at)
+      select account_id, invite_id, delivery_id, 'usher queued ' || id, id, sending,
+        case kind when 'invite' then 'invite' else 'reminder' end, 'queued', ${at}::timestamptz
+      from again)
+    update ${invites} set delivery_event = 'queued', delivery_reason = null, delivery_at = ${at}::timestamptz, delivery_attempts = 0
+    from again
+    where invites.account_id = again.account_id and invites.id = invite_id and sendings = again.sending and kind = 'invite'`);
+}
+
 /** `finalityOf`, as SQL. */
 function finality(event: SQL): SQL {
   const whens = deliveryEventNames.map((it) => sql.raw(`when '${it}' then ${finalityOf(it)}`));

@@ -1,11 +1,7 @@
 /** A program of its own, for operators: `npm run users -- <command> <user>`. */
 import Fastify from 'fastify';
 import type { Audit } from '../audit.ts';
-import { readConfig } from '../config.ts';
-import { openDatabase } from '../database/database.ts';
-import { driverError } from '../database/errors.ts';
 import { loggerOptions } from '../http/logging.ts';
-import { Problem } from '../problems.ts';
 import {
   disableUser,
   enableUser,
@@ -15,6 +11,7 @@ import {
   requireUserNamed,
 } from '../users/operate.ts';
 import type { UserRow } from '../users/store.ts';
+import { fail, onDatabase } from './program.ts';
 
 const usage = `Usage: npm run users -- <command> <user>
 
@@ -42,32 +39,16 @@ const commands: Record<string, { words: number; run: Command }> = {
 const [name = '', who = '', ...more] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (!command || who === '' || more.length !== command.words) fail(usage, 2);
-else await operate(command.run).catch((error: unknown) => fail(`${reasonOf(error)}\n`));
-
-async function operate(run: Command): Promise<void> {
-  const read = readConfig(process.env);
-  if ('mistakes' in read) throw new Error(read.mistakes.join('\n'));
-  const { db, close } = await openDatabase(read.config.database);
-  try {
-    await run({ db, now: new Date(), audit: auditLine() }, await requireUserNamed(db, who), more);
+else {
+  await onDatabase(async ({ db, now }) => {
+    await command.run({ db, now, audit: auditLine() }, await requireUserNamed(db, who), more);
     const { passwordHash, ...user } = await requireUserNamed(db, who);
-    process.stdout.write(`${JSON.stringify({ ...user, hasPassword: passwordHash !== null }, null, 2)}\n`);
-  } finally {
-    await close();
-  }
+    return { ...user, hasPassword: passwordHash !== null };
+  });
 }
 
 /** The same line as the service writes, on standard error: standard output is what was asked for. */
 function auditLine(): Audit {
   const { log } = Fastify({ logger: { ...loggerOptions('info'), stream: process.stderr } });
   return (event, details) => log.info({ event, outcome: 'success', ...details }, 'security');
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Problem ? error.message : String(driverError(error).message ?? error);
-}
-
-function fail(message: string, code = 1): void {
-  process.stderr.write(message);
-  process.exitCode = code;
 }

@@ -1,6 +1,7 @@
-import { and, asc, eq, gt, inArray, lte, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, gte, inArray, lte, or, type SQL, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { outbox } from '../database/schema.ts';
+import type { DeliveryId } from '../ids.ts';
 
 export type OutboxRow = typeof outbox.$inferSelect;
 
@@ -57,4 +58,50 @@ export async function settle(
     .where(and(eq(outbox.id, id), eq(outbox.attempts, attempts), eq(outbox.status, 'queued')))
     .returning({ id: outbox.id });
   return settled.length === 1;
+}
+
+// --- For operators --------------------------------------------------------------------------------------------------
+
+export async function findMail(db: Db, id: DeliveryId): Promise<OutboxRow | undefined> {
+  const [found] = await db.select().from(outbox).where(eq(outbox.id, id));
+  return found;
+}
+
+/** What waits, longest due first; what was given up, newest first. */
+export function listByStatus(db: Db, status: 'queued' | 'failed', limit: number): Promise<OutboxRow[]> {
+  const order = status === 'queued' ? asc(outbox.dueAt) : desc(outbox.settledAt);
+  return db.select().from(outbox).where(hasStatus(status)).orderBy(order).limit(limit);
+}
+
+/** How many wait for their time, are due, or were given up, and since when the longest due one waits. */
+export async function countOutbox(db: Db, now: Date) {
+  const isDue = sql`status = 'queued' and due_at <= ${sql.param(now, outbox.dueAt)}`;
+  const [counts] = await db
+    .select({
+      queued: countOf(sql`status = 'queued'`),
+      due: countOf(isDue),
+      failed: countOf(sql`status = 'failed'`),
+      oldestDueAt: sql<Date | null>`min(due_at) filter (where ${isDue})`.mapWith(outbox.dueAt),
+    })
+    .from(outbox)
+    .where(or(hasStatus('queued'), hasStatus('failed')));
+  return counts;
+}
+
+const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
+
+/** In words and not in a parameter, so that the index of each status is used. */
+const hasStatus = (status: 'queued' | 'failed') => sql`${outbox.status} = ${sql.raw(`'${status}'`)}`;
+
+/**
+ * Puts mails back that were given up: one, or all since a time. Each is tried as often as at first; where there is nothing to
+ * say any more by then, it is dropped.
+ */
+export function putBack(tx: Tx, which: { id: DeliveryId } | { since: Date }, now: Date): Promise<OutboxRow[]> {
+  const isMeant = 'id' in which ? eq(outbox.id, which.id) : gte(outbox.settledAt, which.since);
+  return tx
+    .update(outbox)
+    .set({ status: 'queued', attempts: 0, dueAt: now, settledAt: null })
+    .where(and(hasStatus('failed'), isMeant))
+    .returning();
 }

@@ -42,6 +42,7 @@ export const outbox = pgTable(
   },
   (t) => [
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
+    index('outbox_failed').on(t.settledAt).where(sql`status = 'failed'`),
     check(
       'outbox_kind_known',
       sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed', 'identity-linked', 'invite-reminder', 'ownership-offered', 'membership-removed')`,

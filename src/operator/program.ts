@@ -1,0 +1,42 @@
+import { type Config, readConfig } from '../config.ts';
+import { type Db, openDatabase } from '../database/database.ts';
+import { driverError } from '../database/errors.ts';
+import { Problem } from '../problems.ts';
+
+/** What a program for operators works with: what the service has, and the time at which it was started. */
+export interface Operation {
+  db: Db;
+  config: Config;
+  now: Date;
+}
+
+/**
+ * Does something on the service's database, by the service's settings, and prints what comes of it as JSON. Whatever goes wrong
+ * is said on standard error, and ends the program with 1.
+ */
+export async function onDatabase(work: (operation: Operation) => Promise<unknown>): Promise<void> {
+  try {
+    const read = readConfig(process.env);
+    if ('mistakes' in read) throw new Error(read.mistakes.join('\n'));
+    const { db, close } = await openDatabase(read.config.database);
+    const result = await work({ db, config: read.config, now: new Date() }).finally(close);
+    process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  } catch (error) {
+    fail(`${reasonOf(error)}\n`);
+  }
+}
+
+/** The driver's own words, without the statement and its parameters that wrap them. */
+function reasonOf(error: unknown): string {
+  return error instanceof Problem ? error.message : String(driverError(error).message ?? error);
+}
+
+/** Ends the program, once it has nothing left to do: with 2 where it was not called as it should be. */
+export function fail(message: string, code = 1): void {
+  process.stderr.write(message);
+  process.exitCode = code;
+}
+
+/** A number of an option that limits a list; undefined where it is none from 1 to 1000. */
+export const limitOf = (text: string): number | undefined =>
+  /^[1-9]\d{0,3}$/.test(text) && Number(text) <= 1000 ? Number(text) : undefined;
