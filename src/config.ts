@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { RateLimits } from './limits/limits.ts';
+import type { SendgridTemplates } from './mail/sendgrid-templates.ts';
+import type { MailWriter } from './mail/write.ts';
 import type { Sender, SmtpServer } from './setting-values.ts';
 import { settings } from './settings.ts';
 import type { IdentityProvider } from './tokens/identity-provider.ts';
@@ -25,10 +27,12 @@ export interface Config {
   readonly emailChangeUrl: string;
   readonly optOutUrl: string;
   readonly reportUrl: string;
+  /** Writes the words of mails. */
+  readonly mails: MailWriter;
   readonly mail:
     | { kind: 'mailbox'; from: Sender }
     | { kind: 'smtp'; from: Sender; server: SmtpServer }
-    | { kind: 'sendgrid'; from: Sender; apiKey: string; baseUrl: string };
+    | { kind: 'sendgrid'; from: Sender; apiKey: string; baseUrl: string; templates: SendgridTemplates };
   /** Mails each second, of those that wait or are tried again. */
   readonly mailBacklogRate: number;
   /** Who may tell what became of mails. */
@@ -67,6 +71,9 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
   }
   if (env.SMTP_URL && env.SENDGRID_API_KEY) {
     mistakes.push('SMTP_URL and SENDGRID_API_KEY are two ways for mail to leave: it takes one');
+  }
+  if (env.SENDGRID_TEMPLATES && !env.SENDGRID_API_KEY) {
+    mistakes.push('SENDGRID_TEMPLATES is for mail through SendGrid, and SENDGRID_API_KEY is not set');
   }
   if (given.passwordLogin === false && given.identityProviders?.length === 0) {
     mistakes.push('PASSWORD_LOGIN is off, and without OIDC_ISSUERS nobody could log in');
@@ -115,6 +122,7 @@ function configFrom(given: Values): Config {
     emailChangeUrl: given.emailChangeUrl ?? `${here}/dev/confirm-email#token={token}`,
     reportUrl: given.reportUrl ?? `${here}/dev/report#token={token}`,
     optOutUrl: given.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
+    mails: given.mails,
     mail: wayOfMail(given, from),
     mailBacklogRate: given.mailBacklogRate,
     sendgridWebhookKeys: given.sendgridWebhookKeys,
@@ -130,8 +138,9 @@ function configFrom(given: Values): Config {
   };
 }
 
-function wayOfMail({ smtpServer, sendgridApiKey, sendgridBaseUrl }: Values, from: Sender): Config['mail'] {
+function wayOfMail(given: Values, from: Sender): Config['mail'] {
+  const { smtpServer, sendgridApiKey: apiKey, sendgridBaseUrl: baseUrl, sendgridTemplates: templates } = given;
   if (smtpServer) return { kind: 'smtp', from, server: smtpServer };
-  if (sendgridApiKey) return { kind: 'sendgrid', from, apiKey: sendgridApiKey, baseUrl: sendgridBaseUrl };
+  if (apiKey) return { kind: 'sendgrid', from, apiKey, baseUrl, templates };
   return { kind: 'mailbox', from };
 }

@@ -1,5 +1,7 @@
-import { inviteLetter } from './invites/mail.ts';
+import { inviteLetter, inviteReminderLetter } from './invites/mail.ts';
+import { membershipRemovedLetter } from './memberships/mail.ts';
 import type { Letters } from './outbox/letter.ts';
+import { ownershipOfferedLetter } from './ownership/mail.ts';
 import type { Service } from './service.ts';
 import {
   emailChangedLetter,
@@ -19,7 +21,7 @@ export const lettersOf = (service: Service): Letters => ({
   'email-change': emailChangeLetter(service),
   'email-changed': emailChangedLetter(service),
   'identity-linked': identityLinkedLetter(service),
-  'invite-reminder': inviteLetter(service),
-  'ownership-offered': inviteLetter(service),
-  'membership-removed': inviteLetter(service),
+  'invite-reminder': inviteReminderLetter(service),
+  'ownership-offered': ownershipOfferedLetter(service),
+  'membership-removed': membershipRemovedLetter(service),
 });

@@ -1,5 +1,7 @@
 import { parseWebhookKeys } from './deliveries/sendgrid-signature.ts';
 import { parseRateLimits } from './limits/limits.ts';
+import { parseSendgridTemplates } from './mail/sendgrid-templates.ts';
+import { createMailWriter } from './mail/write.ts';
 import {
   readChoice,
   readLinkTemplate,
@@ -119,6 +121,13 @@ export const settings = {
     otherwise: '`Usher <usher@example.com>`',
     read: (text) => (text === undefined ? undefined : readSender(text)),
   }),
+  mails: setting({
+    name: 'MAIL_TEMPLATES',
+    about:
+      'A folder of words and templates that replace the built-in ones, mail by mail and language by language; see [docs/mail.md](docs/mail.md).',
+    otherwise: 'the built-in ones',
+    read: (text) => createMailWriter(text),
+  }),
   smtpServer: setting({
     name: 'SMTP_URL',
     about:
@@ -138,6 +147,13 @@ export const settings = {
     otherwise: '`https://api.sendgrid.com`',
     read: (text) => readUrl(text ?? 'https://api.sendgrid.com', ['https:', 'http:']).replace(/\/$/, ''),
   }),
+  sendgridTemplates: setting({
+    name: 'SENDGRID_TEMPLATES',
+    about:
+      'Dynamic templates at SendGrid in the place of mails: a JSON object such as `{ "invite": "d-…", "reminder": { "de": "d-…" } }`, or the path of a file that holds one; see [docs/mail.md](docs/mail.md).',
+    otherwise: 'none',
+    read: (text) => (text === undefined ? {} : parseSendgridTemplates(textOrFile(text))),
+  }),
   sendgridWebhookKeys: setting({
     name: 'SENDGRID_WEBHOOK_KEYS',
     about:
@@ -149,7 +165,7 @@ export const settings = {
     name: 'MAIL_BACKLOG_RATE',
     about:
       'How many mails each replica sends in a second of those that wait for longer than a minute or are tried again, such as after an outage; from 1 to 1000. Others are sent at once.',
-    otherwise: '20',
+    otherwise: '20 a second',
     read: (text) => readNumber(text ?? '20', { min: 1, max: 1000 }),
   }),
   passwordLogin: setting({

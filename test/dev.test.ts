@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import { writeMail } from '../src/mail/write.ts';
+import { createMailWriter } from '../src/mail/write.ts';
 import { newEmail, password, startService } from './support/service.ts';
 import { tablesAsText } from './support/tables.ts';
 
@@ -136,11 +136,12 @@ t.test('GET /dev/mailbox', async (t) => {
 
 t.test('the subject of a mail is one line', async (t) => {
   for (const lineBreak of ['\r\n', '\r', '\n', '\u0085', '\u2028', '\u2029', '\v', '\0']) {
-    const { subject } = await writeMail('invite', {
+    const { subject } = createMailWriter().write('invite', [], {
       inviter: `Olivia${lineBreak}Bcc: mallory@example.com`,
       account: 'Example Hosting',
       address: 'adam@example.com',
-      titles: [],
+      access: 'all',
+      items: [],
       message: null,
       until: 'tomorrow',
       link: 'https://app.example.com/invite#token=x',

@@ -83,7 +83,7 @@ t.test('the link to report an invite', async (t) => {
       const links = part?.match(/https?:\/\/[\w.:]+\/[\w/-]+#token=[\w.-]+/g) ?? [];
       t.equal(links.at(-1), `https://app.example.com/report#token=${sent.report}`);
     }
-    t.match(mail?.text, /You don't know Olivia Owner\?\nReport this invite:/);
+    t.match(mail?.text, /You don’t know Olivia Owner\?\nReport this invite:/);
   });
 
   t.test('holds a token that names the account and the invite, for two years, and nothing else', async (t) => {

@@ -1,4 +1,4 @@
-import { timeInWords } from '../mail/write.ts';
+import { timeInWords } from '../mail/locale.ts';
 import { type Html, html } from './html.ts';
 import type { Page } from './page.ts';
 

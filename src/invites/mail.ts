@@ -1,6 +1,7 @@
 import type { Tx } from '../database/database.ts';
 import { recordSettlement } from '../deliveries/settled.ts';
-import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
+import { findUndeliverable } from '../deliveries/store.ts';
+import { oneLine } from '../mail/one-line.ts';
 import type { Letter, Promised, Settlement } from '../outbox/letter.ts';
 import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
@@ -10,39 +11,78 @@ import { statusAt } from './rules.ts';
 import { markTried } from './store.ts';
 import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 
+type Writer = Pick<Service, 'config' | 'keys' | 'db' | 'catalogue'>;
+type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
+
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
-export function inviteLetter(service: Pick<Service, 'config' | 'keys' | 'db' | 'catalogue'>): Letter {
+export function inviteLetter(service: Writer): Letter {
   return {
-    async write({ accountId, inviteId, sending }: Promised, now: Date) {
-      if (accountId === null || inviteId === null || sending === null) return undefined;
-      const offer = await findOffer(service.db, accountId, inviteId);
-      if (!offer || statusAt(offer.invite, now) !== 'pending' || offer.invite.sendings !== sending) return undefined;
-      const { invite, inviter, account } = offer;
-      const token = await signInviteToken(
-        service,
-        { accountId, inviteId, sending },
-        { now, expiresAt: invite.expiresAt },
-      );
-      const optOutToken = await signOptOutToken(service, { accountId, inviteId }, now);
-      const reportToken = await signReportToken(service, { accountId, inviteId }, now);
-      const words = await writeMail('invite', {
-        inviter: oneLine(inviter.name),
-        account: oneLine(account.name),
-        address: invite.email,
-        titles: permissionsIn(service.catalogue, invite).map((it) => it.title),
-        message: invite.message,
-        until: timeInWords(invite.expiresAt),
-        link: service.config.acceptUrl.replace('{token}', token),
-        optOutLink: optOutLink(service.config, optOutToken),
-        reportLink: service.config.reportUrl.replace('{token}', reportToken),
-      });
-      return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(service.config, optOutToken) };
+    async write(promised, now) {
+      const offer = await findLiveOffer(service, promised, now);
+      return offer && writeOffer(service, 'invite', offer, now);
     },
-    async settled(tx: Tx, { id, accountId, inviteId, sending }: Promised, settlement: Settlement, now: Date) {
-      await recordSettlement(tx, id, settlement, now);
-      if (accountId === null || inviteId === null || sending === null) return;
-      const lastSent = settlement.event === 'sent' ? { lastSentAt: now } : {};
-      await markTried(tx, { accountId, id: inviteId, sending }, { deliveryAttempts: settlement.attempt, ...lastSent });
+    async settled(tx, promised, settlement, now) {
+      await recordSettlement(tx, promised.id, settlement, now);
+      await keepTry(tx, promised, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
     },
   };
+}
+
+/**
+ * The mail that reminds of an invite before it expires, as long as its account wishes that and sends to the address. It is
+ * the same invite, by a link of its own that lives no longer than the invite's sending.
+ */
+export function inviteReminderLetter(service: Writer): Letter {
+  return {
+    async write(promised, now) {
+      const offer = await findLiveOffer(service, promised, now);
+      if (!offer || offer.account.remindDaysBefore === null) return undefined;
+      if (await findUndeliverable(service.db, offer.account.id, offer.invite.email)) return undefined;
+      return writeOffer(service, 'reminder', offer, now);
+    },
+    async settled(tx, promised, settlement, now) {
+      await recordSettlement(tx, promised.id, settlement, now);
+      if (settlement.event === 'sent') await keepTry(tx, promised, lastSent(settlement, now));
+    },
+  };
+}
+
+/** What a mail of an invite says; undefined where that is decided, expired, or sent again since. */
+async function findLiveOffer({ db }: Writer, { accountId, inviteId, sending }: Promised, now: Date) {
+  const offer = accountId !== null && inviteId !== null ? await findOffer(db, accountId, inviteId) : undefined;
+  const isLive = offer && statusAt(offer.invite, now) === 'pending' && offer.invite.sendings === sending;
+  return isLive ? offer : undefined;
+}
+
+async function writeOffer(
+  service: Writer,
+  kind: 'invite' | 'reminder',
+  { invite, inviter, account }: Offer,
+  now: Date,
+) {
+  const { config, catalogue } = service;
+  const named = { accountId: account.id, inviteId: invite.id };
+  const link = { ...named, sending: invite.sendings };
+  const token = await signInviteToken(service, link, { now, expiresAt: invite.expiresAt });
+  const optOutToken = await signOptOutToken(service, named, now);
+  const reportToken = await signReportToken(service, named, now);
+  const words = config.mails.write(kind, [invite.locale, account.locale], {
+    inviter: oneLine(inviter.name),
+    account: oneLine(account.name),
+    address: invite.email,
+    access: invite.allPermissions ? 'all' : 'chosen',
+    items: permissionsIn(catalogue, invite).map((it) => it.title),
+    message: invite.message,
+    until: invite.expiresAt,
+    link: config.acceptUrl.replace('{token}', token),
+    optOutLink: optOutLink(config, optOutToken),
+    reportLink: config.reportUrl.replace('{token}', reportToken),
+  });
+  return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(config, optOutToken) };
+}
+
+const lastSent = ({ event }: Settlement, now: Date) => (event === 'sent' ? { lastSentAt: now } : {});
+
+async function keepTry(tx: Tx, { accountId, inviteId: id, sending }: Promised, tried: Parameters<typeof markTried>[2]) {
+  if (accountId !== null && id !== null && sending !== null) await markTried(tx, { accountId, id, sending }, tried);
 }

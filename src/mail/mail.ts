@@ -1,4 +1,5 @@
 import type { DeliveryId } from '../ids.ts';
+import type { WrittenMail } from './write.ts';
 
 /** A mail, written and ready to leave. */
 export interface Mail {
@@ -8,6 +9,8 @@ export interface Mail {
   subject: string;
   text: string;
   html: string;
+  /** What the words were made of, for a mail service that has words of its own. */
+  about?: WrittenMail['about'];
   /** Where a mail client asks for no more mails like it, by one POST (RFC 8058); unless said, it can't. */
   listUnsubscribe?: string;
 }

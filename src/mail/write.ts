@@ -1,53 +1,106 @@
-import { fileURLToPath } from 'node:url';
 import { Liquid } from 'liquidjs';
-import type { Mail } from './mail.ts';
+import { type MailKind, type MailValues, mailKinds } from './kinds.ts';
+import { bestLocale, directionOf, timeInWords } from './locale.ts';
+import { samplesOf } from './samples.ts';
+import { escaped, type Part, parseSentences, type Sentences, said, saidSubject } from './sentences.ts';
+import { builtIn, filesOf, readWords } from './words.ts';
 
-const root = fileURLToPath(new URL('./words', import.meta.url));
-const shared = { root, cache: true, strictVariables: true, strictFilters: true };
+/** A mail in words, and what they were made of. */
+export interface WrittenMail {
+  subject: string;
+  text: string;
+  html: string;
+  about: { kind: MailKind; locale: string; values: Record<string, unknown> };
+}
 
-/** What people chose is escaped in HTML, always; a template has no way to print it raw by mistake. */
-const inHtml = new Liquid({ ...shared, outputEscape: 'escape' });
-const inText = new Liquid(shared);
+type Locales = readonly (string | null | undefined)[];
 
-export type MailKind =
-  | 'invite'
-  | 'verify-email'
-  | 'login-exists'
-  | 'password-reset'
-  | 'no-password'
-  | 'password-changed'
-  | 'email-change'
-  | 'email-changed'
-  | 'identity-linked';
+/** Writes the words of mails. */
+export interface MailWriter {
+  /** Every language that there are words in, in lower case. */
+  readonly locales: readonly string[];
+  /**
+   * @param wanted languages, the best one first.
+   * @param values what the words and the templates name; one that is missing is an error.
+   */
+  write(kind: MailKind, wanted: Locales, values: MailValues): WrittenMail;
+}
+
+/** How many items a list shows. */
+const shownItems = 50;
 
 /**
- * Writes the words of a mail from its three templates in `words/`.
- * @param values what the templates name; one that is missing is an error.
+ * A writer of mails with the built-in words and templates and, in their place, those of a folder.
+ * @throws an Error that names every mistake in the folder.
  */
-export async function writeMail(
-  kind: MailKind,
-  values: Record<string, unknown>,
-): Promise<Pick<Mail, 'subject' | 'text' | 'html'>> {
-  const [subject, text, html] = await Promise.all([
-    inText.renderFile(`${kind}.subject.liquid`, values),
-    inText.renderFile(`${kind}.text.liquid`, values),
-    inHtml.renderFile(`${kind}.html.liquid`, values),
-  ]);
-  return { subject: oneLine(subject), text: text.trim(), html: html.trim() };
+export function createMailWriter(folder?: string): MailWriter {
+  const { words, mistakes } = readWords(folder);
+  if (mistakes.length > 0) throw new Error(mistakes.join('; '));
+  const known = new Set(words.keys());
+  const render = pagesOf(folder);
+  const ready = new Map<string, Sentences>();
+
+  function sentencesOf(kind: MailKind, locale: string): Sentences {
+    const { common, ...mails } = words.get(locale) as NonNullable<ReturnType<typeof words.get>>;
+    const name = `${locale} ${kind}`;
+    const sentences = ready.get(name) ?? parseSentences({ ...mails[kind], ...common });
+    ready.set(name, sentences);
+    return sentences;
+  }
+
+  function write(kind: MailKind, wanted: Locales, given: MailValues): WrittenMail {
+    const locale = bestLocale(wanted, known);
+    const values = valuesIn(locale, given);
+    const sentences = sentencesOf(kind, locale);
+    const subject = saidSubject(sentences, values);
+    const data = { ...values, subject, lang: locale, dir: directionOf(locale) };
+    const part = (it: Part) => render(it, kind, { ...data, ...said(sentences, it, values) });
+    return { subject, text: part('text'), html: part('html'), about: { kind, locale, values } };
+  }
+
+  const writer = { locales: [...known].sort(), write };
+  const wrong = folder === undefined ? [] : mistakesOf(writer);
+  if (wrong.length > 0) throw new Error(wrong.join('; '));
+  return writer;
 }
 
-/** A header is one line: control characters and line breaks of any script become spaces. */
-export function oneLine(text: string): string {
-  return text
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ')
-    .replaceAll(/ {2,}/g, ' ')
-    .trim();
+/** Puts what is said into the templates: a mail's own, or the one that all share. */
+function pagesOf(folder: string | undefined) {
+  const strict = { strictVariables: true, strictFilters: true, ownPropertyOnly: true, cache: true };
+  const root = folder === undefined ? [builtIn] : [folder, builtIn];
+  const engines = {
+    html: new Liquid({ ...strict, root, outputEscape: escaped }),
+    text: new Liquid({ ...strict, root }),
+  };
+  const own = new Set(folder === undefined ? [] : filesOf(folder));
+  return (part: Part, kind: MailKind, data: object): string => {
+    const name = own.has(`${kind}.${part}.liquid`) ? kind : 'mail';
+    return String(engines[part].renderFileSync(`${name}.${part}.liquid`, data)).trim();
+  };
 }
 
-/** A time as a mail says it: `Monday, 30 November 2026, 09:30 UTC`. */
-export function timeInWords(time: Date): string {
-  const words = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone: 'UTC' }).format(
-    time,
+/** The values as a language says them. What the templates ask for and a mail has none of is null. */
+function valuesIn(locale: string, given: MailValues) {
+  const { items = [], ...others } = given;
+  const all = items as readonly string[];
+  const spoken = Object.entries(others).map(([name, it]) => [name, it instanceof Date ? timeInWords(it, locale) : it]);
+  const shown = { items: all.slice(0, shownItems), more: Math.max(0, all.length - shownItems) };
+  return { message: null, link: null, ...Object.fromEntries(spoken), ...shown } as Record<string, unknown>;
+}
+
+/** Writes every mail in every language. @returns a sentence for each that can't be written, once. */
+function mistakesOf({ locales, write }: MailWriter): string[] {
+  const mistakes = locales.flatMap((locale) =>
+    mailKinds.flatMap((kind) =>
+      samplesOf(kind).flatMap((values) => {
+        try {
+          write(kind, [locale], values);
+          return [];
+        } catch (error) {
+          return [`${kind} in ${locale}: ${(error as Error).message.split('\n', 1)[0]}`];
+        }
+      }),
+    ),
   );
-  return `${words.replace(' at ', ', ')} UTC`;
+  return [...new Set(mistakes)];
 }

@@ -88,6 +88,20 @@ export async function updateMembership(
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
 }
 
+/** Someone who is in an account no more, with what the mail about it says. */
+export async function findRemoved(db: Db, accountId: AccountId, userId: UserId) {
+  const [found] = await db
+    .select({
+      account: { name: accounts.name, locale: accounts.locale },
+      user: { email: users.email, locale: users.locale },
+    })
+    .from(accounts)
+    .innerJoin(users, eq(users.id, userId))
+    .leftJoin(memberships, and(eq(memberships.accountId, accounts.id), eq(memberships.userId, users.id)))
+    .where(and(eq(accounts.id, accountId), isNull(memberships.id), isNull(users.disabledAt)));
+  return found;
+}
+
 /**
  * Removes a member and revokes the invites that they had pending. The membership is held in a statement of its own first: an
  * invite that they are making holds it too, and must be there to be seen.

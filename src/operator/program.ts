@@ -15,15 +15,23 @@ export interface Operation {
  * is said on standard error, and ends the program with 1.
  */
 export async function onDatabase(work: (operation: Operation) => Promise<unknown>): Promise<void> {
+  const config = settingsOrFail();
+  if (!config) return;
   try {
-    const read = readConfig(process.env);
-    if ('mistakes' in read) throw new Error(read.mistakes.join('\n'));
-    const { db, close } = await openDatabase(read.config.database);
-    const result = await work({ db, config: read.config, now: new Date() }).finally(close);
+    const { db, close } = await openDatabase(config.database);
+    const result = await work({ db, config, now: new Date() }).finally(close);
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   } catch (error) {
     fail(`${reasonOf(error)}\n`);
   }
+}
+
+/** The settings; undefined where there are mistakes in them, which are said, and end the program with 1. */
+export function settingsOrFail(): Config | undefined {
+  const read = readConfig(process.env);
+  if ('config' in read) return read.config;
+  fail(`${read.mistakes.join('\n')}\n`);
+  return undefined;
 }
 
 /** The driver's own words, without the statement and its parameters that wrap them. */

@@ -1,14 +1,15 @@
 import { changeAccount } from '../accounts/enter.ts';
-import type { AccountId } from '../ids.ts';
+import { type AccountId, newId } from '../ids.ts';
 import { findMember } from '../memberships/store.ts';
 import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
+import { promise } from '../users/store.ts';
 import { requireOwner } from './rules.ts';
 import type { OwnershipOffer } from './schemas.ts';
 import { upsertTransfer } from './store.ts';
 
 /**
- * Offers the ownership to a member. Nothing moves until they accept; an earlier offer is replaced.
+ * Offers the ownership to a member, who is told by mail. Nothing moves until they accept; an earlier offer is replaced.
  * @throws cannot-grant for anyone but the owner, not-found for someone who is no member, member-suspended.
  */
 export function offerOwnership({ db }: Service, caller: Caller, accountId: AccountId, { userId }: OwnershipOffer) {
@@ -19,6 +20,7 @@ export function offerOwnership({ db }: Service, caller: Caller, accountId: Accou
     if (!member) throw new Problem('not-found', 'This person is no member of the account.');
     if (member.membership.suspendedAt !== null) throw new Problem('member-suspended');
     await upsertTransfer(tx, accountId, userId, caller.now);
+    await promise(tx, { id: newId('dlv'), kind: 'ownership-offered', accountId, userId }, caller.now);
     return { user: member.user, offeredAt: caller.now };
   });
 }

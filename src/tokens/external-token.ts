@@ -1,7 +1,7 @@
 import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import { canonicalEmail } from '../email-address.ts';
 import { PersonName } from '../http/schemas.ts';
-import { oneLine } from '../mail/write.ts';
+import { oneLine } from '../mail/one-line.ts';
 import { Problem } from '../problems.ts';
 import type { IdentityProvider } from './identity-provider.ts';
 import { type FindKey, providerKeys } from './provider-keys.ts';

@@ -1,5 +1,5 @@
 import type { UserId } from '../ids.ts';
-import { oneLine, timeInWords, writeMail } from '../mail/write.ts';
+import { oneLine } from '../mail/one-line.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
 import { listIdentities } from './identities/store.ts';
@@ -16,13 +16,12 @@ export function registrationLetter(service: Writer): Letter {
     async write({ registrationId }, now) {
       const registration = registrationId === null ? undefined : await findRegistration(db, registrationId, now);
       if (!registration) return undefined;
-      const { email: address, name, expiresAt } = registration;
-      if (await findUserByEmail(db, address)) {
-        return { to: address, ...(await writeMail('login-exists', { address })) };
-      }
+      const { email: address, name, locale, expiresAt } = registration;
+      const user = await findUserByEmail(db, address);
+      if (user) return { to: address, ...config.mails.write('login-exists', [user.locale], { address }) };
       const link = config.verifyUrl.replace('{token}', await signVerificationToken(service, registration, now));
-      const words = { address, name: oneLine(name), link, until: timeInWords(expiresAt) };
-      return { to: address, ...(await writeMail('verify-email', words)) };
+      const values = { address, name: oneLine(name), link, until: expiresAt };
+      return { to: address, ...config.mails.write('verify-email', [locale], values) };
     },
   };
 }
@@ -38,39 +37,38 @@ export function passwordResetLetter(service: Writer): Letter {
       const reset = passwordResetId === null ? undefined : await findPasswordReset(db, passwordResetId, now);
       const user = reset && (await findUserByEmail(db, reset.email));
       if (!user || user.disabledAt) return undefined;
-      const address = user.email;
+      const { email: address, locale } = user;
       if (user.passwordHash === null && (await listIdentities(db, user.id)).length > 0) {
-        return { to: address, ...(await writeMail('no-password', { address })) };
+        return { to: address, ...config.mails.write('no-password', [locale], { address }) };
       }
       const link = config.resetUrl.replace('{token}', await signResetToken(service, reset, now));
-      return {
-        to: address,
-        ...(await writeMail('password-reset', { address, link, until: timeInWords(reset.expiresAt) })),
-      };
+      const values = { address, link, until: reset.expiresAt };
+      return { to: address, ...config.mails.write('password-reset', [locale], values) };
     },
   };
 }
 
 /** To someone whose password was changed, so that they notice where it was not them. */
-export function passwordChangedLetter({ db }: Writer): Letter {
+export function passwordChangedLetter({ config, db }: Writer): Letter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);
       if (!user) return undefined;
-      const words = { address: user.email, issuers: await issuersOf(db, user.id) };
-      return { to: user.email, ...(await writeMail('password-changed', words)) };
+      const values = { address: user.email, items: await issuersOf(db, user.id) };
+      return { to: user.email, ...config.mails.write('password-changed', [user.locale], values) };
     },
   };
 }
 
 /** To someone whose login was linked with one at an identity provider, so that they notice where it was not them. */
-export function identityLinkedLetter({ db }: Writer): Letter {
+export function identityLinkedLetter({ config, db }: Writer): Letter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);
-      const issuers = user ? await issuersOf(db, user.id) : [];
-      if (!user || issuers.length === 0) return undefined;
-      return { to: user.email, ...(await writeMail('identity-linked', { address: user.email, issuers })) };
+      const items = user ? await issuersOf(db, user.id) : [];
+      if (!user || items.length === 0) return undefined;
+      const values = { address: user.email, items };
+      return { to: user.email, ...config.mails.write('identity-linked', [user.locale], values) };
     },
   };
 }
@@ -87,26 +85,26 @@ export function emailChangeLetter(service: Writer): Letter {
       const change = emailChangeId === null ? undefined : await findEmailChange(db, emailChangeId);
       if (!change || change.confirmedAt || change.expiresAt <= now) return undefined;
       const { email: address, oldEmail, expiresAt } = change;
-      if (await findUserByEmail(db, address)) {
-        return { to: address, ...(await writeMail('login-exists', { address })) };
-      }
+      const taken = await findUserByEmail(db, address);
+      if (taken) return { to: address, ...config.mails.write('login-exists', [taken.locale], { address }) };
+      const user = await findUser(db, change.userId);
       const link = config.emailChangeUrl.replace('{token}', await signEmailChangeToken(service, change, now));
-      return {
-        to: address,
-        ...(await writeMail('email-change', { address, oldEmail, link, until: timeInWords(expiresAt) })),
-      };
+      const values = { address, oldEmail, link, until: expiresAt };
+      return { to: address, ...config.mails.write('email-change', [user?.locale], values) };
     },
   };
 }
 
 /** To the old address, once another counts in its place. */
-export function emailChangedLetter({ db }: Writer): Letter {
+export function emailChangedLetter({ config, db }: Writer): Letter {
   return {
     async write({ emailChangeId }) {
       const change = emailChangeId === null ? undefined : await findEmailChange(db, emailChangeId);
       if (!change?.confirmedAt) return undefined;
       const { oldEmail: address, email: newEmail } = change;
-      return { to: address, ...(await writeMail('email-changed', { address, newEmail: masked(newEmail) })) };
+      const user = await findUser(db, change.userId);
+      const values = { address, newEmail: masked(newEmail) };
+      return { to: address, ...config.mails.write('email-changed', [user?.locale], values) };
     },
   };
 }

@@ -175,7 +175,7 @@ export async function replaceEmail(tx: Tx, { userId, oldEmail, email }: EmailCha
 /** Promises a mail about a user. */
 export async function promise(
   tx: Tx,
-  mail: Pick<typeof outbox.$inferInsert, 'id' | 'kind' | 'emailChangeId' | 'userId'>,
+  mail: Pick<typeof outbox.$inferInsert, 'id' | 'kind' | 'emailChangeId' | 'accountId' | 'userId'>,
   now: Date,
 ): Promise<void> {
   await tx.insert(outbox).values({ ...mail, status: 'queued', attempts: 0, dueAt: now, createdAt: now });

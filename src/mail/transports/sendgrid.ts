@@ -2,6 +2,7 @@ import sendgridClient from '@sendgrid/client';
 import sendgridMail from '@sendgrid/mail';
 import type { Sender } from '../../setting-values.ts';
 import type { Mail, Outcome, Transport } from '../mail.ts';
+import { type SendgridTemplates, templateFor } from '../sendgrid-templates.ts';
 import { codeWord } from './code-word.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
@@ -16,14 +17,21 @@ interface SendgridOptions {
   from: Sender;
   apiKey: string;
   baseUrl: string;
+  /** Which mails are written at SendGrid. */
+  templates?: SendgridTemplates;
   timeout?: number;
 }
 
 /** Sends mails through SendGrid's v3 mail/send. */
-export function sendgridTransport({ from, timeout = usualTimeout, ...access }: SendgridOptions): Transport {
+export function sendgridTransport({
+  from,
+  templates = {},
+  timeout = usualTimeout,
+  ...access
+}: SendgridOptions): Transport {
   return async (mail, now) => {
     try {
-      await serviceWithin(timeout, access).send(messageOf(mail, from));
+      await serviceWithin(timeout, access).send(messageOf(mail, from, templates));
       return { outcome: 'sent' };
     } catch (error) {
       return outcomeOf(error, now);
@@ -44,13 +52,12 @@ function serviceWithin(timeout: number, { apiKey, baseUrl }: Pick<SendgridOption
   return service;
 }
 
-function messageOf({ to, subject, text, html, deliveryId, listUnsubscribe }: Mail, from: Sender) {
+function messageOf(mail: Mail, from: Sender, templates: SendgridTemplates) {
+  const { to, deliveryId, listUnsubscribe } = mail;
   return {
     to,
     from: from.name === '' ? from.email : from,
-    subject,
-    text,
-    html,
+    ...contentOf(mail, templates),
     ...(listUnsubscribe !== undefined && { headers: unsubscribeHeaders(listUnsubscribe) }),
     customArgs: { deliveryId },
     // Links arrive as they were written, and nobody is watched; a mail that can be unsubscribed from says so itself.
@@ -60,6 +67,13 @@ function messageOf({ to, subject, text, html, deliveryId, listUnsubscribe }: Mai
       subscriptionTracking: { enable: false },
     },
   };
+}
+
+/** The words as they were written here, or what a dynamic template at SendGrid makes them of. */
+function contentOf({ subject, text, html, about }: Mail, templates: SendgridTemplates) {
+  const templateId = about && templateFor(templates, about.kind, about.locale);
+  if (!templateId) return { subject, text, html };
+  return { templateId, dynamicTemplateData: { ...about.values, subject, locale: about.locale } };
 }
 
 interface ResponseError {

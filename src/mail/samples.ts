@@ -1,0 +1,59 @@
+import type { MailKind, MailValues } from './kinds.ts';
+
+const link =
+  'https://app.example.com/page#token=eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL3VzaGVyLmV4YW1wbGUuY29tIn0.c2ln';
+const until = new Date('2026-11-30T09:30:00Z');
+const address = 'adam@example.com';
+const account = 'Example Hosting';
+const person = { address, account, inviter: 'Olivia Owner', until, link, optOutLink: link, reportLink: link };
+const chosen = {
+  access: 'chosen',
+  items: ['View invoices', 'Pay invoices'],
+  message: 'Please pay the open invoices.\nThank you!',
+};
+const whole = { access: 'all', items: [], message: null };
+
+/** What every mail may be about: for looking at it, and for finding out whether it can be written. */
+const samples: Record<MailKind, MailValues[]> = {
+  invite: [
+    { ...person, ...chosen },
+    { ...person, ...whole },
+  ],
+  reminder: [
+    { ...person, ...chosen },
+    { ...person, ...whole },
+  ],
+  'verify-email': [{ address, name: 'Adam Accountant', until, link }],
+  'login-exists': [{ address }],
+  'password-reset': [{ address, until, link }],
+  'no-password': [{ address }],
+  'password-changed': [
+    { address, items: ['https://login.example.com'] },
+    { address, items: [] },
+  ],
+  'email-change': [{ address, oldEmail: 'adam.old@example.com', until, link }],
+  'email-changed': [{ address, newEmail: 'a…@example.org' }],
+  'identity-linked': [{ address, items: ['https://login.example.com'] }],
+  'ownership-offered': [{ address, account, owner: 'Olivia Owner' }],
+  'membership-removed': [{ address, account }],
+};
+
+export const samplesOf = (kind: MailKind): MailValues[] => samples[kind];
+
+const longName =
+  'Bartholomew Featherstonehaugh-Cholmondeley of the Worshipful Company of Very Long Names and Titles, Esq.'.slice(
+    0,
+    100,
+  );
+const longest = {
+  inviter: longName,
+  account: 'مضيف المثال للخدمات السحابية',
+  message: 'x'.repeat(60) + ' and many more words. '.repeat(21),
+  access: 'chosen',
+  items: Array.from({ length: 200 }, (_, i) => `View and manage what there is to be managed, part ${i + 1}`),
+};
+
+/** The longest and the oddest that a mail may be about: names in another direction, and more than fits. */
+export function extremesOf(kind: MailKind): MailValues[] {
+  return kind === 'invite' || kind === 'reminder' ? [{ ...person, ...longest }] : [];
+}

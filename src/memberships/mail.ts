@@ -1,0 +1,17 @@
+import { oneLine } from '../mail/one-line.ts';
+import type { Letter } from '../outbox/letter.ts';
+import type { Service } from '../service.ts';
+import { findRemoved } from './store.ts';
+
+/** To someone whom another person removed from an account, unless they are in it again. */
+export function membershipRemovedLetter({ config, db }: Pick<Service, 'config' | 'db'>): Letter {
+  return {
+    async write({ accountId, userId }) {
+      const removed = accountId !== null && userId !== null ? await findRemoved(db, accountId, userId) : undefined;
+      if (!removed) return undefined;
+      const { account, user } = removed;
+      const values = { address: user.email, account: oneLine(account.name) };
+      return { to: user.email, ...config.mails.write('membership-removed', [user.locale, account.locale], values) };
+    },
+  };
+}
