@@ -55,13 +55,19 @@ export function said(sentences: Sentences, part: Part, values: Record<string, un
       list: sayAny(list),
       more: values.more === 0 ? null : say(more),
       writes: values.message === null ? null : say(others.writes),
-      button: sayAny(button),
+      button: values.link === null ? null : say(requireButton(button)),
       address: say(others.address),
       body: (body ?? []).map(say),
       notes: (notes ?? []).map(say),
     },
     ways: ways.flatMap(({ way, link }) => (way ? [{ text: say(way.text), label: say(way.label), link }] : [])),
   };
+}
+
+/** @throws an Error where there is none. */
+function requireButton(button: Sentence | undefined): Sentence {
+  if (!button) throw new Error('it leads to a link, and has no button');
+  return button;
 }
 
 /** A subject, which is a header. */

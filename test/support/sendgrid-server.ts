@@ -10,6 +10,7 @@ export interface SendgridBody {
   subject: string;
   content: { type: string; value: string }[];
   custom_args?: Record<string, string>;
+  template_id?: string;
   tracking_settings?: unknown;
   [key: string]: unknown;
 }
@@ -119,9 +120,17 @@ function mistakeIn({ method, path, headers, body }: SendgridRequest): { status: 
   if (!isAddressed) return { status: 400, message: 'does not contain a valid address' };
   if (!/^\S+@\S+$/.test(body.from?.email ?? '')) return { status: 400, message: 'the from email is required' };
   const headerTexts = [body.subject, body.from.name ?? ''];
+  if (body.template_id !== undefined) return templateMistakeIn(body);
   if (!body.subject || headerTexts.some((it) => /[\r\n]/.test(it)))
     return { status: 400, message: 'the subject is wrong' };
   const types = body.content?.map((it) => it.type).join(', ');
   if (types !== 'text/plain, text/html') return { status: 400, message: 'text/plain comes first, then text/html' };
+  return undefined;
+}
+
+/** What it says of a mail that is written there: it has an id, and brings no words of its own. */
+function templateMistakeIn({ template_id, content, subject }: SendgridBody) {
+  if (!/^d-\w+$/.test(template_id ?? '')) return { status: 400, message: 'the template id is wrong' };
+  if (content !== undefined || subject !== undefined) return { status: 400, message: 'the template has the words' };
   return undefined;
 }
