@@ -25,11 +25,15 @@ export function directionOf(locale: string): 'ltr' | 'rtl' {
   return rightToLeft.includes(new Intl.Locale(locale).maximize().script ?? '') ? 'rtl' : 'ltr';
 }
 
+/** Languages that put no comma between a date and a time. */
+const withoutComma = /^(ja|zh)\b/;
+
 /** A time as a mail says it: `Monday, 30 November 2026, 09:30 UTC`. */
 export function timeInWords(time: Date, locale = usualLocale): string {
   const spoken = locale === 'en' ? 'en-GB' : locale;
-  const words = new Intl.DateTimeFormat(spoken, { dateStyle: 'full', timeStyle: 'short', timeZone: 'UTC' }).format(
-    time,
+  const [date, clock] = [{ dateStyle: 'full' } as const, { timeStyle: 'short' } as const].map((style) =>
+    new Intl.DateTimeFormat(spoken, { ...style, timeZone: 'UTC' }).format(time),
   );
-  return `${words.replace(' at ', ', ')} UTC`;
+  const day = locale === 'en' ? date?.replace(/^(\w+) /, '$1, ') : date;
+  return `${day}${withoutComma.test(locale) ? ' ' : ', '}${clock} UTC`;
 }
