@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
 import { isEmailAddress } from './email-address.ts';
 
@@ -37,11 +38,17 @@ export function readLinkTemplate(text: string | undefined): string | undefined {
   return text;
 }
 
+/** A domain in other scripts in the form that every mail service takes (RFC 5890). */
+function withAsciiDomain(email: string): string {
+  const at = email.lastIndexOf('@');
+  return email.slice(0, at + 1) + domainToASCII(email.slice(at + 1));
+}
+
 export function readSender(text: string): Sender {
   const named = /^\s*([^<>\r\n]*?)\s*<([^<>\s]+)>\s*$/.exec(text);
   const sender = named ? { name: named[1] ?? '', email: named[2] ?? '' } : { name: '', email: text.trim() };
   if (!isEmailAddress(sender.email)) throw new Error('must be an address, or a name and an address: Name <address>');
-  return sender;
+  return { ...sender, email: withAsciiDomain(sender.email) };
 }
 
 /**

@@ -81,7 +81,10 @@ t.test('logins, registrations and resets', async (t) => {
     return Math.min(...costs);
   }
 
-  t.test('10 000 wrong logins on one address from as many networks', async (t) => {
+  // Each of them costs the embedded database time, and shows nothing there that fewer do not.
+  const many = isPostgres ? 10_000 : 2_000;
+
+  t.test(`${many} wrong logins on one address from as many networks`, async (t) => {
     const victim = await newUser();
     const home = elsewhere();
     t.equal((await logIn(victim.email, password, home)).status, 200);
@@ -96,9 +99,9 @@ t.test('logins, registrations and resets', async (t) => {
 
     await t.test('find out about ten passwords, and are turned away without a hash after that', async (t) => {
       const cost = await costOfHash();
-      const spent = await atOnce(() => costOf(() => attack(10_000)));
-      t.same(tally(answers), { 'wrong-credentials': 10, 'too-many-requests': 9_990 });
-      t.ok(spent < (10_000 * cost) / 2, `${spent} ms of processor, where hashes alone would take ${10_000 * cost}`);
+      const spent = await atOnce(() => costOf(() => attack(many)));
+      t.same(tally(answers), { 'wrong-credentials': 10, 'too-many-requests': many - 10 });
+      t.ok(spent < (many * cost) / 2, `${spent} ms of processor, where hashes alone would take ${many * cost}`);
       for (const { headers, body, status } of answers.filter((it) => it.code === 'too-many-requests')) {
         const wait = Number(headers['retry-after']);
         if (status !== 429 || wait !== body.retryAfter || wait < 1 || wait > 900) t.fail(`waits ${wait}`);

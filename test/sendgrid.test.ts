@@ -4,6 +4,7 @@ import { accounts, outbox, users } from '../src/database/schema.ts';
 import { type AccountId, newId } from '../src/ids.ts';
 import type { Mail } from '../src/mail/mail.ts';
 import { sendgridTransport } from '../src/mail/transports/sendgrid.ts';
+import { readSender } from '../src/setting-values.ts';
 import { logTo, workerOf } from './support/outbox.ts';
 import { type SendgridAnswer, startSendgridServer } from './support/sendgrid-server.ts';
 import { newEmail, startService } from './support/service.ts';
@@ -217,6 +218,19 @@ t.test('through the service', async (t) => {
     for (const secret of [apiKey, ...emails, '@', 'the words of the message', 'token=', 'eyJ']) {
       t.notOk(said.includes(secret), `no ${secret}`);
     }
+  });
+
+  t.test('an address whose domain is in Unicode leaves in ASCII, which every mail service takes', async (t) => {
+    server.answerWith({ status: 202 });
+    const email = `adam-${process.pid}@bücher.example`;
+    const { body } = await service.invite(account, account.owner, email);
+    t.equal(body.email, `adam-${process.pid}@xn--bcher-kva.example`);
+    await worker.drain();
+    t.equal(server.acceptedFor(body.email).length, 1);
+    t.same(readSender('Bücher <Einladung@bücher.example>'), {
+      name: 'Bücher',
+      email: 'Einladung@xn--bcher-kva.example',
+    });
   });
 
   t.test('names that people chose never break a header, and are escaped in HTML', async (t) => {
