@@ -364,6 +364,27 @@ t.test('SendGrid’s webhook', async (t) => {
     });
   });
 
+  t.test('lets no late word take the place of a more final one', async (t) => {
+    const late = await invited();
+    const id = deliveryOf(late);
+    const before = service.clock();
+    await tell([eventOf(id, 'delivered', before)]);
+    service.travel(5_000);
+    for (const name of ['processed', 'deferred']) {
+      t.equal((await tell([eventOf(id, name, service.clock())])).status, 204);
+      t.match((await lookAt(late)).delivery, { event: 'delivered' }, `${name} comes after it`);
+    }
+    t.equal((await namesIn(late)).length, 5, 'the timeline has them all');
+    await tell([eventOf(id, 'spamreport', service.clock())]);
+    await tell([bounce(id, before)]);
+    t.match((await lookAt(late)).delivery, { event: 'spam-reported' });
+    const [stopped] = await db
+      .select()
+      .from(undeliverableAddresses)
+      .where(eq(undeliverableAddresses.email, late.email));
+    t.match(stopped, { event: 'spam-reported' }, 'the newest reason stands with the address');
+  });
+
   t.test('keeps fields of any kind from doing harm', async (t) => {
     const odd = await invited();
     const id = deliveryOf(odd);
@@ -473,8 +494,60 @@ t.test('a reminder', async (t) => {
   });
   t.match(settings, { status: 200, body: { settings: { remindDaysBefore: 2 } } });
 
+  /** An invite of that account whose time to be reminded of has come. */
+  async function due() {
+    const by = { ...patient, owner: { ...owner, token: await service.logIn(owner) } };
+    const invite = await invited(newEmail('adam'), by);
+    service.travel(5 * day + 60_000);
+    return { ...invite, token: await service.logIn(owner) };
+  }
+  const mailsTo = ({ email }: Invited) => sendgrid.acceptedFor(email).length;
+
+  t.test('does not come where mail to the address does not arrive, or the account wishes it no more', async (t) => {
+    const bounced = await due();
+    await tell([bounce(deliveryOf(bounced))]);
+    await worker.drain();
+    t.equal(mailsTo(bounced), 1, 'it bounced');
+    const declined = await due();
+    await call('POST', `${declined.url}/revoke`, { token: declined.token });
+    await worker.drain();
+    t.equal(mailsTo(declined), 1, 'it was revoked');
+    const unwished = await due();
+    const set = (remindDaysBefore: number | null) =>
+      call('PATCH', patient.url, { token: unwished.token, body: { settings: { remindDaysBefore } } });
+    await set(null);
+    await worker.drain();
+    t.equal(mailsTo(unwished), 1, 'it is wished no more');
+    await set(2);
+  });
+
+  t.test('is a mail of its own: what becomes of it stands on the invite only where it stops sending', async (t) => {
+    const invite = await due();
+    await tell([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
+    sendgrid.answerWith({ status: 400 });
+    await worker.drain();
+    const look = async () => (await call('GET', invite.url, { token: invite.token })).body.delivery;
+    t.match(await look(), { event: 'delivered', attempts: 1 }, 'a reminder that could not be sent');
+
+    sendgrid.answerWith({ status: 202 });
+    const other = await due();
+    await worker.drain();
+    t.equal(mailsTo(other), 2);
+    const reminder = deliveryOf(other);
+    await tell([eventOf(reminder, 'delivered', service.clock())]);
+    t.match((await call('GET', other.url, { token: other.token })).body.delivery, { event: 'sent' });
+    await tell([bounce(reminder)]);
+    t.match((await call('GET', other.url, { token: other.token })).body.delivery, {
+      event: 'bounced',
+      sendingStopped: true,
+    });
+  });
+
   t.test('comes once, that long before the end, with a link that works and dies with the invite', async (t) => {
-    const invite = await invited(newEmail('adam'), patient);
+    const invite = await invited(newEmail('adam'), {
+      ...patient,
+      owner: { ...owner, token: await service.logIn(owner) },
+    });
     t.equal(sendgrid.acceptedFor(invite.email).length, 1);
     service.travel(5 * day - 60_000);
     await worker.drain();

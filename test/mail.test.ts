@@ -195,7 +195,7 @@ t.test('the language', async (t) => {
 });
 
 t.test('mails about an account', async (t) => {
-  const { call, mailsTo, newAccount, newMember, worker } = await startService(t);
+  const { call, invite, mailsTo, newAccount, newMember, worker } = await startService(t);
   const account = await newAccount('Example Hosting');
   const { token } = account.owner;
   const subjectsTo = async (email: string) => (await mailsTo(email)).map((it) => it.subject);
@@ -225,6 +225,16 @@ t.test('mails about an account', async (t) => {
     await call('DELETE', `${account.url}/members/${left.id}`, { token: left.token });
     t.equal((await subjectsTo(removed.email))[0], 'You are no longer a member of Example Hosting');
     t.notOk((await subjectsTo(left.email)).some((it) => it.startsWith('You are no longer')));
+    const back = await newMember(account, { permissions: ['invoices:read'] });
+    const again = await invite(account, account.owner, back.email).then((it) => it.code);
+    t.equal(again, 'already-member');
+    await call('DELETE', `${account.url}/members/${back.id}`, { token });
+    const { body } = await invite(account, account.owner, back.email);
+    await call('POST', `/v1/me/invites/${body.id}/accept`, { token: back.token });
+    t.notOk(
+      (await subjectsTo(back.email)).some((it) => it.startsWith('You are no longer')),
+      'in again by then',
+    );
     t.equal((await call('DELETE', `${account.url}/members/${account.owner.id}`, { token })).code, 'owner-protected');
     t.notOk(
       (await subjectsTo(account.owner.email)).some((it) => it.startsWith('You are no longer')),

@@ -11,7 +11,7 @@ export function parseWebhookKeys(text: string): KeyObject[] {
   return text.split(',').map((it) => {
     try {
       const key = createPublicKey({ key: Buffer.from(it.trim(), 'base64'), format: 'der', type: 'spki' });
-      if (key.asymmetricKeyType === 'ec') return key;
+      if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
     } catch {
       // The same answer as for a key of another kind.
     }
