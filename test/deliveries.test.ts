@@ -455,6 +455,20 @@ t.test('SendGrid’s webhook', async (t) => {
   });
 });
 
+t.test('a mail that a replica of an older release has sent is not said to wait', async (t) => {
+  const { body } = await service.invite(account, account.owner, newEmail('adam'));
+  const url = `${account.url}/invites/${body.id}`;
+  const isIt = eq(invites.id, body.id as InviteId);
+  await db.update(invites).set({ lastSentAt: service.clock() }).where(isIt);
+  t.match((await lookAt({ url })).delivery, { event: 'sent' });
+  service.travel(1_000);
+  t.match(
+    (await call('POST', `${url}/resend`, { token })).body.delivery,
+    { event: 'queued' },
+    'the next sending waits',
+  );
+});
+
 t.test('the schema keeps an event’s words and its invite', async (t) => {
   const invite = await invited();
   const [mail] = await promisesOf(db, invite.id);

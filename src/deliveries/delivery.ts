@@ -8,11 +8,13 @@ interface Delivered {
   deliveryAt: Date | null;
   deliveryReason: string | null;
   deliveryAttempts: number;
+  lastSentAt: Date | null;
 }
 
 /** What became of an invite's last mail, as its account sees it. */
 export function deliveryOf(invite: Delivered, sendingStopped: boolean) {
-  const { status, createdAt, deliveryEvent: event, deliveryAt, deliveryReason, deliveryAttempts } = invite;
+  const { status, createdAt, deliveryAt, deliveryReason, deliveryAttempts } = invite;
+  const event = eventOf(invite);
   const isOvertaken = status !== 'pending' && (event === 'queued' || event === 'retrying');
   return {
     event,
@@ -22,6 +24,12 @@ export function deliveryOf(invite: Delivered, sendingStopped: boolean) {
     message: isOvertaken ? overtaken : inWords[event],
     sendingStopped,
   };
+}
+
+/** A replica of an older release, beside this one while it is deployed, sends mails and tells no events. */
+function eventOf({ deliveryEvent, deliveryAt, lastSentAt }: Delivered): DeliveryEventName {
+  const isSent = deliveryEvent === 'queued' && deliveryAt !== null && lastSentAt !== null && lastSentAt >= deliveryAt;
+  return isSent ? 'sent' : deliveryEvent;
 }
 
 /** One thing in the timeline of an invite. */
