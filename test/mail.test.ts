@@ -297,21 +297,33 @@ t.test('an operator’s folder', async (t) => {
       [
         'an unknown value in a sentence',
         { 'de.json': { 'no-password': { subject: '{{ name }}', title: 't', lead: 'l' } } },
-        /no-password in de: .*name/,
+        /undefined variable: name.* in the mail no-password in de$/,
       ],
       [
         'a sentence that is not closed',
         { 'de.json': { 'no-password': { subject: 's', title: 't', lead: '{{ address' } } },
-        /no-password in de/,
+        /not closed.* in the mail no-password in de$/,
       ],
-      ['an unknown value in a template', { 'mail.text.liquid': '{{ nothing }}' }, /invite in de: .*nothing/],
+      [
+        'an unknown value in a template',
+        { 'mail.text.liquid': '{{ nothing }}' },
+        /mail\.text\.liquid: undefined variable: nothing.* in the mail invite in de \(and \d+ more\)$/,
+      ],
       ['an unknown filter', { 'mail.html.liquid': '{{ subject | shout }}' }, /undefined filter: shout/],
-      ['an unknown tag', { 'invite.html.liquid': '{% nothing %}' }, /invite in de: .*nothing/],
-      ['a part that is missing', { 'invite.html.liquid': '{% render "_none.liquid" %}' }, /invite in de: .*_none/],
+      [
+        'an unknown tag',
+        { 'invite.html.liquid': '{% nothing %}' },
+        /invite\.html\.liquid: .*nothing.* in the mail invite in de \(and \d+ more\)$/,
+      ],
+      [
+        'a part that is missing',
+        { 'invite.html.liquid': '{% render "_none.liquid" %}' },
+        /invite\.html\.liquid: .*_none.*invite in de \(and/,
+      ],
       [
         'no button where there is a link',
         { 'de.json': { 'password-reset': { subject: 's', title: 't', lead: 'l' } } },
-        /password-reset in de: .*button/,
+        /has no button, in the mail password-reset in de$/,
       ],
     ];
     for (const [what, files, named] of wrong) {

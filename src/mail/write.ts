@@ -74,8 +74,12 @@ function pagesOf(folder: string | undefined) {
   };
   const own = new Set(folder === undefined ? [] : filesOf(folder));
   return (part: Part, kind: MailKind, data: object): string => {
-    const name = own.has(`${kind}.${part}.liquid`) ? kind : 'mail';
-    return String(engines[part].renderFileSync(`${name}.${part}.liquid`, data)).trim();
+    const file = `${own.has(`${kind}.${part}.liquid`) ? kind : 'mail'}.${part}.liquid`;
+    try {
+      return String(engines[part].renderFileSync(file, data)).trim();
+    } catch (error) {
+      throw new Error(`${file}: ${reasonOf(error)}`, { cause: error });
+    }
   };
 }
 
@@ -88,19 +92,24 @@ function valuesIn(locale: string, given: MailValues) {
   return { message: null, link: null, ...Object.fromEntries(spoken), ...shown } as Record<string, unknown>;
 }
 
-/** Writes every mail in every language. @returns a sentence for each that can't be written, once. */
+/** Writes every mail in every language. @returns a sentence for each reason why some can't be written. */
 function mistakesOf({ locales, write }: MailWriter): string[] {
-  const mistakes = locales.flatMap((locale) =>
-    mailKinds.flatMap((kind) =>
-      samplesOf(kind).flatMap((values) => {
-        try {
-          write(kind, [locale], values);
-          return [];
-        } catch (error) {
-          return [`${kind} in ${locale}: ${(error as Error).message.split('\n', 1)[0]}`];
-        }
-      }),
-    ),
-  );
-  return [...new Set(mistakes)];
+  const places = new Map<string, string[]>();
+  for (const locale of locales) {
+    for (const [kind, values] of mailKinds.flatMap((kind) => samplesOf(kind).map((it) => [kind, it] as const))) {
+      try {
+        write(kind, [locale], values);
+      } catch (error) {
+        const reason = reasonOf(error);
+        places.set(reason, [...(places.get(reason) ?? []), `${kind} in ${locale}`]);
+      }
+    }
+  }
+  return [...places].map(([reason, [first, ...others]]) => {
+    const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+    return `${reason}, in the mail ${first}${more}`;
+  });
 }
+
+/** The first line of what a template's error says. */
+const reasonOf = (error: unknown) => (error as Error).message.split('\n', 1)[0] ?? '';
