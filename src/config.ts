@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { RateLimits } from './limits/limits.ts';
 import type { SendgridTemplates } from './mail/sendgrid-templates.ts';
 import type { MailWriter } from './mail/write.ts';
@@ -50,12 +51,14 @@ export interface Config {
   readonly logLevel: string;
 }
 
+type Environment = Record<string, string | undefined>;
+
 /**
  * Reads the environment.
  * @returns the frozen configuration, or every mistake at once, a sentence each that begins with the setting's name.
  */
-export function readConfig(env: Record<string, string | undefined>): { config: Config } | { mistakes: string[] } {
-  const mistakes: string[] = [];
+export function readConfig(surroundings: Environment): { config: Config } | { mistakes: string[] } {
+  const { env, mistakes } = withFiles(surroundings);
   const values: Partial<Record<string, unknown>> = {};
   for (const [key, { name, read }] of Object.entries(settings)) {
     try {
@@ -84,6 +87,24 @@ export function readConfig(env: Record<string, string | undefined>): { config: C
   return mistakes.length > 0 ? { mistakes } : { config: frozen(configFrom(given)) };
 }
 
+/** The environment with secrets from the files that it names, so that none has to stand in it. */
+function withFiles(surroundings: Environment): { env: Environment; mistakes: string[] } {
+  const env = { ...surroundings };
+  const mistakes: string[] = [];
+  for (const { name } of Object.values(settings).filter((it) => it.isSecret)) {
+    const path = surroundings[`${name}_FILE`];
+    if (!path) continue;
+    if (env[name]) mistakes.push(`${name} and ${name}_FILE are both set: it takes one`);
+    try {
+      env[name] = readFileSync(path, 'utf8').trim();
+    } catch {
+      // The same answer as for a file with nothing in it.
+    }
+    if (!env[name]) mistakes.push(`${name}_FILE must be the path of a file that can be read and holds something`);
+  }
+  return { env, mistakes };
+}
+
 /** Freezes plain data and lists, all the way down. Keys and maps guard themselves. */
 function frozen<T extends object>(data: T): T {
   if (![Object.prototype, Array.prototype].includes(Object.getPrototypeOf(data))) return data;
@@ -91,7 +112,7 @@ function frozen<T extends object>(data: T): T {
   return Object.freeze(data);
 }
 
-function missingInProduction(env: Record<string, string | undefined>): string[] {
+function missingInProduction(env: Environment): string[] {
   const { issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, verifyUrl, resetUrl, emailChangeUrl } = settings;
   const ofPasswords = env.PASSWORD_LOGIN === 'off' ? [] : [verifyUrl, resetUrl, emailChangeUrl];
   const required = [issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, ...ofPasswords].map((it) => it.name);

@@ -3,7 +3,11 @@ import { settings } from './settings.ts';
 
 /** Every setting as a Markdown table: what the README shows, so that it can't say anything else than the code does. */
 export function settingsTable(): string {
-  const rows = Object.values(settings).map(({ name, about, otherwise }) => [`\`${name}\``, about, otherwise]);
+  const rows = Object.values(settings).map(({ name, about, otherwise, isSecret }) => [
+    isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``,
+    about,
+    otherwise,
+  ]);
   return tableOf(['Setting', 'Meaning', 'Otherwise'], rows);
 }
 

@@ -23,6 +23,8 @@ interface Setting<T> {
   about: string;
   /** What holds when it is not set, in words. */
   otherwise: string;
+  /** Whether it may hold a secret, and so may stand in a file that `…_FILE` names instead. */
+  isSecret?: boolean;
   /** The value, or a thrown Error whose message says what is wrong. `undefined` in: not set. */
   read(text: string | undefined): T;
 }
@@ -52,6 +54,7 @@ export const settings = {
   }),
   databaseUrl: setting({
     name: 'DATABASE_URL',
+    isSecret: true,
     about: 'A Postgres connection URI, version 15 or newer.',
     otherwise: 'the embedded database in `DATA_DIR`',
     read: (text) => (text === undefined ? undefined : readUrl(text, ['postgres:', 'postgresql:'])),
@@ -70,6 +73,7 @@ export const settings = {
   }),
   signingKeys: setting({
     name: 'SIGNING_KEYS',
+    isSecret: true,
     about:
       'A JWK set (RFC 7517) of Ed25519 private keys, each with a `kid`, or the path of a file that holds one. The first signs, all verify. Replicas share it. Required in production.',
     otherwise: 'made on the first start and kept in `DATA_DIR`',
@@ -130,6 +134,7 @@ export const settings = {
   }),
   smtpServer: setting({
     name: 'SMTP_URL',
+    isSecret: true,
     about:
       'Sends mail through a mail server: `smtp://user:password@host:587` or `smtps://…`; see [With SMTP](#with-smtp). This or `SENDGRID_API_KEY` is required in production.',
     otherwise: 'mails stay in the development mailbox at `/dev/mailbox`',
@@ -137,6 +142,7 @@ export const settings = {
   }),
   sendgridApiKey: setting({
     name: 'SENDGRID_API_KEY',
+    isSecret: true,
     about: 'Sends mail through SendGrid, in the place of `SMTP_URL`.',
     otherwise: 'mails stay in the development mailbox at `/dev/mailbox`',
     read: (text) => text,
@@ -196,6 +202,7 @@ export const settings = {
   }),
   redisUrl: setting({
     name: 'REDIS_URL',
+    isSecret: true,
     about: 'A Redis in which replicas count their limits together.',
     otherwise: 'they are counted in Postgres, with the embedded database in memory',
     read: (text) => (text === undefined ? undefined : readUrl(text, ['redis:', 'rediss:'])),

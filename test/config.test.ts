@@ -458,3 +458,38 @@ t.test('every setting says what it is about and what holds without it', async (t
     t.ok(about.length > 10 && otherwise.length > 2, `${name} is explained`);
   }
 });
+
+t.test('a setting that may hold a secret may stand in a file instead', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'usher-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const fileWith = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const url = await fileWith('url', 'postgres://usher:secret@localhost/usher\n');
+  t.match(configOf({ DATABASE_URL_FILE: url }).database, {
+    kind: 'postgres',
+    url: 'postgres://usher:secret@localhost/usher',
+  });
+  const { SIGNING_KEYS, SENDGRID_API_KEY, ...others } = production;
+  const files = {
+    SIGNING_KEYS_FILE: await fileWith('keys', String(SIGNING_KEYS)),
+    SENDGRID_API_KEY_FILE: await fileWith('key', `${SENDGRID_API_KEY}\n`),
+  };
+  const config = configOf({ ...others, ...files });
+  t.match(config.mail, { kind: 'sendgrid', apiKey: SENDGRID_API_KEY }, 'also where it is required in production');
+  t.ok(config.signingKeys);
+
+  const both = mistakesOf({ DATABASE_URL: 'postgres://localhost/usher', DATABASE_URL_FILE: url });
+  t.same(both, ['DATABASE_URL and DATABASE_URL_FILE are both set: it takes one']);
+  t.same(mistakesOf({ REDIS_URL_FILE: join(folder, 'none') }), [
+    'REDIS_URL_FILE must be the path of a file that can be read and holds something',
+  ]);
+  const empty = { DATABASE_URL_FILE: await fileWith('empty', '\n') };
+  t.match(mistakesOf(empty), [/^DATABASE_URL_FILE must/], 'and no other database is taken in its place');
+  const wrong = await fileWith('wrong', 'mysql://user:secret@localhost');
+  const [mistake] = mistakesOf({ DATABASE_URL_FILE: wrong });
+  t.match(mistake, /^DATABASE_URL must be a URL/);
+  t.notMatch(mistake, 'secret');
+  t.match(configOf({ PORT_FILE: url }), { port: 3000 }, 'and no other setting');
+});

@@ -20,8 +20,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const run = (choice: DatabaseChoice, ...words: string[]) => runProgram('users', choice, words);
 const runOutbox = (choice: DatabaseChoice, ...words: string[]) => runProgram('outbox', choice, words);
 
-async function runProgram(program: string, choice: DatabaseChoice, words: string[]) {
-  const env = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
+async function runProgram(program: string, choice: DatabaseChoice, words: string[], more: Record<string, string> = {}) {
+  const place = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
+  const env = { ...place, ...more };
   const command = ['-u', 'NODE_OPTIONS', process.execPath, `dist/operator/${program}.js`, ...words];
   const running = promisify(execFile)('env', command, { cwd: root, env: { PATH: process.env.PATH, ...env } });
   const { stdout, stderr, code } = await running.then(
@@ -218,4 +219,32 @@ t.test('An operator puts mails back that were given up', { skip: !isPostgres }, 
     );
     t.match((await outboxNow()).counts, { queued: 0, failed: 0 });
   });
+});
+
+t.test('npm run check-config', async (t) => {
+  const choice = { kind: 'embedded', dataDir: '/nowhere' } as const;
+  await t.test('says that all is well and what it comes to, and shows no secret', async (t) => {
+    const secret = { SMTP_URL: 'smtps://user:swordfish@smtp.example.com', MAIL_FROM: 'invites@example.com' };
+    const { stdout, code } = await runProgram('check-config', choice, [], secret);
+    t.equal(code, 0);
+    t.match(stdout, /^The configuration is good\.\n.*embedded, in \/nowhere.*smtp, from invites@example\.com/s);
+    t.notMatch(stdout, 'swordfish');
+  });
+
+  await t.test('says every mistake at once, and opens nothing', async (t) => {
+    const wrong = { PORT: 'x', NODE_ENV: 'production' };
+    const { stderr, stdout, code } = await runProgram('check-config', choice, [], wrong);
+    t.match({ stdout, code }, { stdout: '', code: 1 });
+    t.match(stderr, /PORT must.*ISSUER is required in production/s);
+  });
+});
+
+t.test('npm run migrate', async (t) => {
+  const choice = await freshDatabase(t);
+  // The embedded database of a test is made with all of them.
+  const first = await runProgram('migrate', choice, []);
+  t.match(first, { code: 0, stdout: isPostgres ? /^Applied \d+\.\n$/ : /\.\n$/ });
+  t.match(await runProgram('migrate', choice, []), { code: 0, stdout: 'Nothing was missing.\n' });
+  const { stdout } = await runProgram('outbox', choice, []);
+  t.match(JSON.parse(stdout), { counts: { queued: 0 } }, 'every table is there');
 });

@@ -35,7 +35,7 @@ export function settingsOrFail(): Config | undefined {
 }
 
 /** The driver's own words, without the statement and its parameters that wrap them. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   return error instanceof Problem ? error.message : String(driverError(error).message ?? error);
 }
 
