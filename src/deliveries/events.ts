@@ -33,7 +33,7 @@ export const inWords: Record<DeliveryEventName, string> = {
   failed: 'The mail could not be sent, and is not tried again by itself. Sending it again may help.',
   bounced: 'The mail came back: the address does not exist, or takes no mail.',
   dropped:
-    'The mail service did not send the mail, because mails to this address came back or were reported as spam before.',
+    'The mail service did not send the mail. Most often, mails to this address came back or were reported as spam before.',
   'spam-reported': 'The recipient reported the mail as spam.',
 };
 
