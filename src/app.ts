@@ -30,6 +30,7 @@ import { inviteRoutes } from './invites/routes.ts';
 import { createLimiter } from './limits/limits.ts';
 import { openCounters } from './limits/open.ts';
 import { membershipRoutes } from './memberships/routes.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { ownershipRoutes } from './ownership/routes.ts';
 import { defaultCatalogue } from './permissions/catalogue.ts';
 import { permissionRoutes } from './permissions/routes.ts';
@@ -109,6 +110,7 @@ export async function buildApp(options: AppOptions) {
   const root = app as unknown as FastifyInstance;
   const counters = openCounters(config, db, app.log);
   app.addHook('onClose', () => counters.close());
+  const metrics = createMetrics();
   const service: Service = {
     config,
     db,
@@ -120,9 +122,13 @@ export async function buildApp(options: AppOptions) {
     accessTokens: await accessTokens(root, keys, config.issuer),
     externalTokens: externalTokens(config.identityProviders),
     limiter: createLimiter(counters, config.rateLimits),
+    metrics,
   };
 
   logRequests(root);
+  root.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) =>
+    metrics.countRequest(method, routeOptions.url, statusCode, elapsedTime),
+  );
   takeJson(root);
   renderProblems(root, config.issuer);
   answerUnrouted(root, config.issuer);

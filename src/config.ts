@@ -48,6 +48,8 @@ export interface Config {
   readonly pendingInvitesMax: number;
   readonly corsOrigins: readonly string[] | '*';
   readonly trustProxy: readonly string[] | number | undefined;
+  /** None: the metrics are not served. */
+  readonly metricsPort: number | undefined;
   readonly logLevel: string;
 }
 
@@ -155,8 +157,15 @@ function configFrom(given: Values): Config {
     pendingInvitesMax: given.pendingInvitesMax,
     corsOrigins: given.corsOrigins,
     trustProxy: given.trustProxy,
+    metricsPort: metricsPortOf(given),
     logLevel: given.logLevel,
   };
+}
+
+/** Where no port is said: the one that exporters of OpenTelemetry take, in production. */
+function metricsPortOf({ metricsPort, nodeEnv }: Values): number | undefined {
+  if (typeof metricsPort === 'number') return metricsPort;
+  return metricsPort === undefined && nodeEnv === 'production' ? 9464 : undefined;
 }
 
 function wayOfMail(given: Values, from: Sender): Config['mail'] {

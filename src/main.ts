@@ -2,7 +2,7 @@ import closeWithGrace from 'close-with-grace';
 import type { FastifyBaseLogger } from 'fastify';
 import { buildApp } from './app.ts';
 import { type Config, readConfig } from './config.ts';
-import { openDatabase } from './database/database.ts';
+import { type OpenDatabase, openDatabase } from './database/database.ts';
 import { driverError } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import { lettersOf } from './letters.ts';
@@ -10,6 +10,8 @@ import type { Transport } from './mail/mail.ts';
 import { mailboxTransport } from './mail/transports/mailbox.ts';
 import { sendgridTransport } from './mail/transports/sendgrid.ts';
 import { smtpTransport } from './mail/transports/smtp.ts';
+import { addGauges } from './metrics/gauges.ts';
+import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import { createWorker, type Worker } from './outbox/worker.ts';
 import type { Service } from './service.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
@@ -27,22 +29,33 @@ async function run(config: Config): Promise<void> {
   const database = await openDatabase(config.database);
   await database.patiently(migrate);
   let worker: Worker | undefined;
+  let metrics: MetricsServer | undefined;
   const { app, service } = await buildApp({ config, db: database.db, keys, onChange: () => worker?.wake() });
   worker = createWorker(workerOptions(service, app.log));
   closeWithGrace({ delay: grace, logger: false }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'stopping after an error');
     await app.close();
     await worker.stop();
+    await metrics?.close();
     await database.close();
   });
   await app.listen({ host: config.host, port: config.port });
   worker.start();
+  metrics = await metricsOf(service, database);
   announce(config, app.server.address());
 }
 
 function workerOptions(service: Service, log: FastifyBaseLogger) {
   const backlogRate = service.config.mailBacklogRate;
   return { service, log, letters: lettersOf(service), transport: transportOf(service), backlogRate };
+}
+
+/** Serves what is counted, where that is wished. */
+async function metricsOf(service: Service, database: OpenDatabase): Promise<MetricsServer | undefined> {
+  const { config, metrics } = service;
+  if (config.metricsPort === undefined) return undefined;
+  const collect = addGauges(metrics.registry, { service, database });
+  return serveMetrics(collect, config.host, config.metricsPort);
 }
 
 function transportOf({ config: { mail }, db }: Service): Transport {

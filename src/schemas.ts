@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import * as accounts from './accounts/schemas.ts';
 import * as deliveries from './deliveries/schemas.ts';
-import { Ready } from './http/health.ts';
+import { Alive, Ready } from './http/health.ts';
 import { ProblemPage } from './http/problem-pages.ts';
 import { ProblemDocument } from './http/problem-schemas.ts';
 import * as invites from './invites/schemas.ts';
@@ -20,7 +20,7 @@ const rooms = [
   invites,
   ownership,
   tokens,
-  { ProblemDocument, ProblemPage, Ready },
+  { ProblemDocument, ProblemPage, Alive, Ready },
 ];
 
 /** Every schema that has a name, and so stands in the OpenAPI document once and is referred to by it. */

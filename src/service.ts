@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
 import type { IdentityId, SessionId, UserId } from './ids.ts';
 import type { Limiter } from './limits/limits.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import type { Catalogue } from './permissions/catalogue.ts';
 import type { AccessTokens } from './tokens/access-token.ts';
 import type { DerivedKeys } from './tokens/derived-keys.ts';
@@ -21,6 +22,7 @@ export interface Service {
   readonly accessTokens: AccessTokens;
   readonly externalTokens: ExternalTokens;
   readonly limiter: Limiter;
+  readonly metrics: Metrics;
   /** The one clock. It is read once for each request, and passed down as `now`. */
   readonly clock: () => Date;
 }

@@ -234,6 +234,13 @@ export const settings = {
     otherwise: 'none',
     read: (text) => (text === undefined ? undefined : readProxies(text)),
   }),
+  metricsPort: setting({
+    name: 'METRICS_PORT',
+    about:
+      'The TCP port of the metrics for Prometheus, at `/metrics`: one of their own, so that not everyone sees them; 0 lets the system choose, `off` for none.',
+    otherwise: '`9464` in production, none in development',
+    read: (text) => (text === undefined || text === 'off' ? text : readPort(text)),
+  }),
   logLevel: setting({
     name: 'LOG_LEVEL',
     about: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',

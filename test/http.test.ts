@@ -54,6 +54,7 @@ const publicRoutes = [
   'GET /v1/invites/opt-out/one-click',
   'POST /v1/invites/report',
   'GET /.well-known/jwks.json',
+  'GET /livez',
   'GET /readyz',
   'GET /problems/:code',
   'GET /openapi.json',

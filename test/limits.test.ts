@@ -19,6 +19,7 @@ import { memoryCounters } from '../src/limits/memory.ts';
 import { networkOf } from '../src/limits/network.ts';
 import { postgresCounters } from '../src/limits/postgres.ts';
 import { redisCounters } from '../src/limits/redis.ts';
+import { createMetrics } from '../src/metrics/metrics.ts';
 import { Problem } from '../src/problems.ts';
 import { logTo } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
@@ -455,7 +456,7 @@ t.test('routes with a network limit', async (t) => {
     const handled: string[] = [];
     const app = Fastify();
     t.teardown(() => app.close());
-    recordVisits(app, { clock: () => now });
+    recordVisits(app, { clock: () => now, metrics: createMetrics() });
     renderProblems(app, 'https://usher.example.com');
     await limitNetworks(app, { counters, limits, clock: () => now });
     const handler = async ({ url }: { url: string }) => void handled.push(url);

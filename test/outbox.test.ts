@@ -105,7 +105,7 @@ t.test('many workers', async (t) => {
       const own = isPostgres ? await openDatabase(service.choice) : { db, close: async () => {} };
       let inHand = 0;
       const worker = workerOf(service, {
-        service: { db: own.db, clock: service.clock },
+        service: { ...service.service, db: own.db },
         letters: always(letter),
         transport: async ({ deliveryId }) => {
           inHand += 1;
@@ -410,7 +410,7 @@ t.test('the running worker', async (t) => {
       const own = await openDatabase({ kind: 'postgres', url: proxy.url });
       t.teardown(() => own.close());
       const { mails, transport } = keepingTransport();
-      const options = { service: { db: own.db, clock: service.clock }, transport, log: logTo(lines), interval: 20 };
+      const options = { service: { ...service.service, db: own.db }, transport, log: logTo(lines), interval: 20 };
       const worker = workerOf(service, options);
       worker.start();
       t.teardown(() => worker.stop());

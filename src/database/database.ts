@@ -19,6 +19,8 @@ export interface OpenDatabase {
   db: Db;
   /** Does work that may take as long as it takes, such as a migration. */
   patiently<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  /** How many connections the pool has in each state, and how many statements wait for one. */
+  connections(): Record<'idle' | 'busy' | 'waiting', number>;
   close(): Promise<void>;
 }
 
@@ -51,14 +53,14 @@ export async function openDatabase(
   if (choice.kind === 'embedded') {
     const { client, close } = await openEmbedded(choice.dataDir);
     const db = overPglite(client, options) as unknown as Db;
-    return { db, patiently: (work) => work(db), close };
+    return { db, patiently: (work) => work(db), connections: () => ({ idle: 0, busy: 1, waiting: 0 }), close };
   }
-  const { db, close } = openPool(choice.url, options, patience);
+  const { db, connections, close } = openPool(choice.url, options, patience);
   const patiently = async <T>(work: (db: Db) => Promise<T>) => {
     const patient = openPool(choice.url, options, endlessPatience);
     return work(patient.db).finally(patient.close);
   };
-  return { db, patiently, close };
+  return { db, patiently, connections, close };
 }
 
 function openPool(url: string, options: DrizzleConfig<Schema>, patience: Patience) {
@@ -68,7 +70,12 @@ function openPool(url: string, options: DrizzleConfig<Schema>, patience: Patienc
     (connection: pg.PoolClient) => overPostgres(endingWhenSilent(connection), options) as unknown as Db,
   );
   db.transaction = (work) => onOneConnection(pool, over, work);
-  return { db, close: () => pool.end() };
+  const connections = () => ({
+    idle: pool.idleCount,
+    busy: pool.totalCount - pool.idleCount,
+    waiting: pool.waitingCount,
+  });
+  return { db, connections, close: () => pool.end() };
 }
 
 function postgresPool(url: string, patience: Patience): pg.Pool {

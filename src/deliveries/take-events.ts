@@ -9,9 +9,11 @@ import { recordEvents } from './store.ts';
  * are verified. A batch that comes twice changes nothing.
  * @throws webhook-signature-invalid; invalid-request for a signed body that is no JSON array.
  */
-export async function takeSendgridEvents({ config, db }: Service, signed: Signed, now: Date): Promise<void> {
+export async function takeSendgridEvents({ config, db, metrics }: Service, signed: Signed, now: Date): Promise<void> {
   if (!isSignedBySendgrid(config.sendgridWebhookKeys, signed, now)) throw new Problem('webhook-signature-invalid');
-  await recordEvents(db, readSendgridEvents(batchIn(signed.body), now));
+  const events = readSendgridEvents(batchIn(signed.body), now);
+  await recordEvents(db, events);
+  for (const { event } of events) metrics.countDeliveryEvent(event);
 }
 
 function batchIn(body: Buffer): unknown[] {

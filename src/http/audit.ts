@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Audit, SecurityEvent } from '../audit.ts';
 import { networkOf } from '../limits/network.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Problem, ProblemCode } from '../problems.ts';
 
 /** Events that are a refusal. */
@@ -10,7 +11,7 @@ const refusals = /_(fail|invalid|reuse|exceeded)$/;
  * Writes events of a request into its log: one line of JSON each, with `event`, what came of it, who and from where. The
  * request's id and the time are on every line.
  */
-export function auditTo(request: FastifyRequest): Audit {
+export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSecurityEvent'>): Audit {
   return (event, details = {}) => {
     const isRefusal = refusals.test(event);
     const line = {
@@ -24,6 +25,7 @@ export function auditTo(request: FastifyRequest): Audit {
       identityId: request.optionalCaller?.identityId ?? undefined,
       ...details,
     };
+    metrics.countSecurityEvent(event, line.outcome);
     request.log[isRefusal ? 'warn' : 'info'](line, 'security');
   };
 }

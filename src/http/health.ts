@@ -11,7 +11,25 @@ export const Ready = Type.Object(
   { $id: 'Ready', additionalProperties: false },
 );
 
+export const Alive = Type.Object(
+  { status: Type.Unsafe<'alive'>(Type.String({ enum: ['alive'] })) },
+  { $id: 'Alive', additionalProperties: false },
+);
+
 export const healthRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.get('/livez', {
+    logLevel: 'warn',
+    schema: {
+      tags: ['Operation'],
+      security: publicRoute,
+      operationId: 'getLiveness',
+      summary: 'Is the process alive',
+      description: '200 as long as the process answers, whether the database does or not: restart it where this fails.',
+      response: { 200: answer(Alive, 'It is.'), ...problems() },
+    },
+    handler: async () => ({ status: 'alive' as const }),
+  });
+
   app.get('/readyz', {
     logLevel: 'warn',
     schema: {

@@ -14,13 +14,13 @@ declare module 'fastify' {
 const longestUserAgent = 256;
 
 /** Reads the clock once for each request, and where it comes from. */
-export function recordVisits(app: FastifyInstance, { clock }: Pick<Service, 'clock'>): void {
+export function recordVisits(app: FastifyInstance, { clock, metrics }: Pick<Service, 'clock' | 'metrics'>): void {
   const visits = new WeakMap<FastifyRequest, Visit>();
   app.decorateRequest('visit', {
     getter(this: FastifyRequest) {
       const known = visits.get(this);
       if (known) return known;
-      const visit = { now: clock(), client: clientOf(this), audit: auditTo(this) };
+      const visit = { now: clock(), client: clientOf(this), audit: auditTo(this, metrics) };
       visits.set(this, visit);
       return visit;
     },

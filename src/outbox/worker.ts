@@ -26,7 +26,7 @@ export interface Worker {
 }
 
 export interface WorkerOptions {
-  service: Pick<Service, 'db' | 'clock'>;
+  service: Pick<Service, 'db' | 'clock' | 'metrics'>;
   letters: Letters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
@@ -95,6 +95,7 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
       const isOurs = await settle(tx, row, changes);
       if (isOurs && outcome) await letters[row.kind].settled?.(tx, row, toldOf(changes, row), now);
     });
+    service.metrics.countMail(row.kind, outcome ? toldOf(settlementOf(outcome, row, now), row).event : 'dropped');
     log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
   } catch (err) {
     // The lease runs out, and the row is claimed again: by then it may have been sent, and is sent twice.

@@ -25,6 +25,8 @@ export interface Passwords {
    * with, or a malformed one, and answers false.
    */
   matches(password: string, hash: string | null | undefined): Promise<boolean>;
+  /** How many wait for their turn. */
+  waiting(): number;
   /** Whether a hash is weaker than one made now, or none at all: hash the password anew as soon as it is known. */
   isOutdated(hash: string): boolean;
 }
@@ -46,6 +48,7 @@ export async function createPasswords(cost: PasswordCost = recommended): Promise
         if (same === undefined) await verify(decoy, password);
         return same ?? false;
       }),
+    waiting: () => limit.pendingCount,
     isOutdated: (kept) => isWeaker(kept, cost),
   };
 }
