@@ -326,6 +326,29 @@ t.test('through the service', async (t) => {
     }
   });
 
+  t.test('an address that the server says does not exist is one that bounced: no more is sent to it', async (t) => {
+    const answers = {
+      '550 5.1.1 adam@example.com: no such user': { event: 'bounced', reason: 'The mail server answered 550 5.1.1' },
+      '550 5.2.1 mailbox disabled': { event: 'bounced', reason: 'The mail server answered 550 5.2.1' },
+      '550 5.7.1 not from you': { event: 'failed', reason: 'The mail server answered 550' },
+      '550 no': { event: 'failed', reason: 'The mail server answered 550' },
+      '450 4.1.1 not now': { event: 'retrying', reason: 'The mail server answered 450' },
+    };
+    for (const [answer, { event, reason }] of Object.entries(answers)) {
+      const { port } = await startScriptedServer(t, upTo('RCPT', answer));
+      const email = newEmail('adam');
+      const { body } = await service.invite(account, account.owner, email);
+      const picky = smtpTransport({ from, server: { host: '127.0.0.1', port, tls: 'none', login: undefined } });
+      await workerOf(service, { transport: picky }).drain();
+      const url = `${account.url}/invites/${body.id}`;
+      const { delivery } = (await service.call('GET', url, { token: account.owner.token })).body;
+      t.match(delivery, { event, reason, sendingStopped: event === 'bounced' }, answer);
+      const again = await service.call('POST', `${url}/resend`, { token: account.owner.token });
+      t.equal(again.code, event === 'bounced' ? 'address-undeliverable' : undefined, answer);
+      await service.call('POST', `${url}/revoke`, { token: account.owner.token });
+    }
+  });
+
   t.test('names that people chose never break a header', async (t) => {
     server.refuse({});
     // Written past the API, which refuses some of this: what stands in the database can't hurt either.

@@ -18,8 +18,8 @@ export interface Mail {
 /** What came of trying to send a mail. Reasons are for a person and hold no address, key or content. */
 export type Outcome =
   | { outcome: 'sent' }
-  /** The mail service will never take it. */
-  | { outcome: 'refused'; reason: string }
+  /** The mail service will never take it; where it is a bounce, because the address does not exist or takes no mail. */
+  | { outcome: 'refused'; reason: string; isBounce?: boolean }
   /** It may take it later: after that many seconds, where it said so. */
   | { outcome: 'deferred'; reason: string; retryAfter?: number };
 

@@ -8,9 +8,9 @@ export type Promised = Pick<
   'id' | 'accountId' | 'inviteId' | 'sending' | 'registrationId' | 'passwordResetId' | 'emailChangeId' | 'userId'
 >;
 
-/** What came of a try to send a mail: the mail service has it, it is tried again, or it is given up. */
+/** What came of a try to send a mail: the mail service has it, it is tried again, it is given up, or there is no such mailbox. */
 export interface Settlement {
-  event: 'sent' | 'retrying' | 'failed';
+  event: 'sent' | 'retrying' | 'failed' | 'bounced';
   /** Which try it was, counted from 1. */
   attempt: number;
   reason: string | null;

@@ -90,12 +90,13 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
       return { outcome: 'deferred', reason: 'the mail could not be written' };
     });
     const now = service.clock();
+    const changes = settlementOf(outcome, row, now);
+    const told = outcome && toldOf(outcome, changes, row);
     await service.db.transaction(async (tx) => {
-      const changes = settlementOf(outcome, row, now);
       const isOurs = await settle(tx, row, changes);
-      if (isOurs && outcome) await letters[row.kind].settled?.(tx, row, toldOf(changes, row), now);
+      if (isOurs && told) await letters[row.kind].settled?.(tx, row, told, now);
     });
-    service.metrics.countMail(row.kind, outcome ? toldOf(settlementOf(outcome, row, now), row).event : 'dropped');
+    service.metrics.countMail(row.kind, told?.event ?? 'dropped');
     log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
   } catch (err) {
     // The lease runs out, and the row is claimed again: by then it may have been sent, and is sent twice.
@@ -110,8 +111,13 @@ async function send({ service, letters, transport }: WorkerOptions, row: OutboxR
 }
 
 /** The same, as its feature is told. */
-function toldOf({ status, lastError }: ReturnType<typeof settlementOf>, { attempts }: OutboxRow): Settlement {
-  const event = status === 'sent' || status === 'failed' ? status : 'retrying';
+function toldOf(
+  outcome: Outcome,
+  { status, lastError }: ReturnType<typeof settlementOf>,
+  { attempts }: OutboxRow,
+): Settlement {
+  const isBounce = outcome.outcome === 'refused' && outcome.isBounce === true;
+  const event = isBounce ? 'bounced' : status === 'sent' || status === 'failed' ? status : 'retrying';
   return { event, attempt: attempts, reason: lastError ?? null };
 }
 

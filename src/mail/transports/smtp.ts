@@ -67,17 +67,24 @@ interface SmtpError {
   originalCode?: unknown;
   responseCode?: unknown;
   command?: unknown;
+  /** All that the server said. */
+  response?: unknown;
 }
 
 /** Out of order (RFC 5321), or about logging in (RFC 4954): what has to be mended there is not the mail. */
 const notAboutTheMail = [503, 530, 534, 535, 538];
 
+/** Enhanced status codes (RFC 3463) that are about the address: it does not exist, has moved, or its mailbox takes no mail. */
+const bounceCode = /^5\d\d[ -](5\.1\.\d{1,3}|5\.2\.1)\b/;
+
 /** Reads the codes of an error, and nothing else: it carries the server's words, which quote addresses and the mail. */
 function outcomeOf(error: unknown): Outcome {
-  const { code, originalCode, responseCode: answer, command } = error as SmtpError;
+  const { code, originalCode, responseCode: answer, command, response } = error as SmtpError;
   if (typeof answer !== 'number' || answer < 400 || answer > 599) {
     return { outcome: 'deferred', reason: `The mail server could not be used (${codeWord(originalCode ?? code)})` };
   }
+  const bounce = command === 'RCPT TO' ? bounceCode.exec(String(response))?.[1] : undefined;
+  if (bounce) return { outcome: 'refused', reason: `The mail server answered ${answer} ${bounce}`, isBounce: true };
   const reason = `The mail server answered ${answer}`;
   // Whatever it says to the greeting, the login or the sender, it says to every mail: that is the operator's to mend.
   const isAboutTheMail = (command === 'RCPT TO' || command === 'DATA') && !notAboutTheMail.includes(answer);
