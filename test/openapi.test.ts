@@ -17,7 +17,8 @@ interface Operation {
   description?: string;
   tags?: string[];
   requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, { description: string }>;
+  responses: Record<string, { description: string; headers?: object }>;
+  'x-network-limit'?: string;
   'x-problems'?: string[];
 }
 type Schema = { $ref?: string; examples?: unknown[]; properties?: Record<string, Schema>; [key: string]: unknown };
@@ -51,6 +52,33 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
+  t.test('bounds every text, number and list', async (t) => {
+    const all = schemasIn({ paths: printed.paths, components: printed.components });
+    const isOf = (schema: Schema, type: string) =>
+      [schema.type].flat().includes(type) && !schema.enum && !('const' in schema);
+    t.ok(all.length > 300, `${all.length} schemas`);
+    for (const [place, schema] of all) {
+      if (isOf(schema, 'string')) t.ok('maxLength' in schema, `${place} has a maxLength`);
+      if (isOf(schema, 'array')) t.ok('maxItems' in schema, `${place} has maxItems`);
+      if (isOf(schema, 'integer')) {
+        const { minimum, maximum, format } = schema;
+        const fits = format === (Number(maximum) > 2 ** 31 - 1 ? 'int64' : 'int32');
+        t.ok(minimum !== undefined && maximum !== undefined && fits, `${place}: ${minimum} to ${maximum}, ${format}`);
+      }
+    }
+  });
+
+  t.test('says which answers tell how much of a limit is left, and when to try again', async (t) => {
+    const limited = operations.filter((it) => it['x-network-limit']);
+    t.ok(limited.length >= 10, `${limited.length} operations`);
+    for (const { name, responses, 'x-network-limit': limit } of operations) {
+      for (const [status, { headers = {} }] of Object.entries(responses)) {
+        t.equal('RateLimit-Remaining' in headers, limit !== undefined, `${name} ${status}`);
+        t.equal('Retry-After' in headers, status === '429', `${name} ${status}`);
+      }
+    }
+  });
+
   t.test('has an example for every body, and it is valid', async (t) => {
     const ajv = new Ajv2020({ strict: false });
     addFormats.default(ajv);
@@ -63,6 +91,13 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 });
+
+/** Every schema in a part of the document, with its place. */
+function schemasIn(part: unknown, place = '#'): [place: string, schema: Schema][] {
+  if (typeof part !== 'object' || part === null) return [];
+  const inner = Object.entries(part).flatMap(([key, it]) => schemasIn(it, `${place}/${key}`));
+  return 'type' in part && !place.endsWith('/properties') ? [[place, part as Schema], ...inner] : inner;
+}
 
 /** The example that a reader sees: the schema's own, or one made of its required properties'. */
 function exampleOf(document: { components: { schemas: Record<string, Schema> } }, schema: Schema): unknown {

@@ -3,6 +3,7 @@ import {
   AccountName,
   cursorOf,
   Email,
+  Integer,
   idSchema,
   Locale,
   LocaleOrNull,
@@ -19,7 +20,7 @@ export const lifetimeDays = { min: 1, max: 90 };
 export const AccountParams = Type.Object({ accountId: idSchema('acc') });
 
 const settings = {
-  inviteLifetimeDays: Type.Integer({
+  inviteLifetimeDays: Integer({
     minimum: lifetimeDays.min,
     maximum: lifetimeDays.max,
     description: 'Days until an invite expires, where the invite does not say.',
@@ -35,6 +36,7 @@ const settings = {
   },
   remindDaysBefore: Type.Unsafe<number | null>({
     type: ['integer', 'null'],
+    format: 'int32',
     minimum: 1,
     maximum: lifetimeDays.max - 1,
     description:

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { choice, cursorOf, idSchema, PagingQuery, pageOf, Time } from '../http/schemas.ts';
+import { choice, cursorOf, Integer, idSchema, PagingQuery, pageOf, Time } from '../http/schemas.ts';
 import type { DeliveryEventName } from './events.ts';
 
 const Event = choice<DeliveryEventName>(
@@ -35,8 +35,9 @@ export const Delivery = Type.Object(
   {
     event: Event,
     at: Time,
-    attempts: Type.Integer({
+    attempts: Integer({
       minimum: 0,
+      maximum: 2_147_483_647,
       description: 'How many times Usher tried to hand the mail to the mail service.',
     }),
     reason: Reason,
@@ -64,9 +65,14 @@ export const DeliveryEvent = Type.Object(
     event: Event,
     at: Time,
     mail: choice(['invite', 'reminder']),
-    sending: Type.Integer({ minimum: 1, description: 'Which sending of the invite it was, counted from 1.' }),
+    sending: Integer({
+      minimum: 1,
+      maximum: 2_147_483_647,
+      description: 'Which sending of the invite it was, counted from 1.',
+    }),
     attempt: Type.Unsafe<number | null>({
       type: ['integer', 'null'],
+      format: 'int32',
       minimum: 0,
       maximum: 1_000_000,
       description: 'Which try to send or deliver the mail, where it is about one.',
@@ -97,7 +103,7 @@ export type WebhookHeaders = Static<typeof WebhookHeaders>;
 export const SendgridEvents = Type.Array(
   Type.Object({
     event: Type.Optional(Type.String({ maxLength: 100, examples: ['delivered'] })),
-    timestamp: Type.Optional(Type.Integer({ minimum: 0, maximum: 99_999_999_999, description: 'Seconds since 1970.' })),
+    timestamp: Type.Optional(Integer({ minimum: 0, maximum: 99_999_999_999, description: 'Seconds since 1970.' })),
     sg_event_id: Type.Optional(Type.String({ maxLength: 200, description: 'The same for the same event told again.' })),
     deliveryId: Type.Optional(
       Type.String({ maxLength: 200, description: 'The custom argument that Usher gave the mail.' }),

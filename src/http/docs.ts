@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { answerHeaders, withHeaders } from './answer-headers.ts';
 import { publicRoute } from './caller.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -36,20 +37,23 @@ export async function collectOpenApi(app: FastifyInstance): Promise<void> {
         description,
         license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
       },
-      servers: [{ url: '/' }],
+      servers: [{ url: '/', 'x-internal': false } as { url: string }],
       tags,
       components: {
+        headers: answerHeaders,
         securitySchemes: {
           bearerAuth: {
             type: 'http',
             scheme: 'bearer',
             bearerFormat: 'JWT',
             description:
-              'The `accessToken` of a session, or an access token of an identity provider that is taken here.',
+              'The `accessToken` of a session, or an access token of an identity provider that is taken here: JWTs, verified as RFC 8725 (RFC8725) asks.',
           },
         },
       },
     },
+    transformObject: (document) =>
+      withHeaders('openapiObject' in document ? document.openapiObject : document.swaggerObject),
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `Schema${index}`) },
   });
 }

@@ -3,12 +3,12 @@ import { Type } from 'typebox';
 import { problems as all, Problem, type ProblemCode } from '../problems.ts';
 import { publicRoute } from './caller.ts';
 import { problems } from './problem-schemas.ts';
-import { answer } from './schemas.ts';
+import { answer, Integer } from './schemas.ts';
 
 export const ProblemPage = Type.Object(
   {
     code: Type.Unsafe<ProblemCode>(Type.String({ maxLength: 100, examples: ['cannot-grant'] })),
-    status: Type.Integer({ minimum: 400, maximum: 599, examples: [403] }),
+    status: Integer({ minimum: 400, maximum: 599, examples: [403] }),
     title: Type.String({ maxLength: 200 }),
     about: Type.String({ maxLength: 2000, description: 'What it means, and what to do about it.' }),
   },

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { problems as all, type ProblemCode } from '../problems.ts';
 import { problemMediaType } from './problem-json.ts';
+import { Integer } from './schemas.ts';
 
 const codes = Object.keys(all) as ProblemCode[];
 
@@ -8,7 +9,7 @@ export const ProblemDocument = Type.Object(
   {
     type: Type.String({ maxLength: 2048, description: 'A page that explains the code.' }),
     title: Type.String({ maxLength: 200 }),
-    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    status: Integer({ minimum: 400, maximum: 599 }),
     detail: Type.Optional(Type.String({ maxLength: 1000, description: 'What went wrong this time, for a person.' })),
     code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable: branch on this.' })),
     requestId: Type.String({ maxLength: 64, description: 'Names the request in the operator’s log.' }),
@@ -29,7 +30,7 @@ export const ProblemDocument = Type.Object(
         description: 'Permissions you lack; `*` is all of them.',
       }),
     ),
-    retryAfter: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_678_400, description: 'Seconds to wait.' })),
+    retryAfter: Type.Optional(Integer({ minimum: 1, maximum: 2_678_400, description: 'Seconds to wait.' })),
     inviteId: Type.Optional(Type.String({ maxLength: 30, description: 'The invite that is in the way.' })),
   },
   {
@@ -77,19 +78,24 @@ interface DescribedRoute {
     security?: readonly unknown[];
     params?: unknown;
     'x-problems'?: ProblemCode[];
+    'x-network-limit'?: string;
   };
 }
 
 /**
  * Adds to a route's responses the problems that come from its shape: what any route with a body, a credential or a path may
- * answer. The document then shows all of an operation's codes in its `x-problems`.
+ * answer. The document then shows all of an operation's codes in its `x-problems`, and which limit of a network it counts for in
+ * its `x-network-limit`.
  */
 export function addCommonProblems({ method, schema, config }: DescribedRoute): void {
   if (!schema?.response) return;
   const responses = schema.response as Responses;
   const codes: ProblemCode[] = ['invalid-request', 'internal-error', 'unavailable'];
   if (schema.security?.length !== 0) codes.push('unauthenticated', 'identity-not-linked');
-  if (config?.networkLimit) codes.push('too-many-requests');
+  if (config?.networkLimit) {
+    codes.push('too-many-requests');
+    schema['x-network-limit'] = config.networkLimit;
+  }
   if (schema.params) codes.push('not-found');
   if (method !== 'GET' && method !== 'HEAD') codes.push('too-large', 'unsupported-media-type');
   for (const code of codes) {

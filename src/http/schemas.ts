@@ -14,6 +14,10 @@ export const ref = <T extends TSchema>(schema: T) =>
 export const choice = <T extends string>(words: readonly T[], options: { description?: string } = {}) =>
   Type.Unsafe<T>(Type.String({ enum: [...words], ...options }));
 
+/** A whole number, of which the bounds are known. */
+export const Integer = (options: { minimum: number; maximum: number; [key: string]: unknown }) =>
+  Type.Integer({ format: options.maximum > 2 ** 31 - 1 ? 'int64' : 'int32', ...options });
+
 /** RFC 3339, UTC. Taken from a Date as it is. */
 export const Time = Type.Unsafe<Date>(
   Type.String({ format: 'date-time', maxLength: 30, examples: ['2026-11-22T09:30:00.000Z'] }),
@@ -66,7 +70,7 @@ export const Locale = Type.String({
 export const LocaleOrNull = Type.Unsafe<string | null>({ ...Locale, type: ['string', 'null'] });
 
 export const PagingQuery = {
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50, description: 'How many at most.' })),
+  limit: Type.Optional(Integer({ minimum: 1, maximum: 100, default: 50, description: 'How many at most.' })),
 };
 
 /** The `cursor` of a list: the id of the last item of the page before. */

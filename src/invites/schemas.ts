@@ -5,6 +5,7 @@ import {
   choice,
   cursorOf,
   Email,
+  Integer,
   idSchema,
   Locale,
   LocaleOrNull,
@@ -42,7 +43,7 @@ export const NewInvite = Type.Object(
     message: Type.Optional(Message),
     locale: Type.Optional(Locale),
     expiresInDays: Type.Optional(
-      Type.Integer({
+      Integer({
         minimum: lifetimeDays.min,
         maximum: lifetimeDays.max,
         description: 'Days until it expires; the account’s setting unless given.',
@@ -95,8 +96,9 @@ export const Invite = Type.Object(
     invitedBy: ref(Inviter),
     createdAt: Time,
     expiresAt: Time,
-    sendings: Type.Integer({
+    sendings: Integer({
       minimum: 1,
+      maximum: 2_147_483_647,
       description: 'How many times it was asked to be sent. Only the last link works.',
     }),
     lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },

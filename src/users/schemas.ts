@@ -1,5 +1,16 @@
 import { type Static, Type } from 'typebox';
-import { cursorOf, Email, idSchema, Locale, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
+import {
+  cursorOf,
+  Email,
+  Integer,
+  idSchema,
+  Locale,
+  PagingQuery,
+  PersonName,
+  pageOf,
+  ref,
+  Time,
+} from '../http/schemas.ts';
 
 /** Characters. At least 64 must be allowed (NIST SP 800-63B); the end is there to bound the work. */
 export const passwordLength = { min: 8, max: 256 };
@@ -125,7 +136,7 @@ export const Session = Type.Object(
       description: 'A JWT (RFC 9068) for `Authorization: Bearer`. It names the user, and no right.',
     }),
     tokenType: Type.Unsafe<'Bearer'>(Type.String({ enum: ['Bearer'] })),
-    expiresIn: Type.Integer({
+    expiresIn: Integer({
       minimum: 1,
       maximum: 86_400,
       description: 'Seconds until the access token expires.',
