@@ -6,7 +6,7 @@ import { type AccountId, type InviteId, newId } from '../src/ids.ts';
 import { createInvite } from '../src/invites/create.ts';
 import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
 import { createPace } from '../src/outbox/pace.ts';
-import { claimDue, type Lane, type OutboxRow } from '../src/outbox/store.ts';
+import { claimDue, type Lane, type OutboxRow, putBack } from '../src/outbox/store.ts';
 import { always, keepingTransport, logTo, promisesOf, workerOf } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import { day, isPostgres, newEmail, startService } from './support/service.ts';
@@ -483,6 +483,15 @@ t.test('a backlog', async (t) => {
       .update(outbox)
       .set({ dueAt: new Date(service.clock().getTime() - 61_000) })
       .where(eq(outbox.inviteId, old.id as InviteId));
+    const given = await promised();
+    await db
+      .update(outbox)
+      .set({ status: 'failed', settledAt: service.clock() })
+      .where(eq(outbox.inviteId, given.id as InviteId));
+    const { id } = await rowOf(given);
+    t.match(await db.transaction((tx) => putBack(tx, { id }, service.clock())), [
+      { id, status: 'queued', attempts: 0 },
+    ]);
     const fresh = await promised();
     const claim = async (lane: Lane) => {
       const at = service.clock();
@@ -490,7 +499,7 @@ t.test('a backlog', async (t) => {
     };
     t.match(await claim('fresh'), [{ inviteId: fresh.id, attempts: 1 }]);
     const rest = await claim('backlog');
-    t.equal(rest.length, 4, 'retries, and what nobody got to for a minute');
+    t.equal(rest.length, 5, 'retries, what nobody got to for a minute, and what was put back');
     t.ok(rest.some((it) => it.inviteId === old.id));
     t.same([await claim('fresh'), await claim('backlog')], [[], []]);
   });

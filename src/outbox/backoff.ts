@@ -1,5 +1,5 @@
-/** After this many tries a mail is given up. With the waits below that is more than six hours. */
-export const mostAttempts = 16;
+/** After this many tries a mail is given up. With the waits below that is from six to thirteen hours. */
+export const mostAttempts = 22;
 
 const first = 5;
 const longest = 3_600;

@@ -94,14 +94,15 @@ const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${conditi
 const hasStatus = (status: 'queued' | 'failed') => sql`${outbox.status} = ${sql.raw(`'${status}'`)}`;
 
 /**
- * Puts mails back that were given up: one, or all since a time. Each is tried as often as at first; where there is nothing to
- * say any more by then, it is dropped.
+ * Puts mails back that were given up: one, or all since a time. Each is tried as often as at first, at the pace of a backlog;
+ * where there is nothing to say any more by then, it is dropped.
  */
 export function putBack(tx: Tx, which: { id: DeliveryId } | { since: Date }, now: Date): Promise<OutboxRow[]> {
+  const dueAt = new Date(now.getTime() - freshFor);
   const isMeant = 'id' in which ? eq(outbox.id, which.id) : gte(outbox.settledAt, which.since);
   return tx
     .update(outbox)
-    .set({ status: 'queued', attempts: 0, dueAt: now, settledAt: null })
+    .set({ status: 'queued', attempts: 0, dueAt, settledAt: null })
     .where(and(hasStatus('failed'), isMeant))
     .returning();
 }
