@@ -118,6 +118,20 @@ t.test('names that people chose', async (t) => {
   }
 });
 
+t.test('what a person wrote is quoted whole, whatever their client takes for a new line', async (t) => {
+  for (const lineBreak of ['\n', '\r\n', '\r', '\u2028', '\u2029', '\u0085', '\v', '\f']) {
+    const { text } = writer.write('invite', ['en'], { ...chosen, message: `Hello${lineBreak}Accept Invite:` });
+    t.match(text, '> Hello\n> Accept Invite:\n');
+  }
+});
+
+t.test('a name in another direction turns nothing around it', async (t) => {
+  const { text, html, subject } = writer.write('invite', ['en'], { ...chosen, inviter: 'נורה (מנהלת)' });
+  t.match(text, '\u2068נורה (מנהלת)\u2069 has invited you (adam@example.com)');
+  t.match(html, '<bdi>נורה (מנהלת)</bdi> has invited you');
+  t.equal(subject, 'נורה (מנהלת) invites you to Example Hosting', 'a header holds no control characters');
+});
+
 t.test('a list shows what fits, and how much more there is', async (t) => {
   const items = Array.from({ length: 60 }, (_, i) => `Permission ${i + 1}`);
   const { text, html } = writer.write('invite', ['en'], { ...chosen, items });
@@ -272,6 +286,19 @@ t.test('an operator’s folder', async (t) => {
     t.match(reset.text, 'Wählen Sie', 'its text stays');
   });
 
+  t.test('can’t print what people chose as markup, whatever it asks for', async (t) => {
+    const words = { ...wordsOf('en').invite, title: '{{ inviter | raw }} and {{ account | escape }}' };
+    const page = '{{ words.title }} {{ message | raw }} {{ link }} {{ optOutLink }} {{ reportLink }}';
+    const own = createMailWriter(folderWith(t, { 'en.json': { invite: words }, 'invite.html.liquid': page }));
+    const { html } = own.write('invite', ['en'], {
+      ...chosen,
+      inviter: '<b>O</b>',
+      account: 'A & B',
+      message: '<i>x</i>',
+    });
+    t.match(html, '<bdi>&lt;b&gt;O&lt;/b&gt;</bdi> and <bdi>A &amp; B</bdi> &lt;i&gt;x&lt;/i&gt; https:');
+  });
+
   t.test('with a mistake stops the start, and each mistake is named', async (t) => {
     const wrong: [string, Record<string, string | object>, RegExp][] = [
       [
@@ -280,6 +307,21 @@ t.test('an operator’s folder', async (t) => {
         /invitation\.html\.liquid is the name of no template/,
       ],
       ['a language that is none', { 'english.json': {} }, /english\.json is the name of no template/],
+      [
+        'a page without its link',
+        { 'invite.html.liquid': '{{ optOutLink }} {{ reportLink }}' },
+        /the page does not show \{\{ link \}\}/,
+      ],
+      [
+        'a text without a way out',
+        { 'mail.text.liquid': '{{ words.title }} {{ link }}' },
+        /the text does not show \{\{ optOutLink \}\}/,
+      ],
+      [
+        'an empty subject',
+        { 'de.json': { 'no-password': { subject: '  ', title: 't', lead: 'l' } } },
+        /its subject is empty, in the mail no-password in de$/,
+      ],
       ['no JSON', { 'de.json': '{' }, /de\.json is no JSON object/],
       ['a list', { 'de.json': '[]' }, /de\.json is no JSON object/],
       ['an unknown mail', { 'de.json': { invitation: {} } }, /de\.json at/],
@@ -346,7 +388,7 @@ t.test('SendGrid’s dynamic templates', async (t) => {
     const account = await service.newAccount('Example Hosting');
     const transport = sendgridTransport({
       ...{ from: { name: '', email: 'invites@example.com' }, apiKey: 'SG.x', baseUrl: server.url },
-      templates: parseSendgridTemplates('{ "invite": { "de": "d-123", "en": "d-456" } }'),
+      templates: parseSendgridTemplates('{ "invite": { "de": "d-123", "en": "d-456", "pt": "d-789" } }'),
     });
     const worker = workerOf(service, { transport });
     const sentTo = async (locale: string) => {
@@ -372,6 +414,7 @@ t.test('SendGrid’s dynamic templates', async (t) => {
     t.equal((await sentTo('en'))?.template_id, 'd-456');
     const french = await sentTo('fr');
     t.equal(french?.template_id, 'd-456', 'English where there is none');
+    t.equal((await sentTo('pt-BR'))?.template_id, 'd-789', 'also in a language that there are no words in here');
     await service.call('POST', '/v1/auth/register', { body: { email: newEmail(), password, name: 'Adam' } });
     await worker.drain();
     t.match(

@@ -31,8 +31,8 @@ const withoutComma = /^(ja|zh)\b/;
 /** A time as a mail says it: `Monday, 30 November 2026, 09:30 UTC`. */
 export function timeInWords(time: Date, locale = usualLocale): string {
   const spoken = locale === 'en' ? 'en-GB' : locale;
-  const [date, clock] = [{ dateStyle: 'full' } as const, { timeStyle: 'short' } as const].map((style) =>
-    new Intl.DateTimeFormat(spoken, { ...style, timeZone: 'UTC' }).format(time),
+  const [date, clock] = [{ dateStyle: 'full' } as const, { timeStyle: 'short', hourCycle: 'h23' } as const].map(
+    (style) => new Intl.DateTimeFormat(spoken, { ...style, timeZone: 'UTC' }).format(time),
   );
   const day = locale === 'en' ? date?.replace(/^(\w+) /, '$1, ') : date;
   return `${day}${withoutComma.test(locale) ? ' ' : ', '}${clock} UTC`;

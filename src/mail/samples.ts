@@ -5,7 +5,9 @@ const link =
 const until = new Date('2026-11-30T09:30:00Z');
 const address = 'adam@example.com';
 const account = 'Example Hosting';
-const person = { address, account, inviter: 'Olivia Owner', until, link, optOutLink: link, reportLink: link };
+const optOutLink = link.replace('page', 'no-more');
+const reportLink = link.replace('page', 'report');
+const person = { address, account, inviter: 'Olivia Owner', until, link, optOutLink, reportLink };
 const chosen = {
   access: 'chosen',
   items: ['View invoices', 'Pay invoices'],

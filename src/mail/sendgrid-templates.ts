@@ -29,9 +29,13 @@ const isObject = (it: unknown): it is object => typeof it === 'object' && it !==
 const isId = (it: unknown) => typeof it === 'string' && /^d-[0-9a-zA-Z]{1,64}$/.test(it);
 const isTag = (it: string) => /^[a-z]{2,3}(-[a-z0-9]{1,8})*$/.test(it);
 
-/** The template that stands for a mail in a language; undefined where the mail is written here. */
-export function templateFor(templates: SendgridTemplates, kind: MailKind, locale: string): string | undefined {
+/** The template that stands for a mail in the first of some languages that it is in; undefined where the mail is written here. */
+export function templateFor(
+  templates: SendgridTemplates,
+  kind: MailKind,
+  wanted: readonly (string | null | undefined)[],
+): string | undefined {
   const given = templates[kind];
   if (given === undefined || typeof given === 'string') return given;
-  return given[bestLocale([locale], new Set(Object.keys(given)))];
+  return given[bestLocale(wanted, new Set(Object.keys(given)))];
 }

@@ -2,24 +2,55 @@ import { Liquid, type Template } from 'liquidjs';
 import { oneLine } from './one-line.ts';
 import type { MailWords } from './words.ts';
 
-const strict = { strictVariables: true, strictFilters: true, ownPropertyOnly: true };
-
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
 
 /** Text as it stands in HTML. */
 export const escaped = (value: unknown) => String(value).replaceAll(/[&<>"']/g, (it) => entities[it] ?? '');
 
-/** In HTML what people chose is escaped, and turns nothing around it; a sentence in a text has no markup. */
-const inHtml = new Liquid({ ...strict, outputEscape: (value: unknown) => `<bdi>${escaped(value)}</bdi>` });
-const inText = new Liquid(strict);
+/** HTML that was made here. Whatever else a template prints is text, and is escaped. */
+export interface Markup {
+  html: string;
+}
+
+const isMarkup = (value: unknown): value is Markup => typeof (value as Markup | null)?.html === 'string';
+
+/** Letters that are written from right to left. */
+const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** In a text: a name in another direction turns nothing around it (UAX #9). */
+const isolated = (value: unknown) => (rightToLeft.test(String(value)) ? `\u2068${value}\u2069` : String(value));
+
+/**
+ * Liquid that prints values in one way, and in no other: a template that asks for `raw`, or escapes once more, gets the
+ * same. An unknown value or filter is an error.
+ */
+export function liquid(print: (value: unknown) => string, options: { root?: string[] } = {}): Liquid {
+  const strict = {
+    strictVariables: true,
+    strictFilters: true,
+    ownPropertyOnly: true,
+    cache: options.root !== undefined,
+  };
+  const engine = new Liquid({ ...strict, ...options, outputEscape: print });
+  for (const filter of ['raw', 'escape', 'escape_once']) engine.registerFilter(filter, (value: unknown) => value);
+  return engine;
+}
+
+/** Prints a page: text is escaped, and markup of ours is not. */
+export const inPage = (value: unknown) => (isMarkup(value) ? value.html : escaped(value));
+
+const inHtml = liquid((value) => `<bdi>${escaped(value)}</bdi>`);
+const inText = liquid(isolated);
+const inSubject = liquid(String);
 
 /** A sentence that is ready to be said, in either part of a mail. */
 interface Sentence {
   html: Template[];
   text: Template[];
+  subject: Template[];
 }
 
-export type Part = keyof Sentence;
+export type Part = 'html' | 'text';
 
 type Common = { address: string; more: string; writes: string };
 
@@ -34,15 +65,16 @@ export type Sentences = Mapped<MailWords & Common, Sentence>;
 
 /** Makes the sentences of a mail ready. @throws what is wrong with one. */
 export const parseSentences = (words: MailWords & Common): Sentences =>
-  mapped(words, (text: string) => ({
-    html: inHtml.parse(text),
-    text: inText.parse(text.replaceAll(/<\/?strong>/g, '')),
-  })) as Sentences;
+  mapped(words, (sentence: string) => {
+    const text = sentence.replaceAll(/<\/?strong>/g, '');
+    return { html: inHtml.parse(sentence), text: inText.parse(text), subject: inSubject.parse(text) };
+  }) as Sentences;
 
 /** What the templates are given of the words: every sentence said. @throws where one names a value that there is not. */
 export function said(sentences: Sentences, part: Part, values: Record<string, unknown>) {
   const { subject, lead, optOut, report, body, notes, list, button, more, ...others } = sentences;
-  const say = (it: Sentence) => String((part === 'html' ? inHtml : inText).renderSync(it[part], values));
+  const say = (it: Sentence): string | Markup =>
+    part === 'html' ? { html: String(inHtml.renderSync(it.html, values)) } : String(inText.renderSync(it.text, values));
   const sayAny = (it: Sentence | undefined) => (it === undefined ? null : say(it));
   const ways = [
     { way: optOut, link: values.optOutLink },
@@ -70,9 +102,12 @@ function requireButton(button: Sentence | undefined): Sentence {
   return button;
 }
 
-/** A subject, which is a header. */
-export const saidSubject = ({ subject }: Sentences, values: Record<string, unknown>) =>
-  oneLine(String(inText.renderSync(subject.text, values)));
+/** A subject, which is a header. @throws an Error where nothing is left of it. */
+export function saidSubject({ subject }: Sentences, values: Record<string, unknown>): string {
+  const line = oneLine(String(inSubject.renderSync(subject.subject, values)));
+  if (line === '') throw new Error('its subject is empty');
+  return line;
+}
 
 function mapped(value: unknown, map: (text: string) => unknown): unknown {
   if (typeof value === 'string') return map(value);

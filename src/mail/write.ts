@@ -1,8 +1,7 @@
-import { Liquid } from 'liquidjs';
 import { type MailKind, type MailValues, mailKinds } from './kinds.ts';
 import { bestLocale, directionOf, timeInWords } from './locale.ts';
 import { samplesOf } from './samples.ts';
-import { escaped, type Part, parseSentences, type Sentences, said, saidSubject } from './sentences.ts';
+import { inPage, liquid, type Part, parseSentences, type Sentences, said, saidSubject } from './sentences.ts';
 import { builtIn, filesOf, readWords } from './words.ts';
 
 /** A mail in words, and what they were made of. */
@@ -10,7 +9,8 @@ export interface WrittenMail {
   subject: string;
   text: string;
   html: string;
-  about: { kind: MailKind; locale: string; values: Record<string, unknown> };
+  /** Of the languages that were wanted, the first that there are words in is the one it is in. */
+  about: { kind: MailKind; locale: string; wanted: Locales; values: Record<string, unknown> };
 }
 
 type Locales = readonly (string | null | undefined)[];
@@ -55,7 +55,7 @@ export function createMailWriter(folder?: string): MailWriter {
     const subject = saidSubject(sentences, values);
     const data = { ...values, subject, lang: locale, dir: directionOf(locale) };
     const part = (it: Part) => render(it, kind, { ...data, ...said(sentences, it, values) });
-    return { subject, text: part('text'), html: part('html'), about: { kind, locale, values } };
+    return { subject, text: part('text'), html: part('html'), about: { kind, locale, wanted, values } };
   }
 
   const writer = { locales: [...known].sort(), write };
@@ -66,12 +66,8 @@ export function createMailWriter(folder?: string): MailWriter {
 
 /** Puts what is said into the templates: a mail's own, or the one that all share. */
 function pagesOf(folder: string | undefined) {
-  const strict = { strictVariables: true, strictFilters: true, ownPropertyOnly: true, cache: true };
   const root = folder === undefined ? [builtIn] : [folder, builtIn];
-  const engines = {
-    html: new Liquid({ ...strict, root, outputEscape: escaped }),
-    text: new Liquid({ ...strict, root }),
-  };
+  const engines = { html: liquid(inPage, { root }), text: liquid(String, { root }) };
   const own = new Set(folder === undefined ? [] : filesOf(folder));
   return (part: Part, kind: MailKind, data: object): string => {
     const file = `${own.has(`${kind}.${part}.liquid`) ? kind : 'mail'}.${part}.liquid`;
@@ -83,13 +79,17 @@ function pagesOf(folder: string | undefined) {
   };
 }
 
+/** Whatever a mail client may take for a new line, so that what a person wrote is quoted whole. */
+const lineBreak = /\r\n|[\r\v\f\u0085\u2028\u2029]/g;
+
 /** The values as a language says them. What the templates ask for and a mail has none of is null. */
 function valuesIn(locale: string, given: MailValues) {
   const { items = [], ...others } = given;
   const all = items as readonly string[];
   const spoken = Object.entries(others).map(([name, it]) => [name, it instanceof Date ? timeInWords(it, locale) : it]);
   const shown = { items: all.slice(0, shownItems), more: Math.max(0, all.length - shownItems) };
-  return { message: null, link: null, ...Object.fromEntries(spoken), ...shown } as Record<string, unknown>;
+  const values: Record<string, unknown> = { message: null, link: null, ...Object.fromEntries(spoken), ...shown };
+  return { ...values, message: typeof values.message === 'string' ? values.message.replaceAll(lineBreak, '\n') : null };
 }
 
 /** Writes every mail in every language. @returns a sentence for each reason why some can't be written. */
@@ -98,7 +98,7 @@ function mistakesOf({ locales, write }: MailWriter): string[] {
   for (const locale of locales) {
     for (const [kind, values] of mailKinds.flatMap((kind) => samplesOf(kind).map((it) => [kind, it] as const))) {
       try {
-        write(kind, [locale], values);
+        requireLinks(values, write(kind, [locale], values));
       } catch (error) {
         const reason = reasonOf(error);
         places.set(reason, [...(places.get(reason) ?? []), `${kind} in ${locale}`]);
@@ -109,6 +109,16 @@ function mistakesOf({ locales, write }: MailWriter): string[] {
     const more = others.length > 0 ? ` (and ${others.length} more)` : '';
     return `${reason}, in the mail ${first}${more}`;
   });
+}
+
+/** @throws an Error where a mail does not show what it is sent for. */
+function requireLinks(values: MailValues, { text, html }: WrittenMail): void {
+  for (const name of ['link', 'optOutLink', 'reportLink']) {
+    const link = values[name];
+    if (typeof link !== 'string') continue;
+    if (!text.includes(link)) throw new Error(`the text does not show {{ ${name} }}`);
+    if (!html.includes(inPage(link))) throw new Error(`the page does not show {{ ${name} }}`);
+  }
 }
 
 /** The first line of what a template's error says. */

@@ -71,7 +71,7 @@ function messageOf(mail: Mail, from: Sender, templates: SendgridTemplates) {
 
 /** The words as they were written here, or what a dynamic template at SendGrid makes them of. */
 function contentOf({ subject, text, html, about }: Mail, templates: SendgridTemplates) {
-  const templateId = about && templateFor(templates, about.kind, about.locale);
+  const templateId = about && templateFor(templates, about.kind, about.wanted);
   if (!templateId) return { subject, text, html };
   return { templateId, dynamicTemplateData: { ...about.values, subject, locale: about.locale } };
 }
