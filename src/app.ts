@@ -2,11 +2,15 @@ import helmet from '@fastify/helmet';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { accountRoutes } from './accounts/routes.ts';
+import { authzenRoutes } from './authzen/routes.ts';
+import { catalogueRoutes } from './catalogue/routes.ts';
+import { checkRoutes } from './checks/routes.ts';
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
 import { devRoutes } from './dev/routes.ts';
 import { isEmailAddress } from './email-address.ts';
+import { grantRoutes } from './grants/routes.ts';
 import { takeJson } from './http/bodies.ts';
 import { authenticateCallers } from './http/caller.ts';
 import { allowOrigins } from './http/cors.ts';
@@ -27,14 +31,19 @@ import { inviteeRoutes } from './invites/invitee-routes.ts';
 import { oneClickRoutes } from './invites/one-click-routes.ts';
 import { optOutRoutes } from './invites/opt-out-routes.ts';
 import { inviteRoutes } from './invites/routes.ts';
+import { accountKeyRoutes } from './keys/account-routes.ts';
+import { recordUse } from './keys/last-used.ts';
+import { platformKeyRoutes } from './keys/platform-routes.ts';
 import { createLimiter } from './limits/limits.ts';
 import { openCounters } from './limits/open.ts';
 import { membershipRoutes } from './memberships/routes.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { ownershipRoutes } from './ownership/routes.ts';
-import { defaultCatalogue } from './permissions/catalogue.ts';
-import { permissionRoutes } from './permissions/routes.ts';
+import { platformRoutes } from './platform/routes.ts';
 import { Problem } from './problems.ts';
+import { resourceRoutes } from './resources/routes.ts';
+import { presetRoutes } from './roles/preset-routes.ts';
+import { roleRoutes } from './roles/routes.ts';
 import { schemas } from './schemas.ts';
 import type { Service } from './service.ts';
 import { accessTokens } from './tokens/access-token.ts';
@@ -117,7 +126,6 @@ export async function buildApp(options: AppOptions) {
     keys,
     clock,
     derivedKeys: deriveKeys(keys),
-    catalogue: defaultCatalogue,
     passwords: await createPasswords(passwordCost),
     accessTokens: await accessTokens(root, keys, config.issuer),
     externalTokens: externalTokens(config.identityProviders),
@@ -147,6 +155,8 @@ export async function buildApp(options: AppOptions) {
   authenticateCallers(root, identifyCaller(service));
   app.addHook('onRoute', addCommonProblems);
   checkRequests(root);
+  const recordKeyUse = recordUse(db);
+  app.addHook('onResponse', async ({ optionalCaller }) => void (optionalCaller?.key && recordKeyUse(optionalCaller)));
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 
   await collectOpenApi(root);
@@ -157,7 +167,9 @@ export async function buildApp(options: AppOptions) {
   await app.register(passwordRoutes, { service });
   await app.register(identityRoutes, { service });
   await app.register(accountRoutes, { service });
-  await app.register(permissionRoutes, { service });
+  await app.register(catalogueRoutes, { service });
+  await app.register(roleRoutes, { service });
+  await app.register(presetRoutes, { service });
   await app.register(inviteRoutes, { service });
   await app.register(inviteDeliveryRoutes, { service });
   await app.register(inviteeRoutes, { service });
@@ -165,7 +177,14 @@ export async function buildApp(options: AppOptions) {
   await app.register(deliveryRoutes, { service });
   await app.register(oneClickRoutes, { service });
   await app.register(membershipRoutes, { service });
+  await app.register(grantRoutes, { service });
+  await app.register(resourceRoutes, { service });
+  await app.register(accountKeyRoutes, { service });
   await app.register(ownershipRoutes, { service });
+  await app.register(checkRoutes, { service });
+  await app.register(authzenRoutes, { service });
+  await app.register(platformRoutes, { service });
+  await app.register(platformKeyRoutes, { service });
   await app.register(tokenRoutes, { service });
   await app.register(healthRoutes, { service });
   await app.register(problemPages);

@@ -1,4 +1,4 @@
-import type { AccountId, IdentityId, InviteId, SessionId, UserId } from './ids.ts';
+import type { AccountId, IdentityId, InviteId, KeyId, RoleId, SessionId, UserId } from './ids.ts';
 
 /**
  * Events of security interest, each a line in the log. Where the OWASP Application Logging Vocabulary has a name for one, it
@@ -13,6 +13,11 @@ export type SecurityEvent =
   | 'authn_password_change'
   | 'authn_password_reset_requested'
   | 'authz_fail'
+  | 'account_created'
+  | 'catalogue_changed'
+  | 'key_created'
+  | 'key_revoked'
+  | 'role_changed'
   | 'excess_rate_limit_exceeded'
   | 'input_validation_fail'
   | 'invite_reported'
@@ -27,12 +32,14 @@ export interface EventDetails {
   userId?: UserId | undefined;
   sessionId?: SessionId | undefined;
   identityId?: IdentityId | undefined;
+  /** The key that was used, made or revoked. */
+  keyId?: KeyId | undefined;
   /** A pseudonym of an address that was named: the same for the same address, and telling nobody which. */
   address?: string | undefined;
   /** How someone proved who they are, or what was changed by it. */
   by?: 'password' | 'invite' | 'verify-email' | 'password-reset' | 'refresh' | 'logout' | 'identity' | 'operator';
   /** Which of a user's details changed. */
-  changed?: 'email' | 'identity' | 'password';
+  changed?: 'email' | 'external-id' | 'identity' | 'password';
   /** How many sessions ended. */
   sessions?: number;
   /** Why it was refused: a problem code. */
@@ -41,6 +48,8 @@ export interface EventDetails {
   inviteId?: InviteId;
   accountId?: AccountId;
   inviterId?: UserId;
+  /** The role that was made, changed or deleted. */
+  roleId?: RoleId;
   /** Which limit was reached. */
   limit?: string | undefined;
   /** The permission that was missing. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { RateLimits } from './limits/limits.ts';
 import type { SendgridTemplates } from './mail/sendgrid-templates.ts';
 import type { MailWriter } from './mail/write.ts';
+import type { PermissionDeclaration } from './permissions/permission.ts';
 import type { Sender, SmtpServer } from './setting-values.ts';
 import { settings } from './settings.ts';
 import type { IdentityProvider } from './tokens/identity-provider.ts';
@@ -40,6 +41,10 @@ export interface Config {
   readonly sendgridWebhookKeys: readonly KeyObject[];
   readonly passwordLogin: boolean;
   readonly identityProviders: readonly IdentityProvider[];
+  /** What the catalogue is put to at each start; undefined where it is not kept in a file. */
+  readonly catalogue: readonly PermissionDeclaration[] | undefined;
+  /** For whom account tokens are given. */
+  readonly tokenAudiences: readonly string[];
   /** Seconds. */
   readonly sessionTimeouts: { idle: number; absolute: number };
   readonly redisUrl: string | undefined;
@@ -85,6 +90,9 @@ export function readConfig(surroundings: Environment): { config: Config } | { mi
   }
   if (given.identityProviders?.some((it) => it.issuer === (given.issuer ?? usualIssuer))) {
     mistakes.push('OIDC_ISSUERS names this service itself');
+  }
+  if (given.tokenAudiences?.some((it) => it.startsWith(given.issuer ?? usualIssuer))) {
+    mistakes.push('TOKEN_AUDIENCES names this service itself: its own access tokens say who someone is, and no right');
   }
   return mistakes.length > 0 ? { mistakes } : { config: frozen(configFrom(given)) };
 }
@@ -151,6 +159,8 @@ function configFrom(given: Values): Config {
     sendgridWebhookKeys: given.sendgridWebhookKeys,
     passwordLogin: given.passwordLogin,
     identityProviders: given.identityProviders,
+    catalogue: given.catalogue,
+    tokenAudiences: given.tokenAudiences,
     sessionTimeouts: { idle: given.sessionIdleTimeout, absolute: given.sessionAbsoluteTimeout },
     redisUrl: given.redisUrl,
     rateLimits: given.rateLimits,

@@ -1,7 +1,21 @@
 import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
 
 /** What each kind of id starts with. */
-export type IdPrefix = 'acc' | 'usr' | 'mem' | 'inv' | 'ses' | 'idn' | 'reg' | 'rst' | 'emc' | 'dlv' | 'evt';
+export type IdPrefix =
+  | 'acc'
+  | 'usr'
+  | 'mem'
+  | 'rol'
+  | 'grt'
+  | 'key'
+  | 'inv'
+  | 'ses'
+  | 'idn'
+  | 'reg'
+  | 'rst'
+  | 'emc'
+  | 'dlv'
+  | 'evt';
 
 /**
  * A TypeID (https://github.com/jetify-com/typeid, version 0.3.0): a prefix that says what it names, and a
@@ -12,6 +26,9 @@ export type Id<P extends IdPrefix> = `${P}_${string}`;
 export type AccountId = Id<'acc'>;
 export type UserId = Id<'usr'>;
 export type MembershipId = Id<'mem'>;
+export type RoleId = Id<'rol'>;
+export type GrantId = Id<'grt'>;
+export type KeyId = Id<'key'>;
 export type InviteId = Id<'inv'>;
 export type SessionId = Id<'ses'>;
 export type IdentityId = Id<'idn'>;
@@ -20,6 +37,9 @@ export type PasswordResetId = Id<'rst'>;
 export type EmailChangeId = Id<'emc'>;
 export type DeliveryId = Id<'dlv'>;
 export type DeliveryEventId = Id<'evt'>;
+
+/** The user that stands for the platform: it keeps an account until the owner who was invited accepts. Nobody can log in as it. */
+export const platformUserId: UserId = 'usr_00000000000000000000000000';
 
 export function newId<P extends IdPrefix>(prefix: P): Id<P> {
   return typeidUnboxed(prefix) as string as Id<P>;

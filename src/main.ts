@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace';
 import type { FastifyBaseLogger } from 'fastify';
 import { buildApp } from './app.ts';
+import { keepCatalogueFile } from './catalogue/file.ts';
 import { type Config, readConfig } from './config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
 import { driverError } from './database/errors.ts';
@@ -28,6 +29,7 @@ async function run(config: Config): Promise<void> {
   const keys = config.signingKeys ?? (await keepSigningKeys(config.dataDir));
   const database = await openDatabase(config.database);
   await database.patiently(migrate);
+  if (config.catalogue) await keepCatalogueFile(database.db, config.catalogue);
   let worker: Worker | undefined;
   let metrics: MetricsServer | undefined;
   const { app, service } = await buildApp({ config, db: database.db, keys, onChange: () => worker?.wake() });

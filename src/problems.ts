@@ -42,3 +42,8 @@ export class Problem extends Error {
 export function invalidField(pointer: string, detail: string): Problem {
   return new Problem('invalid-request', undefined, { errors: [{ pointer, detail }] });
 }
+
+/** The refusal of one parameter of the query, for what a JSON Schema can't say. */
+export function invalidParameter(parameter: string, detail: string): Problem {
+  return new Problem('invalid-request', undefined, { errors: [{ parameter, detail }] });
+}

@@ -1,24 +1,40 @@
 import type { TSchema } from 'typebox';
 import * as accounts from './accounts/schemas.ts';
+import * as authzen from './authzen/schemas.ts';
+import * as catalogue from './catalogue/schemas.ts';
+import * as checks from './checks/schemas.ts';
 import * as deliveries from './deliveries/schemas.ts';
+import * as grants from './grants/schemas.ts';
 import { Alive, Ready } from './http/health.ts';
 import { ProblemPage } from './http/problem-pages.ts';
 import { ProblemDocument } from './http/problem-schemas.ts';
 import * as invites from './invites/schemas.ts';
+import * as keys from './keys/schemas.ts';
 import * as memberships from './memberships/schemas.ts';
 import * as ownership from './ownership/schemas.ts';
 import * as permissions from './permissions/schemas.ts';
+import * as platform from './platform/schemas.ts';
+import * as resources from './resources/schemas.ts';
+import * as roles from './roles/schemas.ts';
 import * as tokens from './tokens/schemas.ts';
 import * as users from './users/schemas.ts';
 
 const rooms = [
   users,
   permissions,
+  catalogue,
   accounts,
   memberships,
   deliveries,
   invites,
   ownership,
+  roles,
+  grants,
+  resources,
+  keys,
+  checks,
+  authzen,
+  platform,
   tokens,
   { ProblemDocument, ProblemPage, Alive, Ready },
 ];

@@ -1,10 +1,9 @@
 import type { Audit } from './audit.ts';
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
-import type { IdentityId, SessionId, UserId } from './ids.ts';
+import type { AccountId, IdentityId, KeyId, SessionId, UserId } from './ids.ts';
 import type { Limiter } from './limits/limits.ts';
 import type { Metrics } from './metrics/metrics.ts';
-import type { Catalogue } from './permissions/catalogue.ts';
 import type { AccessTokens } from './tokens/access-token.ts';
 import type { DerivedKeys } from './tokens/derived-keys.ts';
 import type { ExternalTokens } from './tokens/external-token.ts';
@@ -17,7 +16,6 @@ export interface Service {
   readonly db: Db;
   readonly keys: SigningKeys;
   readonly derivedKeys: DerivedKeys;
-  readonly catalogue: Catalogue;
   readonly passwords: Passwords;
   readonly accessTokens: AccessTokens;
   readonly externalTokens: ExternalTokens;
@@ -42,15 +40,23 @@ export interface Visit {
   readonly audit: Audit;
 }
 
-/** How a caller proved who they are: one of the two. */
+/** A key for machines as it was shown: whose it says it is, and the hash of it. */
+export type Key =
+  | { readonly kind: 'account'; readonly id: KeyId; readonly hash: string; readonly accountId: AccountId }
+  | { readonly kind: 'platform'; readonly id: KeyId; readonly hash: string };
+
+/** How a caller proved who they are: one of the three. */
 export interface Credential {
   /** A session of ours. */
   readonly sessionId: SessionId | null;
   /** A login at an identity provider. */
   readonly identityId: IdentityId | null;
+  /** A key for machines. */
+  readonly key: Key | null;
 }
 
 /** Who makes a request, and when. What they may do is not known from this: it is read inside the request. */
 export interface Caller extends Visit, Credential {
+  /** The person; with an account's key its maker, with a platform's key the platform itself. */
   readonly userId: UserId;
 }

@@ -3,6 +3,20 @@ import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
 import { isEmailAddress } from './email-address.ts';
 
+/** One setting: what it is called in the environment, what it means, and how its text is read. */
+export interface Setting<T> {
+  name: string;
+  about: string;
+  /** What holds when it is not set, in words. */
+  otherwise: string;
+  /** Whether it may hold a secret, and so may stand in a file that `…_FILE` names instead. */
+  isSecret?: boolean;
+  /** The value, or a thrown Error whose message says what is wrong. `undefined` in: not set. */
+  read(text: string | undefined): T;
+}
+
+export const setting = <T>(it: Setting<T>): Setting<T> => it;
+
 export interface Sender {
   name: string;
   email: string;
@@ -134,4 +148,12 @@ export function readProxies(text: string): string[] | number {
     );
   }
   return proxies;
+}
+
+/** Names of services, by which a token says for whom it is. */
+export function readAudiences(text: string): string[] {
+  const audiences = text.split(',').map((it) => it.trim());
+  if (audiences.some((it) => !/^[\x21-\x7e]{1,200}$/.test(it)))
+    throw new Error('must be names or URLs, parted by commas');
+  return audiences;
 }

@@ -1,8 +1,10 @@
+import { readCatalogueFile } from './catalogue/file.ts';
 import { parseWebhookKeys } from './deliveries/sendgrid-signature.ts';
 import { parseRateLimits } from './limits/limits.ts';
 import { parseSendgridTemplates } from './mail/sendgrid-templates.ts';
 import { createMailWriter } from './mail/write.ts';
 import {
+  readAudiences,
   readChoice,
   readLinkTemplate,
   readNumber,
@@ -12,24 +14,11 @@ import {
   readSender,
   readSmtpServer,
   readUrl,
+  setting,
   textOrFile,
 } from './setting-values.ts';
 import { parseIdentityProviders } from './tokens/identity-provider.ts';
 import { parseSigningKeys } from './tokens/keys.ts';
-
-/** One setting: what it is called in the environment, what it means, and how its text is read. */
-interface Setting<T> {
-  name: string;
-  about: string;
-  /** What holds when it is not set, in words. */
-  otherwise: string;
-  /** Whether it may hold a secret, and so may stand in a file that `…_FILE` names instead. */
-  isSecret?: boolean;
-  /** The value, or a thrown Error whose message says what is wrong. `undefined` in: not set. */
-  read(text: string | undefined): T;
-}
-
-const setting = <T>(it: Setting<T>): Setting<T> => it;
 
 /** Every setting, documented once: the README's table is printed from here. */
 export const settings = {
@@ -180,6 +169,20 @@ export const settings = {
       '`on`, or `off`: people log in at the identity providers of `OIDC_ISSUERS` alone, and there is no registering, no password and no session here.',
     otherwise: '`on`',
     read: (text) => readChoice(text ?? 'on', ['on', 'off']) === 'on',
+  }),
+  catalogue: setting({
+    name: 'CATALOGUE_FILE',
+    about:
+      'The path of a file with the catalogue of permissions, as `PUT /v1/permissions` takes it: it is put in place at each start, which stops where a permission would be removed that someone has.',
+    otherwise: 'the catalogue of a customer portal, until another one is declared',
+    read: (text) => (text === undefined ? undefined : readCatalogueFile(text)),
+  }),
+  tokenAudiences: setting({
+    name: 'TOKEN_AUDIENCES',
+    about:
+      'Audiences that account tokens are given for (`aud` of RFC 9068), such as `https://billing.example.com`, parted by commas; see [docs/permissions.md](docs/permissions.md).',
+    otherwise: 'none',
+    read: (text) => (text === undefined ? [] : readAudiences(text)),
   }),
   identityProviders: setting({
     name: 'OIDC_ISSUERS',

@@ -413,8 +413,8 @@ t.test('invites', async (t) => {
     t.same(costs[1], costs[0]);
     t.equal(
       costs[0]?.length,
-      isPostgres ? 4 : 2,
-      'who may, the invite, and two counts where replicas share a database',
+      isPostgres ? 5 : 3,
+      'who may, what there is to give, the invite, and two counts where replicas share a database',
     );
   });
 });

@@ -53,7 +53,12 @@ t.test('POST /v1/invites/accept', async (t) => {
         status: 'active',
         invitedBy: { id: account.owner.id, name: 'Olivia Owner' },
       });
-      t.same(membership.access, { allPermissions: false, permissions: ['invoices:pay', 'invoices:read'] });
+      t.same(membership.access, {
+        allPermissions: false,
+        permissions: ['invoices:pay', 'invoices:read'],
+        roles: [],
+        endsAt: null,
+      });
       t.same(accepted.body.account, { id: account.id, name: 'Example Hosting' });
       t.match(await call('GET', account.url, { token: session.accessToken }), { status: 200 });
       t.match(await call('GET', '/v1/me', { token: session.accessToken }), {
@@ -379,7 +384,9 @@ t.test('POST /v1/invites/preview', async (t) => {
         account: { id: account.id, name: 'Example Hosting' },
         invitedBy: { id: account.owner.id, name: 'Olivia Owner' },
         email,
-        access: { allPermissions: false, permissions: ['invoices:pay', 'invoices:read'] },
+        access: { allPermissions: false, permissions: ['invoices:pay', 'invoices:read'], roles: [], endsAt: null },
+        ownership: false,
+        roles: [],
         message: null,
         expiresAt: expiresAt.toISOString(),
         hasLogin,

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import t from 'tap';
 import { newId, uuidOf } from '../src/ids.ts';
-import { defaultCatalogue } from '../src/permissions/catalogue.ts';
+import { listKeys } from '../src/permissions/store.ts';
 import { startService } from './support/service.ts';
 
 const { call, db, newAccount, newMember, newUser, invite, listAll, logIn } = await startService(t);
@@ -15,7 +15,7 @@ async function query(statement: SQL): Promise<Record<string, unknown>[]> {
 const violated = (code: keyof typeof constraints) => ({ cause: { code: constraints[code] } });
 const constraints = { notNull: '23502', foreignKey: '23503', unique: '23505', check: '23514' };
 
-const catalogue = defaultCatalogue.permissions.map((it) => it.key);
+const catalogue = await listKeys(db);
 
 t.test('POST /v1/accounts', async (t) => {
   t.test('makes an account whose owner is the caller, with all permissions', async (t) => {
@@ -182,7 +182,7 @@ t.test('GET /v1/me/accounts', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { allPermissions: true });
     const { body } = await call('GET', '/v1/me/accounts', { token: member.token });
-    t.same(body.items[0].access, { allPermissions: true, permissions: [] });
+    t.same(body.items[0].access, { allPermissions: true, permissions: [], roles: [], endsAt: null });
     t.same(body.items[0].effectivePermissions, catalogue);
     const kept = await query(sql`select count(*)::int as copied from memberships where cardinality(permissions) > 0
       and all_permissions`);

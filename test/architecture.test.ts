@@ -29,7 +29,19 @@ const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' 
   });
 
 /** The folders whose names are the product. */
-const features = ['users', 'accounts', 'memberships', 'permissions', 'invites', 'ownership'];
+const features = [
+  'users',
+  'accounts',
+  'catalogue',
+  'roles',
+  'memberships',
+  'grants',
+  'keys',
+  'invites',
+  'ownership',
+  'checks',
+  'authzen',
+];
 
 const named = (pattern: RegExp) => sources.filter((it) => pattern.test(it.path));
 const routes = named(/\/([\w-]+-)?routes\.ts$/);

@@ -29,6 +29,9 @@ const ids = {
   session: 'ses_01k7z2n4q8e6tbv5xw3c9d0hjm',
   identity: 'idn_01k7z2n4q8e6tbv5xw3c9d0hjm',
   event: 'evt_01k7z2n4q8e6tbv5xw3c9d0hjm',
+  role: 'rol_01k7z2n4q8e6tbv5xw3c9d0hjm',
+  grant: 'grt_01k7z2n4q8e6tbv5xw3c9d0hjm',
+  key: 'key_01k7z2n4q8e6tbv5xw3c9d0hjm',
 };
 const json = { 'content-type': 'application/json' };
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -54,6 +57,7 @@ const publicRoutes = [
   'GET /v1/invites/opt-out/one-click',
   'POST /v1/invites/report',
   'GET /.well-known/jwks.json',
+  'GET /.well-known/authzen-configuration',
   'GET /livez',
   'GET /readyz',
   'GET /problems/:code',
@@ -61,6 +65,10 @@ const publicRoutes = [
 ];
 /** Calls whose body is signed: nothing in it is looked at before that is verified (test/deliveries.test.ts). */
 const signedCalls = ['takeSendgridEvents'];
+/** Calls of a standard that has what is unknown ignored, and another content type be 400 (test/authzen.test.ts). */
+const lenientCalls = /^\/access\/v1\//;
+/** What the platform does, and nobody else. */
+const platformCalls = /^\/v1\/(platform|platform-keys|role-presets)(\/|$)/;
 /** Pages for people, and in development alone. */
 const publicFolders = ['/docs', '/dev/'];
 
@@ -68,18 +76,23 @@ const publicFolders = ['/docs', '/dev/'];
 const cursors: Record<string, string> = {
   'GET /v1/accounts/{accountId}/invites': ids.invite,
   'GET /v1/accounts/{accountId}/invites/{inviteId}/delivery-events': ids.event,
+  'GET /v1/accounts/{accountId}/keys': ids.key,
   'GET /v1/accounts/{accountId}/members': ids.member,
+  'GET /v1/accounts/{accountId}/members/{userId}/grants': ids.grant,
+  'GET /v1/accounts/{accountId}/roles': ids.role,
   'GET /v1/me/accounts': ids.member,
   'GET /v1/me/invites': ids.invite,
   'GET /v1/me/opt-outs': ids.account,
   'GET /v1/me/sessions': ids.session,
+  'GET /v1/platform-keys': ids.key,
+  'GET /v1/role-presets': ids.role,
 };
 
 t.test('http', async (t) => {
   const log = keepLog();
   const service = await startService(t, { env: { ISSUER: issuer, ...links, LOG_LEVEL: 'info' }, logTo: log });
-  const { app, call, db, invite, listAll, newAccount, newUser, tokenFor } = service;
-  const { operations, sampleOf, leavesOf, objectsOf } = readDocument(app);
+  const { app, call, db, invite, listAll, newAccount, newMember, newPlatformKey, newUser, tokenFor } = service;
+  const { operations, leavesOf, objectsOf, ...described } = readDocument(app);
 
   const account = await newAccount();
   const { owner } = account;
@@ -87,21 +100,50 @@ t.test('http', async (t) => {
   const elsewhere = await call('POST', '/v1/auth/login', { body: { email: owner.email, password } });
   const identity = { id: newId('idn'), issuer: 'https://login.example.com', subject: '248289761001' };
   await db.insert(identities).values({ ...identity, userId: owner.id as UserId, createdAt: new Date() });
+  const platform = await newPlatformKey();
+  const member = await newMember(account, { permissions: [] });
+  const ofAccount = (path: string, body: object) => call('POST', account.url + path, { body, token: owner.token });
+  const role = await ofAccount('/roles', { name: 'Reader', permissions: ['invoices:read'] });
+  const grant = await ofAccount(`/members/${member.id}/grants`, { grants: [{ permission: 'invoices:read' }] });
+  const key = await ofAccount('/keys', { name: 'Machine', scopes: ['members:read'] });
+  const preset = await call('POST', '/v1/role-presets', {
+    body: { name: 'Preset', permissions: ['invoices:read'] },
+    token: platform,
+  });
+  const platformKeys = await call('GET', '/v1/platform-keys', { token: platform });
+  /** A body that an operation takes, in which what has to be there is. */
+  const sampleOf = (schema: object): unknown =>
+    JSON.parse(JSON.stringify(described.sampleOf(schema)).replaceAll(ids.role, role.body.id));
   const values = {
     accountId: account.id,
+    roleId: role.body.id as string,
+    grantId: grant.body.items[0].id as string,
+    keyId: key.body.id as string,
+    type: 'record',
+    id: 'record-1',
     inviteId: pending.body.id as string,
     userId: owner.id,
     sessionId: decodeJwt(elsewhere.body.accessToken).sid as string,
     identityId: identity.id as string,
     code: 'not-found',
   };
-  const urlOf = ({ path }: Operation, more: Partial<typeof values> = {}) => pathWith(path, { ...values, ...more });
-  const tokenOf = ({ credential }: Operation) => (credential === 'bearer' ? owner.token : undefined);
+  const isPlatforms = ({ id, path }: Pick<Operation, 'id' | 'path'>) =>
+    platformCalls.test(path) || id === 'declareCatalogue';
+  const ofPlatform = { roleId: preset.body.id as string, keyId: platformKeys.body.items[0].id as string };
+  const urlOf = (operation: Operation, more: Partial<typeof values> = {}) =>
+    pathWith(operation.path, { ...values, ...(isPlatforms(operation) && ofPlatform), ...more });
+  const tokenOf = (operation: Operation) =>
+    operation.credential !== 'bearer' ? undefined : isPlatforms(operation) ? platform : owner.token;
   const nameOf = ({ method, path }: Operation) => `${method} ${path}`;
-  const withBody = operations.filter((it) => it.body && !signedCalls.includes(it.id)) as (Operation & {
+  const withBody = operations.filter(
+    (it) => it.body && !signedCalls.includes(it.id) && !lenientCalls.test(it.path),
+  ) as (Operation & {
     body: object;
   })[];
-  const lists = operations.filter((it) => it.method === 'GET' && it.query.includes('cursor'));
+  // Resources have names of the product's own, and so have their cursors.
+  const lists = operations.filter(
+    (it) => it.method === 'GET' && it.query.includes('cursor') && it.id !== 'listResources',
+  );
   /** Sends a body to an operation, as the account's owner where it asks for someone. */
   const send = (operation: Operation, body: unknown) =>
     call(operation.method, urlOf(operation), { body: JSON.stringify(body), token: tokenOf(operation), headers: json });
@@ -155,7 +197,8 @@ t.test('http', async (t) => {
 
     /** What the stranger is answered where an id of somebody else's stands, without what differs in every answer. */
     async function askWith(operation: Operation, id: Partial<typeof values>) {
-      const { status, body, headers } = await call(operation.method, urlOf(operation, id), {
+      const query = new URLSearchParams(operation.sampleQuery);
+      const { status, body, headers } = await call(operation.method, `${urlOf(operation, id)}?${query}`, {
         ...(operation.body && { body: sampleOf(operation.body) }),
         token: stranger.token,
       });
@@ -280,7 +323,8 @@ t.test('http', async (t) => {
       for (const operation of withBody) {
         const sample = sampleOf(operation.body);
         for (const { pointer, required } of objectsOf(operation.body)) {
-          for (const key of required) {
+          // Of an access, what is left may be another form of one.
+          for (const key of pointer.endsWith('/access') ? [] : required) {
             const { code, body } = await send(operation, withValue(sample, `${pointer}/${key}`, undefined));
             t.equal(code, 'invalid-request', `${nameOf(operation)} without ${pointer}/${key}`);
             const places = (body?.errors ?? []).map((it: { pointer: string }) => it.pointer);
@@ -477,10 +521,10 @@ t.test('http', async (t) => {
           t.same({ status, code }, { status: 400, code: 'invalid-request' }, what);
           t.match(body.errors, [{ parameter: 'cursor' }]);
         }
-        const right = await call('GET', `${urlOf(operation)}?cursor=${own}`, { token: owner.token });
+        const right = await call('GET', `${urlOf(operation)}?cursor=${own}`, { token: tokenOf(operation) });
         t.equal(right.status, 200, `${nameOf(operation)}?cursor=${own} is the one that is taken`);
         for (const twice of ['cursor=a&cursor=b', 'cursor[]=a', 'cursor[a]=b', 'cursor=%zz', 'cursor=%ff']) {
-          const { code } = await call('GET', `${urlOf(operation)}?${twice}`, { token: owner.token });
+          const { code } = await call('GET', `${urlOf(operation)}?${twice}`, { token: tokenOf(operation) });
           t.equal(code, 'invalid-request', twice);
         }
       }
@@ -507,12 +551,12 @@ t.test('http', async (t) => {
       for (const operation of lists) {
         for (const limit of [...mangled, '99999999999999999999', '١', '\0', '1&limit=2']) {
           const text = limit.includes('&') ? limit : encodeURIComponent(limit);
-          const { code, body } = await call('GET', `${urlOf(operation)}?limit=${text}`, { token: owner.token });
+          const { code, body } = await call('GET', `${urlOf(operation)}?limit=${text}`, { token: tokenOf(operation) });
           t.equal(code, 'invalid-request', `${nameOf(operation)}?limit=${text}`);
           t.match(body?.errors, [{ parameter: 'limit' }]);
         }
         for (const limit of ['1', '100']) {
-          t.equal((await call('GET', `${urlOf(operation)}?limit=${limit}`, { token: owner.token })).status, 200);
+          t.equal((await call('GET', `${urlOf(operation)}?limit=${limit}`, { token: tokenOf(operation) })).status, 200);
         }
       }
     });
@@ -520,7 +564,7 @@ t.test('http', async (t) => {
     t.test('with a NUL or half a character in any parameter is refused', async (t) => {
       for (const operation of lists) {
         for (const parameter of operation.query) {
-          const { code } = await call('GET', `${urlOf(operation)}?${parameter}=a%00b`, { token: owner.token });
+          const { code } = await call('GET', `${urlOf(operation)}?${parameter}=a%00b`, { token: tokenOf(operation) });
           t.equal(code, 'invalid-request', `${nameOf(operation)}?${parameter}`);
         }
       }

@@ -151,7 +151,7 @@ t.test('a client generated from the committed document walks the story, typed, w
     body: { token, register: { name: 'Gail Guest', password } },
   });
   if (!accepted.data?.session) return t.fail('no session for the guest');
-  t.same(accepted.data.membership.access, { allPermissions: false, permissions: [key] });
+  t.same(accepted.data.membership.access, { allPermissions: false, permissions: [key], roles: [], endsAt: null });
   const again = await anyone.POST('/v1/invites/accept', {
     body: { token, register: { name: 'Gail Guest', password } },
   });

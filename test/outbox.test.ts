@@ -54,7 +54,7 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
       const inside = { ...service.service, db: tx };
       await createInvite(
         inside,
-        { ...named, now, identityId: null, client: { network: 'unknown', userAgent: '' }, audit: () => {} },
+        { ...named, now, identityId: null, key: null, client: { network: 'unknown', userAgent: '' }, audit: () => {} },
         account.id as AccountId,
         body,
       );

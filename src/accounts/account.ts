@@ -1,6 +1,6 @@
 import type { Db } from '../database/database.ts';
-import { hasPermission } from '../permissions/access.ts';
-import type { Catalogue } from '../permissions/catalogue.ts';
+import { accessIn, hasPermission } from '../permissions/access.ts';
+import { effectiveAccess } from '../permissions/sources.ts';
 import type { Acting } from './enter.ts';
 import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
 
@@ -21,17 +21,16 @@ export async function showAccount(db: Db, acting: Acting) {
 }
 
 /** An account in the list of those that someone is in, with what they may do there. */
-export function myAccountOf(catalogue: Catalogue, { account, membership }: OwnAccountRow) {
+export function myAccountOf({ account, membership, sources, catalogue }: OwnAccountRow) {
   const isOwner = account.ownerId === membership.userId;
-  const access = { allPermissions: membership.allPermissions, permissions: membership.permissions };
-  const keys = catalogue.permissions.map((it) => it.key);
+  const effective = effectiveAccess({ ...membership, sources, isOwner });
   return {
     id: account.id,
     name: account.name,
     membershipId: membership.id,
     isOwner,
-    access,
-    effectivePermissions: keys.filter((key) => isOwner || hasPermission(access, key)),
+    access: accessIn(membership),
+    effectivePermissions: catalogue.filter((key) => hasPermission(effective, key)),
     since: membership.createdAt,
   };
 }

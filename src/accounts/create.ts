@@ -1,4 +1,4 @@
-import { newId } from '../ids.ts';
+import { newId, type UserId } from '../ids.ts';
 import type { Caller, Service } from '../service.ts';
 import { requireUser } from '../users/sessions/session.ts';
 import type { NewAccount } from './schemas.ts';
@@ -7,23 +7,23 @@ import { type AccountRow, insertAccountWithOwner } from './store.ts';
 /** Days until an invite expires, unless the account or the invite says otherwise. */
 const inviteLifetimeDays = 7;
 
-/** Makes an account that the caller owns. */
-export async function createAccount(
-  { db }: Service,
-  caller: Caller,
-  { name, locale }: NewAccount,
-): Promise<AccountRow> {
+/** Makes an account that the caller owns. @throws user-required for a key. */
+export async function createAccount({ db }: Service, caller: Caller, asked: NewAccount): Promise<AccountRow> {
   const owner = await requireUser(db, caller);
-  const account = {
-    id: newId('acc'),
-    name,
-    ownerId: owner.id,
-    inviteLifetimeDays,
-    acceptFromAnyAddress: false,
-    locale: locale ?? null,
-    remindDaysBefore: null,
-    createdAt: caller.now,
-  };
+  const account = newAccountRow(asked, owner.id, caller.now);
   await insertAccountWithOwner(db, account, newId('mem'));
   return account;
 }
+
+/** An account as it is made. */
+export const newAccountRow = ({ name, locale }: NewAccount, ownerId: UserId, createdAt: Date): AccountRow => ({
+  id: newId('acc'),
+  name,
+  ownerId,
+  inviteLifetimeDays,
+  acceptFromAnyAddress: false,
+  locale: locale ?? null,
+  remindDaysBefore: null,
+  epoch: 0,
+  createdAt,
+});

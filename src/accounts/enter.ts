@@ -1,45 +1,75 @@
 import type { Db, Tx } from '../database/database.ts';
 import type { AccountId, UserId } from '../ids.ts';
-import type { Access } from '../permissions/access.ts';
+import { type EffectiveAccess, effective, withinScopes } from '../permissions/access.ts';
+import { effectiveAccess } from '../permissions/sources.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
-import { type AccountRow, findEntry, lockAccountRow } from './store.ts';
+import { requireScope } from './platform.ts';
+import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow } from './store.ts';
 
 /** A caller who has entered one account, with what they may do there now. */
-export interface Acting extends Access {
+export interface Acting extends EffectiveAccess {
   account: AccountRow;
+  /** Who acts: with an account's key its maker, with a platform's key the owner, in whose name it acts. */
   userId: UserId;
   name: string;
+  /** Whether it is the owner in person. */
   isOwner: boolean;
+  /** Whether a person acts, and no key. */
+  isPerson: boolean;
   now: Date;
 }
 
 /**
- * The one door through which an account is read: session, membership and permissions, read now, in one statement.
- * @throws unauthenticated where the caller stands no more (their session has ended, they are disabled); not-found, the same for an account that is foreign, that never was, or
- * in which the caller is suspended.
+ * The one door through which an account is read: whether the caller stands, membership and permissions, read now, in one statement.
+ * @throws unauthenticated where the caller stands no more (their session or key has ended, they are disabled); not-found, the same for
+ * an account that is foreign, that never was, or in which the caller is suspended or their time is over; permission-missing for a
+ * platform's key that may not act on accounts.
  */
 export async function enterAccount(db: Db, caller: Caller, accountId: AccountId): Promise<Acting> {
+  if (caller.key?.kind === 'platform') return enterForPlatform(db, caller, accountId);
   const entry = await findEntry(db, caller, accountId);
   if (!entry) throw sessionEnded();
-  const { user, membership, account } = entry;
-  if (!membership || !account) throw new Problem('not-found');
+  const { user, membership, sources, scopes, account } = entry;
+  const isOfKey = caller.key === null || caller.key.accountId === accountId;
+  if (!membership || !account || !isOfKey) throw new Problem('not-found');
   const isOwner = account.ownerId === caller.userId;
+  const access = effectiveAccess({ ...membership, sources, isOwner });
+  const isPerson = caller.key === null;
   return {
+    ...(isPerson ? access : withinScopes(access, scopes)),
     account,
     userId: caller.userId,
     name: user.name,
-    isOwner,
-    allPermissions: isOwner || membership.allPermissions,
-    permissions: membership.permissions,
+    isOwner: isOwner && isPerson,
+    isPerson,
+    now: caller.now,
+  };
+}
+
+/** The platform acts in the owner's name, with all permissions, and is not the owner. */
+async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): Promise<Acting> {
+  const entry = await findPlatformEntry(db, caller, accountId);
+  if (!entry) throw sessionEnded();
+  requireScope(entry.scopes, 'accounts:manage');
+  const { account, owner } = entry;
+  if (!account || !owner) throw new Problem('not-found');
+  const all = { ...effective([], null), allPermissions: true };
+  return {
+    ...all,
+    account,
+    userId: account.ownerId,
+    name: owner.name,
+    isOwner: false,
+    isPerson: false,
     now: caller.now,
   };
 }
 
 /**
  * The one door through which it is changed who is in an account: locks the account first and enters it after that, so that
- * two changes come one after the other and the second sees what the first did.
+ * two changes come one after the other and the second sees what the first did. Moves the account's epoch.
  * @throws what `enterAccount` throws, and whatever `change` throws, which undoes everything.
  */
 export function changeAccount<T>(

@@ -15,7 +15,7 @@ import { updateAccount } from './update.ts';
 const tags = ['Accounts'];
 
 export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
-  const { db, catalogue } = service;
+  const { db } = service;
 
   app.get('/v1/me/accounts', {
     schema: {
@@ -28,13 +28,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const user = await requireUser(db, caller);
-      const rows = await listAccountsOf(db, user.id, { limit, ...(cursor && { cursor: cursor as MembershipId }) });
-      return page(
-        rows,
-        limit,
-        (row) => row.membership.id,
-        (row) => myAccountOf(catalogue, row),
-      );
+      const wanted = { limit, ...(cursor && { cursor: cursor as MembershipId }), when: caller.now };
+      const rows = await listAccountsOf(db, user.id, wanted);
+      return page(rows, limit, (row) => row.membership.id, myAccountOf);
     },
   });
 

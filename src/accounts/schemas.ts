@@ -13,9 +13,22 @@ import {
   ref,
   Time,
 } from '../http/schemas.ts';
-import { Access, PermissionKey } from '../permissions/schemas.ts';
+import { Access, EffectivePermissions } from '../permissions/schemas.ts';
 
 export const lifetimeDays = { min: 1, max: 90 };
+
+/** What a platform's key may be made for. */
+export const platformScopes = [
+  'accounts:create',
+  'accounts:manage',
+  'access:check',
+  'catalogue:manage',
+  'role-presets:manage',
+  'users:manage',
+  'platform-keys:manage',
+] as const;
+
+export type PlatformScope = (typeof platformScopes)[number];
 
 export const AccountParams = Type.Object({ accountId: idSchema('acc') });
 
@@ -110,10 +123,7 @@ export const MyAccount = Type.Object(
     membershipId: idSchema('mem'),
     isOwner: Type.Boolean(),
     access: ref(Access),
-    effectivePermissions: Type.Array(PermissionKey, {
-      maxItems: 1000,
-      description: 'Every permission of the catalogue that you have there now, spelled out: for drawing a page.',
-    }),
+    effectivePermissions: EffectivePermissions,
     since: Time,
   },
   { $id: 'MyAccount', additionalProperties: false },

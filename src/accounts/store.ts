@@ -1,17 +1,33 @@
-import { and, asc, eq, gt, isNull } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
-import { accounts, memberships, ownershipTransfers, users } from '../database/schema.ts';
+import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
+import { sourcesColumn } from '../permissions/sources-store.ts';
 import type { Caller } from '../service.ts';
-import { isStanding, standingOf } from '../users/store.ts';
+import { isStanding, isUsable, standingOf } from '../users/store.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
+
+const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
+
+/** A membership that counts at a time: neither suspended nor over. */
+export const isActive = (when: SQL) =>
+  and(isNull(memberships.suspendedAt), or(isNull(memberships.endsAt), sql`${memberships.endsAt} > ${when}`));
+
+/** What the scopes of the caller's key cover; null where no key is calling, or one for everything its maker may do. */
+export const scopesOfKey = sql<string[] | null>`(
+  select array(select distinct unnest(p.covers) from permissions p where p.key = any(k.scopes))
+  from account_keys k
+  where k.account_id = ${placeholderFor(accountKeys.accountId, 'keyAccountId')} and k.id = ${placeholderFor(accountKeys.id, 'keyId')}
+    and not '*' = any(k.scopes))`;
 
 const entry = prepared((db) =>
   db
     .select({
       user: { name: users.name },
-      membership: { allPermissions: memberships.allPermissions, permissions: memberships.permissions },
+      membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
+      sources: sourcesColumn(now),
+      scopes: scopesOfKey,
       account: accounts,
     })
     .from(users)
@@ -20,7 +36,7 @@ const entry = prepared((db) =>
       and(
         eq(memberships.accountId, placeholderFor(memberships.accountId, 'accountId')),
         eq(memberships.userId, users.id),
-        isNull(memberships.suspendedAt),
+        isActive(now),
       ),
     )
     .leftJoin(accounts, eq(accounts.id, memberships.accountId))
@@ -28,16 +44,43 @@ const entry = prepared((db) =>
     .prepare('find_entry'),
 );
 
-/** The caller's user, and the account with their active membership in it where there is one; undefined where they stand no more. */
+/**
+ * The caller's user, the account with their active membership in it where there is one, and what they may do; undefined where
+ * they stand no more.
+ */
 export async function findEntry(db: Db, caller: Caller, accountId: AccountId) {
   const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
   return found;
 }
 
-/** Holds the account until the transaction ends. Invites can be made meanwhile: they take no such lock. */
-export async function lockAccountRow(tx: Tx, id: AccountId): Promise<AccountRow | undefined> {
-  const [account] = await tx.select().from(accounts).where(eq(accounts.id, id)).for('no key update');
-  return account;
+const platformEntry = prepared((db) =>
+  db
+    .select({ scopes: platformKeys.scopes, account: accounts, owner: { name: users.name } })
+    .from(platformKeys)
+    .leftJoin(accounts, eq(accounts.id, placeholderFor(accounts.id, 'accountId')))
+    .leftJoin(users, eq(users.id, accounts.ownerId))
+    .where(
+      and(
+        eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
+        eq(platformKeys.hash, sql.placeholder('keyHash')),
+        isUsable(platformKeys),
+      ),
+    )
+    .prepare('find_platform_entry'),
+);
+
+/** The scopes of a platform's key, and an account with its owner where there is one; undefined where the key stands no more. */
+export async function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
+  const [found] = await platformEntry(db).execute({ ...standingOf(caller), accountId });
+  return found;
+}
+
+/** Holds the account until the transaction ends, and moves its epoch. Invites can be made meanwhile: they take no such lock. */
+export async function lockAccountRow(tx: Tx, id: AccountId): Promise<void> {
+  await tx
+    .update(accounts)
+    .set({ epoch: sql`${accounts.epoch} + 1` })
+    .where(eq(accounts.id, id));
 }
 
 /** An account and its owner's membership. Each refers to the other, which only one statement can satisfy. */
@@ -51,6 +94,7 @@ export async function insertAccountWithOwner(db: Db, account: AccountRow, member
         id: membershipId,
         allPermissions: true,
         permissions: [],
+        roles: [],
         createdAt: account.createdAt,
       })
       .returning({ id: memberships.id }),
@@ -74,17 +118,23 @@ export async function findOwnershipTransfer(db: Db, accountId: AccountId) {
 }
 
 /** The accounts that someone is an active member of, oldest membership first; the cursor is a membership's id. */
-export function listAccountsOf(db: Db, userId: UserId, { limit, cursor }: { limit: number; cursor?: MembershipId }) {
+export function listAccountsOf(
+  db: Db,
+  userId: UserId,
+  { limit, cursor, when }: { limit: number; cursor?: MembershipId; when: Date },
+) {
+  const at = sql`${sql.param(when, memberships.endsAt)}`;
   return db
-    .select({ account: accounts, membership: memberships })
+    .select({
+      account: accounts,
+      membership: memberships,
+      sources: sourcesColumn(at),
+      catalogue: sql<string[]>`(select array_agg(p.key order by p.position) from permissions p)`,
+    })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(
-      and(
-        eq(memberships.userId, userId),
-        isNull(memberships.suspendedAt),
-        cursor === undefined ? undefined : gt(memberships.id, cursor),
-      ),
+      and(eq(memberships.userId, userId), isActive(at), cursor === undefined ? undefined : gt(memberships.id, cursor)),
     )
     .orderBy(asc(memberships.id))
     .limit(limit + 1);

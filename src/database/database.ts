@@ -149,7 +149,8 @@ function onceFor<Thing extends object, Made>(make: (thing: Thing) => Made): (thi
   };
 }
 
-/** A place in a prepared query for a value of a column, which is written as that column writes it. */
+/** A place in a prepared query for a value of a column, or for none, which is written as that column writes it. */
 export function placeholderFor(column: PgColumn, name: string) {
-  return sql.param(sql.placeholder(name), column);
+  const mapToDriverValue = (value: unknown) => (value === null ? null : column.mapToDriverValue(value));
+  return sql.param(sql.placeholder(name), { mapToDriverValue });
 }

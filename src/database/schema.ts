@@ -1,4 +1,6 @@
-/** Every table. Each of the three files reads from top to bottom. */
+/** Every table. Each of the files reads from top to bottom. */
+export * from './tables/access.ts';
 export * from './tables/accounts.ts';
+export * from './tables/catalogue.ts';
 export * from './tables/service.ts';
 export * from './tables/users.ts';

@@ -23,6 +23,7 @@ export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSe
       userId: request.optionalCaller?.userId,
       sessionId: request.optionalCaller?.sessionId ?? undefined,
       identityId: request.optionalCaller?.identityId ?? undefined,
+      keyId: request.optionalCaller?.key?.id,
       ...details,
     };
     metrics.countSecurityEvent(event, line.outcome);
@@ -47,6 +48,9 @@ const events: Partial<Record<ProblemCode, SecurityEvent>> = {
   'report-token-invalid': 'authn_token_invalid',
   'permission-missing': 'authz_fail',
   'cannot-grant': 'authz_fail',
+  'user-required': 'authz_fail',
+  'platform-key-required': 'authz_fail',
+  'audience-not-allowed': 'authz_fail',
   'owner-protected': 'authz_fail',
   'inviter-cannot-grant': 'authz_fail',
   'invite-for-another-address': 'authz_fail',

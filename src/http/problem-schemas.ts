@@ -91,7 +91,8 @@ export function addCommonProblems({ method, schema, config }: DescribedRoute): v
   if (!schema?.response) return;
   const responses = schema.response as Responses;
   const codes: ProblemCode[] = ['invalid-request', 'internal-error', 'unavailable'];
-  if (schema.security?.length !== 0) codes.push('unauthenticated', 'identity-not-linked');
+  if (schema.security?.length !== 0)
+    codes.push('unauthenticated', 'identity-not-linked', 'user-required', 'permission-missing');
   if (config?.networkLimit) {
     codes.push('too-many-requests');
     schema['x-network-limit'] = config.networkLimit;

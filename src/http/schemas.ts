@@ -103,3 +103,6 @@ export const answer = <T extends TSchema>(schema: T, description: string) =>
 
 /** An answer without a body. */
 export const nothing = (description: string) => Type.Null({ description });
+
+/** A parameter of a query that is `true` or `false`. */
+export const Flag = (description: string) => choice(['true', 'false'], { description });

@@ -1,5 +1,7 @@
 import { type AccountId, type InviteId, newId } from '../ids.ts';
 import { memberOf } from '../memberships/member.ts';
+import { takeOver } from '../ownership/take-over.ts';
+import { effectFrom } from '../permissions/given.ts';
 import { requireInviterCanGrant } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service, Visit } from '../service.ts';
@@ -16,7 +18,7 @@ import {
   lockAccountAndInvite,
 } from './invitee-store.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
-import { requireAddressee } from './rules.ts';
+import { requireAddressee, requireKeptByPlatform } from './rules.ts';
 import type { InviteAcceptance } from './schemas.ts';
 
 /** Whoever accepts: a user who has proven who they are, or one whom the link proves and who is made on the spot. */
@@ -74,7 +76,16 @@ async function identify(
   requireLive(invite, link, visit.now);
   if (hasLogin) throw new Problem('login-exists');
   const passwordHash = await service.passwords.hash(password);
-  const user = { id: newId('usr'), email, name, passwordHash, locale, createdAt: visit.now, disabledAt: null };
+  const user = {
+    id: newId('usr'),
+    email,
+    name,
+    passwordHash,
+    locale,
+    externalId: null,
+    createdAt: visit.now,
+    disabledAt: null,
+  };
   return { user, isNew: true, wantsSession: true };
 }
 
@@ -93,12 +104,16 @@ function join(
     const { account, invite } = held;
     requireLive(invite, link, now);
     requireAddressee(invite, account, user);
-    const { inviter, inviterAccess, isMember } = await findInviterAndMember(tx, accountId, invite.invitedBy, user.id);
+    const asked = { invite, userId: user.id, now };
+    const { inviter, inviterAccess, given, isMember } = await findInviterAndMember(tx, account, asked);
     if (isMember) throw new Problem('already-member');
-    requireInviterCanGrant(inviterAccess, invite);
+    requireInviterCanGrant(inviterAccess, effectFrom(invite, given));
+    requireKeptByPlatform(account, invite);
     if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
-    const membership = await insertMembershipOf(tx, invite, { id: newId('mem'), userId: user.id }, now);
+    const roles = given.roles.map((it) => it.id);
+    const membership = await insertMembershipOf(tx, invite, { id: newId('mem'), userId: user.id, roles }, now);
+    const ownerId = invite.ownership ? await takeOver(tx, account, user.id) : account.ownerId;
     const session = wantsSession ? { session: await openSession(service, tx, user, visit) } : {};
-    return { account, membership: memberOf({ membership, user, inviter, ownerId: account.ownerId }), ...session };
+    return { account, membership: memberOf({ membership, user, inviter, ownerId }, now), ...session };
   });
 }

@@ -1,9 +1,11 @@
 import type { AccountId, InviteId } from '../ids.ts';
 import { accessOf } from '../permissions/access.ts';
-import { requireGrantable, requireInCatalogue } from '../permissions/rules.ts';
+import { effectOf, requireEffect } from '../permissions/given.ts';
+import { requireGrantable } from '../permissions/rules.ts';
+import { invalidField } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { manageInvite } from './manage.ts';
-import { requirePending } from './rules.ts';
+import { requireOwnershipGrantable, requirePending } from './rules.ts';
 import type { InviteChanges } from './schemas.ts';
 import { updateInvite } from './store.ts';
 
@@ -20,15 +22,16 @@ export async function changeInvite(
   { access, message }: InviteChanges,
 ) {
   const given = access === undefined ? undefined : accessOf(access);
-  if (given) requireInCatalogue(service.catalogue, given);
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requirePending(invite, caller.now);
-    requireGrantable(acting, invite);
-    if (given) requireGrantable(acting, given);
+    requireGrantable(acting, await effectOf(tx, accountId, invite));
+    requireOwnershipGrantable(acting, invite);
+    if (given && invite.ownership) throw invalidField('/access', 'can’t be changed: the invite makes an owner');
+    if (given) requireGrantable(acting, await requireEffect(tx, accountId, given, acting));
     return updateInvite(tx, invite, {
       ...given,
       ...(message === undefined ? {} : { message }),
-      invitedBy: caller.userId,
+      invitedBy: acting.userId,
     });
   });
 }

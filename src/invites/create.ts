@@ -1,14 +1,17 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
+import type { Tx } from '../database/database.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
-import { accessOf } from '../permissions/access.ts';
-import { requireGrantable, requireInCatalogue, requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
+import { type Access, accessOf } from '../permissions/access.ts';
+import { requireEffect } from '../permissions/given.ts';
+import { requireGrantable, requirePermission } from '../permissions/rules.ts';
+import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { inviteOf } from './invite.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, pendingBefore, requireNoOptOut, requireRoom } from './limits.ts';
+import { requireOwnershipGrantable } from './rules.ts';
 import type { NewInvite } from './schemas.ts';
 import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow } from './sending-store.ts';
 import { holdMembership } from './store.ts';
@@ -20,20 +23,42 @@ import { holdMembership } from './store.ts';
  * too-many-pending-invites, too-many-requests, invalid-request.
  */
 export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
-  const { db, catalogue } = service;
+  const { db } = service;
   const email = requireCanonicalEmail(body.email, '/email');
+  const ownership = body.ownership ?? false;
   const access = accessOf(body.access);
-  requireInCatalogue(catalogue, access);
   const acting = await enterAccount(db, caller, accountId);
   requirePermission(acting, 'invites:manage');
-  requireGrantable(acting, access);
+  requireOwnershipGrantable(acting, { ownership });
+  if (ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
+  requireGrantable(acting, await requireEffect(db, accountId, access, acting));
   await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
   const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
   if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
+  return madeOf(acting, row);
+}
+
+/**
+ * The invite by which the platform asks someone to own an account that it has just made in the same transaction, and so in whose way
+ * nothing can stand.
+ */
+export async function inviteOwner(tx: Tx, acting: Acting, email: string, words: Pick<NewInvite, 'message' | 'locale'>) {
+  const body = { email, access: { allPermissions: true } as const, ownership: true, ...words };
+  const row = { ...newRow(acting, email, accessOf(body.access), body), pendingBefore: null };
+  if (!(await insertInvite(tx, row))) throw new Problem('unavailable');
+  return madeOf(acting, row);
+}
+
+/** An invite that was just made, as the API shows it. */
+function madeOf(acting: Acting, row: NewInviteRow) {
+  const { access } = row;
   const invite = { ...row, ...access, ...fresh, deliveryAt: row.createdAt };
   const inviter = { id: acting.userId, name: acting.name };
-  return inviteOf({ invite, inviter, sendingStopped: false }, caller.now);
+  return inviteOf({ invite, inviter, sendingStopped: false }, acting.now);
 }
+
+/** Whether it is all permissions, without an end. */
+const isPlain = ({ allPermissions, endsAt }: Access) => allPermissions && endsAt === null;
 
 /** What the database writes beside the row that was given. */
 const fresh = {
@@ -61,6 +86,7 @@ function newRow(
     id: newId('inv'),
     email,
     access,
+    ownership: body.ownership ?? false,
     message: body.message ?? null,
     locale: body.locale ?? null,
     invitedBy: acting.userId,
@@ -78,7 +104,7 @@ const looks = 3;
 function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow): Promise<void> {
   const { accountId, email } = row;
   return service.db.transaction(async (tx) => {
-    await holdMembership(tx, accountId, caller.userId);
+    await holdMembership(tx, accountId, row.invitedBy);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);
       if (await insertInvite(tx, row)) return;

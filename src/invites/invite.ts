@@ -1,4 +1,5 @@
 import { deliveryOf } from '../deliveries/delivery.ts';
+import { accessIn } from '../permissions/access.ts';
 import type { listInvitesFor } from './invitee-store.ts';
 import { statusAt } from './rules.ts';
 import type { ListedInvite } from './store.ts';
@@ -8,14 +9,14 @@ export function inviteOf(
   { invite, inviter, sendingStopped }: Pick<ListedInvite, 'invite' | 'inviter' | 'sendingStopped'>,
   now: Date,
 ) {
-  const { id, email, allPermissions, permissions, message, locale, createdAt, expiresAt, sendings, lastSentAt } =
-    invite;
+  const { id, email, ownership, message, locale, createdAt, expiresAt, sendings, lastSentAt } = invite;
   const status = statusAt(invite, now);
   const { lastAttemptAt: at, lastAttemptReason: reason } = invite;
   return {
     id,
     email,
-    access: { allPermissions, permissions },
+    access: accessIn(invite),
+    ownership,
     status,
     message,
     locale,
@@ -31,6 +32,6 @@ export function inviteOf(
 
 /** An invite as the person it is for sees it. */
 export function myInviteOf({ invite, inviter, account }: Awaited<ReturnType<typeof listInvitesFor>>[number]) {
-  const { id, allPermissions, permissions, message, createdAt, expiresAt } = invite;
-  return { id, account, invitedBy: inviter, access: { allPermissions, permissions }, message, createdAt, expiresAt };
+  const { id, message, createdAt, expiresAt } = invite;
+  return { id, account, invitedBy: inviter, access: accessIn(invite), message, createdAt, expiresAt };
 }

@@ -1,7 +1,11 @@
-import { and, desc, eq, inArray, isNotNull, lt, ne } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNotNull, lt, ne, type SQL, sql } from 'drizzle-orm';
+import { isActive } from '../accounts/store.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
-import type { AccountId, InviteId, MembershipId, UserId } from '../ids.ts';
+import type { AccountId, InviteId, MembershipId, RoleId, UserId } from '../ids.ts';
+import { effectiveAccess } from '../permissions/sources.ts';
+import { sourcesColumn } from '../permissions/sources-store.ts';
+import { givableColumns, givableIn } from '../permissions/store.ts';
 import { hasStatus, type InviteRow, inviterColumns, inviters } from './store.ts';
 
 /** Pending invites for an address in every account, newest first, one more than `limit`. */
@@ -77,29 +81,50 @@ export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: Inv
   return found;
 }
 
-/** What an accept is decided on: the inviter, with their access if they are active, and whether the user is a member already. */
-export async function findInviterAndMember(tx: Tx, accountId: AccountId, inviterId: UserId, userId: UserId) {
+/**
+ * What an accept is decided on: the inviter, with their access if they are active, what there is of what the invite gives, and
+ * whether the user is a member already.
+ */
+export async function findInviterAndMember(
+  tx: Tx,
+  account: { id: AccountId; ownerId: UserId },
+  { invite, userId, now }: { invite: InviteRow; userId: UserId; now: Date },
+) {
+  const inviterId = invite.invitedBy;
+  const wanted = {
+    permissions: sql`${sql.param(invite.permissions, invites.permissions)}::text[]`,
+    roles: sql`${sql.param(invite.roles, invites.roles)}::uuid[]`,
+  };
+  const isOwner = account.ownerId === inviterId;
   const rows = await tx
-    .select({ user: { id: users.id, name: users.name }, membership: memberships })
+    .select({
+      user: { id: users.id, name: users.name },
+      membership: memberships,
+      sources: sourcesColumn(sql`${sql.param(now, memberships.endsAt)}`),
+      given: givableColumns(sql`${sql.param(account.id, accounts.id)}`, wanted),
+      isActive: isActive(sql`${sql.param(now, memberships.endsAt)}`)?.mapWith(Boolean) as SQL<boolean>,
+    })
     .from(users)
-    .leftJoin(memberships, and(eq(memberships.accountId, accountId), eq(memberships.userId, users.id)))
+    .leftJoin(memberships, and(eq(memberships.accountId, account.id), eq(memberships.userId, users.id)))
     .where(inArray(users.id, [inviterId, userId]));
   const inviter = rows.find((it) => it.user.id === inviterId);
+  const { membership, sources = null, isActive: isIn = false } = inviter ?? {};
   return {
     inviter: inviter?.user ?? null,
-    inviterAccess: inviter?.membership?.suspendedAt === null ? inviter.membership : undefined,
+    inviterAccess: membership && isIn ? effectiveAccess({ ...membership, sources, isOwner }) : undefined,
+    given: givableIn(rows[0]?.given),
     isMember: rows.some((it) => it.user.id === userId && it.membership !== null),
   };
 }
 
-/** Consumes an invite and makes the membership, in one statement. */
+/** Consumes an invite and makes the membership, which moves the account's epoch, in one statement. */
 export async function insertMembershipOf(
   tx: Tx,
   invite: InviteRow,
-  member: { id: MembershipId; userId: UserId },
+  member: { id: MembershipId; userId: UserId; roles: RoleId[] },
   now: Date,
 ): Promise<typeof memberships.$inferSelect> {
-  const { accountId, allPermissions, permissions, invitedBy } = invite;
+  const { accountId, allPermissions, permissions, endsAt, invitedBy } = invite;
   const accepted = tx.$with('accepted').as(
     tx
       .update(invites)
@@ -107,10 +132,17 @@ export async function insertMembershipOf(
       .where(and(eq(invites.accountId, accountId), eq(invites.id, invite.id)))
       .returning({ id: invites.id }),
   );
+  const moved = tx.$with('moved').as(
+    tx
+      .update(accounts)
+      .set({ epoch: sql`${accounts.epoch} + 1` })
+      .where(eq(accounts.id, accountId))
+      .returning({ id: accounts.id }),
+  );
   const [made] = await tx
-    .with(accepted)
+    .with(accepted, moved)
     .insert(memberships)
-    .values({ ...member, accountId, allPermissions, permissions, invitedBy, createdAt: now })
+    .values({ ...member, accountId, allPermissions, permissions, endsAt, invitedBy, createdAt: now })
     .returning();
   return made as typeof memberships.$inferSelect;
 }

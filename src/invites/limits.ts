@@ -1,4 +1,4 @@
-import type { AccountId, UserId } from '../ids.ts';
+import { type AccountId, platformUserId, type UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { hasOptedOut } from './opt-out-store.ts';
@@ -14,11 +14,13 @@ export async function countSending(
   { accountId, userId, email }: { accountId: AccountId; userId: UserId; email: string },
   now: Date,
 ): Promise<void> {
-  const own = [
+  const ofAccount = { limit: 'invites.pair', of: `${accountId} ${email}` } as const;
+  const ofInviter = [
     { limit: 'invites.inviter', of: userId },
-    { limit: 'invites.pair', of: `${accountId} ${email}` },
     { limit: 'invites.pair', of: `${userId} ${email}` },
   ] as const;
+  // The platform invites an owner into each of any number of accounts.
+  const own = userId === platformUserId ? [ofAccount] : [ofAccount, ...ofInviter];
   const shared = [
     { limit: 'invites.account', of: accountId },
     { limit: 'invites.recipient', of: email },

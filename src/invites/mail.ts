@@ -3,15 +3,15 @@ import { recordSettlement } from '../deliveries/settled.ts';
 import { findUndeliverable } from '../deliveries/store.ts';
 import { oneLine } from '../mail/one-line.ts';
 import type { Letter, Promised, Settlement } from '../outbox/letter.ts';
-import { permissionsIn } from '../permissions/catalogue.ts';
 import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
+import { offeredBy } from './offered.ts';
 import { oneClickUrl, optOutLink } from './one-click.ts';
 import { statusAt } from './rules.ts';
 import { markTried } from './store.ts';
 import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 
-type Writer = Pick<Service, 'config' | 'keys' | 'db' | 'catalogue'>;
+type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
@@ -60,7 +60,8 @@ async function writeOffer(
   { invite, inviter, account }: Offer,
   now: Date,
 ) {
-  const { config, catalogue } = service;
+  const { config } = service;
+  const { permissions } = await offeredBy(service.db, invite, [invite.locale, account.locale]);
   const named = { accountId: account.id, inviteId: invite.id };
   const link = { ...named, sending: invite.sendings };
   const token = await signInviteToken(service, link, { now, expiresAt: invite.expiresAt });
@@ -71,7 +72,7 @@ async function writeOffer(
     account: oneLine(account.name),
     address: invite.email,
     access: invite.allPermissions ? 'all' : 'chosen',
-    items: permissionsIn(catalogue, invite).map((it) => it.title),
+    items: permissions.map((it) => it.title),
     message: invite.message,
     until: invite.expiresAt,
     link: config.acceptUrl.replace('{token}', token),

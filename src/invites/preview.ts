@@ -1,5 +1,6 @@
-import { permissionsIn } from '../permissions/catalogue.ts';
+import { accessIn } from '../permissions/access.ts';
 import type { Service } from '../service.ts';
+import { offeredBy } from './offered.ts';
 import { requireLink, requireLive, requireOffer } from './open-link.ts';
 
 /**
@@ -11,8 +12,8 @@ export async function previewInvite(service: Service, { token }: { token: string
   const offer = await requireOffer(service, link);
   requireLive(offer.invite, link, now);
   const { invite, inviter, account, hasLogin } = offer;
-  const { email, allPermissions, permissions, message, expiresAt } = invite;
-  const access = { allPermissions, permissions };
-  const chosen = permissionsIn(service.catalogue, access);
-  return { account, invitedBy: inviter, email, access, permissions: chosen, message, expiresAt, hasLogin };
+  const { email, ownership, message, expiresAt } = invite;
+  const offered = await offeredBy(service.db, invite, [invite.locale, account.locale]);
+  const access = accessIn(invite);
+  return { account, invitedBy: inviter, email, access, ownership, ...offered, message, expiresAt, hasLogin };
 }

@@ -2,13 +2,14 @@ import { enterAccount } from '../accounts/enter.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import type { AccountId, InviteId } from '../ids.ts';
+import { effectOf } from '../permissions/given.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, requireNoOptOut, requireRoom } from './limits.ts';
 import { manageInvite } from './manage.ts';
-import { requireUndecided, statusAt } from './rules.ts';
+import { requireOwnershipGrantable, requireUndecided, statusAt } from './rules.ts';
 import { findPendingId, isMember, markExpired, promiseMails } from './sending-store.ts';
 import { findInvite, updateInvite } from './store.ts';
 
@@ -23,7 +24,8 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
   await countResending(service, caller, accountId, inviteId);
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requireUndecided(invite);
-    requireGrantable(acting, invite);
+    requireGrantable(acting, await effectOf(tx, accountId, invite));
+    requireOwnershipGrantable(acting, invite);
     await markExpired(tx, accountId, invite.email, caller.now);
     if (await isMember(tx, accountId, invite.email)) throw new Problem('already-member');
     const holder = await findPendingId(tx, accountId, invite.email);
@@ -33,7 +35,7 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     if (statusAt(invite, caller.now) === 'expired') await requireRoom(service, tx, accountId, caller.now);
     const expiresAt = expiryOf(caller.now, invite.lifetimeDays);
     const sent = await updateInvite(tx, invite, {
-      ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt, invitedBy: caller.userId },
+      ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt, invitedBy: acting.userId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },
     });
     await promiseMails(tx, mailsOf(acting.account, caller.now, expiresAt), sent, caller.now);
@@ -48,10 +50,11 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
 
 /** Counted before the transaction that sends: a counter is held by nobody for longer than it takes to count. */
 async function countResending(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
-  requirePermission(await enterAccount(service.db, caller, accountId), 'invites:manage');
+  const acting = await enterAccount(service.db, caller, accountId);
+  requirePermission(acting, 'invites:manage');
   const found = await findInvite(service.db, accountId, inviteId);
   if (!found) throw new Problem('not-found');
-  await countSending(service, { accountId, userId: caller.userId, email: found.invite.email }, caller.now);
+  await countSending(service, { accountId, userId: acting.userId, email: found.invite.email }, caller.now);
 }
 
 const alreadyPending = (inviteId?: InviteId) =>

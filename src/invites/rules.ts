@@ -1,3 +1,4 @@
+import { platformUserId, type UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 
 export type InviteStatus = 'pending' | 'accepted' | 'declined' | 'revoked' | 'expired';
@@ -31,4 +32,23 @@ export function requireAddressee(
   user: { email: string },
 ): void {
   if (invite.email !== user.email && !account.acceptFromAnyAddress) throw new Problem('invite-for-another-address');
+}
+
+/**
+ * The ownership is given by an invite only by the platform, while it keeps the account itself.
+ * @throws cannot-grant for anyone else, account-has-owner.
+ */
+export function requireOwnershipGrantable(
+  acting: { isPerson: boolean; allPermissions: boolean; userId: UserId; account: { ownerId: UserId } },
+  { ownership }: { ownership: boolean },
+): void {
+  if (!ownership) return;
+  if (acting.isPerson || acting.userId !== acting.account.ownerId)
+    throw new Problem('cannot-grant', 'Only the platform gives the ownership by an invite.');
+  if (acting.account.ownerId !== platformUserId) throw new Problem('account-has-owner');
+}
+
+/** An invite that makes an owner is good as long as the platform keeps the account. @throws inviter-cannot-grant. */
+export function requireKeptByPlatform(account: { ownerId: UserId }, { ownership }: { ownership: boolean }): void {
+  if (ownership && account.ownerId !== platformUserId) throw new Problem('inviter-cannot-grant');
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { AccountReference, lifetimeDays } from '../accounts/schemas.ts';
+import { Permission } from '../catalogue/schemas.ts';
 import { Delivery, DeliveryOutcome } from '../deliveries/schemas.ts';
 import {
   choice,
@@ -17,7 +18,7 @@ import {
   TimeOrNull,
 } from '../http/schemas.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
-import { Access, AccessRequest, Permission } from '../permissions/schemas.ts';
+import { Access, AccessRequest, mostPermissions, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
 
 export const InviteParams = Type.Object({ accountId: idSchema('acc'), inviteId: idSchema('inv') });
@@ -42,6 +43,12 @@ export const NewInvite = Type.Object(
     access: ref(AccessRequest),
     message: Type.Optional(Message),
     locale: Type.Optional(Locale),
+    ownership: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether whoever accepts becomes the owner: for a platform’s key, while the platform keeps the account. With all permissions.',
+      }),
+    ),
     expiresInDays: Type.Optional(
       Integer({
         minimum: lifetimeDays.min,
@@ -90,6 +97,7 @@ export const Invite = Type.Object(
     id: idSchema('inv'),
     email: Email,
     access: ref(Access),
+    ownership: Type.Boolean({ description: 'Whether whoever accepts becomes the owner.' }),
     status: Status,
     message: MessageOrNull,
     locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
@@ -138,9 +146,12 @@ export const InvitePreview = Type.Object(
     invitedBy: ref(Inviter),
     email: Email,
     access: ref(Access),
+    ownership: Type.Boolean({ description: 'Whether you become the owner by accepting.' }),
+    roles: Type.Array(ref(RoleReference), { maxItems: 50, description: 'The roles, by name.' }),
     permissions: Type.Array(ref(Permission), {
-      maxItems: 200,
-      description: 'The chosen permissions with their words, for someone who can’t see the catalogue yet.',
+      maxItems: mostPermissions,
+      description:
+        'The permissions that it gives, by roles too, with their words, for someone who can’t see the catalogue yet.',
     }),
     message: MessageOrNull,
     expiresAt: Time,

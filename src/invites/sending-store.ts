@@ -17,6 +17,7 @@ export interface NewInviteRow {
   id: InviteId;
   email: string;
   access: Access;
+  ownership: boolean;
   message: string | null;
   locale: string | null;
   invitedBy: UserId;
@@ -33,9 +34,10 @@ const queuedSource = 'usher queued';
 
 const create = prepared((db) => {
   const created = db.$with('created', { id: invites.id }).as(sql`
-    insert into invites (account_id, id, email, all_permissions, permissions, status, message, locale, invited_by, created_at, lifetime_days, expires_at, sendings, delivery_at)
+    insert into invites (account_id, id, email, all_permissions, permissions, roles, ends_at, ownership, status, message, locale, invited_by, created_at, lifetime_days, expires_at, sendings, delivery_at)
     select ${placeholderFor(invites.accountId, 'accountId')}::uuid, ${placeholderFor(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
-      ${sql.placeholder('allPermissions')}::boolean, ${placeholderFor(invites.permissions, 'permissions')}::text[], 'pending',
+      ${sql.placeholder('allPermissions')}::boolean, ${placeholderFor(invites.permissions, 'permissions')}::text[],
+      ${placeholderFor(invites.roles, 'roles')}::uuid[], ${placeholderFor(invites.endsAt, 'endsAt')}::timestamptz, ${sql.placeholder('ownership')}::boolean, 'pending',
       ${sql.placeholder('message')}::text, ${sql.placeholder('locale')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
       ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${sql.placeholder('lifetimeDays')}::integer,
       ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1, ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz

@@ -1,15 +1,21 @@
+import { accessIn } from '../permissions/access.ts';
 import type { MemberRow } from './store.ts';
 
 /** A member as the API shows them. */
-export function memberOf({ membership, user, inviter, ownerId }: MemberRow) {
-  const { id, allPermissions, permissions, suspendedAt, createdAt } = membership;
+export function memberOf({ membership, user, inviter, ownerId }: Omit<MemberRow, 'sources'>, now: Date) {
+  const { id, createdAt } = membership;
   return {
     id,
     user,
-    access: { allPermissions, permissions },
+    access: accessIn(membership),
     isOwner: membership.userId === ownerId,
-    status: suspendedAt === null ? ('active' as const) : ('suspended' as const),
+    status: statusOf(membership, now),
     since: createdAt,
     invitedBy: inviter,
   };
+}
+
+function statusOf({ suspendedAt, endsAt }: MemberRow['membership'], now: Date) {
+  if (suspendedAt !== null) return 'suspended' as const;
+  return endsAt !== null && endsAt <= now ? ('ended' as const) : ('active' as const);
 }

@@ -12,10 +12,11 @@ import { deleteMembership } from './store.ts';
  */
 export function removeMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId): Promise<void> {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
-    if (userId === caller.userId) requireNotOwner(acting.account, userId);
+    const isLeaving = userId === caller.userId && acting.isPerson;
+    if (isLeaving) requireNotOwner(acting.account, userId);
     else await requireManageable(tx, acting, userId);
     await deleteMembership(tx, accountId, userId, caller.now);
-    if (userId === caller.userId) return;
+    if (isLeaving) return;
     await promise(tx, { id: newId('dlv'), kind: 'membership-removed', accountId, userId }, caller.now);
   });
 }

@@ -7,18 +7,16 @@ import { answer, nothing, ref } from '../http/schemas.ts';
 import type { MembershipId } from '../ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Service } from '../service.ts';
 import { changeMember } from './change.ts';
 import { memberOf } from './member.ts';
+import { namedMember } from './named.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
 import { reactivateMember, suspendMember } from './suspend.ts';
 
 const tags = ['Members'];
-
-/** The user that a path names. */
-const named = (userId: Caller['userId'] | 'me', caller: Caller) => (userId === 'me' ? caller.userId : userId);
 
 export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
@@ -36,7 +34,12 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     handler: async ({ caller, params: { accountId }, query: { q, limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'members:read');
       const wanted = { ...(q && { q }), limit, ...(cursor && { cursor: cursor as MembershipId }) };
-      return page(await listMembers(db, accountId, wanted), limit, (row) => row.membership.id, memberOf);
+      return page(
+        await listMembers(db, accountId, wanted),
+        limit,
+        (row) => row.membership.id,
+        (row) => memberOf(row, caller.now),
+      );
     },
   });
 
@@ -51,11 +54,11 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     },
     handler: async ({ caller, params: { accountId, userId } }) => {
       const acting = await enterAccount(db, caller, accountId);
-      const wanted = named(userId, caller);
-      if (wanted !== caller.userId) requirePermission(acting, 'members:read');
+      const wanted = namedMember(userId, caller);
+      if (wanted !== acting.userId) requirePermission(acting, 'members:read');
       const member = await findMember(db, accountId, wanted);
       if (!member) throw new Problem('not-found');
-      return memberOf(member);
+      return memberOf(member, caller.now);
     },
   });
 
@@ -74,7 +77,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: ({ caller, params: { accountId, userId }, body }) =>
-      changeMember(service, caller, accountId, named(userId, caller), body),
+      changeMember(service, caller, accountId, namedMember(userId, caller), body),
   });
 
   app.delete('/v1/accounts/:accountId/members/:userId', {
@@ -91,7 +94,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: async ({ caller, params: { accountId, userId } }, reply) => {
-      await removeMember(service, caller, accountId, named(userId, caller));
+      await removeMember(service, caller, accountId, namedMember(userId, caller));
       return reply.code(204).send(null);
     },
   });
@@ -110,7 +113,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: ({ caller, params: { accountId, userId } }) =>
-      suspendMember(service, caller, accountId, named(userId, caller)),
+      suspendMember(service, caller, accountId, namedMember(userId, caller)),
   });
 
   app.post('/v1/accounts/:accountId/members/:userId/reactivate', {
@@ -126,6 +129,6 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: ({ caller, params: { accountId, userId } }) =>
-      reactivateMember(service, caller, accountId, named(userId, caller)),
+      reactivateMember(service, caller, accountId, namedMember(userId, caller)),
   });
 };

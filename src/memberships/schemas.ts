@@ -44,7 +44,9 @@ export const Member = Type.Object(
     user: ref(Person),
     access: ref(Access),
     isOwner: Type.Boolean(),
-    status: choice(['active', 'suspended'], { description: 'A suspended member can do nothing in the account.' }),
+    status: choice(['active', 'suspended', 'ended'], {
+      description: 'A member who is suspended, or whose time is over, can do nothing in the account.',
+    }),
     since: Time,
     invitedBy: Type.Unsafe<Static<typeof Inviter> | null>({ anyOf: [{ $ref: 'Inviter' }, { type: 'null' }] }),
   },

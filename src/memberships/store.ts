@@ -67,15 +67,6 @@ export function listMembers(
     .limit(limit + 1);
 }
 
-/** A member's access and whether they are active, for deciding what they may give. */
-export async function findAccess(tx: Tx, accountId: AccountId, userId: UserId) {
-  const [found] = await tx
-    .select({ allPermissions: memberships.allPermissions, permissions: memberships.permissions })
-    .from(memberships)
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId), isNull(memberships.suspendedAt)));
-  return found;
-}
-
 export async function updateMembership(
   tx: Tx,
   accountId: AccountId,

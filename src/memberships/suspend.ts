@@ -1,8 +1,9 @@
 import { changeAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, UserId } from '../ids.ts';
+import { requireGrantable } from '../permissions/rules.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireManageable } from './manage.ts';
+import { effectiveAccessOf, requireManageable } from './manage.ts';
 import { memberOf } from './member.ts';
 import { type MemberRow, updateMembership } from './store.ts';
 
@@ -10,7 +11,7 @@ import { type MemberRow, updateMembership } from './store.ts';
 export function suspendMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
-    return setSuspended(tx, member, member.membership.suspendedAt ?? caller.now);
+    return setSuspended(tx, member, member.membership.suspendedAt ?? caller.now, caller.now);
   });
 }
 
@@ -18,11 +19,12 @@ export function suspendMember({ db }: Service, caller: Caller, accountId: Accoun
 export function reactivateMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
-    return setSuspended(tx, member, null);
+    requireGrantable(acting, await effectiveAccessOf(tx, acting, member.membership));
+    return setSuspended(tx, member, null, caller.now);
   });
 }
 
-async function setSuspended(tx: Tx, member: MemberRow, suspendedAt: Date | null) {
+async function setSuspended(tx: Tx, member: MemberRow, suspendedAt: Date | null, now: Date) {
   await updateMembership(tx, member.membership.accountId, member.membership.userId, { suspendedAt });
-  return memberOf({ ...member, membership: { ...member.membership, suspendedAt } });
+  return memberOf({ ...member, membership: { ...member.membership, suspendedAt } }, now);
 }

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
-import { accounts, memberships, ownershipTransfers, users } from '../database/schema.ts';
+import { accounts, invites, memberships, ownershipTransfers, users } from '../database/schema.ts';
 import type { AccountId, UserId } from '../ids.ts';
 
 /** Keeps an offer; one that stood before is replaced. */
@@ -43,9 +43,31 @@ export async function updateOwner(tx: Tx, accountId: AccountId, ownerId: UserId)
   const raised = tx.$with('raised').as(
     tx
       .update(memberships)
-      .set({ allPermissions: true, permissions: [] })
+      .set({ allPermissions: true, permissions: [], roles: [], endsAt: null })
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, ownerId)))
       .returning({ id: memberships.id }),
   );
   await tx.with(raised).update(accounts).set({ ownerId }).where(eq(accounts.id, accountId));
+}
+
+/** Ends the platform's membership of an account, and leaves the invites that it had pending to another member. */
+export async function deletePlatformMembership(
+  tx: Tx,
+  accountId: AccountId,
+  platformUserId: UserId,
+  heirId: UserId,
+): Promise<void> {
+  const left = tx.$with('left_to_the_owner').as(
+    tx
+      .update(invites)
+      .set({ invitedBy: heirId })
+      .where(
+        and(eq(invites.accountId, accountId), eq(invites.invitedBy, platformUserId), eq(invites.status, 'pending')),
+      )
+      .returning({ id: invites.id }),
+  );
+  await tx
+    .with(left)
+    .delete(memberships)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, platformUserId)));
 }

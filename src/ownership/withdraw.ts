@@ -10,7 +10,7 @@ import { deleteTransfer } from './store.ts';
 export function withdrawOwnership({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     const offer = await findOwnershipTransfer(tx, accountId);
-    if (offer?.user.id !== caller.userId) requireOwner(acting);
+    if (!acting.isPerson || offer?.user.id !== acting.userId) requireOwner(acting);
     if (!(await deleteTransfer(tx, accountId))) throw new Problem('not-found', 'No offer of the ownership stands.');
   });
 }

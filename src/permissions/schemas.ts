@@ -1,5 +1,10 @@
 import { type Static, Type } from 'typebox';
+import { choice, idSchema, ref, TimeOrNull } from '../http/schemas.ts';
+import type { RoleId } from '../ids.ts';
 import type { AccessRequest as Asked } from './access.ts';
+
+/** How many permissions a catalogue may hold. */
+export const mostPermissions = 1000;
 
 export const PermissionKey = Type.String({
   pattern: '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$',
@@ -8,43 +13,38 @@ export const PermissionKey = Type.String({
   examples: ['invoices:pay'],
 });
 
-export const Permission = Type.Object(
-  {
-    key: PermissionKey,
-    title: Type.String({ maxLength: 200, examples: ['Pay invoices'] }),
-    description: Type.String({ maxLength: 1000, examples: ['Pay invoices with the account’s payment methods.'] }),
-    group: Type.String({ maxLength: 200, description: 'A heading to show it under.', examples: ['Billing'] }),
-  },
-  { $id: 'Permission', additionalProperties: false },
-);
+/** Exactly one of the forms, so that nobody gives more than they meant to. */
+const endsAt = {
+  type: 'string',
+  format: 'date-time',
+  maxLength: 35,
+  description: 'When it ends by itself.',
+  examples: ['2099-12-31T23:00:00Z'],
+};
+const chosen = { type: 'array', items: PermissionKey, maxItems: 200, uniqueItems: true };
+const roleIds = {
+  type: 'array',
+  items: idSchema('rol'),
+  maxItems: 50,
+  uniqueItems: true,
+};
+const form = (title: string, properties: object, required: string[]) => ({
+  title,
+  type: 'object',
+  properties: { ...properties, endsAt },
+  required,
+  additionalProperties: false,
+});
 
-export const PermissionCatalogue = Type.Object(
-  { items: Type.Array(Type.Unsafe<Static<typeof Permission>>(Type.Ref('Permission')), { maxItems: 1000 }) },
-  { $id: 'PermissionCatalogue', additionalProperties: false },
-);
-
-/** Exactly one of the two, so that nobody gives more than they meant to. */
 export const AccessRequest = Type.Unsafe<Asked>({
   $id: 'AccessRequest',
-  description: 'Either all permissions (to act as the account owner) or chosen ones: exactly one of the two.',
+  description:
+    'Either all permissions (to act as the account owner), or chosen ones and roles: exactly one of the forms.',
   type: 'object',
   oneOf: [
-    {
-      title: 'All permissions',
-      type: 'object',
-      properties: { allPermissions: { type: 'boolean', const: true } },
-      required: ['allPermissions'],
-      additionalProperties: false,
-    },
-    {
-      title: 'Chosen permissions',
-      type: 'object',
-      properties: {
-        permissions: { type: 'array', items: PermissionKey, minItems: 1, maxItems: 200, uniqueItems: true },
-      },
-      required: ['permissions'],
-      additionalProperties: false,
-    },
+    form('All permissions', { allPermissions: { type: 'boolean', const: true } }, ['allPermissions']),
+    form('Roles', { roles: { ...roleIds, minItems: 1 } }, ['roles']),
+    form('Chosen permissions, and roles', { permissions: chosen, roles: roleIds }, ['permissions']),
   ],
   examples: [{ permissions: ['invoices:pay', 'invoices:read'] }, { allPermissions: true }],
 });
@@ -52,13 +52,56 @@ export const AccessRequest = Type.Unsafe<Asked>({
 export const Access = Type.Object(
   {
     allPermissions: Type.Boolean({
-      description: 'Every permission, those added to the catalogue later too. `permissions` is empty then.',
+      description:
+        'Every permission, those added to the catalogue later too. `permissions` and `roles` are empty then.',
     }),
-    permissions: Type.Array(PermissionKey, { maxItems: 200 }),
+    permissions: Type.Array(PermissionKey, { maxItems: mostPermissions }),
+    roles: Type.Array(Type.Unsafe<RoleId>(idSchema('rol')), { maxItems: 50 }),
+    endsAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
   },
   {
     $id: 'Access',
     additionalProperties: false,
-    examples: [{ allPermissions: false, permissions: ['invoices:pay', 'invoices:read'] }],
+    examples: [{ allPermissions: false, permissions: ['invoices:pay', 'invoices:read'], roles: [], endsAt: null }],
   },
 );
+
+/** A role as it is named to someone. */
+export const RoleReference = Type.Object(
+  { id: idSchema('rol'), name: Type.String({ maxLength: 100, examples: ['Accountant'] }) },
+  { $id: 'RoleReference', additionalProperties: false },
+);
+
+export const EffectivePermissions = Type.Array(PermissionKey, {
+  maxItems: mostPermissions,
+  description:
+    'Every permission that holds in the whole account now, spelled out: those of roles and implied ones too. For drawing a page.',
+});
+
+const Reason = Type.Object(
+  {
+    by: choice(['owner', 'all-permissions', 'role', 'direct', 'grant'], {
+      description: 'How it was given: a grant is one for a time, on some resources, or on a condition.',
+    }),
+    role: Type.Optional(ref(RoleReference)),
+    grantId: Type.Optional(idSchema('grt')),
+    impliedBy: Type.Optional(PermissionKey),
+    resource: Type.Optional(
+      Type.Object(
+        { type: Type.String({ maxLength: 100 }), id: Type.Optional(Type.String({ maxLength: 256 })) },
+        { additionalProperties: false, description: 'On which resource alone, or which type of them.' },
+      ),
+    ),
+    condition: Type.Optional(
+      Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: 'On which condition alone.' }),
+    ),
+    endsAt: { ...TimeOrNull, description: 'Until when; null for as long as nobody changes it.' },
+  },
+  { additionalProperties: false },
+);
+
+export const ExplainedPermission = Type.Object(
+  { permission: PermissionKey, reasons: Type.Array(Reason, { maxItems: 1000 }) },
+  { $id: 'ExplainedPermission', additionalProperties: false },
+);
+export type ExplainedPermission = Static<typeof ExplainedPermission>;

@@ -5,7 +5,7 @@ import { idPattern, newId, type UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import { insertIdentity } from './identities/store.ts';
 import { markSessionsEnded } from './sessions/store.ts';
-import { findUser, findUserByEmail, promise, type UserRow, updateUser } from './store.ts';
+import { findUser, findUserByEmail, moveEpochsOf, promise, type UserRow, updateUser } from './store.ts';
 
 /** What an operator's change of a user is given. */
 export interface Operating {
@@ -25,6 +25,7 @@ export async function requireUserNamed(db: Db, name: string): Promise<UserRow> {
 /** Keeps a user out: every session ends, and no session, identity or password of theirs counts until they are enabled again. */
 export async function disableUser({ db, now, audit }: Operating, { id }: UserRow): Promise<void> {
   const sessions = await db.transaction(async (tx) => {
+    await moveEpochsOf(tx, id);
     await updateUser(tx, id, { disabledAt: now });
     return markSessionsEnded(tx, id, now);
   });
@@ -33,7 +34,10 @@ export async function disableUser({ db, now, audit }: Operating, { id }: UserRow
 
 /** Lets a user in again. Their old sessions stay ended. */
 export async function enableUser({ db, audit }: Operating, { id }: UserRow): Promise<void> {
-  await updateUser(db, id, { disabledAt: null });
+  await db.transaction(async (tx) => {
+    await moveEpochsOf(tx, id);
+    await updateUser(tx, id, { disabledAt: null });
+  });
   audit('user_enabled', { userId: id, by: 'operator' });
 }
 

@@ -1,6 +1,16 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
-import { emailChanges, identities, outbox, registrations, sessions, users } from '../database/schema.ts';
+import {
+  accountKeys,
+  emailChanges,
+  identities,
+  memberships,
+  outbox,
+  type platformKeys,
+  registrations,
+  sessions,
+  users,
+} from '../database/schema.ts';
 import type { DeliveryId, EmailChangeId, RegistrationId, UserId } from '../ids.ts';
 import type { Caller } from '../service.ts';
 
@@ -10,17 +20,29 @@ export type EmailChangeRow = typeof emailChanges.$inferSelect;
 
 // --- Who is calling -------------------------------------------------------------------------------------------------
 
-/** Of a prepared query about the caller: the user is not disabled, and what the caller's token names still stands. */
+/** Of a prepared query about the caller: the user is not disabled, and what the caller's token or key names still stands. */
 export const isStanding = () =>
   sql`${users.id} = ${placeholderFor(users.id, 'userId')} and ${users.disabledAt} is null and (
-    exists (select from ${sessions}
+    exists (select from ${accountKeys}
+      where ${accountKeys.accountId} = ${placeholderFor(accountKeys.accountId, 'keyAccountId')} and ${accountKeys.id} = ${placeholderFor(accountKeys.id, 'keyId')}
+        and ${accountKeys.userId} = ${users.id} and ${accountKeys.hash} = ${sql.placeholder('keyHash')} and ${isUsable(accountKeys)})
+    or exists (select from ${sessions}
       where ${sessions.id} = ${placeholderFor(sessions.id, 'sessionId')} and ${sessions.userId} = ${users.id}
         and ${sessions.endedAt} is null and ${sessions.expiresAt} > ${placeholderFor(sessions.expiresAt, 'now')})
     or exists (select from ${identities}
       where ${identities.id} = ${placeholderFor(identities.id, 'identityId')} and ${identities.userId} = ${users.id}))`;
 
+/** Of a prepared query: a key is neither revoked nor expired. */
+export const isUsable = (keys: typeof accountKeys | typeof platformKeys) =>
+  sql`${keys.revokedAt} is null and (${keys.expiresAt} is null or ${keys.expiresAt} > ${placeholderFor(sessions.expiresAt, 'now')})`;
+
 /** What `isStanding` asks of a caller. */
-export const standingOf = ({ userId, sessionId, identityId, now }: Caller) => ({ userId, sessionId, identityId, now });
+export const standingOf = ({ userId, sessionId, identityId, key, now }: Caller) => ({
+  ...{ userId, sessionId, identityId, now },
+  keyId: key?.id ?? null,
+  keyHash: key?.hash ?? null,
+  keyAccountId: key?.kind === 'account' ? key.accountId : null,
+});
 
 const standing = prepared((db) => db.select().from(users).where(isStanding()).prepare('find_standing_user'));
 
@@ -70,7 +92,7 @@ export async function lockUserByPassword(tx: Tx, id: UserId, passwordHash: strin
 }
 
 /** @returns whether it was inserted: false where a user with this address exists. */
-export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt'>): Promise<boolean> {
+export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt' | 'externalId'>): Promise<boolean> {
   const inserted = await tx
     .insert(users)
     .values(user)
@@ -81,6 +103,13 @@ export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt'>): Pro
 
 export async function updateUser(db: Db, id: UserId, changes: Partial<UserRow>): Promise<void> {
   await db.update(users).set(changes).where(eq(users.id, id));
+}
+
+/** Moves the epoch of every account that someone is in, in one order, before anything of theirs is held. */
+export async function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
+  const user = sql.param(id, memberships.userId);
+  const theirs = sql`select id from accounts where id in (select account_id from memberships where user_id = ${user}) order by id for no key update`;
+  await tx.execute(sql`update accounts set epoch = epoch + 1 where id in (${theirs})`);
 }
 
 // --- Registrations --------------------------------------------------------------------------------------------------

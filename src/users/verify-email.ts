@@ -29,7 +29,16 @@ export async function verifyEmail(
     const taken = await deleteRegistrations(tx, email, now);
     if (!taken.some((it) => it.id === registration.id)) throw new Problem('verification-token-invalid');
     const passwordHash = (isTheirs ?? taken.length === 1) ? registration.passwordHash : null;
-    const user = { id: newId('usr'), email, name, passwordHash, locale, createdAt: now, disabledAt: null };
+    const user = {
+      id: newId('usr'),
+      email,
+      name,
+      passwordHash,
+      locale,
+      createdAt: now,
+      externalId: null,
+      disabledAt: null,
+    };
     if (!(await insertUser(tx, user))) throw new Problem('verification-token-invalid');
     return { session: await openSession(service, tx, user, visit), userId: user.id };
   });

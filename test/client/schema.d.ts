@@ -388,12 +388,116 @@ export interface paths {
          * @description Every permission that can be given, with words for a page that draws them as check-boxes.
          */
         get: operations["listPermissions"];
-        put?: never;
+        /**
+         * Declare the catalogue of permissions
+         * @description As a whole: what is not in it any more is removed, but Usher’s own, which can be worded and not removed. A dry run says what would be added, changed and removed, and whom a removal touches. Needs a platform key with `catalogue:manage`.
+         */
+        put: operations["declareCatalogue"];
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List roles
+         * @description What can be given in the account as a role: its own roles, and the presets. Any member may.
+         */
+        get: operations["listRoles"];
+        put?: never;
+        /**
+         * Make a role
+         * @description Needs `roles:manage`, and every permission that it holds.
+         */
+        post: operations["createRole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/roles/{roleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a role
+         * @description One of the account’s own, or a preset. Any member may.
+         */
+        get: operations["getRole"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a role
+         * @description One that nobody holds, and no pending invite gives. Needs what changing it needs.
+         */
+        delete: operations["deleteRole"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a role
+         * @description What its holders may do changes with it, from their next request on. Needs `roles:manage`, and every permission that it held and will hold; nobody may hold it who holds more than you.
+         */
+        patch: operations["changeRole"];
+        trace?: never;
+    };
+    "/v1/role-presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the presets
+         * @description Roles that are offered to every account.
+         */
+        get: operations["listRolePresets"];
+        put?: never;
+        /**
+         * Make a preset
+         * @description Needs a platform key with `role-presets:manage`.
+         */
+        post: operations["createRolePreset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/role-presets/{roleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a preset
+         * @description One that nobody holds in any account, and no pending invite gives. Needs a platform key with `role-presets:manage`.
+         */
+        delete: operations["deleteRolePreset"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a preset
+         * @description What its holders may do changes with it in every account, from their next request on. Needs a platform key with `role-presets:manage`.
+         */
+        patch: operations["changeRolePreset"];
         trace?: never;
     };
     "/v1/accounts/{accountId}/invites": {
@@ -852,6 +956,158 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{accountId}/members/{userId}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the grants of a member
+         * @description Oldest first, those that are over too. Needs `members:read`, but for yourself.
+         */
+        get: operations["listGrants"];
+        put?: never;
+        /**
+         * Give a member single permissions
+         * @description Beside their access: for a time, on one resource or one type of them, or on a condition. All of them, or none. Takes effect on their next request. Needs `members:manage`, and everything that is given, there and for as long.
+         */
+        post: operations["giveGrants"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/members/{userId}/grants/{grantId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a grant back
+         * @description Takes effect on the member’s next request. Needs `members:manage`.
+         */
+        delete: operations["withdrawGrant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/resources/{type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the registered resources of a type
+         * @description By their ids. Needs `resources:manage`; a search finds those that someone may act on.
+         */
+        get: operations["listResources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/resources/{type}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Register a resource
+         * @description Makes a thing of the product’s own known, so that searches find it for those who may act on all of its type. Needs `resources:manage`.
+         */
+        put: operations["registerResource"];
+        post?: never;
+        /**
+         * Forget a resource
+         * @description Grants that name it stay as they are. Needs `resources:manage`.
+         */
+        delete: operations["forgetResource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the keys of an account
+         * @description Newest first, those that have ended too. Needs `keys:manage`.
+         */
+        get: operations["listAccountKeys"];
+        put?: never;
+        /**
+         * Make a key for a machine
+         * @description It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. `secret` is shown this once. Needs `keys:manage`, and every scope.
+         */
+        post: operations["createAccountKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/keys/{keyId}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a key in the place of another
+         * @description With the same name and scopes. The old one goes on for a while, so that nothing stops meanwhile. Needs `keys:manage`, and that the key acts as you.
+         */
+        post: operations["rotateAccountKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/keys/{keyId}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a key
+         * @description From its next request on it counts for nothing, nor does any key that was made with it. Needs `keys:manage`, and that it may do no more than you.
+         */
+        post: operations["revokeAccountKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/accounts/{accountId}/ownership-transfer": {
         parameters: {
             query?: never;
@@ -890,6 +1146,334 @@ export interface paths {
          * @description You become the owner; the former owner keeps all permissions.
          */
         post: operations["acceptOwnership"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * May this person do this here?
+         * @description In the whole account, or on one resource. Read now, in one statement. Someone who is not in the account may do nothing there. Asking about others needs `members:read`, with a platform key `access:check`.
+         */
+        get: operations["check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/members/{userId}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a member may do, and why
+         * @description Each permission that they have now, with every way in which they have it. Needs `members:read`, but for yourself.
+         */
+        get: operations["explainPermissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a token that other services can verify
+         * @description A short-lived JWT (RFC 9068) that says what you may do in the account as a whole, for one of the audiences that the operator allows. A service verifies it by itself with `/.well-known/jwks.json`; the epoch tells it when that is out of date.
+         */
+        post: operations["issueAccountToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/accounts/{accountId}/epoch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the epoch of an account
+         * @description It moves with every change of who may do what there: a service that verifies account tokens by itself asks for it every few seconds, and takes no token with an older one. Any member may, and a platform key with `access:check`.
+         */
+        get: operations["readEpoch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/evaluation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide one question
+         * @description Whether a subject may do something on a resource. A denial is `decision: false`. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         */
+        post: operations["evaluateAccess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide many questions
+         * @description As many as 100, in one statement. What each leaves out is taken from above; one that can’t be decided is denied and says why. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         */
+        post: operations["evaluateAccesses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/search/subject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Who may do this?
+         * @description The members who may do something on a resource. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         */
+        post: operations["searchSubjects"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/search/resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * On what may they do this?
+         * @description Of the resources that are registered or that a grant names, those on which a subject may do something. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         */
+        post: operations["searchResources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access/v1/search/action": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What may they do?
+         * @description The permissions that a subject has on a resource. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         */
+        post: operations["searchActions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/authzen-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the decision point is
+         * @description Its metadata: where each question is asked.
+         */
+        get: operations["getAuthzenConfiguration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/platform/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an account for someone
+         * @description They are invited by mail to own it. Until they accept, the platform keeps it, and may invite others to it. Needs a platform key with `accounts:create`.
+         */
+        post: operations["createAccountFor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/platform/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find a user
+         * @description By verified address, or by external id. Needs a platform key with `users:manage`.
+         */
+        get: operations["findUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/platform/users/{userId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a user
+         * @description Needs a platform key with `users:manage`.
+         */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Give a user an external id
+         * @description What your own systems call them: questions can name them by it. Null takes it away. Needs a platform key with `users:manage`.
+         */
+        patch: operations["nameUser"];
+        trace?: never;
+    };
+    "/v1/platform-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the platform’s keys
+         * @description Newest first, those that have ended too. Needs a platform key with `platform-keys:manage`.
+         */
+        get: operations["listPlatformKeys"];
+        put?: never;
+        /**
+         * Make a platform key
+         * @description It may do no more than the key that makes it, and ends with it. `secret` is shown this once. Needs a platform key with `platform-keys:manage`.
+         */
+        post: operations["createPlatformKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/platform-keys/{keyId}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a platform key in the place of another
+         * @description With the same name, scopes and end. The old one goes on for a while. Needs a platform key with `platform-keys:manage`.
+         */
+        post: operations["rotatePlatformKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/platform-keys/{keyId}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a platform key
+         * @description From its next request on it counts for nothing, nor does any key that was made with it. Needs a platform key with `platform-keys:manage`.
+         */
+        post: operations["revokePlatformKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1202,16 +1786,25 @@ export interface components {
          *       "permissions": [
          *         "invoices:pay",
          *         "invoices:read"
-         *       ]
+         *       ],
+         *       "roles": [],
+         *       "endsAt": null
          *     }
          */
         Access: {
-            /** @description Every permission, those added to the catalogue later too. `permissions` is empty then. */
+            /** @description Every permission, those added to the catalogue later too. `permissions` and `roles` are empty then. */
             allPermissions: boolean;
             permissions: string[];
+            roles: string[];
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null for never.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            endsAt: string | null;
         };
         /**
-         * @description Either all permissions (to act as the account owner) or chosen ones: exactly one of the two.
+         * @description Either all permissions (to act as the account owner), or chosen ones and roles: exactly one of the forms.
          * @example {
          *       "permissions": [
          *         "invoices:pay",
@@ -1225,8 +1818,108 @@ export interface components {
         AccessRequest: {
             /** @enum {boolean} */
             allPermissions: true;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             * @example 2099-12-31T23:00:00Z
+             */
+            endsAt?: string;
+        } | {
+            roles: string[];
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             * @example 2099-12-31T23:00:00Z
+             */
+            endsAt?: string;
         } | {
             permissions: string[];
+            roles?: string[];
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             * @example 2099-12-31T23:00:00Z
+             */
+            endsAt?: string;
+        };
+        ExplainedPermission: {
+            /**
+             * @description A key of the catalogue: `resource:action`.
+             * @example invoices:pay
+             */
+            permission: string;
+            reasons: {
+                /**
+                 * @description How it was given: a grant is one for a time, on some resources, or on a condition.
+                 * @enum {string}
+                 */
+                by: "owner" | "all-permissions" | "role" | "direct" | "grant";
+                role?: components["schemas"]["RoleReference"];
+                /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                grantId?: string;
+                /**
+                 * @description A key of the catalogue: `resource:action`.
+                 * @example invoices:pay
+                 */
+                impliedBy?: string;
+                /** @description On which resource alone, or which type of them. */
+                resource?: {
+                    type: string;
+                    id?: string;
+                };
+                /** @description On which condition alone. */
+                condition?: {
+                    [key: string]: unknown;
+                };
+                /**
+                 * Format: date-time
+                 * @description Until when; null for as long as nobody changes it.
+                 * @example 2026-11-22T09:30:00.000Z
+                 */
+                endsAt: string | null;
+            }[];
+        };
+        RoleReference: {
+            /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Accountant */
+            name: string;
+        };
+        CatalogueChange: {
+            dryRun: boolean;
+            added: string[];
+            changed: string[];
+            /** @description With whom it touches. */
+            removed: components["schemas"]["PermissionHolders"][];
+        };
+        /**
+         * @example {
+         *       "permissions": [
+         *         {
+         *           "key": "invoices:read",
+         *           "title": "View invoices",
+         *           "description": "See invoices.",
+         *           "group": "Billing"
+         *         },
+         *         {
+         *           "key": "invoices:pay",
+         *           "title": "Pay invoices",
+         *           "description": "Pay invoices with the account’s payment methods.",
+         *           "group": "Billing",
+         *           "implies": [
+         *             "invoices:read"
+         *           ],
+         *           "translations": {
+         *             "de": {
+         *               "title": "Rechnungen bezahlen"
+         *             }
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        CatalogueDeclaration: {
+            permissions: components["schemas"]["PermissionDeclaration"][];
         };
         Permission: {
             /**
@@ -1243,9 +1936,113 @@ export interface components {
              * @example Billing
              */
             group: string;
+            /**
+             * @description Permissions that come with it.
+             * @example [
+             *       "members:read"
+             *     ]
+             */
+            implies: string[];
+            /**
+             * @description The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.
+             * @example {
+             *       "de": {
+             *         "title": "Rechnungen bezahlen"
+             *       }
+             *     }
+             */
+            translations: {
+                [key: string]: {
+                    /** @example Pay invoices */
+                    title?: string;
+                    /** @example Pay invoices with the account’s payment methods. */
+                    description?: string;
+                    /** @example Billing */
+                    group?: string;
+                };
+            };
+            /** @description Whether Usher itself asks for it. */
+            own: boolean;
         };
         PermissionCatalogue: {
             items: components["schemas"]["Permission"][];
+        };
+        PermissionDeclaration: {
+            /**
+             * @description A key of the catalogue: `resource:action`.
+             * @example invoices:pay
+             */
+            key: string;
+            /** @example Pay invoices */
+            title: string;
+            /** @example Pay invoices with the account’s payment methods. */
+            description: string;
+            /** @example Billing */
+            group: string;
+            /**
+             * @description Permissions that come with it.
+             * @example [
+             *       "members:read"
+             *     ]
+             */
+            implies?: string[];
+            /**
+             * @description The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.
+             * @example {
+             *       "de": {
+             *         "title": "Rechnungen bezahlen"
+             *       }
+             *     }
+             */
+            translations?: {
+                [key: string]: {
+                    /** @example Pay invoices */
+                    title?: string;
+                    /** @example Pay invoices with the account’s payment methods. */
+                    description?: string;
+                    /** @example Billing */
+                    group?: string;
+                };
+            };
+        };
+        PermissionHolders: {
+            /**
+             * @description A key of the catalogue: `resource:action`.
+             * @example invoices:pay
+             */
+            permission: string;
+            /**
+             * Format: int32
+             * @description Members who were given it by name.
+             */
+            members: number;
+            /**
+             * Format: int32
+             * @description Pending invites that give it.
+             */
+            pendingInvites: number;
+            /**
+             * Format: int32
+             * @description Roles and presets that hold it.
+             */
+            roles: number;
+            /**
+             * Format: int32
+             * @description Keys that have it as a scope.
+             */
+            keys: number;
+            /**
+             * Format: int32
+             * @description Grants of it.
+             */
+            grants: number;
+            /** @description The first of the members who were given or granted it. */
+            firstMembers: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                userId: string;
+            }[];
         };
         Account: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
@@ -1330,7 +2127,7 @@ export interface components {
             membershipId: string;
             isOwner: boolean;
             access: components["schemas"]["Access"];
-            /** @description Every permission of the catalogue that you have there now, spelled out: for drawing a page. */
+            /** @description Every permission that holds in the whole account now, spelled out: those of roles and implied ones too. For drawing a page. */
             effectivePermissions: string[];
             /**
              * Format: date-time
@@ -1390,10 +2187,10 @@ export interface components {
             access: components["schemas"]["Access"];
             isOwner: boolean;
             /**
-             * @description A suspended member can do nothing in the account.
+             * @description A member who is suspended, or whose time is over, can do nothing in the account.
              * @enum {string}
              */
-            status: "active" | "suspended";
+            status: "active" | "suspended" | "ended";
             /**
              * Format: date-time
              * @example 2026-11-22T09:30:00.000Z
@@ -1527,6 +2324,8 @@ export interface components {
              */
             email: string;
             access: components["schemas"]["Access"];
+            /** @description Whether whoever accepts becomes the owner. */
+            ownership: boolean;
             /** @enum {string} */
             status: "pending" | "accepted" | "declined" | "revoked" | "expired";
             /**
@@ -1640,7 +2439,11 @@ export interface components {
              */
             email: string;
             access: components["schemas"]["Access"];
-            /** @description The chosen permissions with their words, for someone who can’t see the catalogue yet. */
+            /** @description Whether you become the owner by accepting. */
+            ownership: boolean;
+            /** @description The roles, by name. */
+            roles: components["schemas"]["RoleReference"][];
+            /** @description The permissions that it gives, by roles too, with their words, for someone who can’t see the catalogue yet. */
             permissions: components["schemas"]["Permission"][];
             /**
              * @description A few words that the mail shows.
@@ -1739,6 +2542,8 @@ export interface components {
              * @example de
              */
             locale?: string;
+            /** @description Whether whoever accepts becomes the owner: for a platform’s key, while the platform keeps the account. With all permissions. */
+            ownership?: boolean;
             /**
              * Format: int32
              * @description Days until it expires; the account’s setting unless given.
@@ -1778,6 +2583,947 @@ export interface components {
         OwnershipOffer: {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             userId: string;
+        };
+        NewRole: {
+            /** @example Accountant */
+            name: string;
+            /** @example Sees and pays invoices. */
+            description?: string;
+            /**
+             * @example [
+             *       "invoices:pay",
+             *       "invoices:read"
+             *     ]
+             */
+            permissions: string[];
+        };
+        /** @description A named set of permissions. */
+        Role: {
+            /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Accountant */
+            name: string;
+            /** @example Sees and pays invoices. */
+            description: string;
+            permissions: string[];
+            /** @description Whether it is offered to every account, and the platform’s to change. */
+            isPreset: boolean;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        /**
+         * @example {
+         *       "permissions": [
+         *         "invoices:pay",
+         *         "invoices:read"
+         *       ]
+         *     }
+         */
+        RoleChanges: {
+            /** @example Accountant */
+            name?: string;
+            /** @example Sees and pays invoices. */
+            description?: string;
+            /**
+             * @example [
+             *       "invoices:pay",
+             *       "invoices:read"
+             *     ]
+             */
+            permissions?: string[];
+        };
+        RolePage: {
+            items: components["schemas"]["Role"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
+        /** @description One permission of a member beside their access: for a time, on some resources, or on a condition. */
+        Grant: {
+            /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /**
+             * @description A key of the catalogue: `resource:action`.
+             * @example invoices:pay
+             */
+            permission: string;
+            /** @description Null: in the whole account. */
+            resource: components["schemas"]["GrantedResource"] | null;
+            /**
+             * @description Properties that a question must name, with these values, for the grant to count (AuthZEN: `properties`). Whoever asks vouches for them.
+             * @example {
+             *       "action": {
+             *         "soft": true
+             *       }
+             *     }
+             */
+            condition: {
+                /**
+                 * @example {
+                 *       "status": "active"
+                 *     }
+                 */
+                subject?: {
+                    [key: string]: string | number | boolean;
+                };
+                /**
+                 * @example {
+                 *       "status": "active"
+                 *     }
+                 */
+                action?: {
+                    [key: string]: string | number | boolean;
+                };
+                /**
+                 * @example {
+                 *       "status": "active"
+                 *     }
+                 */
+                resource?: {
+                    [key: string]: string | number | boolean;
+                };
+            };
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null for never.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            endsAt: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        GrantPage: {
+            items: components["schemas"]["Grant"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
+        /** @description One resource, or, without `id`, every one of the type. */
+        GrantedResource: {
+            /**
+             * @description A kind of thing in the account, by the product’s own name.
+             * @example record
+             */
+            type: string;
+            /**
+             * @description One of them, by the product’s own name.
+             * @example record-1
+             */
+            id?: string;
+        };
+        Grants: {
+            items: components["schemas"]["Grant"][];
+        };
+        NewGrant: {
+            /**
+             * @description A key of the catalogue: `resource:action`.
+             * @example invoices:pay
+             */
+            permission: string;
+            resource?: components["schemas"]["GrantedResource"];
+            /**
+             * @description Properties that a question must name, with these values, for the grant to count (AuthZEN: `properties`). Whoever asks vouches for them.
+             * @example {
+             *       "action": {
+             *         "soft": true
+             *       }
+             *     }
+             */
+            condition?: {
+                /**
+                 * @example {
+                 *       "status": "active"
+                 *     }
+                 */
+                subject?: {
+                    [key: string]: string | number | boolean;
+                };
+                /**
+                 * @example {
+                 *       "status": "active"
+                 *     }
+                 */
+                action?: {
+                    [key: string]: string | number | boolean;
+                };
+                /**
+                 * @example {
+                 *       "status": "active"
+                 *     }
+                 */
+                resource?: {
+                    [key: string]: string | number | boolean;
+                };
+            };
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             * @example 2099-12-31T23:00:00Z
+             */
+            endsAt?: string;
+        };
+        /**
+         * @example {
+         *       "grants": [
+         *         {
+         *           "permission": "invoices:read",
+         *           "resource": {
+         *             "type": "invoice",
+         *             "id": "2026-0001"
+         *           }
+         *         }
+         *       ]
+         *     }
+         * @example {
+         *       "grants": [
+         *         {
+         *           "permission": "invoices:pay",
+         *           "endsAt": "2099-12-31T23:00:00Z"
+         *         }
+         *       ]
+         *     }
+         */
+        NewGrants: {
+            grants: components["schemas"]["NewGrant"][];
+        };
+        /** @description A thing in the account that access is asked about. */
+        Resource: {
+            /**
+             * @description A kind of thing in the account, by the product’s own name.
+             * @example record
+             */
+            type: string;
+            /**
+             * @description One of them, by the product’s own name.
+             * @example record-1
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        ResourcePage: {
+            items: components["schemas"]["Resource"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example record-1
+             */
+            nextCursor: string | null;
+        };
+        /** @description Acts as the member who made it, within its scopes, and ends with their membership. */
+        AccountKey: {
+            /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Billing */
+            name: string;
+            /**
+             * @description How it begins.
+             * @example uak_AZrg1e4RdkXK
+             */
+            prefix: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null for never.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute; null where it was not used yet.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /** @description The key that takes its place. */
+            replacedBy: string | null;
+            scopes: string[];
+            actsAs: components["schemas"]["Inviter"];
+        };
+        AccountKeyPage: {
+            items: components["schemas"]["AccountKey"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
+        KeyRotation: {
+            /**
+             * Format: int32
+             * @description For how long the old key still counts beside the new one: 30 days at most.
+             * @example 86400
+             */
+            overlapSeconds: number;
+        };
+        MadeAccountKey: {
+            /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Billing */
+            name: string;
+            /**
+             * @description How it begins.
+             * @example uak_AZrg1e4RdkXK
+             */
+            prefix: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null for never.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute; null where it was not used yet.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /** @description The key that takes its place. */
+            replacedBy: string | null;
+            scopes: string[];
+            actsAs: components["schemas"]["Inviter"];
+            /**
+             * @description The key itself. It is shown this once: only its hash is kept.
+             * @example uak_AZrg1e4RdkXK…
+             */
+            secret: string;
+        };
+        MadePlatformKey: {
+            /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Billing */
+            name: string;
+            /**
+             * @description How it begins.
+             * @example uak_AZrg1e4RdkXK
+             */
+            prefix: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null for never.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute; null where it was not used yet.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /** @description The key that takes its place. */
+            replacedBy: string | null;
+            scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
+            /**
+             * @description The key itself. It is shown this once: only its hash is kept.
+             * @example uak_AZrg1e4RdkXK…
+             */
+            secret: string;
+        };
+        /**
+         * @example {
+         *       "name": "Billing",
+         *       "scopes": [
+         *         "members:read"
+         *       ],
+         *       "expiresAt": "2099-12-31T23:00:00Z"
+         *     }
+         */
+        NewAccountKey: {
+            /** @example Billing */
+            name: string;
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description When it ends by itself; never unless given, or when the key ends that makes it.
+             * @example 2099-12-31T23:00:00Z
+             */
+            expiresAt?: string;
+        };
+        /**
+         * @example {
+         *       "name": "Gateway",
+         *       "scopes": [
+         *         "access:check"
+         *       ],
+         *       "expiresAt": "2099-12-31T23:00:00Z"
+         *     }
+         */
+        NewPlatformKey: {
+            /** @example Billing */
+            name: string;
+            scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
+            /**
+             * Format: date-time
+             * @description When it ends by itself; never unless given, or when the key ends that makes it.
+             * @example 2099-12-31T23:00:00Z
+             */
+            expiresAt?: string;
+        };
+        /** @description Of the operator’s own backend. */
+        PlatformKey: {
+            /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Billing */
+            name: string;
+            /**
+             * @description How it begins.
+             * @example uak_AZrg1e4RdkXK
+             */
+            prefix: string;
+            /** @enum {string} */
+            status: "active" | "expired" | "revoked";
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null for never.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * Format: date-time
+             * @description To the minute; null where it was not used yet.
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /** @description The key that takes its place. */
+            replacedBy: string | null;
+            scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
+        };
+        PlatformKeyPage: {
+            items: components["schemas"]["PlatformKey"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
+        };
+        AccountToken: {
+            /** @description A JWT (RFC 9068), to be verified with this service’s keys. */
+            accessToken: string;
+            /** @enum {string} */
+            tokenType: "Bearer";
+            /**
+             * Format: int32
+             * @description Seconds.
+             */
+            expiresIn: number;
+            /**
+             * Format: int64
+             * @description Moves with every change of who may do what in the account. A token with an older one may be out of date.
+             */
+            epoch: number;
+        };
+        Check: {
+            /** @description Whether they may, now. */
+            allowed: boolean;
+        };
+        Epoch: {
+            /**
+             * Format: int64
+             * @description Moves with every change of who may do what in the account. A token with an older one may be out of date.
+             */
+            epoch: number;
+        };
+        /** @description Each permission that someone has, and why. */
+        Explanation: {
+            items: components["schemas"]["ExplainedPermission"][];
+        };
+        NewAccountToken: {
+            /**
+             * @description The service that it is for.
+             * @example https://billing.example.com
+             */
+            audience: string;
+            /** @description The only ones that it shall name, as far as you have them; all that you have unless given. */
+            permissions?: string[];
+        };
+        AccessDecision: {
+            decision: boolean;
+            /** @description Why it could not be decided. */
+            context?: {
+                error: {
+                    /** Format: int32 */
+                    status: number;
+                    message: string;
+                };
+            };
+        };
+        AccessDecisions: {
+            /** @description Where no `evaluations` were asked. */
+            decision?: boolean;
+            evaluations?: components["schemas"]["AccessDecision"][];
+        };
+        /**
+         * @example {
+         *       "subject": {
+         *         "type": "user",
+         *         "id": "alice"
+         *       },
+         *       "action": {
+         *         "name": "read"
+         *       },
+         *       "resource": {
+         *         "type": "record",
+         *         "id": "record-1"
+         *       }
+         *     }
+         */
+        AccessEvaluationRequest: {
+            subject: {
+                /** @example user */
+                type: string;
+                /** @example alice */
+                id: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            action: {
+                /** @example read */
+                name: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            resource: {
+                /** @example record */
+                type: string;
+                /** @example record-1 */
+                id: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            /** @description Taken, and not looked at. */
+            context?: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "subject": {
+         *         "type": "user",
+         *         "id": "alice"
+         *       },
+         *       "action": {
+         *         "name": "read"
+         *       },
+         *       "evaluations": [
+         *         {
+         *           "resource": {
+         *             "type": "record",
+         *             "id": "record-1"
+         *           }
+         *         },
+         *         {
+         *           "resource": {
+         *             "type": "record",
+         *             "id": "record-2"
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        AccessEvaluationsRequest: {
+            subject?: {
+                /** @example user */
+                type?: string;
+                /** @example alice */
+                id?: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            action?: {
+                /** @example read */
+                name?: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            resource?: {
+                /** @example record */
+                type?: string;
+                /** @example record-1 */
+                id?: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            /** @description Taken, and not looked at. */
+            context?: {
+                [key: string]: unknown;
+            };
+            /** @description Each may hold a subject, an action, a resource and a context in the place of those above. */
+            evaluations?: {
+                [key: string]: unknown;
+            }[];
+            options?: {
+                /**
+                 * @default execute_all
+                 * @enum {string}
+                 */
+                evaluations_semantic: "execute_all" | "deny_on_first_deny" | "permit_on_first_permit";
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "subject": {
+         *         "type": "user",
+         *         "id": "alice"
+         *       },
+         *       "resource": {
+         *         "type": "record",
+         *         "id": "record-1"
+         *       }
+         *     }
+         */
+        ActionSearchRequest: {
+            subject: {
+                /** @example user */
+                type: string;
+                /** @example alice */
+                id: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            resource: {
+                /** @example record */
+                type: string;
+                /** @example record-1 */
+                id: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            /** @description Taken, and not looked at. */
+            context?: {
+                [key: string]: unknown;
+            };
+            page?: {
+                /** @description The `next_token` of the page before. */
+                token?: string;
+                /**
+                 * Format: int32
+                 * @default 50
+                 */
+                limit: number;
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        ActionSearchResults: {
+            results: {
+                name: string;
+            }[];
+            page: {
+                /** @description Send it as `page.token` to get the next page; empty on the last one. */
+                next_token: string;
+                /**
+                 * Format: int32
+                 * @description How many results are here.
+                 */
+                count: number;
+            };
+        };
+        /** @description The metadata of a policy decision point (AuthZEN). */
+        AuthzenConfiguration: {
+            /** Format: uri */
+            policy_decision_point: string;
+            /** Format: uri */
+            access_evaluation_endpoint: string;
+            /** Format: uri */
+            access_evaluations_endpoint: string;
+            /** Format: uri */
+            search_subject_endpoint: string;
+            /** Format: uri */
+            search_resource_endpoint: string;
+            /** Format: uri */
+            search_action_endpoint: string;
+        };
+        EntitySearchResults: {
+            results: {
+                type: string;
+                id: string;
+            }[];
+            page: {
+                /** @description Send it as `page.token` to get the next page; empty on the last one. */
+                next_token: string;
+                /**
+                 * Format: int32
+                 * @description How many results are here.
+                 */
+                count: number;
+            };
+        };
+        /**
+         * @example {
+         *       "subject": {
+         *         "type": "user",
+         *         "id": "alice"
+         *       },
+         *       "action": {
+         *         "name": "read"
+         *       },
+         *       "resource": {
+         *         "type": "record"
+         *       }
+         *     }
+         */
+        ResourceSearchRequest: {
+            subject: {
+                /** @example user */
+                type: string;
+                /** @example alice */
+                id: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            action: {
+                /** @example read */
+                name: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            resource: {
+                /** @example record */
+                type: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            /** @description Taken, and not looked at. */
+            context?: {
+                [key: string]: unknown;
+            };
+            page?: {
+                /** @description The `next_token` of the page before. */
+                token?: string;
+                /**
+                 * Format: int32
+                 * @default 50
+                 */
+                limit: number;
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "subject": {
+         *         "type": "user"
+         *       },
+         *       "action": {
+         *         "name": "read"
+         *       },
+         *       "resource": {
+         *         "type": "record",
+         *         "id": "record-1"
+         *       }
+         *     }
+         */
+        SubjectSearchRequest: {
+            subject: {
+                /** @example user */
+                type: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            action: {
+                /** @example read */
+                name: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            resource: {
+                /** @example record */
+                type: string;
+                /** @example record-1 */
+                id: string;
+                properties?: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            /** @description Taken, and not looked at. */
+            context?: {
+                [key: string]: unknown;
+            };
+            page?: {
+                /** @description The `next_token` of the page before. */
+                token?: string;
+                /**
+                 * Format: int32
+                 * @default 50
+                 */
+                limit: number;
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description The account, which the platform keeps until the invite is accepted. */
+        MadePlatformAccount: {
+            account: components["schemas"]["Account"];
+            invite: components["schemas"]["Invite"];
+        };
+        /**
+         * @example {
+         *       "name": "Example Hosting",
+         *       "owner": {
+         *         "email": "olivia@example.com"
+         *       }
+         *     }
+         */
+        NewPlatformAccount: {
+            /** @example Example Hosting */
+            name: string;
+            /**
+             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @example de
+             */
+            locale?: string;
+            /** @description Who is asked to own it. */
+            owner: {
+                /**
+                 * Format: email
+                 * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+                 * @example olivia@example.com
+                 */
+                email: string;
+                /**
+                 * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+                 * @example de
+                 */
+                locale?: string;
+            };
+        };
+        /** @description A user as the platform sees them. */
+        PlatformUser: {
+            /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /**
+             * Format: email
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @example olivia@example.com
+             */
+            email: string;
+            /** @example Olivia Owner */
+            name: string;
+            /**
+             * @description What your own systems call them. No address, and no id of ours.
+             * @example alice
+             */
+            externalId: string | null;
+            isDisabled: boolean;
+        };
+        PlatformUserChanges: {
+            /**
+             * @description What your own systems call them. No address, and no id of ours.
+             * @example alice
+             */
+            externalId: string | null;
+        };
+        PlatformUsers: {
+            items: components["schemas"]["PlatformUser"][];
         };
         /** @description Public keys (RFC 7517, RFC 8037). */
         JwkSet: {
@@ -1820,7 +3566,7 @@ export interface components {
              * @description Stable: branch on this.
              * @enum {string}
              */
-            code: "invalid-request" | "invite-token-invalid" | "password-reset-token-invalid" | "email-change-token-invalid" | "opt-out-token-invalid" | "report-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "webhook-signature-invalid" | "permission-missing" | "cannot-grant" | "invite-for-another-address" | "not-found" | "method-not-allowed" | "invite-already-pending" | "opted-out" | "address-undeliverable" | "too-many-pending-invites" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "already-member" | "login-exists" | "invite-accepted" | "owner-protected" | "inviter-cannot-grant" | "member-suspended" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable";
+            code: "invalid-request" | "not-found" | "method-not-allowed" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable" | "password-reset-token-invalid" | "email-change-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "external-id-taken" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "login-exists" | "permission-missing" | "user-required" | "platform-key-required" | "audience-not-allowed" | "cannot-grant" | "permission-in-use" | "catalogue-in-file" | "role-in-use" | "name-taken" | "too-many-grants" | "key-ended" | "owner-protected" | "member-suspended" | "invite-token-invalid" | "opt-out-token-invalid" | "report-token-invalid" | "webhook-signature-invalid" | "invite-for-another-address" | "invite-already-pending" | "opted-out" | "address-undeliverable" | "account-has-owner" | "too-many-pending-invites" | "already-member" | "invite-accepted" | "inviter-cannot-grant" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced";
             /** @description Names the request in the operator’s log. */
             requestId: string;
             errors?: {
@@ -2158,7 +3904,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2227,7 +3973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2775,7 +4521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2838,7 +4584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2922,7 +4668,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3256,7 +5002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3359,7 +5105,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3428,7 +5174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3532,7 +5278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3638,7 +5384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3707,7 +5453,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3793,7 +5539,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3874,7 +5620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3932,7 +5678,10 @@ export interface operations {
     };
     listPermissions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language to show the words in, as far as they are there: a language tag (RFC 5646). */
+                locale?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3966,8 +5715,968 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    declareCatalogue: {
+        parameters: {
+            query?: {
+                /** @description Say what it would come to, and change nothing. */
+                dryRun?: "true" | "false";
+                /** @description Take what is removed from everyone who has it, instead of refusing. */
+                removeInUse?: "true" | "false";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CatalogueDeclaration"];
+            };
+        };
+        responses: {
+            /** @description What was changed, or would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogueChange"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-in-use`: A permission that would be removed is in use. `catalogue-in-file`: The catalogue is kept in a file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRoles: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of roles. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolePage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description The role. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `name-taken`: Another one has this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                roleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The role. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                roleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is no such role any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `role-in-use`: The role is in use. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                roleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleChanges"];
+            };
+        };
+        responses: {
+            /** @description The role as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `name-taken`: Another one has this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRolePresets: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of presets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolePage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRolePreset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description The preset. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `name-taken`: Another one has this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRolePreset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                roleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is no such preset any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `role-in-use`: The role is in use. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeRolePreset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                roleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleChanges"];
+            };
+        };
+        responses: {
+            /** @description The preset as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `name-taken`: Another one has this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4044,7 +6753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4125,7 +6834,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4242,7 +6951,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4325,7 +7034,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4440,7 +7149,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4566,7 +7275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4686,7 +7395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4765,7 +7474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5006,7 +7715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5287,7 +7996,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5355,7 +8064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5468,7 +8177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5797,7 +8506,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5863,7 +8572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6202,7 +8911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6284,7 +8993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6364,7 +9073,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6477,7 +9186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6586,7 +9295,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6695,7 +9404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6715,6 +9424,996 @@ export interface operations {
             };
             /** @description `owner-protected`: The owner cannot be changed, suspended or removed. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGrants: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A user id, or `me` for the caller.
+                 * @example me
+                 */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of grants. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantPage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveGrants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A user id, or `me` for the caller.
+                 * @example me
+                 */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGrants"];
+            };
+        };
+        responses: {
+            /** @description The grants. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grants"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `owner-protected`: The owner cannot be changed, suspended or removed. `too-many-grants`: The member has too many grants. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawGrant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A user id, or `me` for the caller.
+                 * @example me
+                 */
+                userId: string;
+                /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                grantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is no such grant any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `owner-protected`: The owner cannot be changed, suspended or removed. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listResources: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A kind of thing in the account, by the product’s own name.
+                 * @example record
+                 */
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of resources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourcePage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    registerResource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A kind of thing in the account, by the product’s own name.
+                 * @example record
+                 */
+                type: string;
+                /**
+                 * @description One of them, by the product’s own name.
+                 * @example record-1
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resource. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgetResource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A kind of thing in the account, by the product’s own name.
+                 * @example record
+                 */
+                type: string;
+                /**
+                 * @description One of them, by the product’s own name.
+                 * @example record-1
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is not registered any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAccountKeys: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountKeyPage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAccountKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccountKey"];
+            };
+        };
+        responses: {
+            /** @description The key, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeAccountKey"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `user-required`: This is for people, and a key was sent. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateAccountKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description The new key, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeAccountKey"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key-ended`: The key has ended. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeAccountKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It counts no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6803,7 +10502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6905,7 +10604,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7000,7 +10699,1559 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query: {
+                /**
+                 * @description Who; the caller unless given.
+                 * @example me
+                 */
+                userId?: string;
+                /**
+                 * @description A key of the catalogue: `resource:action`.
+                 * @example invoices:pay
+                 */
+                permission: string;
+                /**
+                 * @description A kind of thing in the account, by the product’s own name.
+                 * @example record
+                 */
+                resourceType?: string;
+                /**
+                 * @description One of them, by the product’s own name.
+                 * @example record-1
+                 */
+                resourceId?: string;
+            };
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether they may. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainPermissions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+                /**
+                 * @description A user id, or `me` for the caller.
+                 * @example me
+                 */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each permission with its reasons. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issueAccountToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccountToken"];
+            };
+        };
+        responses: {
+            /** @description The token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountToken"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `audience-not-allowed`: No token is given for this audience. `user-required`: This is for people, and a key was sent. `identity-not-linked`: This login at the identity provider belongs to no user here. `permission-missing`: A permission is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readEpoch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                accountId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The epoch. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Epoch"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    evaluateAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessEvaluationRequest"];
+            };
+        };
+        responses: {
+            /** @description The decision. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessDecision"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    evaluateAccesses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccessEvaluationsRequest"];
+            };
+        };
+        responses: {
+            /** @description The decisions, in their order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessDecisions"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchSubjects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubjectSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of subjects. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntitySearchResults"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchResources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResourceSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of resources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntitySearchResults"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchActions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description A page of actions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionSearchResults"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAuthzenConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metadata. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthzenConfiguration"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAccountFor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlatformAccount"];
+            };
+        };
+        responses: {
+            /** @description The account, and the invite of its owner. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadePlatformAccount"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests. */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    findUsers: {
+        parameters: {
+            query?: {
+                /** @description Their verified address. */
+                email?: string;
+                /**
+                 * @description What your own systems call them. No address, and no id of ours.
+                 * @example alice
+                 */
+                externalId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user, or none. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformUsers"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformUser"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nameUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlatformUserChanges"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformUser"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `external-id-taken`: Another user has this external id. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPlatformKeys: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlatformKeyPage"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPlatformKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlatformKey"];
+            };
+        };
+        responses: {
+            /** @description The key, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadePlatformKey"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotatePlatformKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description The new key, with its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadePlatformKey"];
+                };
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key-ended`: The key has ended. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The content type is not supported. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something went wrong on our side. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: The service cannot answer right now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokePlatformKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It counts no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Authentication is required. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -93,7 +93,7 @@ function bodiesOf(resolve: (schema: Schema) => Schema) {
     if (it.properties) {
       return Object.fromEntries(Object.entries(it.properties).map(([key, inner]) => [key, sampleOf(inner)]));
     }
-    if (it.items) return [sampleOf(it.items)];
+    if (it.items) return it.examples?.[0] ?? [sampleOf(it.items)];
     if (it.enum) return it.enum[0];
     if (it.examples) return it.examples[0];
     const [type] = [it.type].flat();

@@ -9,6 +9,7 @@ import { buildApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type DatabaseChoice, openDatabase, type StatementLog } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import { makePlatformKey } from '../../src/keys/platform-keys.ts';
 import { lettersOf } from '../../src/letters.ts';
 import type { Transport } from '../../src/mail/mail.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
@@ -178,6 +179,20 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return { id: body.id as string, url: `/v1/accounts/${body.id}`, owner };
   }
 
+  /** A platform key, as `npm run key` makes it. */
+  async function newPlatformKey(...scopes: string[]): Promise<string> {
+    const wanted = { name: 'test', scopes: scopes.length > 0 ? scopes : ['*'], expiresAt: null };
+    return (await makePlatformKey(database.db, wanted, clock())).text;
+  }
+
+  /** A key of an account, made by someone. */
+  async function newAccountKey(account: { url: string }, by: TestUser, ...scopes: string[]): Promise<string> {
+    const body = { name: 'test', scopes: scopes.length > 0 ? scopes : ['*'] };
+    const made = await call('POST', `${account.url}/keys`, { body, token: by.token });
+    if (made.status !== 201) throw new Error(`could not make a key: ${JSON.stringify(made.body)}`);
+    return made.body.secret;
+  }
+
   /** Invites an address as someone. @returns the answer of the call. */
   function invite(
     account: { url: string },
@@ -236,6 +251,8 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     newUser,
     newAccount,
     newMember,
+    newPlatformKey,
+    newAccountKey,
     invite,
     listAll,
     logIn,
@@ -269,7 +286,9 @@ export interface TestUser {
   refreshToken: string;
 }
 
-export type Access = { allPermissions: true } | { permissions: string[] };
+export type Access =
+  | { allPermissions: true; endsAt?: string }
+  | { permissions?: string[]; roles?: string[]; endsAt?: string };
 
 /** The tokens in the links of a mail, in their order. */
 export const tokensIn = (text: string): string[] => text.match(/(?<=#token=)[\w.-]+/g) ?? [];

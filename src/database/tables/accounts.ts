@@ -2,6 +2,7 @@
 
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   boolean,
   check,
   foreignKey,
@@ -29,6 +30,8 @@ export const accounts = pgTable(
     locale: text('locale'),
     /** Days before its end at which a pending invite is reminded of; none where it is not. */
     remindDaysBefore: integer('remind_days_before'),
+    /** Moves with every change of who may do what here, so that others learn that what they know is old. */
+    epoch: bigint('epoch', { mode: 'number' }).notNull().default(0),
     createdAt: time('created_at').notNull(),
   },
   (t): PgTableExtraConfigValue[] => [
@@ -60,6 +63,7 @@ export const memberships = pgTable(
     primaryKey({ columns: [t.accountId, t.userId] }),
     unique('memberships_id').on(t.accountId, t.id),
     index('memberships_user').on(t.userId),
+    index('memberships_roles').using('gin', t.roles).where(sql`cardinality(roles) > 0`),
     allOrChosen('memberships_all_or_chosen'),
   ],
 );
@@ -73,6 +77,8 @@ export const invites = pgTable(
     id: id('inv', 'id').notNull(),
     email: text('email').notNull(),
     ...access(),
+    /** Whether whoever accepts becomes the owner, of an account that the platform keeps for them. */
+    ownership: boolean('ownership').notNull().default(false),
     /** As decided so far. A pending invite whose time has passed is expired, whatever is written here. */
     status: text('status', { enum: ['pending', 'accepted', 'declined', 'revoked', 'expired'] }).notNull(),
     message: text('message'),

@@ -6,8 +6,7 @@ import { type Id, type IdPrefix, idOf, uuidOf } from '../../ids.ts';
 export const id = <P extends IdPrefix>(prefix: P, name: string) =>
   customType<{ data: Id<P>; driverData: string }>({
     dataType: () => 'uuid',
-    // A place in a prepared query may be given no id at all.
-    toDriver: (value) => (value === null ? (value as never) : uuidOf(prefix, value)),
+    toDriver: (value) => uuidOf(prefix, value),
     fromDriver: (value) => idOf(prefix, value),
   })(name);
 
@@ -32,9 +31,13 @@ export const isDeliveryEvent = (name: string, column: string) =>
 
 export const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 
-/** What a membership or an invite gives: a flag that covers every permission, or a list. Never both. */
+/** What a membership or an invite gives, and until when: a flag that covers every permission, or single ones and roles side by side. Never both. */
 export const access = () => ({
   allPermissions: boolean('all_permissions').notNull(),
   permissions: text('permissions').array().notNull(),
+  roles: id('rol', 'roles').array().notNull().default(sql`'{}'`),
+  /** When it ends by itself; none where it does not. */
+  endsAt: time('ends_at'),
 });
-export const allOrChosen = (name: string) => check(name, sql`not (all_permissions and cardinality(permissions) > 0)`);
+export const allOrChosen = (name: string) =>
+  check(name, sql`not (all_permissions and cardinality(permissions) + cardinality(roles) > 0)`);

@@ -12,6 +12,8 @@ export const users = pgTable('users', {
   passwordHash: text('password_hash'),
   /** The language of mails to them: a language tag (RFC 5646). */
   locale: text('locale'),
+  /** What the operator's own systems call them. */
+  externalId: text('external_id').unique(),
   createdAt: time('created_at').notNull(),
   /** Since when an operator keeps them out: no session and no identity of theirs counts. */
   disabledAt: time('disabled_at'),

@@ -13,9 +13,10 @@ import { insertSession } from './store.ts';
 
 /**
  * The user that the caller is, read now.
- * @throws unauthenticated where the session has ended, the identity was removed, or the user is disabled.
+ * @throws unauthenticated where the session has ended, the identity was removed, or the user is disabled; user-required for a key.
  */
 export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
+  if (caller.key) throw new Problem('user-required');
   const user = await findStandingUser(db, caller);
   if (!user) throw sessionEnded();
   return user;

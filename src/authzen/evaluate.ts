@@ -1,0 +1,106 @@
+import { type Checked, checkAll, requireMayAsk } from '../checks/check.ts';
+import type { Question } from '../checks/question.ts';
+import { invalidField } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import {
+  type ActionEntity,
+  accountOf,
+  permissionOf,
+  placeOf,
+  propertiesOf,
+  type ResourceEntity,
+  type SubjectEntity,
+  subjectOf,
+} from './entities.ts';
+import { type Evaluation, merge } from './merge.ts';
+import type { AccessEvaluationsRequest } from './schemas.ts';
+
+export interface Decision {
+  decision: boolean;
+  context?: { error: { status: number; message: string } };
+}
+
+/** Where the account has to be named, and was not. */
+const accountMissing = 'is required: this caller has no account of its own';
+
+/**
+ * Decides one question (AuthZEN 1.0, Access Evaluation). What is not there is denied: a person, an account, a permission.
+ * @throws unauthenticated, permission-missing for asking about others, invalid-request where no account is named.
+ */
+export async function evaluate({ db }: Pick<Service, 'db'>, caller: Caller, evaluation: Evaluation): Promise<Decision> {
+  const question = questionOf(caller, evaluation);
+  if (question === null) throw invalidField('/resource/properties/accountId', accountMissing);
+  const [checked] = await checkAll(db, caller, question ? [question] : []);
+  if (checked && (checked.isTheirs || caller.key?.kind === 'platform')) requireMayAsk(checked);
+  return { decision: checked?.isTheirs === true && checked.isAllowed };
+}
+
+/**
+ * Decides many, in one statement (AuthZEN 1.0, Access Evaluations). One that can't be decided is denied and says why; the others
+ * are decided all the same. Without evaluations it is one question.
+ * @throws unauthenticated, and for one question what `evaluate` throws, or invalid-request.
+ */
+export async function evaluateAll(
+  service: Pick<Service, 'db'>,
+  caller: Caller,
+  { evaluations = [], options, ...defaults }: AccessEvaluationsRequest,
+): Promise<Decision | { evaluations: Decision[] }> {
+  if (evaluations.length === 0) {
+    const only = merge({}, defaults);
+    if ('wrong' in only) throw invalidField(only.wrong.pointer, only.wrong.detail);
+    return evaluate(service, caller, only);
+  }
+  const merged = evaluations.map((it) => merge(it, defaults));
+  const questions = merged.map((it) => ('wrong' in it ? undefined : questionOf(caller, it)));
+  const checked = await checkAll(
+    service.db,
+    caller,
+    questions.filter((it) => it !== undefined && it !== null),
+  );
+  const decisions = merged.map((it, i): Decision => {
+    if ('wrong' in it) return denied(400, `${it.wrong.pointer} ${it.wrong.detail}`);
+    if (questions[i] === null) return denied(400, `/resource/properties/accountId ${accountMissing}`);
+    return questions[i] === undefined ? { decision: false } : decisionOf(caller, checked.shift() as Checked);
+  });
+  return { evaluations: untilDecided(decisions, options?.evaluations_semantic ?? 'execute_all') };
+}
+
+function decisionOf(caller: Caller, checked: Checked): Decision {
+  const isPlatform = caller.key?.kind === 'platform';
+  if (!checked.mayAsk && (checked.isTheirs || isPlatform))
+    return denied(403, 'Asking about this person is not permitted.');
+  return { decision: checked.isTheirs && checked.isAllowed };
+}
+
+const denied = (status: number, message: string): Decision => ({
+  decision: false,
+  context: { error: { status, message } },
+});
+
+/** The decisions up to the one that decides all of them, by the semantic asked for. */
+function untilDecided(
+  decisions: Decision[],
+  semantic: 'execute_all' | 'deny_on_first_deny' | 'permit_on_first_permit',
+) {
+  if (semantic === 'execute_all') return decisions;
+  const last = decisions.findIndex((it) => it.decision === (semantic === 'permit_on_first_permit'));
+  return last === -1 ? decisions : decisions.slice(0, last + 1);
+}
+
+/** What is asked; undefined where it is about nobody or no account, null where no account is named. */
+function questionOf(
+  caller: Caller,
+  { subject, action, resource }: { subject: SubjectEntity; action: ActionEntity; resource: ResourceEntity },
+): Question | null | undefined {
+  const accountId = accountOf(caller, resource);
+  const who = subjectOf(subject);
+  if (accountId === null) return null;
+  if (accountId === undefined || who === undefined) return undefined;
+  return {
+    accountId,
+    subject: who,
+    permission: permissionOf(action.name, resource.type),
+    resource: placeOf(resource),
+    properties: propertiesOf(subject.properties, action.properties, resource.properties),
+  };
+}

@@ -1,0 +1,79 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Db, Tx } from '../database/database.ts';
+import type { PermissionDeclaration } from '../permissions/permission.ts';
+import { invalidField, Problem } from '../problems.ts';
+import { arrange, compare } from './arrange.ts';
+import { findHolders, type Holders, isHeld, lockHolders, stripPermissions } from './holders-store.ts';
+import { listPermissions, lockCatalogue, moveVersion, type PermissionRow, replacePermissions } from './store.ts';
+
+export interface Declaring {
+  /** Says what it would come to, and changes nothing. */
+  dryRun: boolean;
+  /** Takes what is removed from everyone who has it, instead of refusing. */
+  removeInUse: boolean;
+}
+
+/** What a declaration comes to. */
+export interface CatalogueChange {
+  dryRun: boolean;
+  added: string[];
+  changed: string[];
+  removed: Holders[];
+}
+
+/**
+ * Declares the catalogue as a whole: what is not in it any more is removed, Usher's own permissions excepted. Nobody gets a
+ * removed permission back when one of its name is added later.
+ * @throws invalid-request, and permission-in-use where something would be removed that someone has.
+ */
+export async function declareCatalogue(
+  db: Db,
+  declared: readonly PermissionDeclaration[],
+  { dryRun, removeInUse }: Declaring,
+): Promise<CatalogueChange> {
+  return db.transaction(async (tx) => {
+    await lockCatalogue(tx);
+    const current = await listPermissions(tx);
+    const wanted = arrange(requireOwnAsTheyAre(declared, current), current);
+    const { added, changed, removed } = compare(current, wanted);
+    const change = { dryRun, added, changed, removed: await findHolders(tx, removed) };
+    if (dryRun) return change;
+    if (isSameAs(current, wanted)) return change;
+    if (!removeInUse && change.removed.some(isHeld)) throw inUse(change.removed.filter(isHeld));
+    await write(tx, wanted, [...removed, ...added]);
+    return change;
+  });
+}
+
+/** Whether nothing would be changed, the order neither. */
+const isSameAs = (current: PermissionRow[], wanted: PermissionRow[]) => isDeepStrictEqual(current, wanted);
+
+/** What is left of an older permission of the same name counts for nothing: it is taken away before the new one is there. */
+async function write(tx: Tx, wanted: PermissionRow[], stale: string[]): Promise<void> {
+  if (stale.length > 0) {
+    await lockHolders(tx, stale);
+    await stripPermissions(tx, stale);
+  }
+  await replacePermissions(tx, wanted);
+  await moveVersion(tx);
+}
+
+function requireOwnAsTheyAre(declared: readonly PermissionDeclaration[], current: readonly PermissionRow[]) {
+  const own = new Map(current.filter((it) => it.own).map((it) => [it.key, it]));
+  for (const [i, { key, implies }] of declared.entries()) {
+    const known = own.get(key);
+    if (known && implies && [...implies].sort().join() !== known.implies.join()) {
+      throw invalidField(`/permissions/${i}/implies`, 'can’t be changed: the permission is Usher’s own');
+    }
+  }
+  return declared;
+}
+
+const inUse = (held: Holders[]) =>
+  new Problem(
+    'permission-in-use',
+    `In use: ${held
+      .slice(0, 10)
+      .map((it) => it.permission)
+      .join(', ')}.`,
+  );

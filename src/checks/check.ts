@@ -1,0 +1,84 @@
+import { hasScope } from '../accounts/platform.ts';
+import type { Db } from '../database/database.ts';
+import type { AccountId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Caller } from '../service.ts';
+import { sessionEnded } from '../users/sessions/session.ts';
+import type { Answer, Question } from './question.ts';
+import { answerQuestions } from './store.ts';
+
+/** An answer with whether the caller may have it. */
+export interface Checked extends Answer {
+  /** Whether the account exists to whoever asks. */
+  isTheirs: boolean;
+  /** Whether they may ask about this person. */
+  mayAsk: boolean;
+}
+
+/**
+ * Answers questions for whoever asks them: the platform about anybody; a member, or an account's key, about whoever is in their
+ * account with `members:read`, and about themselves without. What the caller may do is read in the same statement.
+ * @throws unauthenticated where the caller stands no more.
+ */
+export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+  const own = ownQuestions(caller, questions);
+  const found = await answerQuestions(db, caller, [...questions, ...own]);
+  if (!found) throw sessionEnded();
+  const about = new Map(own.map((it, i) => [it.accountId, found.answers[questions.length + i]]));
+  return questions.map((question, i) => {
+    const answer = found.answers[i] as Answer;
+    return { ...answer, ...standpoint(caller, question, found.scopes, about.get(question.accountId) ?? answer) };
+  });
+}
+
+/**
+ * Whether an account exists to whoever asks about it, and whether they may ask about this person.
+ * @param own with the platform any answer on the account; with everyone else the one to whether they may see its members.
+ */
+export function standpoint(caller: Caller, question: Asking, scopes: readonly string[] | null, own: Answer) {
+  if (caller.key?.kind === 'platform') {
+    const all = scopes ?? [];
+    return { isTheirs: own.isAccount, mayAsk: hasScope(all, 'access:check') || hasScope(all, 'accounts:manage') };
+  }
+  const isOfKey = caller.key === null || caller.key.accountId === question.accountId;
+  const mayRead = own.isAllowed && (scopes === null || scopes.includes(readMembers));
+  return { isTheirs: own.isMember && isOfKey, mayAsk: isAboutSelf(caller, question) || mayRead };
+}
+
+/** What is asked, as far as it matters to whether it may be. */
+export type Asking = Pick<Question, 'accountId'> & { subject: Question['subject'] | null };
+
+const readMembers = 'members:read';
+
+/** A key is nobody: what it may ask about the member as whom it acts, it may by its scopes. */
+const isAboutSelf = ({ key, userId }: Caller, { subject }: Asking) =>
+  key === null && subject !== null && 'id' in subject && subject.id === userId;
+
+/** Whether the caller is in each account that is asked about, and may see its members. The platform is in none. */
+export function ownQuestions({ userId, key }: Caller, questions: readonly Pick<Question, 'accountId'>[]): Question[] {
+  if (key?.kind === 'platform') return [];
+  const accounts = new Set<AccountId>(questions.map((it) => it.accountId));
+  return [...accounts].map((accountId) => ({
+    accountId,
+    subject: { id: userId },
+    permission: readMembers,
+    resource: null,
+    properties: {},
+  }));
+}
+
+/** One question, on an account that has to be the caller's. @throws unauthenticated, not-found, permission-missing. */
+export async function check(db: Db, caller: Caller, question: Question): Promise<boolean> {
+  const [checked] = await checkAll(db, caller, [question]);
+  if (!checked?.isTheirs) throw new Problem('not-found');
+  requireMayAsk(checked);
+  return checked.isAllowed;
+}
+
+/** @throws permission-missing, naming what it would take to ask. */
+export function requireMayAsk({ mayAsk }: Pick<Checked, 'mayAsk'>): void {
+  if (mayAsk) return;
+  throw new Problem('permission-missing', `Asking about others needs the permission ${readMembers}.`, {
+    permission: readMembers,
+  });
+}

@@ -1,0 +1,75 @@
+import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { scopesOfKey } from '../accounts/store.ts';
+import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import { memberships, platformKeys, users } from '../database/schema.ts';
+import { uuidOf } from '../ids.ts';
+import type { Caller } from '../service.ts';
+import { isStanding, isUsable, standingOf } from '../users/store.ts';
+import { isAllowed, membershipOf, userNamed } from './decision-store.ts';
+import type { Answer, Question } from './question.ts';
+
+export const atNow = sql`${placeholderFor(memberships.endsAt, 'now')}::timestamptz`;
+const list = (name: string, type: string) => sql`${sql.placeholder(name)}::text[]::${sql.raw(type)}[]`;
+
+/** What questions are: parallel lists, so that one statement answers any number of them. */
+const questions = sql`unnest(${list('accounts', 'uuid')}, ${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},
+  ${list('permissions', 'text')}, ${list('types', 'text')}, ${list('resources', 'text')}, ${list('properties', 'jsonb')})
+  with ordinality as q(account_id, user_id, email, external_id, permission, resource_type, resource_id, properties, place)`;
+
+const answers = sql<Answer[]>`(
+  select jsonb_agg(jsonb_build_object('isAccount', a.id is not null, 'isMember', m.user_id is not null, 'isAllowed', ${isAllowed(atNow)}) order by q.place)
+  from ${questions}
+  left join lateral ${userNamed(sql`q.user_id`, sql`q.email`, sql`q.external_id`)} u on true
+  ${membershipOf(sql`u.id`, atNow)}
+  left join permissions p on p.key = q.permission)`;
+
+/**
+ * A statement that the caller asks: what their key is good for, the answers to questions, and more. It is prepared for either kind
+ * of caller, and answers nothing to one who stands no more.
+ * @param name unique in the service.
+ */
+export function asked<More>(name: string, more: SQL<More>) {
+  const byUser = prepared((db) =>
+    db.select({ scopes: scopesOfKey, answers, more }).from(users).where(isStanding()).prepare(`${name}_by_user`),
+  );
+  const byPlatform = prepared((db) =>
+    db
+      .select({ scopes: platformKeys.scopes, answers, more })
+      .from(platformKeys)
+      .where(isThisPlatformKey())
+      .prepare(`${name}_by_platform`),
+  );
+  return async (db: Db, caller: Caller, questions: readonly Question[], values: Record<string, unknown> = {}) => {
+    const given = { ...standingOf(caller), ...listsOf(questions), ...values };
+    const isPlatform = caller.key?.kind === 'platform';
+    const [found] = isPlatform ? await byPlatform(db).execute(given) : await byUser(db).execute(given);
+    return found && { scopes: found.scopes, answers: found.answers ?? [], more: found.more as More };
+  };
+}
+
+function isThisPlatformKey(): SQL | undefined {
+  return and(
+    eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
+    eq(platformKeys.hash, sql.placeholder('keyHash')),
+    isUsable(platformKeys),
+  );
+}
+
+/**
+ * Answers questions, in their order, and says what the caller's key is good for: with an account's key what its scopes cover, null
+ * for everything; with the platform's its scopes. Undefined where the caller stands no more. One statement, however many they are.
+ */
+export const answerQuestions = asked('answer', sql<null>`null`);
+
+function listsOf(asked: readonly Question[]) {
+  return {
+    accounts: asked.map((it) => uuidOf('acc', it.accountId)),
+    ids: asked.map(({ subject }) => ('id' in subject ? uuidOf('usr', subject.id) : null)),
+    emails: asked.map(({ subject }) => ('email' in subject ? subject.email : null)),
+    externalIds: asked.map(({ subject }) => ('externalId' in subject ? subject.externalId : null)),
+    permissions: asked.map((it) => it.permission),
+    types: asked.map((it) => it.resource?.type ?? null),
+    resources: asked.map((it) => it.resource?.id ?? null),
+    properties: asked.map((it) => JSON.stringify(it.properties)),
+  };
+}

@@ -1,0 +1,97 @@
+// Owned by an account: what may be done in it, by whom, and by which machine. `account_id` comes first in every key.
+
+import { sql } from 'drizzle-orm';
+import { check, foreignKey, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
+import type { Condition } from '../../json-columns.ts';
+import { accounts, memberships } from './accounts.ts';
+import { id, time } from './columns.ts';
+
+/** An account's own roles. Memberships and invites name them in a list; one that is gone gives nothing. */
+export const roles = pgTable(
+  'roles',
+  {
+    accountId: id('acc', 'account_id')
+      .notNull()
+      .references(() => accounts.id),
+    id: id('rol', 'id').notNull(),
+    name: text('name').notNull(),
+    description: text('description').notNull(),
+    permissions: text('permissions').array().notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.id] }), unique('roles_name').on(t.accountId, t.name)],
+);
+
+/** One permission of a member beside their membership's: for a time, on some resources alone, or on a condition. */
+export const grants = pgTable(
+  'grants',
+  {
+    accountId: id('acc', 'account_id').notNull(),
+    userId: id('usr', 'user_id').notNull(),
+    id: id('grt', 'id').notNull(),
+    permission: text('permission').notNull(),
+    /** None: in the whole account. */
+    resourceType: text('resource_type'),
+    /** None: on every resource of the type. */
+    resourceId: text('resource_id'),
+    /** Properties that a question must name for it to count. */
+    condition: jsonb('condition').$type<Condition>().notNull().default({}),
+    endsAt: time('ends_at'),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.userId, t.id] }),
+    index('grants_resource').on(t.accountId, t.resourceType, t.resourceId),
+    foreignKey({
+      name: 'grants_to_a_member',
+      columns: [t.accountId, t.userId],
+      foreignColumns: [memberships.accountId, memberships.userId],
+    }).onDelete('cascade'),
+    check('grants_resource_has_a_type', sql`resource_id is null or resource_type is not null`),
+  ],
+);
+
+/** Things inside an account that access can be asked about, by the product's own names. */
+export const resources = pgTable(
+  'resources',
+  {
+    accountId: id('acc', 'account_id')
+      .notNull()
+      .references(() => accounts.id),
+    type: text('type').notNull(),
+    id: text('id').notNull(),
+    createdAt: time('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.type, t.id] })],
+);
+
+/** Keys that act as the member who made them, within their scopes, and end with the membership. Of the key itself there is a hash alone. */
+export const accountKeys = pgTable(
+  'account_keys',
+  {
+    accountId: id('acc', 'account_id').notNull(),
+    id: id('key', 'id').notNull(),
+    userId: id('usr', 'user_id').notNull(),
+    name: text('name').notNull(),
+    hash: text('hash').notNull(),
+    /** Permissions, or `*` for everything its maker may do. */
+    scopes: text('scopes').array().notNull(),
+    /** The key that made it, with which it ends; none where the member did. */
+    madeBy: id('key', 'made_by'),
+    createdAt: time('created_at').notNull(),
+    expiresAt: time('expires_at'),
+    revokedAt: time('revoked_at'),
+    lastUsedAt: time('last_used_at'),
+    /** The key that takes its place. */
+    replacedBy: id('key', 'replaced_by'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.id] }),
+    index('account_keys_maker').on(t.accountId, t.userId),
+    foreignKey({
+      name: 'account_keys_of_a_member',
+      columns: [t.accountId, t.userId],
+      foreignColumns: [memberships.accountId, memberships.userId],
+    }).onDelete('cascade'),
+  ],
+);

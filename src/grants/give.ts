@@ -1,0 +1,95 @@
+import { type Acting, changeAccount } from '../accounts/enter.ts';
+import type { Tx } from '../database/database.ts';
+import { type AccountId, type GrantId, newId, type UserId } from '../ids.ts';
+import { requireManageable } from '../memberships/manage.ts';
+import type { EffectiveAccess } from '../permissions/access.ts';
+import { inCatalogue, requireFuture } from '../permissions/given.ts';
+import type { Holding } from '../permissions/holding.ts';
+import { requireGrantable } from '../permissions/rules.ts';
+import { holdingsOf } from '../permissions/sources.ts';
+import { listSources } from '../permissions/sources-store.ts';
+import { listKeys } from '../permissions/store.ts';
+import { invalidField, Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import type { NewGrant, NewGrants } from './schemas.ts';
+import { countGrants, deleteGrant, findGrant, type GrantRow, insertGrants } from './store.ts';
+
+/** How many grants a member may have. */
+const mostGrants = 10_000;
+
+/**
+ * Gives a member single permissions: for a time, on some resources, or on a condition. All of them, or none.
+ * @throws permission-missing, not-found, owner-protected, cannot-grant for what the caller does not hold there and for as long,
+ * too-many-grants, invalid-request.
+ */
+export function giveGrants(
+  { db }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  userId: UserId,
+  { grants }: NewGrants,
+): Promise<GrantRow[]> {
+  return changeAccount(db, caller, accountId, async (tx, acting) => {
+    await requireManageable(tx, acting, userId);
+    await requireGivable(tx, grants, caller.now);
+    const rows = grants.map((it) => newRow(it, { accountId, userId, createdAt: caller.now }));
+    requireGrantable(await withGrants(tx, acting), givenBy(rows));
+    if ((await countGrants(tx, accountId, userId)) + rows.length > mostGrants) throw new Problem('too-many-grants');
+    await insertGrants(tx, rows);
+    return rows;
+  });
+}
+
+/** Takes one back. @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller. */
+export function withdrawGrant({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId, grantId: GrantId) {
+  return changeAccount(db, caller, accountId, async (tx, acting) => {
+    await requireManageable(tx, acting, userId);
+    const grant = await findGrant(tx, accountId, userId, grantId);
+    if (!grant) throw new Problem('not-found');
+    await deleteGrant(tx, grant);
+  });
+}
+
+async function requireGivable(tx: Tx, grants: readonly NewGrant[], now: Date): Promise<void> {
+  const keys = new Set(await listKeys(tx));
+  for (const [i, { permission, endsAt }] of grants.entries()) {
+    if (!keys.has(permission)) throw invalidField(`/grants/${i}/permission`, inCatalogue);
+    requireFuture(endsAt === undefined ? null : new Date(endsAt), now, `/grants/${i}/endsAt`);
+  }
+}
+
+function newRow(
+  { permission, resource, condition = {}, endsAt }: NewGrant,
+  whose: Pick<GrantRow, 'accountId' | 'userId' | 'createdAt'>,
+): GrantRow {
+  return {
+    ...whose,
+    id: newId('grt'),
+    permission,
+    resourceType: resource?.type ?? null,
+    resourceId: resource?.id ?? null,
+    condition,
+    endsAt: endsAt === undefined ? null : new Date(endsAt),
+  };
+}
+
+/** What grants come to, as far as it is to be held by whoever gives them: what they imply comes with it. */
+function givenBy(rows: readonly GrantRow[]): EffectiveAccess {
+  return { allPermissions: false, endsAt: null, holdings: rows.map(holdingOf) };
+}
+
+function holdingOf({ permission, resourceType, resourceId, condition, endsAt }: GrantRow): Holding {
+  return {
+    permission,
+    resource: resourceType === null ? null : { type: resourceType, id: resourceId },
+    condition,
+    endsAt,
+  };
+}
+
+/** What the caller may do on single resources too, which entering an account does not read. A key's scopes stay what bounds it. */
+async function withGrants(tx: Tx, acting: Acting): Promise<EffectiveAccess> {
+  if (acting.allPermissions || !acting.isPerson) return acting;
+  const sources = await listSources(tx, acting.account.id, acting.userId, acting.now);
+  return { ...acting, holdings: sources.flatMap((it) => holdingsOf(it, acting.endsAt)) };
+}

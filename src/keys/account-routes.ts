@@ -1,0 +1,87 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { enterAccount } from '../accounts/enter.ts';
+import { AccountParams } from '../accounts/schemas.ts';
+import { page } from '../http/paging.ts';
+import { problems } from '../http/problem-schemas.ts';
+import { answer, nothing, ref } from '../http/schemas.ts';
+import type { KeyId } from '../ids.ts';
+import { requirePermission } from '../permissions/rules.ts';
+import type { Service } from '../service.ts';
+import { createAccountKey, revokeAccountKey, rotateAccountKey } from './account-keys.ts';
+import { accountKeyOf } from './key.ts';
+import { AccountKeyPage, AccountKeyParams, KeyRotation, KeysQuery, MadeAccountKey, NewAccountKey } from './schemas.ts';
+import { listAccountKeys } from './store.ts';
+
+const tags = ['Keys'];
+const refusals = ['permission-missing', 'cannot-grant'] as const;
+
+/** Keys for machines that act in one account, as the member who made them. */
+export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.get('/v1/accounts/:accountId/keys', {
+    schema: {
+      tags,
+      operationId: 'listAccountKeys',
+      summary: 'List the keys of an account',
+      description: 'Newest first, those that have ended too. Needs `keys:manage`.',
+      params: AccountParams,
+      querystring: KeysQuery,
+      response: { 200: answer(AccountKeyPage, 'A page of keys.'), ...problems('permission-missing') },
+    },
+    handler: async ({ caller, params: { accountId }, query: { limit = 50, cursor } }) => {
+      requirePermission(await enterAccount(service.db, caller, accountId), 'keys:manage');
+      const rows = await listAccountKeys(service.db, accountId, { limit, ...(cursor && { cursor: cursor as KeyId }) });
+      return page(
+        rows,
+        limit,
+        (it) => it.key.id,
+        (it) => accountKeyOf(it, caller.now),
+      );
+    },
+  });
+
+  app.post('/v1/accounts/:accountId/keys', {
+    schema: {
+      tags,
+      operationId: 'createAccountKey',
+      summary: 'Make a key for a machine',
+      description:
+        'It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. `secret` is shown this once. Needs `keys:manage`, and every scope.',
+      params: AccountParams,
+      body: ref(NewAccountKey),
+      response: { 201: answer(MadeAccountKey, 'The key, with its secret.'), ...problems(...refusals, 'user-required') },
+    },
+    handler: async ({ caller, params, body }, reply) =>
+      reply.code(201).send(await createAccountKey(service, caller, params.accountId, body)),
+  });
+
+  app.post('/v1/accounts/:accountId/keys/:keyId/rotate', {
+    schema: {
+      tags,
+      operationId: 'rotateAccountKey',
+      summary: 'Make a key in the place of another',
+      description:
+        'With the same name and scopes. The old one goes on for a while, so that nothing stops meanwhile. Needs `keys:manage`, and that the key acts as you.',
+      params: AccountKeyParams,
+      body: ref(KeyRotation),
+      response: { 201: answer(MadeAccountKey, 'The new key, with its secret.'), ...problems(...refusals, 'key-ended') },
+    },
+    handler: async ({ caller, params: { accountId, keyId }, body }, reply) =>
+      reply.code(201).send(await rotateAccountKey(service, caller, accountId, keyId, body)),
+  });
+
+  app.post('/v1/accounts/:accountId/keys/:keyId/revoke', {
+    schema: {
+      tags,
+      operationId: 'revokeAccountKey',
+      summary: 'Revoke a key',
+      description:
+        'From its next request on it counts for nothing, nor does any key that was made with it. Needs `keys:manage`, and that it may do no more than you.',
+      params: AccountKeyParams,
+      response: { 204: nothing('It counts no more.'), ...problems(...refusals) },
+    },
+    handler: async ({ caller, params: { accountId, keyId } }, reply) => {
+      await revokeAccountKey(service, caller, accountId, keyId);
+      return reply.code(204).send(null);
+    },
+  });
+};

@@ -1,0 +1,95 @@
+import { requirePlatform } from '../accounts/platform.ts';
+import type { Db } from '../database/database.ts';
+import { type KeyId, newId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { newKeyText } from '../tokens/key-text.ts';
+import { platformKeyOf, unused } from './key.ts';
+import { endOfNewKey, requireAhead, requireGoing } from './rules.ts';
+import type { KeyRotation, NewPlatformKey } from './schemas.ts';
+import { insertPlatformKey, lockPlatformKey, markReplaced, markRevoked, type PlatformKeyRow } from './store.ts';
+
+/**
+ * Makes a platform's key with another one: it may do no more than that one, and ends with it.
+ * @throws platform-key-required, permission-missing, cannot-grant, invalid-request.
+ */
+export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPlatformKey) {
+  const end = requireAhead(asked.expiresAt, caller.now);
+  return db.transaction(async (tx) => {
+    const maker = await requireMaker(tx, caller);
+    requireWithin(maker.scopes, asked.scopes);
+    const expiresAt = endOfNewKey(end, maker.expiresAt);
+    return keep(tx, caller, newRow(asked, { madeBy: maker.id, expiresAt }, caller.now));
+  });
+}
+
+/** Makes a key in the place of another. @throws the same, not-found, key-ended. */
+export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
+  return db.transaction(async (tx) => {
+    const maker = await requireMaker(tx, caller);
+    const key = await lockPlatformKey(tx, keyId);
+    if (!key) throw new Problem('not-found');
+    requireGoing(key, caller.now);
+    requireWithin(maker.scopes, key.scopes);
+    const row = newRow(key, key, caller.now);
+    const lastMoment = new Date(caller.now.getTime() + overlapSeconds * 1000);
+    const expiresAt = key.expiresAt !== null && key.expiresAt < lastMoment ? key.expiresAt : lastMoment;
+    await markReplaced(tx, null, keyId, { by: row.id, expiresAt });
+    return keep(tx, caller, row);
+  });
+}
+
+/** Revokes a key, and every key that was made with it, at once. Again: the same. @throws platform-key-required, permission-missing, cannot-grant, not-found. */
+export async function revokePlatformKey({ db }: Service, caller: Caller, keyId: KeyId): Promise<void> {
+  await db.transaction(async (tx) => {
+    const maker = await requireMaker(tx, caller);
+    const key = await lockPlatformKey(tx, keyId);
+    if (!key) throw new Problem('not-found');
+    requireWithin(maker.scopes, key.scopes);
+    await markRevoked(tx, null, keyId, caller.now);
+  });
+  caller.audit('key_revoked', { keyId });
+}
+
+/** Makes a key by an operator's hand, which owes nothing to another. */
+export async function makePlatformKey(
+  db: Db,
+  asked: { name: string; scopes: string[]; expiresAt: Date | null },
+  now: Date,
+): Promise<{ row: PlatformKeyRow; text: string }> {
+  const { text, hash, ...row } = withText(newRow(asked, { madeBy: null, expiresAt: asked.expiresAt }, now));
+  await insertPlatformKey(db, { ...row, hash });
+  return { row: { ...row, hash }, text };
+}
+
+/** The key that is calling, which may make others. */
+async function requireMaker(tx: Parameters<typeof lockPlatformKey>[0], caller: Caller): Promise<PlatformKeyRow> {
+  await requirePlatform(tx, caller, 'platform-keys:manage');
+  const maker = caller.key && (await lockPlatformKey(tx, caller.key.id));
+  if (!maker) throw new Problem('unauthenticated');
+  return maker;
+}
+
+/** @throws cannot-grant for a scope that the maker has not. */
+function requireWithin(own: readonly string[], scopes: readonly string[]): void {
+  const missing = own.includes('*') ? [] : scopes.filter((it) => !own.includes(it));
+  if (missing.length > 0)
+    throw new Problem('cannot-grant', 'This key has not all of those scopes itself.', { missing });
+}
+
+function newRow(
+  { name, scopes }: { name: string; scopes: readonly string[] },
+  { madeBy, expiresAt }: Pick<PlatformKeyRow, 'madeBy' | 'expiresAt'>,
+  createdAt: Date,
+): Omit<PlatformKeyRow, 'hash'> {
+  return { ...unused, id: newId('key'), name, scopes: [...scopes].sort(), madeBy, expiresAt, createdAt };
+}
+
+const withText = (row: Omit<PlatformKeyRow, 'hash'>) => ({ ...row, ...newKeyText({ kind: 'platform', id: row.id }) });
+
+async function keep(db: Db, caller: Caller, row: Omit<PlatformKeyRow, 'hash'>) {
+  const { text, ...key } = withText(row);
+  await insertPlatformKey(db, key);
+  caller.audit('key_created', { keyId: row.id });
+  return { ...platformKeyOf(key, caller.now), secret: text };
+}

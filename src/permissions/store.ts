@@ -1,0 +1,99 @@
+import { asc, type SQL, sql } from 'drizzle-orm';
+import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import { permissions, roles } from '../database/schema.ts';
+import { type AccountId, idOf, type RoleId, uuidOf } from '../ids.ts';
+
+/** What is there of some permissions and roles that are to be given in an account: its own roles, and the presets. */
+export interface Givable {
+  permissions: string[];
+  roles: { id: RoleId; name: string; permissions: string[] }[];
+}
+
+/** What there is of some permissions and roles, as columns: of lists of keys and ids that a statement has anyhow. */
+export const givableColumns = (accountId: SQL, wanted: { permissions: SQL; roles: SQL }) => ({
+  permissions: sql<string[]>`array(select p.key from permissions p where p.key = any(${wanted.permissions}))`,
+  roles: sql<RoleFound[]>`coalesce((
+    select jsonb_agg(jsonb_build_object('id', it.id, 'name', it.name, 'permissions', it.permissions)) from (
+      select r.id, r.name, r.permissions from roles r where r.account_id = ${accountId} and r.id = any(${wanted.roles})
+      union all
+      select r.id, r.name, r.permissions from role_presets r where r.id = any(${wanted.roles})) it), '[]')`,
+});
+
+const account = sql`${placeholderFor(roles.accountId, 'accountId')}`;
+const permissionsAsked = sql`${sql.placeholder('permissions')}::text[]`;
+const rolesAsked = sql`${sql.placeholder('roles')}::uuid[]`;
+const asked = givableColumns(account, { permissions: permissionsAsked, roles: rolesAsked });
+
+/** The same columns, read. */
+export const givableIn = (found: { permissions: string[]; roles: RoleFound[] } | undefined): Givable => ({
+  permissions: found?.permissions ?? [],
+  roles: (found?.roles ?? []).map(roleOf),
+});
+
+interface RoleFound {
+  id: string;
+  name: string;
+  permissions: string[];
+}
+
+const givable = prepared((db) => db.select(asked).from(sql`(select) one`).prepare('find_givable'));
+
+export async function findGivable(
+  db: Db,
+  accountId: AccountId,
+  wanted: { permissions: readonly string[]; roles: readonly RoleId[] },
+): Promise<Givable> {
+  const [found] = await givable(db).execute(valuesOf(accountId, wanted));
+  return givableIn(found);
+}
+
+const valuesOf = (accountId: AccountId, wanted: { permissions: readonly string[]; roles: readonly RoleId[] }) => ({
+  accountId,
+  permissions: [...wanted.permissions],
+  roles: wanted.roles.map((it) => uuidOf('rol', it)),
+});
+
+const roleOf = (it: RoleFound) => ({ ...it, id: idOf('rol', it.id) });
+
+const offered = prepared((db) =>
+  db
+    .select({
+      roles: asked.roles,
+      permissions: sql<WordedPermission[]>`coalesce((
+        select jsonb_agg(to_jsonb(p) order by p.position) from permissions p
+        where p.key = any(${permissionsAsked})
+          or exists (select from roles r where r.account_id = ${account} and r.id = any(${rolesAsked}) and p.key = any(r.permissions))
+          or exists (select from role_presets r where r.id = any(${rolesAsked}) and p.key = any(r.permissions))), '[]')`,
+    })
+    .from(sql`(select) one`)
+    .prepare('find_offered'),
+);
+
+/** A permission with its words. */
+export type WordedPermission = Pick<
+  typeof permissions.$inferSelect,
+  'key' | 'title' | 'description' | 'group' | 'implies' | 'translations' | 'own'
+>;
+
+/** The same with every permission that roles and single permissions come to, in words and in the catalogue's order. */
+export async function findOffered(
+  db: Db,
+  accountId: AccountId,
+  wanted: { permissions: readonly string[]; roles: readonly RoleId[] },
+) {
+  const [found] = await offered(db).execute(valuesOf(accountId, wanted));
+  return { permissions: found?.permissions ?? [], roles: (found?.roles ?? []).map(roleOf) };
+}
+
+const keys = prepared((db) =>
+  db
+    .select({ key: permissions.key })
+    .from(permissions)
+    .orderBy(asc(permissions.position))
+    .prepare('list_permission_keys'),
+);
+
+/** Every key of the catalogue, in the order in which they are shown. */
+export async function listKeys(db: Db): Promise<string[]> {
+  return (await keys(db).execute()).map((it) => it.key);
+}

@@ -1,0 +1,36 @@
+import { accountOf } from '../accounts/account.ts';
+import { newAccountRow } from '../accounts/create.ts';
+import { requirePlatform } from '../accounts/platform.ts';
+import { insertAccountWithOwner } from '../accounts/store.ts';
+import { requireCanonicalEmail } from '../email-address.ts';
+import { newId, platformUserId } from '../ids.ts';
+import { inviteOwner } from '../invites/create.ts';
+import { countSending } from '../invites/limits.ts';
+import type { Caller, Service } from '../service.ts';
+import type { NewPlatformAccount } from './schemas.ts';
+import { upsertPlatformUser } from './store.ts';
+
+/**
+ * Makes an account for someone who is invited to own it. Until they accept, the platform itself is its owner: so it has exactly one
+ * at any time, and others can be invited meanwhile.
+ * @throws platform-key-required, permission-missing, invalid-request, too-many-requests.
+ */
+export async function createAccountFor(service: Service, caller: Caller, { name, locale, owner }: NewPlatformAccount) {
+  const { db, config } = service;
+  const email = requireCanonicalEmail(owner.email, '/owner/email');
+  await requirePlatform(db, caller, 'accounts:create');
+  const row = newAccountRow({ name, ...(locale !== undefined && { locale }) }, platformUserId, caller.now);
+  await countSending(service, { accountId: row.id, userId: platformUserId, email }, caller.now);
+  const platformName = config.mail.from.name || 'The platform';
+  const acting = {
+    ...{ account: row, userId: platformUserId, name: platformName, isOwner: false, isPerson: false, now: caller.now },
+    ...{ allPermissions: true, endsAt: null, holdings: [] },
+  };
+  const invite = await db.transaction(async (tx) => {
+    await upsertPlatformUser(tx, platformName, caller.now);
+    await insertAccountWithOwner(tx, row, newId('mem'));
+    return inviteOwner(tx, acting, email, owner.locale === undefined ? {} : { locale: owner.locale });
+  });
+  caller.audit('account_created', { accountId: row.id, inviteId: invite.id });
+  return { account: accountOf(row, undefined), invite };
+}

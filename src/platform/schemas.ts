@@ -1,0 +1,66 @@
+import { type Static, Type } from 'typebox';
+import { Account } from '../accounts/schemas.ts';
+import { AccountName, Email, idSchema, Locale, PersonName, ref } from '../http/schemas.ts';
+import { Invite } from '../invites/schemas.ts';
+
+export const UserParams = Type.Object({ userId: idSchema('usr') });
+
+const ExternalId = Type.String({
+  minLength: 1,
+  maxLength: 256,
+  pattern: '^[^@\\p{Cc}]+$',
+  description: 'What your own systems call them. No address, and no id of ours.',
+  examples: ['alice'],
+});
+
+const ExternalIdOrNull = Type.Unsafe<string | null>({ ...ExternalId, type: ['string', 'null'] });
+
+export const UsersQuery = Type.Object(
+  {
+    email: Type.Optional(Type.String({ minLength: 3, maxLength: 254, description: 'Their verified address.' })),
+    externalId: Type.Optional(ExternalId),
+  },
+  { additionalProperties: false },
+);
+
+export const PlatformUser = Type.Object(
+  { id: idSchema('usr'), email: Email, name: PersonName, externalId: ExternalIdOrNull, isDisabled: Type.Boolean() },
+  { $id: 'PlatformUser', additionalProperties: false, description: 'A user as the platform sees them.' },
+);
+
+export const PlatformUsers = Type.Object(
+  { items: Type.Array(ref(PlatformUser), { maxItems: 1 }) },
+  { $id: 'PlatformUsers', additionalProperties: false },
+);
+
+export const PlatformUserChanges = Type.Object(
+  { externalId: ExternalIdOrNull },
+  { $id: 'PlatformUserChanges', additionalProperties: false },
+);
+export type PlatformUserChanges = Static<typeof PlatformUserChanges>;
+
+export const NewPlatformAccount = Type.Object(
+  {
+    name: AccountName,
+    locale: Type.Optional(Locale),
+    owner: Type.Object(
+      { email: Email, locale: Type.Optional(Locale) },
+      { additionalProperties: false, description: 'Who is asked to own it.' },
+    ),
+  },
+  {
+    $id: 'NewPlatformAccount',
+    additionalProperties: false,
+    examples: [{ name: 'Example Hosting', owner: { email: 'olivia@example.com' } }],
+  },
+);
+export type NewPlatformAccount = Static<typeof NewPlatformAccount>;
+
+export const MadePlatformAccount = Type.Object(
+  { account: ref(Account), invite: ref(Invite) },
+  {
+    $id: 'MadePlatformAccount',
+    additionalProperties: false,
+    description: 'The account, which the platform keeps until the invite is accepted.',
+  },
+);

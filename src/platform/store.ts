@@ -1,0 +1,40 @@
+import { and, eq, ne } from 'drizzle-orm';
+import type { Db, Tx } from '../database/database.ts';
+import { users } from '../database/schema.ts';
+import { platformUserId, type UserId } from '../ids.ts';
+
+export type UserRow = typeof users.$inferSelect;
+
+const isPerson = ne(users.id, platformUserId);
+
+export async function findPersonByExternalId(db: Db, externalId: string): Promise<UserRow | undefined> {
+  const [found] = await db
+    .select()
+    .from(users)
+    .where(and(eq(users.externalId, externalId), isPerson));
+  return found;
+}
+
+export async function findPerson(db: Db, by: { id: UserId } | { email: string }): Promise<UserRow | undefined> {
+  const isNamed = 'id' in by ? eq(users.id, by.id) : eq(users.email, by.email);
+  const [found] = await db.select().from(users).where(and(isNamed, isPerson));
+  return found;
+}
+
+export async function updateExternalId(db: Db, id: UserId, externalId: string | null): Promise<UserRow | undefined> {
+  const [updated] = await db
+    .update(users)
+    .set({ externalId })
+    .where(and(eq(users.id, id), isPerson))
+    .returning();
+  return updated;
+}
+
+/** The user that stands for the platform, by the name that it has in mails and lists. It is kept out as long as it exists. */
+export async function upsertPlatformUser(tx: Tx, name: string, now: Date): Promise<void> {
+  const row = { id: platformUserId, email: platformEmail, name, createdAt: now, disabledAt: now };
+  await tx.insert(users).values(row).onConflictDoUpdate({ target: users.id, set: { name } });
+}
+
+/** An address that no mail can reach (RFC 6761, section 6.4). */
+const platformEmail = 'platform@usher.invalid';

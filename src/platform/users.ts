@@ -1,0 +1,60 @@
+import { requirePlatform } from '../accounts/platform.ts';
+import { isDuplicate } from '../database/errors.ts';
+import { canonicalEmail } from '../email-address.ts';
+import { idPattern, type UserId } from '../ids.ts';
+import { invalidField, invalidParameter, Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import type { PlatformUserChanges } from './schemas.ts';
+import { findPerson, findPersonByExternalId, type UserRow, updateExternalId } from './store.ts';
+
+/** A user by address or by external id, one of the two. @throws platform-key-required, permission-missing, invalid-request. */
+export async function findUsers(
+  { db }: Service,
+  caller: Caller,
+  { email, externalId }: { email?: string; externalId?: string },
+): Promise<UserRow[]> {
+  await requirePlatform(db, caller, 'users:manage');
+  if ((email === undefined) === (externalId === undefined))
+    throw invalidParameter('email', 'or externalId is required, and one of them');
+  const found =
+    externalId === undefined
+      ? await findPerson(db, { email: canonicalEmail(email ?? '') ?? '' })
+      : await findPersonByExternalId(db, externalId);
+  return found ? [found] : [];
+}
+
+/** A user by id. @throws platform-key-required, permission-missing, not-found. */
+export async function getUser({ db }: Service, caller: Caller, id: UserId): Promise<UserRow> {
+  await requirePlatform(db, caller, 'users:manage');
+  const found = await findPerson(db, { id });
+  if (!found) throw new Problem('not-found');
+  return found;
+}
+
+/**
+ * Gives a user an external id, or takes it away.
+ * @throws platform-key-required, permission-missing, not-found, external-id-taken, invalid-request for what could be taken for an id of ours.
+ */
+export async function nameUser(
+  { db }: Service,
+  caller: Caller,
+  id: UserId,
+  { externalId }: PlatformUserChanges,
+): Promise<UserRow> {
+  await requirePlatform(db, caller, 'users:manage');
+  if (externalId !== null && new RegExp(idPattern('usr')).test(externalId)) {
+    throw invalidField('/externalId', 'must not look like an id of ours');
+  }
+  const changed = await updateExternalId(db, id, externalId).catch((error: unknown) => {
+    throw isDuplicate(error, 'users_external_id_unique') ? new Problem('external-id-taken') : error;
+  });
+  if (!changed) throw new Problem('not-found');
+  caller.audit('user_updated', { userId: id, changed: 'external-id' });
+  return changed;
+}
+
+/** A user as the platform sees them. */
+export const platformUserOf = ({ id, email, name, externalId, disabledAt }: UserRow) => ({
+  ...{ id, email, name, externalId },
+  isDisabled: disabledAt !== null,
+});

@@ -1,0 +1,46 @@
+import { and, asc, eq, gt } from 'drizzle-orm';
+import type { Db, Tx } from '../database/database.ts';
+import { resources } from '../database/schema.ts';
+import type { AccountId } from '../ids.ts';
+
+export type ResourceRow = typeof resources.$inferSelect;
+
+/** The resources of one type that an account has registered, by their ids, one more than `limit`. */
+export function listResources(
+  db: Db,
+  accountId: AccountId,
+  type: string,
+  { limit, cursor }: { limit: number; cursor?: string },
+): Promise<ResourceRow[]> {
+  return db
+    .select()
+    .from(resources)
+    .where(
+      and(
+        eq(resources.accountId, accountId),
+        eq(resources.type, type),
+        cursor === undefined ? undefined : gt(resources.id, cursor),
+      ),
+    )
+    .orderBy(asc(resources.id))
+    .limit(limit + 1);
+}
+
+/** Registers a resource; one that is registered stays as it is. @returns the one that is there now. */
+export async function insertResource(tx: Tx, row: ResourceRow): Promise<ResourceRow> {
+  const [kept] = await tx
+    .insert(resources)
+    .values(row)
+    .onConflictDoUpdate({ target: [resources.accountId, resources.type, resources.id], set: { type: row.type } })
+    .returning();
+  return kept as ResourceRow;
+}
+
+/** @returns whether there was one. */
+export async function deleteResource(tx: Tx, accountId: AccountId, type: string, id: string): Promise<boolean> {
+  const deleted = await tx
+    .delete(resources)
+    .where(and(eq(resources.accountId, accountId), eq(resources.type, type), eq(resources.id, id)))
+    .returning({ id: resources.id });
+  return deleted.length === 1;
+}

@@ -1,0 +1,64 @@
+import { requirePlatform } from '../accounts/platform.ts';
+import { lockCatalogue, moveVersion } from '../catalogue/store.ts';
+import type { Tx } from '../database/database.ts';
+import type { RoleId } from '../ids.ts';
+import { Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
+import { nameTaken, newRole } from './create.ts';
+import { requireKnown } from './known.ts';
+import type { NewRole, RoleChanges } from './schemas.ts';
+import {
+  findPreset,
+  deletePreset as forgetPreset,
+  insertPreset,
+  isRoleUsed,
+  type RoleRow,
+  updatePreset,
+} from './store.ts';
+
+/** Makes a role that is offered to every account. @throws platform-key-required, permission-missing, name-taken, invalid-request. */
+export async function createPreset(service: Service, caller: Caller, asked: NewRole): Promise<RoleRow> {
+  const role = newRole(asked, caller.now);
+  await changePresets(service, caller, role.id, async (tx) => {
+    await requireKnown(tx, role.permissions);
+    await insertPreset(tx, role);
+  }).catch(nameTaken);
+  return { ...role, isPreset: true };
+}
+
+/** Changes one, and with it what its holders may do in any account. @throws the same, and not-found. */
+export function changePreset(service: Service, caller: Caller, roleId: RoleId, changes: RoleChanges): Promise<RoleRow> {
+  const change = changePresets(service, caller, roleId, async (tx) => {
+    if (changes.permissions) await requireKnown(tx, changes.permissions);
+    await updatePreset(tx, roleId, changes);
+    const changed = await findPreset(tx, roleId);
+    if (!changed) throw new Problem('not-found');
+    return changed;
+  });
+  return change.catch(nameTaken);
+}
+
+/** Deletes one. @throws platform-key-required, permission-missing, not-found, role-in-use. */
+export function deletePreset(service: Service, caller: Caller, roleId: RoleId): Promise<void> {
+  return changePresets(service, caller, roleId, async (tx) => {
+    if (await isRoleUsed(tx, null, roleId, caller.now)) throw new Problem('role-in-use');
+    if (!(await forgetPreset(tx, roleId))) throw new Problem('not-found');
+  });
+}
+
+/** What every change of a preset shares. It moves the epoch of every account. */
+async function changePresets<T>(
+  { db }: Service,
+  caller: Caller,
+  roleId: RoleId,
+  change: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  await requirePlatform(db, caller, 'role-presets:manage');
+  const changed = await db.transaction(async (tx) => {
+    await lockCatalogue(tx);
+    await moveVersion(tx);
+    return change(tx);
+  });
+  caller.audit('role_changed', { roleId });
+  return changed;
+}
