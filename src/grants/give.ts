@@ -1,13 +1,11 @@
-import { type Acting, changeAccount } from '../accounts/enter.ts';
+import { changeAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import { type AccountId, type GrantId, newId, type UserId } from '../ids.ts';
-import { requireManageable } from '../memberships/manage.ts';
+import { everywhere, requireManageable } from '../memberships/manage.ts';
 import type { EffectiveAccess } from '../permissions/access.ts';
 import { inCatalogue, requireFuture } from '../permissions/given.ts';
 import type { Holding } from '../permissions/holding.ts';
 import { requireGrantable } from '../permissions/rules.ts';
-import { holdingsOf } from '../permissions/sources.ts';
-import { listSources } from '../permissions/sources-store.ts';
 import { listKeys } from '../permissions/store.ts';
 import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -33,7 +31,7 @@ export function giveGrants(
     await requireManageable(tx, acting, userId);
     await requireGivable(tx, grants, caller.now);
     const rows = grants.map((it) => newRow(it, { accountId, userId, createdAt: caller.now }));
-    requireGrantable(await withGrants(tx, acting), givenBy(rows));
+    requireGrantable(await everywhere(tx, acting), givenBy(rows));
     if ((await countGrants(tx, accountId, userId)) + rows.length > mostGrants) throw new Problem('too-many-grants');
     await insertGrants(tx, rows);
     return rows;
@@ -85,11 +83,4 @@ function holdingOf({ permission, resourceType, resourceId, condition, endsAt }: 
     condition,
     endsAt,
   };
-}
-
-/** What the caller may do on single resources too, which entering an account does not read. A key's scopes stay what bounds it. */
-async function withGrants(tx: Tx, acting: Acting): Promise<EffectiveAccess> {
-  if (acting.allPermissions || !acting.isPerson) return acting;
-  const sources = await listSources(tx, acting.account.id, acting.userId, acting.now);
-  return { ...acting, holdings: sources.flatMap((it) => holdingsOf(it, acting.endsAt)) };
 }

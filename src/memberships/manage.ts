@@ -1,7 +1,7 @@
 import type { Acting } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { UserId } from '../ids.ts';
-import type { EffectiveAccess } from '../permissions/access.ts';
+import { type EffectiveAccess, isWhole } from '../permissions/access.ts';
 import { requireNotAbove, requirePermission } from '../permissions/rules.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
 import { listSources } from '../permissions/sources-store.ts';
@@ -15,8 +15,20 @@ export async function requireManageable(tx: Tx, acting: Acting, userId: UserId):
   const member = await findMember(tx, acting.account.id, userId);
   if (!member) throw new Problem('not-found');
   requireNotOwner(acting.account, userId);
-  requireNotAbove(acting, await effectiveAccessOf(tx, acting, member.membership));
+  const target = await effectiveAccessOf(tx, acting, member.membership);
+  const own = target.holdings.every(isWhole) ? acting : await everywhere(tx, acting);
+  requireNotAbove({ ...own, now: acting.now }, target);
   return member;
+}
+
+/**
+ * What the caller may do on single resources too, which entering an account does not read. A key's scopes stay what bounds it, and
+ * are compared with what it has in the whole account.
+ */
+export async function everywhere(tx: Tx, acting: Acting): Promise<EffectiveAccess> {
+  if (acting.allPermissions || !acting.isPerson) return acting;
+  const sources = await listSources(tx, acting.account.id, acting.userId, acting.now);
+  return effectiveAccess({ isOwner: false, allPermissions: false, endsAt: acting.endsAt, sources });
 }
 
 /** What a member may do, on single resources too. Whoever has all permissions is above nobody, so that it need not be read. */

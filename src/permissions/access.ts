@@ -43,9 +43,11 @@ export const effective = (permissions: readonly string[], endsAt: Date | null): 
   holdings: permissions.map((it) => held(it, endsAt)),
 });
 
+/** Whether something holds in the whole account, on no condition. */
+export const isWhole = ({ resource, condition }: Holding) => resource === null && Object.keys(condition).length === 0;
+
 /** Whether someone has a permission in the whole account, now. */
 export function hasPermission(holder: EffectiveAccess, permission: string): boolean {
-  const isWhole = ({ resource, condition }: Holding) => resource === null && Object.keys(condition).length === 0;
   return holder.allPermissions || holder.holdings.some((it) => it.permission === permission && isWhole(it));
 }
 
