@@ -36,7 +36,14 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       body: ref(NewInvite),
       response: {
         201: answer(Invite, 'The invite, pending.'),
-        ...problems('permission-missing', 'cannot-grant', 'invite-already-pending', 'already-member', ...unsendable),
+        ...problems(
+          'permission-missing',
+          'cannot-grant',
+          'account-has-owner',
+          'invite-already-pending',
+          'already-member',
+          ...unsendable,
+        ),
       },
     },
     handler: async ({ caller, params, body }, reply) =>
@@ -101,7 +108,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       body: ref(InviteChanges),
       response: {
         200: answer(Invite, 'The invite as it is now.'),
-        ...problems('permission-missing', 'cannot-grant', 'invite-expired', ...decided),
+        ...problems('permission-missing', 'cannot-grant', 'account-has-owner', 'invite-expired', ...decided),
       },
     },
     handler: ({ caller, params: { accountId, inviteId }, body }) =>
@@ -121,6 +128,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         ...problems(
           'permission-missing',
           'cannot-grant',
+          'account-has-owner',
           'already-member',
           'invite-already-pending',
           ...unsendable,

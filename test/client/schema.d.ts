@@ -6852,7 +6852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. */
+            /** @description `account-has-owner`: The account has an owner. `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7052,7 +7052,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-accepted`: The invite was accepted already. */
+            /** @description `account-has-owner`: The account has an owner. `invite-accepted`: The invite was accepted already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7167,7 +7167,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was accepted already. */
+            /** @description `account-has-owner`: The account has an owner. `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was accepted already. */
             409: {
                 headers: {
                     [name: string]: unknown;
