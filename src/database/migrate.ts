@@ -36,6 +36,14 @@ export async function migrate(db: Db): Promise<number> {
   });
 }
 
+/** Whether a database was never brought to any release. */
+export async function isNew(db: Db): Promise<boolean> {
+  const { rows } = (await db.execute(sql`select to_regclass('migrations') is null as is_new`)) as unknown as {
+    rows: { is_new: boolean }[];
+  };
+  return rows[0]?.is_new ?? true;
+}
+
 async function appliedHashes(tx: Tx): Promise<string[]> {
   const { rows } = (await tx.execute(sql`select hash from migrations order by position`)) as {
     rows: { hash: string }[];

@@ -1,6 +1,7 @@
 /** A program of its own, for operators: `npm run key` makes the first platform key, and whatever comes after it by hand. */
 import { parseArgs } from 'node:util';
 import { platformScopes } from '../accounts/schemas.ts';
+import { isNew, migrate } from '../database/migrate.ts';
 import { platformKeyOf } from '../keys/key.ts';
 import { makePlatformKey } from '../keys/platform-keys.ts';
 import { fail, onDatabase } from './program.ts';
@@ -23,6 +24,8 @@ if (!asked) fail(usage, 2);
 else {
   const { name, scopes, days } = asked;
   await onDatabase(async ({ db, now }) => {
+    // Before the first start there is nothing yet to put it in.
+    if (await isNew(db)) await migrate(db);
     const expiresAt = days === undefined ? null : new Date(now.getTime() + days * 24 * 3_600_000);
     const { row, text } = await makePlatformKey(db, { name, scopes, expiresAt }, now);
     return { ...platformKeyOf(row, now), secret: text };
