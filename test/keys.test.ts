@@ -334,14 +334,16 @@ t.test('a key of the platform', async (t) => {
 
   t.test('makes an account whose owner is invited, and keeps it until they accept', async (t) => {
     const key = await newPlatformKey('accounts:create', 'accounts:manage');
-    const [email, staff] = [newEmail('owner'), newEmail('staff')];
+    const [email, staff, bare] = [newEmail('owner'), newEmail('staff'), newEmail('bare')];
     const made = await post('/v1/platform/accounts', { name: 'Provisioned', owner: { email } }, key);
     t.match(made, {
       status: 201,
       body: { account: { name: 'Provisioned' }, invite: { email, ownership: true, status: 'pending' } },
     });
     const url = `/v1/accounts/${made.body.account.id}`;
-    t.equal((await mailsTo(email)).length, 1);
+    const [mail, ...more] = await mailsTo(email);
+    t.match(mail?.text, /to own Provisioned: once you accept, the account is yours/);
+    t.equal(more.length, 0);
     const before = await call('GET', `${url}/members`, { token: key });
     t.match(
       before.body.items,
@@ -353,7 +355,9 @@ t.test('a key of the platform', async (t) => {
       (await post(`${url}/invites`, { email: staff, access: { permissions: ['members:read'] } }, key)).status,
       201,
     );
+    await post(`${url}/invites`, { email: bare, access: { permissions: [] } }, key);
 
+    t.match((await mailsTo(bare))[0]?.text, /invited you \(.*\) to Provisioned\.\n/, 'one who gets nothing yet');
     const token = await tokenFor(email, 'invite');
     t.match((await post('/v1/invites/preview', { token }, '')).body, { ownership: true });
     const accepted = await post('/v1/invites/accept', { token, register: { name: 'New Owner', password } }, '');

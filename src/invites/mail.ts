@@ -71,7 +71,7 @@ async function writeOffer(
     inviter: oneLine(inviter.name),
     account: oneLine(account.name),
     address: invite.email,
-    access: invite.allPermissions ? 'all' : 'chosen',
+    access: givenBy(invite, permissions),
     items: permissions.map((it) => it.title),
     message: invite.message,
     until: invite.expiresAt,
@@ -80,6 +80,13 @@ async function writeOffer(
     reportLink: config.reportUrl.replace('{token}', reportToken),
   });
   return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(config, optOutToken) };
+}
+
+/** Which first sentence fits what an invite gives. */
+function givenBy({ ownership, allPermissions }: Offer['invite'], permissions: unknown[]) {
+  if (ownership) return 'ownership';
+  if (allPermissions) return 'all';
+  return permissions.length > 0 ? 'chosen' : 'member';
 }
 
 const lastSent = ({ event }: Settlement, now: Date) => (event === 'sent' ? { lastSentAt: now } : {});

@@ -18,6 +18,6 @@ export type MailKind = (typeof mailKinds)[number];
 
 /**
  * What a mail is about: texts as people wrote them, times, and lists of texts. Of these, `link` is what its button leads to,
- * `items` a list beneath its first sentence, `message` what a person says, `access` which of two first sentences it is.
+ * `items` a list beneath its first sentence, `message` what a person says, `access` which of the first sentences it is.
  */
 export type MailValues = Record<string, string | Date | readonly string[] | null>;

@@ -14,16 +14,22 @@ const chosen = {
   message: 'Please pay the open invoices.\nThank you!',
 };
 const whole = { access: 'all', items: [], message: null };
+const bare = { ...whole, access: 'member' };
+const owning = { ...whole, access: 'ownership' };
 
 /** What every mail may be about: for looking at it, and for finding out whether it can be written. */
 const samples: Record<MailKind, MailValues[]> = {
   invite: [
     { ...person, ...chosen },
     { ...person, ...whole },
+    { ...person, ...bare },
+    { ...person, ...owning },
   ],
   reminder: [
     { ...person, ...chosen },
     { ...person, ...whole },
+    { ...person, ...bare },
+    { ...person, ...owning },
   ],
   'verify-email': [{ address, name: 'Adam Accountant', until, link }],
   'login-exists': [{ address }],

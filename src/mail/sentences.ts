@@ -83,7 +83,7 @@ export function said(sentences: Sentences, part: Part, values: Record<string, un
   return {
     words: {
       title: say(others.title),
-      lead: say('html' in lead ? lead : values.access === 'all' ? lead.all : lead.chosen),
+      lead: say('html' in lead ? lead : leadFor(values.access, lead)),
       list: sayAny(list),
       more: values.more === 0 ? null : say(more),
       writes: values.message === null ? null : say(others.writes),
@@ -94,6 +94,15 @@ export function said(sentences: Sentences, part: Part, values: Record<string, un
     },
     ways: ways.flatMap(({ way, link }) => (way ? [{ text: say(way.text), label: say(way.label), link }] : [])),
   };
+}
+
+type Leads = Exclude<Sentences['lead'], Sentence>;
+
+/** The first sentence for what is given, or the one that comes next to it. */
+function leadFor(access: unknown, { all, chosen, member, ownership }: Leads): Sentence {
+  if (access === 'ownership') return ownership ?? all;
+  if (access === 'member') return member ?? chosen;
+  return access === 'all' ? all : chosen;
 }
 
 /** @throws an Error where there is none. */

@@ -17,8 +17,14 @@ const MailWords = Type.Object(
   {
     subject: Sentence,
     title: Sentence,
-    /** The first sentence; of two, the one that fits what is given. */
-    lead: Type.Union([Sentence, Type.Object({ all: Sentence, chosen: Sentence }, closed)]),
+    /** The first sentence; of several, the one that fits what is given: a membership with nothing yet, and the ownership, may be left out. */
+    lead: Type.Union([
+      Sentence,
+      Type.Object(
+        { all: Sentence, chosen: Sentence, member: Type.Optional(Sentence), ownership: Type.Optional(Sentence) },
+        closed,
+      ),
+    ]),
     /** Comes before a list. */
     list: Type.Optional(Sentence),
     button: Type.Optional(Sentence),
