@@ -1,4 +1,5 @@
 import t from 'tap';
+import { disableUser, requireUserNamed } from '../src/users/operate.ts';
 import { newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const statements: string[] = [];
@@ -553,6 +554,21 @@ t.test('who may ask about whom', async (t) => {
     t.match(await evaluation(bare, blind), { status: 403, code: 'permission-missing' });
     const aboutMaker = { ...bare, subject: user(account.owner.id) };
     t.match(await evaluation(aboutMaker, blind), { status: 403 }, 'nor about the member as whom it acts');
+  });
+
+  t.test('whoever the operator disables may do nothing, and is found nowhere', async (t) => {
+    const gone = await newMember(account, { permissions: ['invoices:pay'] });
+    t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: true } });
+    const before = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
+    const operating = { db: service.db, now: new Date(), audit: () => {} };
+    await disableUser(operating, await requireUserNamed(service.db, gone.id));
+    t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: false } });
+    t.match(await evaluation(asked(user(gone.email)), account.owner.token), { body: { decision: false } });
+    const search = { subject: { type: 'user' }, action: to('invoices:pay'), resource: within('r') };
+    const found = await post('search/subject', search, account.owner.token);
+    t.notOk(found.body.results.some((it: Entity) => it.id === gone.id));
+    const after = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
+    t.ok(after > before, 'and tokens that say otherwise are out of date');
   });
 
   t.test('the platform finds the accounts in which someone may do something', async (t) => {

@@ -95,6 +95,12 @@ t.test('a key of an account', async (t) => {
       status: 409,
       code: 'owner-protected',
     });
+    const small = await newMember(account, { permissions: ['keys:manage'] });
+    const smallKey = await newAccountKey(account, small);
+    for (const id of ['me', small.id]) {
+      const left = await call('DELETE', `${account.url}/members/${id}`, { token: smallKey });
+      t.match(left, { status: 403, code: 'permission-missing' }, 'nor does it leave for its maker');
+    }
     t.match(await call('GET', account.url, { token: account.owner.token }), { body: { ownerId: account.owner.id } });
     const email = newEmail();
     await invite(account, account.owner, email);
