@@ -160,6 +160,17 @@ t.test('the certification scenario, evaluation', async (t) => {
       const refused = await post('evaluation', JSON.stringify(body), key, { 'content-type': 'application/json' });
       t.match(refused, { status: 400, code: 'invalid-request' }, JSON.stringify(body));
     }
+    const deep = (levels: number) => `{"a":`.repeat(levels) + '1' + '}'.repeat(levels);
+    const odd = [
+      `{"subject":{"type":"user","id":"alice","properties":${deep(20_000)}},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}`,
+      `{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"unknown":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
+      '{"subject":{"type":"user","id":"alice","properties":{"a\\u0000b":1}},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}',
+      '{"subject":{"type":"user","id":"alice","properties":{"\\ud800":1}},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}',
+    ];
+    for (const text of odd) {
+      const refused = await post('evaluation', text, key, { 'content-type': 'application/json' });
+      t.match(refused, { status: 400, code: 'invalid-request' }, text.slice(0, 100));
+    }
     const good = JSON.stringify({ subject, action, resource });
     for (const type of [
       'text/plain',
@@ -411,16 +422,24 @@ t.test('the certification scenario, search', async (t) => {
     const asked = { subject: { type: 'user' }, action: read, resource: record('record-1'), page: { limit: 1 } };
     const { page } = await search('subject', asked);
     const token = page.next_token;
+    /** A token of this very query that leads to another place. */
+    const elsewhere = (place: unknown) => {
+      const [query] = JSON.parse(Buffer.from(token, 'base64url').toString());
+      return Buffer.from(JSON.stringify([query, place])).toString('base64url');
+    };
     const others = [
       { ...asked, action: write, page: { token } },
       { ...asked, resource: record('record-2'), page: { token } },
       { ...asked, page: { token: `${token}x` } },
       { ...asked, page: { token: 'nonsense' } },
       { ...asked, page: { token: Buffer.from('["x"]').toString('base64url') } },
+      { ...asked, page: { token: elsewhere('nonsense') } },
+      { ...asked, page: { token: elsewhere("' or 1=1 --") } },
+      { ...asked, page: { token: elsewhere(5) } },
     ];
     for (const body of others) t.match(await post('search/subject', body), { status: 400, code: 'invalid-request' });
-    const elsewhere = { subject: user('alice'), resource: record('record-1'), page: { token } };
-    t.match(await post('search/action', elsewhere), { status: 400 });
+    const another = { subject: user('alice'), resource: record('record-1'), page: { token } };
+    t.match(await post('search/action', another), { status: 400 });
     for (const page of [{ limit: 0 }, { limit: 101 }, { limit: '1' }, { token: 5 }, 'x']) {
       t.match(await post('search/subject', { ...asked, page }), { status: 400 }, JSON.stringify(page));
     }

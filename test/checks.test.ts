@@ -457,6 +457,18 @@ t.test('access that ends by itself', async (t) => {
       body: { token, register: { name: 'Timed', password } },
     });
     t.match(accepted.body.membership.access, { allPermissions: true, endsAt });
+    t.equal(made.body.expiresAt, endsAt, 'and expires no later than that');
+    const other = await service.invite(account, account.owner, newEmail(), { permissions: [] });
+    const url = `${account.url}/invites/${other.body.id}`;
+    const changed = await call('PATCH', url, {
+      body: { access: { permissions: [], endsAt } },
+      token: account.owner.token,
+    });
+    t.equal(changed.body.expiresAt, endsAt, 'when it is changed, too');
+    await at(new Date(Date.parse(endsAt) + 1), async () => {
+      const resent = await call('POST', `${url}/resend`, { token: await logIn(account.owner) });
+      t.match(resent, { status: 410, code: 'invite-expired' }, 'nor is it sent again after that');
+    });
     for (const past of [new Date(Date.now() - 1000).toISOString(), '2016-12-31T23:59:60Z', '0001-01-01T00:00:00Z']) {
       const refused = await service.invite(account, account.owner, newEmail(), { permissions: [], endsAt: past });
       t.match(refused, { status: 400, body: { errors: [{ pointer: '/access/endsAt' }] } }, past);

@@ -301,6 +301,9 @@ t.test('a grant', async (t) => {
     t.match(await call('GET', `${account.url}/members`, { token: member.token }), { status: 200 });
     await at(endsAt, async () => {
       t.match(await call('GET', `${account.url}/members`, { token: await logIn(member) }), { status: 403 });
+      const now = await logIn(account.owner);
+      t.equal(await allowed(member, 'members:read', undefined, now), false, 'to the check, too');
+      t.equal(await allowed(member, 'members:read', { type: 'any', id: 'one' }, now), false);
     });
   });
 
@@ -327,6 +330,18 @@ t.test('a grant', async (t) => {
         status: 403,
         code: 'cannot-grant',
       });
+    }
+    const onCondition = { permission: 'quotes:read', resource, condition: { action: { soft: true } } };
+    await post(`${memberUrl(account, manager)}/grants`, { grants: [onCondition] }, owner);
+    t.match(await give(onCondition), { status: 201 }, 'on the condition on which it is held');
+    t.match(
+      await give({ ...onCondition, condition: { action: { soft: true, late: true } } }),
+      { status: 201 },
+      'or on more',
+    );
+    for (const condition of [undefined, {}, { action: { soft: false } }, { subject: { soft: true } }]) {
+      const wider = { permission: 'quotes:read', resource, ...(condition && { condition }) };
+      t.match(await give(wider), { status: 403, code: 'cannot-grant' }, `not on ${JSON.stringify(condition)}`);
     }
     const above = await newMember(account, { permissions: [] });
     await post(`${memberUrl(account, above)}/grants`, { grants: [{ permission: 'orders:place', resource }] }, owner);

@@ -9,12 +9,15 @@ export const queryHash = (query: unknown): string =>
 export const pageTokenAfter = (last: string, query: string): string =>
   Buffer.from(JSON.stringify([query, last])).toString('base64url');
 
+/** What a page can begin after: a uuid, or a name. */
+export const places = { uuid: /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, name: /^[^\0]{1,300}$/ };
+
 /** The item after which a page begins; none for the first. @throws invalid-request for a token of another query, or one that is none. */
-export function readPageToken(token: string | undefined, query: string): string | undefined {
+export function readPageToken(token: string | undefined, query: string, isPlace: RegExp): string | undefined {
   if (token === undefined || token === '') return undefined;
   try {
     const [of, last] = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown[];
-    if (of === query && typeof last === 'string' && !last.includes('\0')) return last;
+    if (of === query && typeof last === 'string' && isPlace.test(last)) return last;
   } catch {
     // The same answer as for one of another query.
   }

@@ -15,7 +15,7 @@ import {
   subjectOf,
   subjectType,
 } from './entities.ts';
-import { pageTokenAfter, queryHash, readPageToken } from './page-token.ts';
+import { pageTokenAfter, places, queryHash, readPageToken } from './page-token.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
 import { searchAccounts, searchActions, searchResources, searchSubjects } from './search-store.ts';
 
@@ -49,7 +49,7 @@ export async function searchForSubjects(service: Service, caller: Caller, body: 
     properties: propertiesOf(subject.properties, action.properties, resource.properties),
   };
   const isKnown = subject.type === subjectType;
-  const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page, (it) => it.id);
+  const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page, places.uuid);
   const nameOf = ({ id, externalId }: Found) => externalId ?? idOf('usr', id);
   return { ...found, results: found.results.map((it) => ({ type: subjectType, id: nameOf(it) })) };
 }
@@ -70,7 +70,7 @@ export async function searchForResources(service: Service, caller: Caller, body:
     properties: propertiesOf(subject.properties, action.properties, resource.properties),
   };
   const search = isAccount ? searchAccounts : searchResources;
-  const found = await searchFor(service, caller, who && search, asked, page, (it) => it.id);
+  const found = await searchFor(service, caller, who && search, asked, page, isAccount ? places.uuid : places.name);
   const nameOf = ({ id }: Found) => (isAccount ? idOf('acc', id) : id);
   return { ...found, results: found.results.map((it) => ({ type: resource.type, id: nameOf(it) })) };
 }
@@ -86,7 +86,7 @@ export async function searchForActions(service: Service, caller: Caller, body: A
     resource: placeOf(resource),
     properties: propertiesOf(subject.properties, undefined, resource.properties),
   };
-  const found = await searchFor(service, caller, who && searchActions, asked, page, (it) => it.id);
+  const found = await searchFor(service, caller, who && searchActions, asked, page, places.name);
   return { ...found, results: found.results.map((it) => ({ name: actionOf(it.id, resource.type) })) };
 }
 
@@ -101,11 +101,11 @@ async function searchFor(
   search: Search | undefined,
   asked: Asked,
   { token, limit = 50 }: Page = {},
-  placeOf: (found: Found) => string,
+  isPlace: RegExp,
 ) {
   const { accountId, subject, permission, resource, properties } = asked;
   const query = queryHash([caller.userId, asked]);
-  const after = readPageToken(token, query) ?? null;
+  const after = readPageToken(token, query, isPlace) ?? null;
   const own = accountId ? ownQuestions(caller, [{ accountId }]) : [];
   const values = {
     ...{
@@ -129,15 +129,15 @@ async function searchFor(
   );
   if (isTheirs || caller.key?.kind === 'platform') requireMayAsk({ mayAsk });
   const isSeen = isSomewhere && (isTheirs || caller.key?.kind === 'platform');
-  return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, query, placeOf);
+  return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, query);
 }
 
 const nowhere = { isAccount: false, isMember: false, isAllowed: false };
 
-function pageOf(found: Found[], limit: number, query: string, placeOf: (found: Found) => string) {
+function pageOf(found: Found[], limit: number, query: string) {
   const results = found.slice(0, limit);
   const last = results.at(-1);
-  const next_token = found.length > limit && last ? pageTokenAfter(placeOf(last), query) : '';
+  const next_token = found.length > limit && last ? pageTokenAfter(last.id, query) : '';
   return { results, page: { next_token, count: results.length } };
 }
 

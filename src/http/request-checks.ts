@@ -4,7 +4,7 @@ import { Problem, type ProblemExtensions } from '../problems.ts';
 /**
  * What a JSON Schema can't say of a request. Before it is held against its schema: no body and no query where none is asked
  * for, and a query's numbers read from its text. After it: no text that a database column can't hold as it is, which is NUL
- * and half a surrogate pair.
+ * and half a surrogate pair, and nothing that is nested without an end.
  */
 export function checkRequests(app: FastifyInstance): void {
   app.addHook('preValidation', async (request) => {
@@ -49,13 +49,22 @@ const isEmpty = (body: unknown) => typeof body === 'object' && body !== null && 
 const invalid = (error: NonNullable<ProblemExtensions['errors']>[number]) =>
   new Problem('invalid-request', undefined, { errors: [error] });
 
-/** A JSON Pointer to the first text that can't be stored; undefined where there is none. */
-function findUnstorable(value: unknown, pointer: string): string | undefined {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? pointer : undefined;
+/** Levels. Deeper than anything that is asked for; and neither a stack nor the database's JSON ends there. */
+const deepest = 50;
+
+/**
+ * A JSON Pointer to the first text that can't be stored, a name of a field too; undefined where there is none.
+ * @throws invalid-request for what is nested too deeply.
+ */
+function findUnstorable(value: unknown, pointer: string, depth = 0): string | undefined {
+  if (typeof value === 'string') return isStorable(value) ? undefined : pointer;
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
+  if (depth > deepest) throw invalid({ pointer: '', detail: 'is nested too deeply' });
   for (const [key, inner] of Object.entries(value)) {
-    const place = findUnstorable(inner, `${pointer}/${key}`);
+    const place = isStorable(key) ? findUnstorable(inner, `${pointer}/${key}`, depth + 1) : pointer;
     if (place !== undefined) return place;
   }
   return undefined;
 }
+
+const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();

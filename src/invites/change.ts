@@ -1,6 +1,7 @@
 import type { AccountId, InviteId } from '../ids.ts';
 import { accessOf } from '../permissions/access.ts';
 import { effectOf, requireEffect } from '../permissions/given.ts';
+import { earlier } from '../permissions/holding.ts';
 import { requireGrantable } from '../permissions/rules.ts';
 import { invalidField } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -30,6 +31,7 @@ export async function changeInvite(
     if (given) requireGrantable(acting, await requireEffect(tx, accountId, given, acting));
     return updateInvite(tx, invite, {
       ...given,
+      ...(given?.endsAt && { expiresAt: earlier(invite.expiresAt, given.endsAt) ?? invite.expiresAt }),
       ...(message === undefined ? {} : { message }),
       invitedBy: acting.userId,
     });

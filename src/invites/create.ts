@@ -80,7 +80,7 @@ function newRow(
   body: NewInvite,
 ): Omit<NewInviteRow, 'pendingBefore'> {
   const lifetimeDays = body.expiresInDays ?? acting.account.inviteLifetimeDays;
-  const expiresAt = expiryOf(acting.now, lifetimeDays);
+  const expiresAt = expiryOf(acting.now, lifetimeDays, access.endsAt);
   return {
     accountId: acting.account.id,
     id: newId('inv'),

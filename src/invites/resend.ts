@@ -33,7 +33,8 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     await requireNoOptOut(tx, accountId, invite.email);
     await requireDeliverable(tx, accountId, invite.email);
     if (statusAt(invite, caller.now) === 'expired') await requireRoom(service, tx, accountId, caller.now);
-    const expiresAt = expiryOf(caller.now, invite.lifetimeDays);
+    const expiresAt = expiryOf(caller.now, invite.lifetimeDays, invite.endsAt);
+    if (expiresAt <= caller.now) throw new Problem('invite-expired', 'What it gives has ended. Invite anew.');
     const sent = await updateInvite(tx, invite, {
       ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt, invitedBy: acting.userId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },

@@ -131,6 +131,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
           'account-has-owner',
           'already-member',
           'invite-already-pending',
+          'invite-expired',
           ...unsendable,
           ...decided,
         ),

@@ -7176,7 +7176,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. */
+            /** @description `invite-expired`: The invite has expired. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. */
             410: {
                 headers: {
                     [name: string]: unknown;
