@@ -160,7 +160,7 @@ t.test('the certification scenario, evaluation', async (t) => {
       const refused = await post('evaluation', JSON.stringify(body), key, { 'content-type': 'application/json' });
       t.match(refused, { status: 400, code: 'invalid-request' }, JSON.stringify(body));
     }
-    const deep = (levels: number) => `{"a":`.repeat(levels) + '1' + '}'.repeat(levels);
+    const deep = (levels: number) => ['{"a":'.repeat(levels), '1', '}'.repeat(levels)].join('');
     const odd = [
       `{"subject":{"type":"user","id":"alice","properties":${deep(20_000)}},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}}`,
       `{"subject":{"type":"user","id":"alice"},"action":{"name":"read"},"resource":{"type":"record","id":"record-1"},"unknown":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
