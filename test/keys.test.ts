@@ -60,6 +60,13 @@ t.test('a key of an account', async (t) => {
       key,
     );
     t.match(sent, { status: 201, body: { invitedBy: { id: maker.id } } });
+    await invite(other, other.owner, maker.email);
+    const link = await tokenFor(maker.email, 'invite');
+    t.match(
+      await post('/v1/invites/accept', { token: link }, maker.token),
+      { status: 201 },
+      'also where its maker is in another one',
+    );
     for (const url of [other.url, `${other.url}/members`, '/v1/accounts/acc_01k7z2n4q8e6tbv5xw3c9d0hjm']) {
       t.match(await call('GET', url, { token: key }), { status: 404, code: 'not-found' }, url);
     }
