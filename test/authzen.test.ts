@@ -569,6 +569,15 @@ t.test('who may ask about whom', async (t) => {
       { status: 200, body: { decision: false } },
       'another account’s key',
     );
+    const other = await newAccount();
+    await service.invite(other, other.owner, account.owner.email);
+    const link = await tokenFor(account.owner.email, 'invite');
+    await call('POST', '/v1/invites/accept', { body: { token: link }, token: account.owner.token });
+    const elsewhere = record('r', { accountId: other.id });
+    const there = { subject: user(other.owner.id), action: to('invoices:pay'), resource: elsewhere };
+    t.match(await evaluation(there, account.owner.token), { body: { decision: true } }, 'its maker may ask there');
+    t.match(await evaluation(there, mine), { status: 200, body: { decision: false } }, 'and the key may not');
+    t.same((await post('search/action', { subject: there.subject, resource: elsewhere }, mine)).body.results, []);
     const blind = await newAccountKey(account, account.owner, 'invoices:pay');
     t.match(await evaluation(bare, blind), { status: 403, code: 'permission-missing' });
     const aboutMaker = { ...bare, subject: user(account.owner.id) };

@@ -47,7 +47,11 @@ ${standIn('ACCEPT_URL')}
 </main>`;
 
 const script = `${client}
-const inWords = (permissions) => permissions.map((it) => it.title).join(', ') || 'all permissions';
+const inWords = ({ ownership, access, permissions }) => {
+  if (ownership) return 'the ownership';
+  if (access.allPermissions) return 'all permissions';
+  return permissions.map((it) => it.title).join(', ') || 'nothing yet';
+};
 
 let granted;
 
@@ -57,7 +61,7 @@ async function preview() {
   $('inviter').textContent = offer.invitedBy.name;
   $('account').textContent = offer.account.name;
   $('email').textContent = offer.email;
-  granted = inWords(offer.permissions);
+  granted = inWords(offer);
   $('access').textContent = granted;
   $('until').textContent = new Date(offer.expiresAt).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'short' });
   $('message').textContent = offer.message;
