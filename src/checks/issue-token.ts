@@ -1,6 +1,5 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
 import { findEpoch } from '../accounts/epoch-store.ts';
-import { requirePlatform } from '../accounts/platform.ts';
 import type { AccountId } from '../ids.ts';
 import { hasPermission } from '../permissions/access.ts';
 import { earlier } from '../permissions/holding.ts';
@@ -47,13 +46,4 @@ function endOf(acting: Acting, permissions: readonly string[], usual: Date): Dat
 function latestEnd(ends: readonly (Date | null)[]): Date | null {
   if (ends.length === 0 || ends.includes(null)) return null;
   return new Date(Math.max(...ends.map((it) => it?.getTime() ?? 0)));
-}
-
-/** The epoch of an account, for its members, their keys, and the platform. @throws not-found, unauthenticated, permission-missing. */
-export async function readEpoch({ db }: Service, caller: Caller, accountId: AccountId): Promise<{ epoch: number }> {
-  if (caller.key?.kind === 'platform') await requirePlatform(db, caller, 'access:check');
-  else await enterAccount(db, caller, accountId);
-  const epoch = await findEpoch(db, accountId);
-  if (epoch === undefined) throw new Problem('not-found');
-  return { epoch };
 }

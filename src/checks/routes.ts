@@ -8,7 +8,8 @@ import { invalidParameter } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { check } from './check.ts';
 import { explainPermissions } from './explain.ts';
-import { issueAccountToken, readEpoch } from './issue-token.ts';
+import { issueAccountToken } from './issue-token.ts';
+import { readEpoch } from './read-epoch.ts';
 import { AccountToken, Check, CheckQuery, Epoch, Explanation, NewAccountToken } from './schemas.ts';
 
 const tags = ['Checks'];
