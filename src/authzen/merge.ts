@@ -1,6 +1,8 @@
-import { Value } from 'typebox/value';
+import { Compile } from 'typebox/compile';
 import type { ActionEntity, ResourceEntity, SubjectEntity } from './entities.ts';
 import { AccessEvaluationRequest } from './schemas.ts';
+
+const evaluations = Compile(AccessEvaluationRequest);
 
 /** One evaluation with all that it needs. */
 export interface Evaluation {
@@ -25,8 +27,9 @@ export function merge(item: Entities, defaults: Entities): Evaluation | { wrong:
   for (const [name, entity] of Object.entries(merged)) {
     if (entity === undefined) return { wrong: { pointer: `/${name}`, detail: 'is required' } };
   }
-  const [wrong] = Value.Errors(AccessEvaluationRequest, merged);
-  if (!wrong) return merged as unknown as Evaluation;
+  if (evaluations.Check(merged)) return merged;
+  const [wrong] = evaluations.Errors(merged);
+  if (!wrong) throw new Error('a wrong evaluation has no error');
   return { wrong: { pointer: wrong.instancePath || '/', detail: wrong.message } };
 }
 

@@ -9,7 +9,8 @@ import { isAllowed, membershipOf, userNamed } from './decision-store.ts';
 import type { Answer, Question } from './question.ts';
 
 export const atNow = sql`${placeholderFor(memberships.endsAt, 'now')}::timestamptz`;
-const list = (name: string, type: string) => sql`${sql.placeholder(name)}::text[]::${sql.raw(type)}[]`;
+// Behind a select, a list has no length that the planner could see: so the plan that it made once suits each time.
+const list = (name: string, type: string) => sql`(select ${sql.placeholder(name)}::text[]::${sql.raw(type)}[])`;
 
 /** What questions are: parallel lists, so that one statement answers any number of them. */
 const questions = sql`unnest(${list('accounts', 'uuid')}, ${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},
