@@ -156,7 +156,9 @@ export async function buildApp(options: AppOptions) {
   app.addHook('onRoute', addCommonProblems);
   checkRequests(root);
   const recordKeyUse = recordUse(db);
-  app.addHook('onResponse', async ({ optionalCaller }) => void (optionalCaller?.key && recordKeyUse(optionalCaller)));
+  app.addHook('onResponse', async ({ optionalCaller }, { statusCode }) => {
+    if (optionalCaller?.key && statusCode !== 401) await recordKeyUse(optionalCaller);
+  });
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 
   await collectOpenApi(root);

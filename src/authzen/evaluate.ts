@@ -31,7 +31,7 @@ export async function evaluate({ db }: Pick<Service, 'db'>, caller: Caller, eval
   const question = questionOf(caller, evaluation);
   if (question === null) throw invalidField('/resource/properties/accountId', accountMissing);
   const [checked] = await checkAll(db, caller, question ? [question] : []);
-  if (checked && (checked.isTheirs || caller.key?.kind === 'platform')) requireMayAsk(checked);
+  if (checked && (checked.isTheirs || caller.key?.kind === 'platform')) requireMayAsk(caller, checked);
   return { decision: checked?.isTheirs === true && checked.isAllowed };
 }
 

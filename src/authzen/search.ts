@@ -127,7 +127,7 @@ async function searchFor(
     found.scopes,
     found.answers[0] ?? nowhere,
   );
-  if (isTheirs || caller.key?.kind === 'platform') requireMayAsk({ mayAsk });
+  if (isTheirs || caller.key?.kind === 'platform') requireMayAsk(caller, { mayAsk });
   const isSeen = isSomewhere && (isTheirs || caller.key?.kind === 'platform');
   return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, query);
 }

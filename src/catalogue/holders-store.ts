@@ -20,24 +20,36 @@ export const isHeld = (it: Holders) => it.members + it.pendingInvites + it.roles
 /** How many members an answer names. */
 const firstMembers = 100;
 
-/** Whom it touches that some permissions go. One statement, however many they are. */
+/** Whom it touches that some permissions go. One statement, which reads each table once, however many they are. */
 export async function findHolders(db: Db, permissions: readonly string[]): Promise<Holders[]> {
   if (permissions.length === 0) return [];
+  const keys = sql`${sql.param(permissions)}::text[]`;
   const { rows } = (await db.execute(sql`
-    select key as permission,
-      (select count(*)::int from ${memberships} where ${memberships.permissions} @> array[key]) as members,
-      (select count(*)::int from ${invites} where ${invites.permissions} @> array[key] and ${invites.status} = 'pending') as "pendingInvites",
-      (select count(*)::int from ${roles} where ${roles.permissions} @> array[key])
-        + (select count(*)::int from ${rolePresets} where ${rolePresets.permissions} @> array[key]) as roles,
-      (select count(*)::int from ${accountKeys} where ${accountKeys.scopes} @> array[key] and ${accountKeys.revokedAt} is null) as keys,
-      (select count(*)::int from ${grants} where ${grants.permission} = key) as grants,
-      coalesce((select jsonb_agg(jsonb_build_object('accountId', it.account_id, 'userId', it.user_id)) from (
-        select account_id, user_id from ${memberships} where ${memberships.permissions} @> array[key]
-        union select account_id, user_id from ${grants} where ${grants.permission} = key
-        order by account_id, user_id limit ${sql.raw(String(firstMembers))}) it), '[]') as "firstMembers"
-    from unnest(${sql.param(permissions)}::text[]) with ordinality as wanted(key, place) order by place`)) as unknown as {
-    rows: Holders[];
-  };
+    with wanted as (select key, place from unnest(${keys}) with ordinality as it(key, place)),
+    member as (select account_id, user_id, key from memberships, unnest(permissions) key where permissions && ${keys}),
+    granted as (select account_id, user_id, permission as key from grants where permission = any(${keys})),
+    members as (select key, count(*)::int as count from member group by key),
+    grants as (select key, count(*)::int as count from granted group by key),
+    invites as (
+      select key, count(*)::int as count from invites, unnest(permissions) key where permissions && ${keys} and status = 'pending' group by key),
+    roles as (
+      select key, count(*)::int as count
+      from (select permissions from roles union all select permissions from role_presets) it, unnest(permissions) key
+      where permissions && ${keys} group by key),
+    keys as (
+      select key, count(*)::int as count from account_keys, unnest(scopes) key where scopes && ${keys} and revoked_at is null group by key),
+    first as (
+      select key, jsonb_agg(jsonb_build_object('accountId', account_id, 'userId', user_id) order by account_id, user_id) as list
+      from (
+        select *, row_number() over (partition by key order by account_id, user_id) as n
+        from (select * from member union select * from granted) it) it
+      where n <= ${firstMembers} group by key)
+    select w.key as permission, coalesce(m.count, 0) as members, coalesce(i.count, 0) as "pendingInvites", coalesce(r.count, 0) as roles,
+      coalesce(k.count, 0) as keys, coalesce(g.count, 0) as grants, coalesce(f.list, '[]') as "firstMembers"
+    from wanted w
+    left join members m on m.key = w.key left join invites i on i.key = w.key left join roles r on r.key = w.key
+    left join keys k on k.key = w.key left join grants g on g.key = w.key left join first f on f.key = w.key
+    order by w.place`)) as unknown as { rows: Holders[] };
   return rows.map((it) => ({ ...it, firstMembers: it.firstMembers.map(idsOf) }));
 }
 

@@ -71,14 +71,13 @@ export function ownQuestions({ userId, key }: Caller, questions: readonly Pick<Q
 export async function check(db: Db, caller: Caller, question: Question): Promise<boolean> {
   const [checked] = await checkAll(db, caller, [question]);
   if (!checked?.isTheirs) throw new Problem('not-found');
-  requireMayAsk(checked);
+  requireMayAsk(caller, checked);
   return checked.isAllowed;
 }
 
 /** @throws permission-missing, naming what it would take to ask. */
-export function requireMayAsk({ mayAsk }: Pick<Checked, 'mayAsk'>): void {
+export function requireMayAsk({ key }: Caller, { mayAsk }: Pick<Checked, 'mayAsk'>): void {
   if (mayAsk) return;
-  throw new Problem('permission-missing', `Asking about others needs the permission ${readMembers}.`, {
-    permission: readMembers,
-  });
+  const permission = key?.kind === 'platform' ? 'access:check' : readMembers;
+  throw new Problem('permission-missing', `Asking about others needs ${permission}.`, { permission });
 }

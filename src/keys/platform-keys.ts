@@ -4,6 +4,7 @@ import { type KeyId, newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { newKeyText } from '../tokens/key-text.ts';
+import { sessionEnded } from '../users/sessions/session.ts';
 import { platformKeyOf, unused } from './key.ts';
 import { endOfNewKey, requireAhead, requireGoing } from './rules.ts';
 import type { KeyRotation, NewPlatformKey } from './schemas.ts';
@@ -46,7 +47,8 @@ export async function revokePlatformKey({ db }: Service, caller: Caller, keyId: 
     const key = await lockPlatformKey(tx, keyId);
     if (!key) throw new Problem('not-found');
     requireWithin(maker.scopes, key.scopes);
-    await markRevoked(tx, null, keyId, caller.now);
+    // A key that is just being made with one of them is there once that one can be revoked.
+    while ((await markRevoked(tx, null, keyId, caller.now)) > 0);
   });
   caller.audit('key_revoked', { keyId });
 }
@@ -66,7 +68,7 @@ export async function makePlatformKey(
 async function requireMaker(tx: Parameters<typeof lockPlatformKey>[0], caller: Caller): Promise<PlatformKeyRow> {
   await requirePlatform(tx, caller, 'platform-keys:manage');
   const maker = caller.key && (await lockPlatformKey(tx, caller.key.id));
-  if (!maker) throw new Problem('unauthenticated');
+  if (!maker || maker.revokedAt !== null) throw sessionEnded();
   return maker;
 }
 
