@@ -223,6 +223,18 @@ t.test('a key of an account', async (t) => {
     t.match(await revoke(everything.body.id), { status: 403, code: 'cannot-grant' });
     t.match(await revoke(more.body.id), { status: 403, code: 'cannot-grant' });
     t.match(await revoke(less.body.id), { status: 204 });
+    const small = (await make(account, account.owner, { scopes: ['keys:manage', 'members:read'] })).body;
+    for (const { body } of [everything, more]) {
+      const by = await call('POST', `${account.url}/keys/${body.id}/revoke`, { token: small.secret });
+      t.match(by, { status: 403, code: 'cannot-grant' }, 'nor by a key of the same member that may do less');
+      const rotated = await post(`${account.url}/keys/${body.id}/rotate`, { overlapSeconds: 0 }, small.secret);
+      t.match(rotated, { status: 403, code: 'cannot-grant' });
+    }
+    t.match(
+      await call('POST', `${account.url}/keys/${small.id}/revoke`, { token: small.secret }),
+      { status: 204 },
+      'itself it may',
+    );
     const elsewhere = await newAccount();
     const foreign = await make(elsewhere, elsewhere.owner, {});
     t.match(await revoke(foreign.body.id), { status: 404 });
@@ -490,14 +502,7 @@ t.test('npm run key makes the first one', { skip: !isPostgres }, async (t) => {
   );
   t.match(made, { name: 'First', scopes: ['access:check', 'catalogue:manage'], secret: /^upk_/, expiresAt: String });
   t.match(await call('GET', '/v1/permissions', { token: made.secret }), { status: 200 });
-  for (const wrong of [
-    ['--scopes', 'everything'],
-    ['--days', '0'],
-    ['--days', 'x'],
-    ['--unknown'],
-    ['word'],
-    ['--name', ''],
-  ]) {
+  for (const wrong of [['--scopes', 'everything'], ['--days', '0'], ['word']]) {
     await t.rejects(key(...wrong), { code: 2, stderr: /Usage: npm run key/ }, wrong.join(' '));
   }
 });

@@ -48,12 +48,10 @@ export function rotateAccountKey(
   { overlapSeconds }: KeyRotation,
 ) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
-    const { key, maker } = await requireManageableKey(tx, acting, keyId);
+    const { key, maker } = await requireManageableKey(tx, caller, acting, keyId);
     requireGoing(key, caller.now);
     if (key.userId !== acting.userId)
       throw new Problem('cannot-grant', 'A key is rotated by the member as whom it acts.');
-    const rotator = await findMaker(tx, caller, accountId);
-    requireWithinMaker(key.scopes, rotator?.scopes);
     requireGrantable(acting, await reachOf(tx, acting, key));
     const isRenewed = acting.isPerson && key.madeBy === null;
     const row = newRow(acting, key, {
@@ -70,18 +68,21 @@ export function rotateAccountKey(
 /** Revokes a key, and every key that was made with it, at once. Again: the same. @throws permission-missing, not-found, cannot-grant. */
 export function revokeAccountKey({ db }: Service, caller: Caller, accountId: AccountId, keyId: KeyId): Promise<void> {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
-    await requireManageableKey(tx, acting, keyId);
+    await requireManageableKey(tx, caller, acting, keyId);
     await markRevoked(tx, accountId, keyId, caller.now);
     caller.audit('key_revoked', { accountId, keyId });
   });
 }
 
-/** A key that the caller may end: nobody ends one that may do more than they may. */
-async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId) {
+/** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
+async function requireManageableKey(tx: Tx, caller: Caller, acting: Acting, keyId: KeyId) {
   requirePermission(acting, 'keys:manage');
   const found = await findAccountKey(tx, acting.account.id, keyId);
   if (!found) throw new Problem('not-found');
-  if (found.key.userId !== acting.userId) requireNotAbove(acting, await reachOf(tx, acting, found.key));
+  const isOwn = acting.isPerson && found.key.userId === acting.userId;
+  if (isOwn) return found;
+  requireWithinMaker(found.key.scopes, (await findMaker(tx, caller, acting.account.id))?.scopes);
+  requireNotAbove(acting, await reachOf(tx, acting, found.key));
   return found;
 }
 
