@@ -61,11 +61,11 @@ function countOf(attempt: string | number): number | null {
 }
 
 /**
- * SendGrid tells whole seconds. Within one, events stand in the order in which they happen to a mail, after what
- * was written down here in that second. A time that has not come yet is no later than now.
+ * SendGrid tells whole seconds. Within one, events stand in the order in which they happen to a mail, after whatever
+ * was written down here in that second: in the first milliseconds of the next. A time that has not come yet is taken as this second.
  */
 function timeOf(timestamp: unknown, event: DeliveryEventName, now: Date): Date {
   const latest = Math.floor(now.getTime() / 1000);
   const isTime = Number.isInteger(timestamp) && (timestamp as number) > 0;
-  return new Date(Math.min(isTime ? (timestamp as number) : latest, latest) * 1000 + 980 + finalityOf(event));
+  return new Date(Math.min(isTime ? (timestamp as number) : latest, latest) * 1000 + 1000 + finalityOf(event));
 }
