@@ -36,11 +36,13 @@ const features = [
   'roles',
   'memberships',
   'grants',
+  'resources',
   'keys',
   'invites',
   'ownership',
   'checks',
   'authzen',
+  'platform',
 ];
 
 const named = (pattern: RegExp) => sources.filter((it) => pattern.test(it.path));

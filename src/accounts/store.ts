@@ -53,19 +53,21 @@ export async function findEntry(db: Db, caller: Caller, accountId: AccountId) {
   return found;
 }
 
+/** Of a prepared query about the caller: the platform's key that they sent, and that still counts. */
+export const isCallingPlatform = () =>
+  and(
+    eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
+    eq(platformKeys.hash, sql.placeholder('keyHash')),
+    isUsable(platformKeys),
+  );
+
 const platformEntry = prepared((db) =>
   db
     .select({ scopes: platformKeys.scopes, account: accounts, owner: { name: users.name } })
     .from(platformKeys)
     .leftJoin(accounts, eq(accounts.id, placeholderFor(accounts.id, 'accountId')))
     .leftJoin(users, eq(users.id, accounts.ownerId))
-    .where(
-      and(
-        eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
-        eq(platformKeys.hash, sql.placeholder('keyHash')),
-        isUsable(platformKeys),
-      ),
-    )
+    .where(isCallingPlatform())
     .prepare('find_platform_entry'),
 );
 

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { isAllowed, membershipOf, userNamed } from '../checks/decision-store.ts';
+import { isActiveNow, isAllowed, membershipOf, userNamed } from '../checks/decision-store.ts';
 import { asked, atNow } from '../checks/store.ts';
 import { placeholderFor } from '../database/database.ts';
 import { accounts, users } from '../database/schema.ts';
@@ -24,7 +24,7 @@ export const searchSubjects = asked(
       select u.id, u.external_id
       from (${question()}) q
       join accounts a on a.id = q.account_id
-      join memberships m on m.account_id = a.id and m.suspended_at is null and (m.ends_at is null or m.ends_at > ${atNow})
+      join memberships m on m.account_id = a.id and ${isActiveNow(atNow)}
       join users u on u.id = m.user_id and u.disabled_at is null
       join permissions p on p.key = ${text('permission')}
       where (${text('after')} is null or m.user_id > ${text('after')}::uuid) and ${isAllowed(atNow)}
@@ -58,7 +58,7 @@ export const searchAccounts = asked(
     select jsonb_agg(jsonb_build_object('id', it.id) order by it.id) from (
       select a.id
       from ${who} u
-      join memberships m on m.user_id = u.id and m.suspended_at is null and (m.ends_at is null or m.ends_at > ${atNow})
+      join memberships m on m.user_id = u.id and ${isActiveNow(atNow)}
       join accounts a on a.id = m.account_id
       join permissions p on p.key = ${text('permission')}
       cross join (${question()}) q

@@ -19,11 +19,13 @@ export const isAllowed = (now: SQL) => sql`coalesce(
         and q.properties @> g.condition)
   ), false)`;
 
+/** `isActive` of a membership `m`, in words. */
+export const isActiveNow = (now: SQL) => sql`m.suspended_at is null and (m.ends_at is null or m.ends_at > ${now})`;
+
 /** The active membership of a user in the account asked about, with the account. */
 export const membershipOf = (user: SQL, now: SQL) => sql`
   left join accounts a on a.id = q.account_id
-  left join memberships m on m.account_id = a.id and m.user_id = ${user} and m.suspended_at is null
-    and (m.ends_at is null or m.ends_at > ${now})`;
+  left join memberships m on m.account_id = a.id and m.user_id = ${user} and ${isActiveNow(now)}`;
 
 /** Users by id, by address or by external id, whichever of the three is given. One index each. */
 export const userNamed = (id: SQL, email: SQL, externalId: SQL) => sql`(

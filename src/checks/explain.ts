@@ -1,6 +1,7 @@
 import { enterAccount } from '../accounts/enter.ts';
 import type { AccountId, UserId } from '../ids.ts';
 import { findMember } from '../memberships/store.ts';
+import { earlier } from '../permissions/holding.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { type Reason, reasonOf, type Source } from '../permissions/sources.ts';
 import { listSources } from '../permissions/sources-store.ts';
@@ -51,10 +52,9 @@ function reasonsFor(permission: string, sources: readonly Source[], membershipEn
 }
 
 function limitsOf({ resourceType, resourceId, condition, endsAt }: Source, membershipEndsAt: Date | null) {
-  const ends = [endsAt === null ? null : new Date(endsAt), membershipEndsAt].filter((it) => it !== null);
   return {
     ...(resourceType !== null && { resource: { type: resourceType, ...(resourceId !== null && { id: resourceId }) } }),
     ...(Object.keys(condition).length > 0 && { condition }),
-    endsAt: ends.sort((one, other) => one.getTime() - other.getTime())[0] ?? null,
+    endsAt: earlier(endsAt === null ? null : new Date(endsAt), membershipEndsAt),
   };
 }

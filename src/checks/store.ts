@@ -1,10 +1,10 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
-import { scopesOfKey } from '../accounts/store.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import { isCallingPlatform, scopesOfKey } from '../accounts/store.ts';
 import { type Db, placeholderFor, prepared } from '../database/database.ts';
 import { memberships, platformKeys, users } from '../database/schema.ts';
 import { uuidOf } from '../ids.ts';
 import type { Caller } from '../service.ts';
-import { isStanding, isUsable, standingOf } from '../users/store.ts';
+import { isStanding, standingOf } from '../users/store.ts';
 import { isAllowed, membershipOf, userNamed } from './decision-store.ts';
 import type { Answer, Question } from './question.ts';
 
@@ -37,7 +37,7 @@ export function asked<More>(name: string, more: SQL<More>) {
     db
       .select({ scopes: platformKeys.scopes, answers, more })
       .from(platformKeys)
-      .where(isThisPlatformKey())
+      .where(isCallingPlatform())
       .prepare(`${name}_by_platform`),
   );
   return async (db: Db, caller: Caller, questions: readonly Question[], values: Record<string, unknown> = {}) => {
@@ -46,14 +46,6 @@ export function asked<More>(name: string, more: SQL<More>) {
     const [found] = isPlatform ? await byPlatform(db).execute(given) : await byUser(db).execute(given);
     return found && { scopes: found.scopes, answers: found.answers ?? [], more: found.more as More };
   };
-}
-
-function isThisPlatformKey(): SQL | undefined {
-  return and(
-    eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
-    eq(platformKeys.hash, sql.placeholder('keyHash')),
-    isUsable(platformKeys),
-  );
 }
 
 /**

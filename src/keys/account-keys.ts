@@ -10,8 +10,9 @@ import { listKeys } from '../permissions/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { newKeyText } from '../tokens/key-text.ts';
+import { tellMade } from './audit.ts';
 import { accountKeyOf, unused } from './key.ts';
-import { endOfNewKey, requireAhead, requireGoing } from './rules.ts';
+import { endOfNewKey, endOfReplaced, requireAhead, requireGoing } from './rules.ts';
 import type { KeyRotation, NewAccountKey } from './schemas.ts';
 import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, markRevoked } from './store.ts';
 
@@ -22,7 +23,7 @@ import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, mar
  */
 export function createAccountKey({ db }: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
   const end = requireAhead(asked.expiresAt, caller.now);
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  const making = changeAccount(db, caller, accountId, async (tx, acting) => {
     requirePermission(acting, 'keys:manage');
     if (acting.userId === platformUserId)
       throw new Problem('user-required', 'The platform keeps this account: use its own key.');
@@ -31,8 +32,9 @@ export function createAccountKey({ db }: Service, caller: Caller, accountId: Acc
     requireGrantable(acting, await reachOf(tx, acting, { userId: acting.userId, scopes: asked.scopes }));
     const ends = { madeBy: maker?.id ?? null, expiresAt: endOfNewKey(end, maker?.expiresAt ?? null) };
     const row = newRow(acting, asked, ends);
-    return keep(tx, caller, acting.name, row);
+    return keep(tx, acting.name, row);
   });
+  return tellMade(caller, making, { accountId });
 }
 
 /**
@@ -47,7 +49,7 @@ export function rotateAccountKey(
   keyId: KeyId,
   { overlapSeconds }: KeyRotation,
 ) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  const making = changeAccount(db, caller, accountId, async (tx, acting) => {
     const { key, maker } = await requireManageableKey(tx, caller, acting, keyId);
     requireGoing(key, caller.now);
     if (key.userId !== acting.userId)
@@ -58,20 +60,24 @@ export function rotateAccountKey(
       madeBy: key.madeBy,
       expiresAt: isRenewed ? renewed(key, caller.now) : key.expiresAt,
     });
-    const lastMoment = new Date(caller.now.getTime() + overlapSeconds * 1000);
-    const expiresAt = key.expiresAt !== null && key.expiresAt < lastMoment ? key.expiresAt : lastMoment;
-    await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt });
-    return keep(tx, caller, maker.name, row);
+    await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: endOfReplaced(key, overlapSeconds, caller.now) });
+    return keep(tx, maker.name, row);
   });
+  return tellMade(caller, making, { accountId });
 }
 
 /** Revokes a key, and every key that was made with it, at once. Again: the same. @throws permission-missing, not-found, cannot-grant. */
-export function revokeAccountKey({ db }: Service, caller: Caller, accountId: AccountId, keyId: KeyId): Promise<void> {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+export async function revokeAccountKey(
+  { db }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  keyId: KeyId,
+): Promise<void> {
+  await changeAccount(db, caller, accountId, async (tx, acting) => {
     await requireManageableKey(tx, caller, acting, keyId);
     await markRevoked(tx, accountId, keyId, caller.now);
-    caller.audit('key_revoked', { accountId, keyId });
   });
+  caller.audit('key_revoked', { accountId, keyId });
 }
 
 /** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
@@ -138,11 +144,10 @@ function newRow(
   };
 }
 
-async function keep(tx: Tx, caller: Caller, name: string, row: Omit<AccountKeyRow, 'hash'>) {
+async function keep(tx: Tx, name: string, row: Omit<AccountKeyRow, 'hash'>) {
   const { id, accountId, userId } = row;
   const { text, hash } = newKeyText({ kind: 'account', id, accountId, userId });
   const key = { ...row, hash };
   await insertAccountKey(tx, key);
-  caller.audit('key_created', { accountId, keyId: id });
-  return { ...accountKeyOf({ key, maker: { id: userId, name } }, caller.now), secret: text };
+  return { ...accountKeyOf({ key, maker: { id: userId, name } }, row.createdAt), secret: text };
 }

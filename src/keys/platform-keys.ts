@@ -5,8 +5,9 @@ import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { newKeyText } from '../tokens/key-text.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
+import { tellMade } from './audit.ts';
 import { platformKeyOf, unused } from './key.ts';
-import { endOfNewKey, requireAhead, requireGoing } from './rules.ts';
+import { endOfNewKey, endOfReplaced, requireAhead, requireGoing } from './rules.ts';
 import type { KeyRotation, NewPlatformKey } from './schemas.ts';
 import { insertPlatformKey, lockPlatformKey, markReplaced, markRevoked, type PlatformKeyRow } from './store.ts';
 
@@ -16,28 +17,28 @@ import { insertPlatformKey, lockPlatformKey, markReplaced, markRevoked, type Pla
  */
 export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPlatformKey) {
   const end = requireAhead(asked.expiresAt, caller.now);
-  return db.transaction(async (tx) => {
+  const making = db.transaction(async (tx) => {
     const maker = await requireMaker(tx, caller);
     requireWithin(maker.scopes, asked.scopes);
     const expiresAt = endOfNewKey(end, maker.expiresAt);
-    return keep(tx, caller, newRow(asked, { madeBy: maker.id, expiresAt }, caller.now));
+    return keep(tx, newRow(asked, { madeBy: maker.id, expiresAt }, caller.now));
   });
+  return tellMade(caller, making);
 }
 
 /** Makes a key in the place of another. @throws the same, not-found, key-ended. */
 export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
-  return db.transaction(async (tx) => {
+  const making = db.transaction(async (tx) => {
     const maker = await requireMaker(tx, caller);
     const key = await lockPlatformKey(tx, keyId);
     if (!key) throw new Problem('not-found');
     requireGoing(key, caller.now);
     requireWithin(maker.scopes, key.scopes);
     const row = newRow(key, key, caller.now);
-    const lastMoment = new Date(caller.now.getTime() + overlapSeconds * 1000);
-    const expiresAt = key.expiresAt !== null && key.expiresAt < lastMoment ? key.expiresAt : lastMoment;
-    await markReplaced(tx, null, keyId, { by: row.id, expiresAt });
-    return keep(tx, caller, row);
+    await markReplaced(tx, null, keyId, { by: row.id, expiresAt: endOfReplaced(key, overlapSeconds, caller.now) });
+    return keep(tx, row);
   });
+  return tellMade(caller, making);
 }
 
 /** Revokes a key, and every key that was made with it, at once. Again: the same. @throws platform-key-required, permission-missing, cannot-grant, not-found. */
@@ -89,9 +90,8 @@ function newRow(
 
 const withText = (row: Omit<PlatformKeyRow, 'hash'>) => ({ ...row, ...newKeyText({ kind: 'platform', id: row.id }) });
 
-async function keep(db: Db, caller: Caller, row: Omit<PlatformKeyRow, 'hash'>) {
+async function keep(db: Db, row: Omit<PlatformKeyRow, 'hash'>) {
   const { text, ...key } = withText(row);
   await insertPlatformKey(db, key);
-  caller.audit('key_created', { keyId: row.id });
-  return { ...platformKeyOf(key, caller.now), secret: text };
+  return { ...platformKeyOf(key, row.createdAt), secret: text };
 }

@@ -1,4 +1,4 @@
-import { lasts } from '../permissions/holding.ts';
+import { earlier, lasts } from '../permissions/holding.ts';
 import { invalidField, Problem } from '../problems.ts';
 
 /** A key ends with the key that makes it, and not after it. @returns its end. @throws cannot-grant for a later one. */
@@ -14,6 +14,12 @@ export function requireAhead(expiresAt: Date | undefined, now: Date): Date | nul
   const end = new Date(expiresAt);
   if (!(end > now)) throw invalidField('/expiresAt', 'must be a time in the future');
   return end;
+}
+
+/** When a key ends that another takes the place of: after the overlap, and no later than it would have ended. */
+export function endOfReplaced({ expiresAt }: { expiresAt: Date | null }, overlapSeconds: number, now: Date): Date {
+  const afterOverlap = new Date(now.getTime() + overlapSeconds * 1000);
+  return earlier(afterOverlap, expiresAt) ?? afterOverlap;
 }
 
 /** A key that still counts. @throws key-ended. */

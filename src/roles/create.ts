@@ -6,7 +6,7 @@ import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { requireKnown } from './known.ts';
-import type { NewRole } from './schemas.ts';
+import type { NewRole, RoleChanges } from './schemas.ts';
 import { insertRole, type RoleRow } from './store.ts';
 
 /**
@@ -20,15 +20,14 @@ export async function createRole(
   asked: NewRole,
 ): Promise<RoleRow> {
   const role = newRole(asked, caller.now);
-  const change = changeAccount(db, caller, accountId, async (tx, acting) => {
+  await changeAccount(db, caller, accountId, async (tx, acting) => {
     requirePermission(acting, 'roles:manage');
     await requireKnown(tx, role.permissions);
     requireGrantable(acting, effective(role.permissions, null));
     await insertRole(tx, accountId, role);
-    caller.audit('role_changed', { accountId, roleId: role.id });
-    return { ...role, isPreset: false };
-  });
-  return change.catch(nameTaken);
+  }).catch(nameTaken);
+  caller.audit('role_changed', { accountId, roleId: role.id });
+  return { ...role, isPreset: false };
 }
 
 /** A role as it is made. */
@@ -38,6 +37,12 @@ export const newRole = ({ name, description = '', permissions }: NewRole, create
   description,
   permissions: [...permissions].sort(),
   createdAt,
+});
+
+/** A change in the one form in which roles are kept: permissions sorted. */
+export const changeIn = ({ permissions, ...words }: RoleChanges) => ({
+  ...words,
+  ...(permissions && { permissions: [...permissions].sort() }),
 });
 
 /** What two roles of one name are answered with. */

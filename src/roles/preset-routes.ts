@@ -6,7 +6,7 @@ import { answer, nothing, ref } from '../http/schemas.ts';
 import type { RoleId } from '../ids.ts';
 import type { Service } from '../service.ts';
 import { changePreset, createPreset, deletePreset } from './presets.ts';
-import { roleOf } from './routes.ts';
+import { roleOf } from './role.ts';
 import { NewRole, PresetParams, Role, RoleChanges, RolePage, RolesQuery } from './schemas.ts';
 import { listPresets } from './store.ts';
 

@@ -4,7 +4,7 @@ import type { Tx } from '../database/database.ts';
 import type { RoleId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { nameTaken, newRole } from './create.ts';
+import { changeIn, nameTaken, newRole } from './create.ts';
 import { requireKnown } from './known.ts';
 import type { NewRole, RoleChanges } from './schemas.ts';
 import {
@@ -27,7 +27,8 @@ export async function createPreset(service: Service, caller: Caller, asked: NewR
 }
 
 /** Changes one, and with it what its holders may do in any account. @throws the same, and not-found. */
-export function changePreset(service: Service, caller: Caller, roleId: RoleId, changes: RoleChanges): Promise<RoleRow> {
+export function changePreset(service: Service, caller: Caller, roleId: RoleId, asked: RoleChanges): Promise<RoleRow> {
+  const changes = changeIn(asked);
   const change = changePresets(service, caller, roleId, async (tx) => {
     if (changes.permissions) await requireKnown(tx, changes.permissions);
     await updatePreset(tx, roleId, changes);

@@ -9,8 +9,9 @@ import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { changeRole, deleteRole } from './change.ts';
 import { createRole } from './create.ts';
+import { roleOf } from './role.ts';
 import { NewRole, Role, RoleChanges, RolePage, RoleParams, RolesQuery } from './schemas.ts';
-import { findRole, listRoles, type RoleRow } from './store.ts';
+import { findRole, listRoles } from './store.ts';
 
 const tags = ['Roles'];
 const refusals = ['permission-missing', 'cannot-grant'] as const;
@@ -97,8 +98,3 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
     },
   });
 };
-
-/** A role as the API shows it. */
-export function roleOf({ id, name, description, permissions, isPreset, createdAt }: RoleRow) {
-  return { id, name, description, permissions, isPreset, createdAt };
-}

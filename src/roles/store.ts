@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { unionAll } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
-import { accounts, invites, memberships, rolePresets, roles } from '../database/schema.ts';
+import { accounts, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
 import type { AccountId, RoleId } from '../ids.ts';
 
 type Paging = { limit: number; cursor?: RoleId };
@@ -124,7 +124,7 @@ export async function hasHolderAbove(
   tx: Tx,
   accountId: AccountId,
   id: RoleId,
-  held: readonly string[],
+  { held, now }: { held: readonly string[]; now: Date },
 ): Promise<boolean> {
   const { rows } = (await tx.execute(sql`
     select exists (
@@ -136,7 +136,8 @@ export async function hasHolderAbove(
             p.key = any(m.permissions)
             or exists (select from roles r where r.account_id = m.account_id and r.id = any(m.roles) and p.key = any(r.permissions))
             or exists (select from role_presets r where r.id = any(m.roles) and p.key = any(r.permissions))
-            or exists (select from grants g where g.account_id = m.account_id and g.user_id = m.user_id and g.permission = p.key)))
+            or exists (select from grants g where g.account_id = m.account_id and g.user_id = m.user_id and g.permission = p.key
+              and (g.ends_at is null or g.ends_at > ${sql.param(now, grants.endsAt)}))))
     ) as found`)) as unknown as { rows: { found: boolean }[] };
   return rows[0]?.found ?? false;
 }

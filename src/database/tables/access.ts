@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import { check, foreignKey, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
 import type { Condition } from '../../json-columns.ts';
 import { accounts, memberships } from './accounts.ts';
-import { id, time } from './columns.ts';
+import { id, keyColumns, time } from './columns.ts';
 
 /** An account's own roles. Memberships and invites name them in a list; one that is gone gives nothing. */
 export const roles = pgTable(
@@ -65,25 +65,14 @@ export const resources = pgTable(
   (t) => [primaryKey({ columns: [t.accountId, t.type, t.id] })],
 );
 
-/** Keys that act as the member who made them, within their scopes, and end with the membership. Of the key itself there is a hash alone. */
+/** Keys that act as the member who made them within their scopes (permissions, or `*` for all that the member may do), and end with the membership. */
 export const accountKeys = pgTable(
   'account_keys',
   {
     accountId: id('acc', 'account_id').notNull(),
     id: id('key', 'id').notNull(),
     userId: id('usr', 'user_id').notNull(),
-    name: text('name').notNull(),
-    hash: text('hash').notNull(),
-    /** Permissions, or `*` for everything its maker may do. */
-    scopes: text('scopes').array().notNull(),
-    /** The key that made it, with which it ends; none where the member did. */
-    madeBy: id('key', 'made_by'),
-    createdAt: time('created_at').notNull(),
-    expiresAt: time('expires_at'),
-    revokedAt: time('revoked_at'),
-    lastUsedAt: time('last_used_at'),
-    /** The key that takes its place. */
-    replacedBy: id('key', 'replaced_by'),
+    ...keyColumns(),
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.id] }),

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, check, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import type { Translations } from '../../json-columns.ts';
-import { id, time } from './columns.ts';
+import { id, keyColumns, time } from './columns.ts';
 
 /** What can be given, in the order in which it is shown. */
 export const permissions = pgTable('permissions', {
@@ -40,18 +40,5 @@ export const rolePresets = pgTable('role_presets', {
   createdAt: time('created_at').notNull(),
 });
 
-/** Keys of the operator's own backend. Of the key itself there is a hash alone. */
-export const platformKeys = pgTable('platform_keys', {
-  id: id('key', 'id').primaryKey(),
-  name: text('name').notNull(),
-  hash: text('hash').notNull(),
-  scopes: text('scopes').array().notNull(),
-  /** The key that made it, with which it ends; none where an operator made it by hand. */
-  madeBy: id('key', 'made_by'),
-  createdAt: time('created_at').notNull(),
-  expiresAt: time('expires_at'),
-  revokedAt: time('revoked_at'),
-  lastUsedAt: time('last_used_at'),
-  /** The key that takes its place. */
-  replacedBy: id('key', 'replaced_by'),
-});
+/** Keys of the operator's own backend. */
+export const platformKeys = pgTable('platform_keys', { id: id('key', 'id').primaryKey(), ...keyColumns() });

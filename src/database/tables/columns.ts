@@ -41,3 +41,18 @@ export const access = () => ({
 });
 export const allOrChosen = (name: string) =>
   check(name, sql`not (all_permissions and cardinality(permissions) + cardinality(roles) > 0)`);
+
+/** What is kept of a key for machines: never the key itself. */
+export const keyColumns = () => ({
+  name: text('name').notNull(),
+  hash: text('hash').notNull(),
+  scopes: text('scopes').array().notNull(),
+  /** The key that made it, with which it ends; none where a person did. */
+  madeBy: id('key', 'made_by'),
+  createdAt: time('created_at').notNull(),
+  expiresAt: time('expires_at'),
+  revokedAt: time('revoked_at'),
+  lastUsedAt: time('last_used_at'),
+  /** The key that takes its place. */
+  replacedBy: id('key', 'replaced_by'),
+});
