@@ -130,7 +130,7 @@ async function randomMember(
   { account, keys, model, post }: World,
 ): Promise<ModelMember> {
   const now = Date.now();
-  const someTime = () => (random.next() < 0.4 ? now + (1 + random.below(6)) * 600_000 : undefined);
+  const someTime = () => (random.next() < 0.5 ? now + (1 + random.below(6)) * 600_000 : undefined);
   const isAll = random.next() < 0.15;
   const member: ModelMember = {
     user: await newMember(account, { permissions: [] }),
@@ -138,7 +138,7 @@ async function randomMember(
     allPermissions: isAll,
     permissions: isAll ? [] : random.some(keys, 0.15),
     roles: isAll ? [] : random.some(Object.keys(model.roles), 0.3),
-    endsAt: someTime(),
+    endsAt: random.next() < 0.5 ? someTime() : undefined,
     isSuspended: random.next() < 0.15,
     grants: [],
   };
@@ -148,7 +148,7 @@ async function randomMember(
   const url = `${account.url}/members/${member.user.id}`;
   const changed = await call('PATCH', url, { body: { access }, token: account.owner.token });
   if (changed.status !== 200) throw new Error(JSON.stringify(changed.body));
-  for (let i = random.below(4); i > 0; i--) {
+  for (let i = random.below(8); i > 0; i--) {
     const type = random.one(types);
     const resource = random.one([undefined, { type }, { type, id: random.one(ids) }]);
     member.grants.push({ permission: random.one(keys), resource, endsAt: someTime() });
@@ -178,7 +178,7 @@ t.test('the check, the explanation, the account token and AuthZEN say what a nai
       },
     ];
     for (let i = 0; i < 8; i++) members.push(await randomMember(random, world));
-    for (let i = 0; i < 18; i++) {
+    for (let i = 0; i < 40; i++) {
       checks += 1;
       const member = random.one(members);
       const permission = random.next() < 0.05 ? 'no-such:permission' : random.one(keys);
