@@ -11,6 +11,7 @@ import { deliveryRoutes } from './deliveries/routes.ts';
 import { devRoutes } from './dev/routes.ts';
 import { isEmailAddress } from './email-address.ts';
 import { grantRoutes } from './grants/routes.ts';
+import { type ProcessState, refuseWhenUnable } from './http/availability.ts';
 import { takeJson } from './http/bodies.ts';
 import { authenticateCallers } from './http/caller.ts';
 import { allowOrigins } from './http/cors.ts';
@@ -63,6 +64,8 @@ export interface AppOptions {
   db: Db;
   keys: SigningKeys;
   clock?: () => Date;
+  /** How the process around it is doing, where that is not known to be well. */
+  state?: ProcessState;
   /** Called after each request that may have promised a mail. */
   onChange?: () => void;
   /** What hashing a password costs, if not what is recommended. */
@@ -84,6 +87,8 @@ function trustOf({ trustProxy }: Config) {
   return trustProxy === undefined ? false : [...trustProxy];
 }
 
+const wellAtOnce: ProcessState = { phase: 'serving', isWorkerStuck: () => false };
+
 /** What every answer carries. */
 const commonHeaders = ({ id }: { id: string }) => ({
   'x-request-id': id,
@@ -93,7 +98,7 @@ const commonHeaders = ({ id }: { id: string }) => ({
 
 /** The service without a socket and without its mail worker: every part of it, in order. */
 export async function buildApp(options: AppOptions) {
-  const { config, db, keys, clock = () => new Date(), onChange, passwordCost, logTo } = options;
+  const { config, db, keys, clock = () => new Date(), state = wellAtOnce, onChange, passwordCost, logTo } = options;
   const app = Fastify({
     logger: { ...loggerOptions(config.logLevel), ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
@@ -151,6 +156,7 @@ export async function buildApp(options: AppOptions) {
     strictTransportSecurity: config.issuer.startsWith('https:') && { maxAge: 31_536_000, includeSubDomains: false },
   });
   await allowOrigins(root, config.corsOrigins);
+  await refuseWhenUnable(root, state, config.eventLoopLagMax);
   await limitNetworks(root, { counters, limits: config.rateLimits, clock });
   authenticateCallers(root, identifyCaller(service));
   app.addHook('onRoute', addCommonProblems);
@@ -188,7 +194,7 @@ export async function buildApp(options: AppOptions) {
   await app.register(platformRoutes, { service });
   await app.register(platformKeyRoutes, { service });
   await app.register(tokenRoutes, { service });
-  await app.register(healthRoutes, { service });
+  await app.register(healthRoutes, { service, state });
   await app.register(problemPages);
   await serveDocs(root);
   if (!config.production) await app.register(devRoutes, { service });

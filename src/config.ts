@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { DatabaseChoice } from './database/database.ts';
 import type { RateLimits } from './limits/limits.ts';
 import type { SendgridTemplates } from './mail/sendgrid-templates.ts';
 import type { MailWriter } from './mail/write.ts';
@@ -18,7 +19,7 @@ export interface Config {
   readonly production: boolean;
   readonly host: string;
   readonly port: number;
-  readonly database: { kind: 'embedded'; dataDir: string } | { kind: 'postgres'; url: string };
+  readonly database: DatabaseChoice;
   readonly dataDir: string;
   readonly issuer: string;
   /** Undefined: made on the first start and kept in `dataDir`. */
@@ -53,6 +54,10 @@ export interface Config {
   readonly pendingInvitesMax: number;
   readonly corsOrigins: readonly string[] | '*';
   readonly trustProxy: readonly string[] | number | undefined;
+  /** Milliseconds; 0: any. */
+  readonly eventLoopLagMax: number;
+  /** Seconds. */
+  readonly stopDelay: number;
   /** None: the metrics are not served. */
   readonly metricsPort: number | undefined;
   readonly logLevel: string;
@@ -142,7 +147,7 @@ function configFrom(given: Values): Config {
     host: given.host ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: given.port,
     database: given.databaseUrl
-      ? { kind: 'postgres', url: given.databaseUrl }
+      ? { kind: 'postgres', url: given.databaseUrl, poolSize: given.databasePoolSize }
       : { kind: 'embedded', dataDir: given.dataDir },
     dataDir: given.dataDir,
     issuer: given.issuer ?? usualIssuer,
@@ -167,6 +172,8 @@ function configFrom(given: Values): Config {
     pendingInvitesMax: given.pendingInvitesMax,
     corsOrigins: given.corsOrigins,
     trustProxy: given.trustProxy,
+    eventLoopLagMax: given.eventLoopLagMax,
+    stopDelay: given.stopDelay ?? (production ? 5 : 0),
     metricsPort: metricsPortOf(given),
     logLevel: given.logLevel,
   };

@@ -1,11 +1,13 @@
+import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyBaseLogger } from 'fastify';
 import { buildApp } from './app.ts';
 import { keepCatalogueFile } from './catalogue/file.ts';
 import { type Config, readConfig } from './config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
-import { driverError } from './database/errors.ts';
+import { driverError, isUnavailable } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
+import type { ProcessState } from './http/availability.ts';
 import { lettersOf } from './letters.ts';
 import type { Transport } from './mail/mail.ts';
 import { mailboxTransport } from './mail/transports/mailbox.ts';
@@ -17,34 +19,61 @@ import { createWorker, type Worker } from './outbox/worker.ts';
 import type { Service } from './service.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
 
-/** Milliseconds that a stop may take before the process ends anyway. */
-const grace = 25_000;
+/** Milliseconds that a stop may take, after its delay, before the process ends anyway. */
+const grace = 20_000;
+/** Milliseconds between tries to reach a database that is away. */
+const longestWait = 10_000;
 
 const read = readConfig(process.env);
 if ('mistakes' in read) fail(['The configuration is wrong:', ...read.mistakes.map((it) => `  ${it}`)].join('\n'));
 else await run(read.config).catch((error: unknown) => fail(`Usher could not start: ${reasonOf(error)}`));
 
-/** Config, database, app, worker, socket; and back in the other order on SIGTERM or SIGINT. */
+/**
+ * Config, database, app, socket, migrations, worker; and back in the other order on SIGTERM or SIGINT. It listens before it has
+ * started, so that whoever runs it sees a process that is alive and not yet ready.
+ */
 async function run(config: Config): Promise<void> {
   const keys = config.signingKeys ?? (await keepSigningKeys(config.dataDir));
   const database = await openDatabase(config.database);
-  await database.patiently(migrate);
-  if (config.catalogue) await keepCatalogueFile(database.db, config.catalogue);
   let worker: Worker | undefined;
   let metrics: MetricsServer | undefined;
-  const { app, service } = await buildApp({ config, db: database.db, keys, onChange: () => worker?.wake() });
+  const state: ProcessState = { phase: 'starting', isWorkerStuck: () => worker?.isStuck() ?? false };
+  const { app, service } = await buildApp({ config, db: database.db, keys, state, onChange: () => worker?.wake() });
   worker = createWorker(workerOptions(service, app.log));
-  closeWithGrace({ delay: grace, logger: false }, async ({ err }) => {
+  closeWithGrace({ delay: config.stopDelay * 1000 + grace, logger: false }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'stopping after an error');
+    state.phase = 'stopping';
+    await setTimeout(config.stopDelay * 1000);
     await app.close();
     await worker.stop();
     await metrics?.close();
     await database.close();
   });
   await app.listen({ host: config.host, port: config.port });
-  worker.start();
   metrics = await metricsOf(service, database);
+  await untilAnswered(app.log, () => prepare(config, database));
+  state.phase = 'serving';
+  worker.start();
   announce(config, app.server.address());
+}
+
+/** Brings the database to what this release and its settings ask for. */
+async function prepare({ catalogue }: Config, { db, patiently }: OpenDatabase): Promise<void> {
+  await patiently(migrate);
+  if (catalogue) await keepCatalogueFile(db, catalogue);
+}
+
+/** Does what needs the database, and again where that is away, for as long as it takes: each time says so. */
+async function untilAnswered(log: FastifyBaseLogger, work: () => Promise<void>): Promise<void> {
+  for (let wait = 1_000; ; wait = Math.min(wait * 2, longestWait)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      log.warn({ reason: reasonOf(error), againAfter: wait }, 'waiting for the database');
+      await setTimeout(wait);
+    }
+  }
 }
 
 function workerOptions(service: Service, log: FastifyBaseLogger) {
@@ -96,5 +125,5 @@ function fail(message: string): void {
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
   // What was opened on the way (a pool, a lock) must not keep a process alive that serves nothing.
-  setTimeout(() => process.exit(), 100).unref();
+  void setTimeout(100, undefined, { ref: false }).then(() => process.exit());
 }

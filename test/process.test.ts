@@ -58,6 +58,7 @@ function environment(choice: DatabaseChoice, sendgrid: SendgridServer): Environm
     MAIL_FROM: 'Example Hosting <invites@example.com>',
     SENDGRID_API_KEY: apiKey,
     SENDGRID_BASE_URL: sendgrid.url,
+    STOP_DELAY: '0',
   };
 }
 
@@ -254,6 +255,18 @@ function slowRequest({ url }: RunningService, body: object) {
   });
   return { begun, finish: () => void asked.end(text.slice(20)), status };
 }
+
+t.test('SIGTERM with a STOP_DELAY: requests are still taken meanwhile, and clients are led elsewhere', async (t) => {
+  const { env } = await sending(t, await startSendgridServer(t));
+  const service = await startProcess(t, { ...env, STOP_DELAY: '2' });
+  const call = callerOf(service);
+  service.kill('SIGTERM');
+  await until('it not to be ready', async () => (await call('GET', '/readyz')).status === 503);
+  const answer = await call('POST', '/v1/auth/login', { body: { email: newEmail(), password } });
+  t.match(answer, { status: 401 });
+  t.equal(answer.headers.get('connection'), 'close');
+  t.strictSame(await service.ended, { code: 0, signal: null });
+});
 
 t.test('kill -9', async (t) => {
   t.test('right after 201: the mail arrives once, after the next start', async (t) => {
@@ -488,6 +501,49 @@ if (isPostgres) {
     const statuses: number[] = [];
     for (let i = 0; i < 12; i += 1) statuses.push((await call('POST', '/v1/auth/login', guess)).status);
     t.same(statuses, [...Array(10).fill(401), 429, 429], 'what is tried on both counts together');
+  });
+
+  t.test('a start while Postgres is away', async (t) => {
+    const choice = await freshDatabase(t);
+    if (choice.kind !== 'postgres') return;
+    const proxy = await startPostgresProxy(t, choice.url);
+    proxy.cut();
+    const env = {
+      ...environment({ kind: 'postgres', url: proxy.url }, await startSendgridServer(t)),
+      LOG_LEVEL: 'warn',
+    };
+    const port = String(40_000 + (process.pid % 20_000));
+    const service = spawnService(t, { ...env, PORT: port });
+    const call = callerOf({ url: `http://127.0.0.1:${port}` });
+
+    await t.test('waits, and says so: it is alive, not ready, and begins nothing', async (t) => {
+      await until('the service to say that it waits', () =>
+        service.printed.stdout.includes('waiting for the database'),
+      );
+      t.match(service.printed.stdout, /"reason":"[^"]*ECONNREFUSED/);
+      t.equal((await call('GET', '/livez')).status, 200);
+      t.match(await call('GET', '/readyz'), { status: 503, body: { detail: 'The service is starting.' } });
+      const login = { body: { email: newEmail(), password } };
+      t.match(await call('POST', '/v1/auth/login', login), { status: 503, body: { code: 'unavailable' } });
+    });
+
+    await t.test('can be stopped meanwhile', async (t) => {
+      const other = spawnService(t, env);
+      await until('it to wait', () => other.printed.stdout.includes('waiting for the database'));
+      t.match(await other.end('SIGTERM'), { code: 0 });
+    });
+
+    await t.test(
+      'and starts when it is there, also after a time in which it accepted and answered nothing',
+      async (t) => {
+        proxy.freeze();
+        await proxy.restore();
+        await until('it to have met silence', () => /"reason":"[^"]*terminated/.test(service.printed.stdout));
+        proxy.thaw();
+        await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
+        t.match(await call('POST', '/v1/auth/login', { body: { email: newEmail(), password } }), { status: 401 });
+      },
+    );
   });
 
   t.test('Postgres away and back', async (t) => {

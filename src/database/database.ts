@@ -24,12 +24,19 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-export type DatabaseChoice = { kind: 'embedded'; dataDir: string } | { kind: 'postgres'; url: string };
+export type DatabaseChoice =
+  | { readonly kind: 'embedded'; readonly dataDir: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly poolSize?: number };
+
+type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
 
 /** Told of each SQL statement before it runs. */
 export interface StatementLog {
   logQuery(statement: string): void;
 }
+
+/** Connections, where no number is said. */
+const usualPoolSize = 10;
 
 /** Milliseconds. A database that answers nothing costs a request this much and no more. */
 const usualPatience = { connect: 3_000, lock: 5_000, statement: 8_000, answer: 10_000, idleInTransaction: 15_000 };
@@ -55,16 +62,16 @@ export async function openDatabase(
     const db = overPglite(client, options) as unknown as Db;
     return { db, patiently: (work) => work(db), connections: () => ({ idle: 0, busy: 1, waiting: 0 }), close };
   }
-  const { db, connections, close } = openPool(choice.url, options, patience);
+  const { db, connections, close } = openPool(choice, options, patience);
   const patiently = async <T>(work: (db: Db) => Promise<T>) => {
-    const patient = openPool(choice.url, options, endlessPatience);
+    const patient = openPool({ ...choice, poolSize: 1 }, options, endlessPatience);
     return work(patient.db).finally(patient.close);
   };
   return { db, patiently, connections, close };
 }
 
-function openPool(url: string, options: DrizzleConfig<Schema>, patience: Patience) {
-  const pool = postgresPool(url, patience);
+function openPool(choice: PostgresChoice, options: DrizzleConfig<Schema>, patience: Patience) {
+  const pool = postgresPool(choice, patience);
   const db = overPostgres(pool, options) as unknown as Db;
   const over = onceFor(
     (connection: pg.PoolClient) => overPostgres(endingWhenSilent(connection), options) as unknown as Db,
@@ -78,11 +85,11 @@ function openPool(url: string, options: DrizzleConfig<Schema>, patience: Patienc
   return { db, connections, close: () => pool.end() };
 }
 
-function postgresPool(url: string, patience: Patience): pg.Pool {
+function postgresPool({ url, poolSize = usualPoolSize }: PostgresChoice, patience: Patience): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'usher',
-    max: 10,
+    max: poolSize,
     connectionTimeoutMillis: patience.connect,
     lock_timeout: patience.lock,
     statement_timeout: patience.statement,

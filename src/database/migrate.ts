@@ -1,9 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
-import type { Db, Tx } from './database.ts';
+import type { Db } from './database.ts';
+import { driverError } from './errors.ts';
 
-const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
+/** All that this release knows, in order. */
+const migrations = readMigrationFiles({
+  migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
+});
+
+/** SQLSTATE. */
+const undefinedTable = '42P01';
 
 /** Any number that no other user of the database's advisory locks takes: "usher" in ASCII. */
 const lock = 0x7573686572;
@@ -15,7 +22,6 @@ const lock = 0x7573686572;
  * @returns how many were applied.
  */
 export async function migrate(db: Db): Promise<number> {
-  const migrations = readMigrationFiles({ migrationsFolder });
   return db.transaction(async (tx) => {
     await tx.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(lock))})`);
     await tx.execute(
@@ -36,6 +42,17 @@ export async function migrate(db: Db): Promise<number> {
   });
 }
 
+/** Whether a database is at this release, or at a newer one: what this release knows was applied. */
+export async function isMigrated(db: Db): Promise<boolean> {
+  try {
+    const applied = new Set(await appliedHashes(db));
+    return migrations.every(({ hash }) => applied.has(hash));
+  } catch (error) {
+    if (driverError(error).code === undefinedTable) return false;
+    throw error;
+  }
+}
+
 /** Whether a database was never brought to any release. */
 export async function isNew(db: Db): Promise<boolean> {
   const { rows } = (await db.execute(sql`select to_regclass('migrations') is null as is_new`)) as unknown as {
@@ -44,8 +61,8 @@ export async function isNew(db: Db): Promise<boolean> {
   return rows[0]?.is_new ?? true;
 }
 
-async function appliedHashes(tx: Tx): Promise<string[]> {
-  const { rows } = (await tx.execute(sql`select hash from migrations order by position`)) as {
+async function appliedHashes(db: Db): Promise<string[]> {
+  const { rows } = (await db.execute(sql`select hash from migrations order by position`)) as {
     rows: { hash: string }[];
   };
   return rows.map((it) => it.hash);

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { sql } from 'drizzle-orm';
 import { Type } from 'typebox';
+import { isMigrated } from '../database/migrate.ts';
+import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
+import type { ProcessState } from './availability.ts';
 import { publicRoute } from './caller.ts';
 import { problems } from './problem-schemas.ts';
 import { answer } from './schemas.ts';
@@ -16,9 +18,15 @@ export const Alive = Type.Object(
   { $id: 'Alive', additionalProperties: false },
 );
 
-export const healthRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+export interface HealthOptions {
+  service: Pick<Service, 'db'>;
+  state: ProcessState;
+}
+
+export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app, { service, state }) => {
   app.get('/livez', {
     logLevel: 'warn',
+    config: { isAlwaysAnswered: true },
     schema: {
       tags: ['Operation'],
       security: publicRoute,
@@ -37,11 +45,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       security: publicRoute,
       operationId: 'getReadiness',
       summary: 'Is the service ready',
-      description: '200 when requests will be served; 503 while the database does not answer.',
+      description:
+        '200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, and while the database does not answer, lacks this release’s migrations, or the mail worker is stuck: `detail` says which.',
       response: { 200: answer(Ready, 'It is.'), ...problems() },
     },
     handler: async () => {
-      await service.db.execute(sql`select 1`);
+      if (state.phase !== 'serving') throw new Problem('unavailable', `The service is ${state.phase}.`);
+      if (!(await isMigrated(service.db))) throw new Problem('unavailable', 'The database lacks migrations.');
+      if (state.isWorkerStuck()) throw new Problem('unavailable', 'The mail worker is stuck.');
       return { status: 'ready' as const };
     },
   });

@@ -6,6 +6,8 @@ export interface Loop {
   start(): void;
   /** Says that there may be work just now. */
   wake(): void;
+  /** Since when the look that is in hand has been going on; undefined between looks. */
+  lookingSince(): Date | undefined;
   /** Stops looking, and answers when what is in hand is done. */
   stop(): Promise<void>;
 }
@@ -15,18 +17,18 @@ export interface Loop {
  * @param look never throws, and answers whether there may be more.
  * @param interval milliseconds between looks.
  */
-export function createLoop(look: () => Promise<boolean>, interval: number): Loop {
+export function createLoop(look: () => Promise<boolean>, interval: number, clock: () => Date): Loop {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
-  let isLooking = false;
+  let since: Date | undefined;
   let isWoken = false;
   let isStopped = true;
 
   async function turn(): Promise<void> {
-    isLooking = true;
+    since = clock();
     isWoken = false;
     const isMore = await look();
-    isLooking = false;
+    since = undefined;
     if (isMore) next(0);
     else next(isWoken ? gathering : interval);
   }
@@ -47,8 +49,9 @@ export function createLoop(look: () => Promise<boolean>, interval: number): Loop
     wake() {
       if (isWoken) return;
       isWoken = true;
-      if (!isLooking) next(gathering);
+      if (!since) next(gathering);
     },
+    lookingSince: () => since,
     async stop() {
       isStopped = true;
       clearTimeout(timer);

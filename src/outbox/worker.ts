@@ -11,6 +11,8 @@ import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
 const lease = 30_000;
 /** Milliseconds between looks for what is due, where nothing else is said. */
 const usualInterval = 1_000;
+/** Milliseconds. Every wait inside a look has a timeout: one that takes longer than all of them will not end. */
+const longestLook = 120_000;
 /** How many mails of one lane are in hand at once. */
 const atOnce = 10;
 
@@ -21,6 +23,8 @@ export interface Worker {
   wake(): void;
   /** Sends all that is due now, at no pace, and answers when it is settled: how many rows were handled. */
   drain(): Promise<number>;
+  /** Whether it has stopped for no reason that it knows: a look goes on and on. */
+  isStuck(): boolean;
   /** Stops looking, and answers when the mails in hand are settled. */
   stop(): Promise<void>;
 }
@@ -49,7 +53,7 @@ export function createWorker(options: WorkerOptions): Worker {
         log.error({ err: error }, 'the outbox could not be read');
         return false;
       });
-    return createLoop(calmly, interval);
+    return createLoop(calmly, interval, options.service.clock);
   };
   const fresh = loopOf('fresh', unpaced);
   const loops = [fresh, loopOf('backlog', createPace(backlogRate))];
@@ -64,9 +68,12 @@ export function createWorker(options: WorkerOptions): Worker {
     start: () => loops.forEach((it) => void it.start()),
     wake: fresh.wake,
     drain,
+    isStuck: () => loops.some((it) => isLong(it.lookingSince(), options.service.clock())),
     stop: async () => void (await Promise.all(loops.map((it) => it.stop()))),
   };
 }
+
+const isLong = (since: Date | undefined, now: Date) => now.getTime() - (since ?? now).getTime() > longestLook;
 
 /** Takes and sends some of a lane. */
 async function work(options: WorkerOptions, lane: Lane, pace: Pace): Promise<{ handled: number; isMore: boolean }> {

@@ -9,6 +9,7 @@ import { buildApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type DatabaseChoice, openDatabase, type StatementLog } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import type { ProcessState } from '../../src/http/availability.ts';
 import { makePlatformKey } from '../../src/keys/platform-keys.ts';
 import { lettersOf } from '../../src/letters.ts';
 import type { Transport } from '../../src/mail/mail.ts';
@@ -52,7 +53,7 @@ async function asAdmin(url: string, statement: string): Promise<void> {
 }
 
 export function testConfig(env: Record<string, string> = {}): Config {
-  const read = readConfig({ LOG_LEVEL: 'silent', RATE_LIMITS: 'off', ...env });
+  const read = readConfig({ LOG_LEVEL: 'silent', RATE_LIMITS: 'off', EVENT_LOOP_LAG_MAX: '0', ...env });
   if ('mistakes' in read) throw new Error(read.mistakes.join('; '));
   return read.config;
 }
@@ -67,6 +68,8 @@ export interface TestServiceOptions {
   transport?: Transport;
   keys?: Config['signingKeys'];
   statements?: StatementLog;
+  /** How the process around it is doing: well, unless said. */
+  state?: ProcessState;
   /** What hashing a password costs: next to nothing, unless the test is about what it really does. */
   passwordCost?: PasswordCost | 'recommended';
   /** Where log lines go. */
@@ -98,6 +101,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     keys,
     clock,
     ...(passwordCost !== 'recommended' && { passwordCost }),
+    ...(options.state && { state: options.state }),
     ...(options.logTo && { logTo: options.logTo }),
   });
   const worker = createWorker({

@@ -1,0 +1,42 @@
+import underPressure from '@fastify/under-pressure';
+import type { FastifyInstance } from 'fastify';
+import { Problem } from '../problems.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route that is answered at any time: before the service has started, and when it has too much to do. */
+    isAlwaysAnswered?: true;
+  }
+}
+
+/** How the process around the app is doing. */
+export interface ProcessState {
+  /** `serving` from the end of everything that comes before the first request until it is asked to stop. */
+  phase: 'starting' | 'serving' | 'stopping';
+  /** Whether the mail worker has stopped for no reason that it knows. */
+  isWorkerStuck(): boolean;
+}
+
+/** Milliseconds between two looks at how far the event loop lags. */
+const sampleInterval = 1_000;
+
+/**
+ * Answers `unavailable` at once, and begins nothing, until the service has started, and while the event loop lags by more than
+ * `maxLag` milliseconds (0: never for that reason): what is begun then would end too late for whoever
+ * waits. A service that is stopping asks its clients to connect anew, which leads them elsewhere. Comes before the routes.
+ */
+export async function refuseWhenUnable(app: FastifyInstance, state: ProcessState, maxLag: number) {
+  app.addHook('onRequest', async ({ routeOptions }, reply) => {
+    if (state.phase === 'stopping') reply.header('connection', 'close');
+    if (state.phase === 'starting' && !routeOptions.config.isAlwaysAnswered) {
+      throw new Problem('unavailable', 'The service is starting.');
+    }
+  });
+  await app.register(underPressure, {
+    sampleInterval,
+    maxEventLoopDelay: maxLag,
+    pressureHandler: async ({ routeOptions }) => {
+      if (!routeOptions.config.isAlwaysAnswered) throw new Problem('unavailable', 'The service has too much to do.');
+    },
+  });
+}

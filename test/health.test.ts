@@ -1,0 +1,118 @@
+import { sql } from 'drizzle-orm';
+import t from 'tap';
+import type { ProcessState } from '../src/http/availability.ts';
+import { lettersOf } from '../src/letters.ts';
+import { createWorker } from '../src/outbox/worker.ts';
+import { startService } from './support/service.ts';
+import { gate, until } from './support/until.ts';
+
+const isUnavailable = (detail?: string) => ({ status: 503, body: { code: 'unavailable', ...(detail && { detail }) } });
+
+t.test('GET /readyz and GET /livez', async (t) => {
+  const state: { phase: ProcessState['phase']; isStuck: boolean } = { phase: 'starting', isStuck: false };
+  const { call, db } = await startService(t, {
+    state: {
+      get phase() {
+        return state.phase;
+      },
+      isWorkerStuck: () => state.isStuck,
+    },
+  });
+  const [livez, readyz] = [() => call('GET', '/livez'), () => call('GET', '/readyz')];
+
+  await t.test('until the service has started it is alive, not ready, and begins nothing', async (t) => {
+    t.match(await livez(), { status: 200, body: { status: 'alive' } });
+    t.match(await readyz(), isUnavailable('The service is starting.'));
+    const refused = await call('POST', '/v1/auth/login', {
+      body: { email: 'a@example.com', password: 'a guess at it' },
+    });
+    t.match(refused, isUnavailable('The service is starting.'));
+    t.match(refused.headers['retry-after'], /^\d+$/);
+    t.match(await call('GET', '/nowhere'), { status: 503 });
+  });
+
+  await t.test('then it is ready', async (t) => {
+    state.phase = 'serving';
+    t.match(await readyz(), { status: 200, body: { status: 'ready' } });
+    t.equal((await readyz()).headers.connection, 'keep-alive');
+  });
+
+  await t.test('not while migrations of this release are missing', async (t) => {
+    await db.execute(sql`create table kept as select * from migrations`);
+    await db.execute(sql`delete from migrations where position = 1`);
+    t.match(await readyz(), isUnavailable('The database lacks migrations.'));
+    await db.execute(sql`alter table migrations rename to away`);
+    t.match(await readyz(), isUnavailable('The database lacks migrations.'), 'or all of them are');
+    await db.execute(sql`alter table kept rename to migrations`);
+    t.match(await readyz(), { status: 200 });
+    await db.execute(sql`insert into migrations values ('of a newer release', 99, now())`);
+    t.match(
+      await readyz(),
+      { status: 200 },
+      'those of a newer release are no hindrance: replicas of both run side by side',
+    );
+  });
+
+  await t.test('not while the mail worker is stuck', async (t) => {
+    state.isStuck = true;
+    t.match(await readyz(), isUnavailable('The mail worker is stuck.'));
+    t.match(await livez(), { status: 200 });
+    state.isStuck = false;
+    t.match(await readyz(), { status: 200 });
+  });
+
+  await t.test('a service that is stopping is not ready, answers, and asks to connect anew', async (t) => {
+    state.phase = 'stopping';
+    t.match(await readyz(), isUnavailable('The service is stopping.'));
+    const answer = await call('GET', '/problems/not-found');
+    t.equal(answer.headers.connection, 'close');
+    t.match(answer, { status: 200 });
+  });
+});
+
+t.test('a worker is stuck when a look at the outbox goes on for longer than anything in it may take', async (t) => {
+  const { app, service, newAccount, invite, travel } = await startService(t);
+  const { open, opened } = gate();
+  let hasBegun = false;
+  const transport = async () => {
+    hasBegun = true;
+    await opened;
+    return { outcome: 'sent' as const };
+  };
+  const worker = createWorker({ service, letters: lettersOf(service), transport, log: app.log, backlogRate: 20 });
+  t.equal(worker.isStuck(), false, 'not before it began');
+  const account = await newAccount();
+  await invite(account, account.owner, 'guest@example.com', { allPermissions: true });
+  worker.start();
+  await until('the worker to send', () => hasBegun);
+  t.equal(worker.isStuck(), false);
+  travel(130_000);
+  t.equal(worker.isStuck(), true);
+  open();
+  await worker.stop();
+  t.equal(worker.isStuck(), false);
+});
+
+t.test(
+  'while the event loop lags, what comes is refused at once, but for the question whether it is alive',
+  async (t) => {
+    const { call } = await startService(t, { env: { EVENT_LOOP_LAG_MAX: '30' } });
+    const block = () => {
+      const end = performance.now() + 120;
+      while (performance.now() < end);
+    };
+    t.match(await call('GET', '/problems/not-found'), { status: 200 });
+    const blocking = setInterval(block, 1);
+    t.teardown(() => clearInterval(blocking));
+    const refused = await until('a refusal', async () => {
+      const answer = await call('GET', '/problems/not-found');
+      return answer.status === 503 && answer;
+    });
+    t.match(refused, isUnavailable('The service has too much to do.'));
+    t.match(await call('GET', '/readyz'), isUnavailable(), 'it is not ready then');
+    t.match(refused.headers['retry-after'], /^\d+$/);
+    t.match(await call('GET', '/livez'), { status: 200 });
+    clearInterval(blocking);
+    await until('an answer', async () => (await call('GET', '/problems/not-found')).status === 200);
+  },
+);
