@@ -60,6 +60,8 @@ export interface Config {
   readonly stopDelay: number;
   /** None: the metrics are not served. */
   readonly metricsPort: number | undefined;
+  /** Whether requests are traced. */
+  readonly tracing: boolean;
   readonly logLevel: string;
 }
 
@@ -175,6 +177,7 @@ function configFrom(given: Values): Config {
     eventLoopLagMax: given.eventLoopLagMax,
     stopDelay: given.stopDelay ?? (production ? 5 : 0),
     metricsPort: metricsPortOf(given),
+    tracing: given.tracesEndpoint !== undefined,
     logLevel: given.logLevel,
   };
 }

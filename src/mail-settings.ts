@@ -70,7 +70,7 @@ export const mailSettings = {
     name: 'SMTP_URL',
     isSecret: true,
     about:
-      'Sends mail through a mail server: `smtp://user:password@host:587` or `smtps://…`; see [With SMTP](#with-smtp). This or `SENDGRID_API_KEY` is required in production.',
+      'Sends mail through a mail server: `smtp://user:password@host:587` or `smtps://…`; see [docs/operators.md](docs/operators.md#with-smtp). This or `SENDGRID_API_KEY` is required in production.',
     otherwise: 'mails stay in the development mailbox at `/dev/mailbox`',
     read: (text) => (text === undefined ? undefined : readSmtpServer(text)),
   }),

@@ -18,6 +18,7 @@ import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import { createWorker, type Worker } from './outbox/worker.ts';
 import type { Service } from './service.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
+import type { Tracing } from './tracing/tracing.ts';
 
 /** Milliseconds that a stop may take, after its delay, before the process ends anyway. */
 const grace = 20_000;
@@ -33,6 +34,7 @@ else await run(read.config).catch((error: unknown) => fail(`Usher could not star
  * started, so that whoever runs it sees a process that is alive and not yet ready.
  */
 async function run(config: Config): Promise<void> {
+  const tracing = config.tracing ? await startTracing() : undefined;
   const keys = config.signingKeys ?? (await keepSigningKeys(config.dataDir));
   const database = await openDatabase(config.database);
   let worker: Worker | undefined;
@@ -48,6 +50,7 @@ async function run(config: Config): Promise<void> {
     await worker.stop();
     await metrics?.close();
     await database.close();
+    await tracing?.close();
   });
   await app.listen({ host: config.host, port: config.port });
   metrics = await metricsOf(service, database);
@@ -55,6 +58,11 @@ async function run(config: Config): Promise<void> {
   state.phase = 'serving';
   worker.start();
   announce(config, app.server.address());
+}
+
+/** Loads what traces only where that is wished: it is large. */
+async function startTracing(): Promise<Tracing> {
+  return (await import('./tracing/tracing.ts')).startTracing();
 }
 
 /** Brings the database to what this release and its settings ask for. */

@@ -166,6 +166,13 @@ export const settings = {
     otherwise: '`9464` in production, none in development',
     read: (text) => (text === undefined || text === 'off' ? text : readPort(text)),
   }),
+  tracesEndpoint: setting({
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    about:
+      'Where traces go: the base URL of a collector that takes OTLP over HTTP, such as `http://localhost:4318`. OpenTelemetry’s other standard variables count too; see [docs/operators.md](docs/operators.md#traces).',
+    otherwise: 'no traces',
+    read: (text) => (text === undefined ? undefined : readUrl(text, ['https:', 'http:'])),
+  }),
   logLevel: setting({
     name: 'LOG_LEVEL',
     about: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',

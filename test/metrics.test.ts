@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { addGauges } from '../src/metrics/gauges.ts';
 import { createMetrics } from '../src/metrics/metrics.ts';
 import { serveMetrics } from '../src/metrics/server.ts';
+import type { Service } from '../src/service.ts';
 import { promisesOf, workerOf } from './support/outbox.ts';
 import { startProcess } from './support/process.ts';
 import { eventOf, newWebhookKey, postToWebhook, seconds } from './support/sendgrid-events.ts';
@@ -95,6 +97,34 @@ t.test('what is counted', async (t) => {
       );
     },
   );
+});
+
+t.test('what watches them names only what there is', async (t) => {
+  const { registry } = createMetrics();
+  const connections = () => ({ idle: 0, busy: 0, waiting: 0 });
+  const db = undefined as never;
+  const about = { clock: () => new Date(), passwords: { waiting: () => 0 } } as unknown as Service;
+  addGauges(registry, { service: about, database: { db, connections } });
+  const names = registry.getMetricsAsArray().map((it) => it.name);
+  const read = (file: string) => readFileSync(new URL(`../docs/${file}`, import.meta.url), 'utf8');
+  const [page, dashboard, alerts] = ['operators.md', 'grafana-dashboard.json', 'alerts.yaml'].map(read) as [
+    string,
+    string,
+    string,
+  ];
+
+  for (const text of [dashboard, alerts]) {
+    const named = new Set(text.match(/\b(usher|nodejs|process)_[a-z0-9_]+/g));
+    t.ok(named.size > 4);
+    for (const it of named) t.ok(names.includes(it.replace(/_(bucket|count|sum)$/, '')), it);
+  }
+  for (const name of names.filter((it) => it.startsWith('usher_'))) t.match(page, `\`${name}\``);
+  t.same(
+    [...page.matchAll(/^\| `(Usher\w+)` \|/gm)].map((it) => it[1]),
+    [...alerts.matchAll(/- alert: (\w+)/g)].map((it) => it[1]),
+    'each alert is explained',
+  );
+  t.doesNotThrow(() => JSON.parse(dashboard));
 });
 
 t.test('the port of the metrics', async (t) => {
