@@ -55,6 +55,7 @@ export function spawnService(t: Test, env: Environment) {
     await ended;
   });
   return {
+    pid: child.pid ?? 0,
     /** What it has printed so far. */
     printed,
     isOver: () => isOver,

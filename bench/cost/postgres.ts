@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/**
+ * A Postgres of its own in a temporary folder, with the settings that it comes with, durability among them.
+ * @returns the address of its server, and how it is stopped and removed. @throws where none is installed.
+ */
+export async function startPostgres(): Promise<{ url: string; version: string; stop(): Promise<void> }> {
+  const bin = await newestPostgres();
+  const folder = await mkdtemp(join(tmpdir(), 'usher-postgres-'));
+  const port = await freePort();
+  // Postgres runs as nobody who may do everything: as root, it is started as the user of Debian's package.
+  const as = userInfo().uid === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
+  const tool = (name: string, ...parameters: string[]) => {
+    const [command, ...rest] = [...as, join(bin, name), ...parameters] as [string, ...string[]];
+    return run(command, rest);
+  };
+  if (as.length > 0) await run('chown', ['postgres', folder]);
+  const data = join(folder, 'data');
+  await tool('initdb', '-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale', 'C.UTF-8');
+  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
+  await tool('pg_ctl', '-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start');
+  const { stdout } = await tool('postgres', '--version');
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    version: stdout.replace(/^\D*/, 'PostgreSQL ').split(' (')[0] as string,
+    async stop() {
+      await tool('pg_ctl', '-D', data, '-m', 'immediate', 'stop');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Where Debian's packages put it, of which the newest counts. */
+async function newestPostgres(): Promise<string> {
+  const versions = await readdir('/usr/lib/postgresql').catch(() => []);
+  const newest = versions.sort((one, other) => Number(other) - Number(one))[0];
+  if (!newest) throw new Error('No PostgreSQL is installed: install Debian’s package postgresql, or set DATABASE_URL.');
+  return `/usr/lib/postgresql/${newest}/bin`;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((found) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => found(port));
+    });
+  });
+}
