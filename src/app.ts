@@ -122,7 +122,7 @@ export async function buildApp(options: AppOptions) {
 
   // The same app to those who add no route, and so need no types of bodies.
   const root = app as unknown as FastifyInstance;
-  const counters = openCounters(config, db, app.log);
+  const counters = await openCounters(config, db, app.log);
   app.addHook('onClose', () => counters.close());
   const metrics = createMetrics();
   const service: Service = {

@@ -10,9 +10,6 @@ import { migrate } from './database/migrate.ts';
 import type { ProcessState } from './http/availability.ts';
 import { lettersOf } from './letters.ts';
 import type { Transport } from './mail/mail.ts';
-import { mailboxTransport } from './mail/transports/mailbox.ts';
-import { sendgridTransport } from './mail/transports/sendgrid.ts';
-import { smtpTransport } from './mail/transports/smtp.ts';
 import { addGauges } from './metrics/gauges.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
 import { createWorker, type Worker } from './outbox/worker.ts';
@@ -41,7 +38,7 @@ async function run(config: Config): Promise<void> {
   let metrics: MetricsServer | undefined;
   const state: ProcessState = { phase: 'starting', isWorkerStuck: () => worker?.isStuck() ?? false };
   const { app, service } = await buildApp({ config, db: database.db, keys, state, onChange: () => worker?.wake() });
-  worker = createWorker(workerOptions(service, app.log));
+  worker = createWorker(await workerOptions(service, app.log));
   closeWithGrace({ delay: config.stopDelay * 1000 + grace, logger: false }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'stopping after an error');
     state.phase = 'stopping';
@@ -84,9 +81,9 @@ async function untilAnswered(log: FastifyBaseLogger, work: () => Promise<void>):
   }
 }
 
-function workerOptions(service: Service, log: FastifyBaseLogger) {
+async function workerOptions(service: Service, log: FastifyBaseLogger) {
   const backlogRate = service.config.mailBacklogRate;
-  return { service, log, letters: lettersOf(service), transport: transportOf(service), backlogRate };
+  return { service, log, letters: lettersOf(service), transport: await transportOf(service), backlogRate };
 }
 
 /** Serves what is counted, where that is wished. */
@@ -97,10 +94,11 @@ async function metricsOf(service: Service, database: OpenDatabase): Promise<Metr
   return serveMetrics(collect, config.host, config.metricsPort);
 }
 
-function transportOf({ config: { mail }, db }: Service): Transport {
-  if (mail.kind === 'smtp') return smtpTransport(mail);
-  if (mail.kind === 'sendgrid') return sendgridTransport(mail);
-  return mailboxTransport(db);
+/** The way that mail leaves. The libraries of the others are not loaded. */
+async function transportOf({ config: { mail }, db }: Service): Promise<Transport> {
+  if (mail.kind === 'smtp') return (await import('./mail/transports/smtp.ts')).smtpTransport(mail);
+  if (mail.kind === 'sendgrid') return (await import('./mail/transports/sendgrid.ts')).sendgridTransport(mail);
+  return (await import('./mail/transports/mailbox.ts')).mailboxTransport(db);
 }
 
 /** Tells a person who started it where everything is. */

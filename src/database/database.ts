@@ -1,13 +1,11 @@
 import { type DrizzleConfig, type ExtractTablesWithRelations, sql } from 'drizzle-orm';
 import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
-import { drizzle as overPglite } from 'drizzle-orm/pglite';
 import pg from 'pg';
-import { openEmbedded } from './embedded.ts';
 import { isUnanswered, isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
 
-type Schema = typeof schema;
+export type Schema = typeof schema;
 
 /** The database, over either driver. What only reads takes this. */
 export type Db = PgDatabase<PgQueryResultHKT, Schema>;
@@ -58,8 +56,9 @@ export async function openDatabase(
 ): Promise<OpenDatabase> {
   const options = { schema, logger: log ?? false };
   if (choice.kind === 'embedded') {
-    const { client, close } = await openEmbedded(choice.dataDir);
-    const db = overPglite(client, options) as unknown as Db;
+    // Loaded where it is wanted alone: a replica on Postgres has no use for a database in its memory.
+    const { openEmbedded } = await import('./embedded.ts');
+    const { db, close } = await openEmbedded(choice.dataDir, options);
     return { db, patiently: (work) => work(db), connections: () => ({ idle: 0, busy: 1, waiting: 0 }), close };
   }
   const { db, connections, close } = openPool(choice, options, patience);

@@ -5,13 +5,19 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
+import type { DrizzleConfig } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/pglite';
+import type { Db, Schema } from './database.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /**
  * Opens the embedded database (PGlite) in a folder, and makes it there first if there is none.
  * @throws an Error for a person, where another process has it open: two processes on one folder lose rows in silence.
  */
-export async function openEmbedded(dataDir: string): Promise<{ client: PGlite; close(): Promise<void> }> {
+export async function openEmbedded(
+  dataDir: string,
+  options: DrizzleConfig<Schema>,
+): Promise<{ db: Db; close(): Promise<void> }> {
   // Its files are readable by everyone, so the folder around them is not.
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(dataDir);
@@ -23,7 +29,7 @@ export async function openEmbedded(dataDir: string): Promise<{ client: PGlite; c
       await client.close();
       await unlock();
     };
-    return { client, close };
+    return { db: drizzle(client, options) as unknown as Db, close };
   } catch (error) {
     await unlock();
     throw error;

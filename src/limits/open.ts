@@ -4,10 +4,9 @@ import type { Db } from '../database/database.ts';
 import type { Counters } from './counters.ts';
 import { memoryCounters } from './memory.ts';
 import { postgresCounters } from './postgres.ts';
-import { redisCounters } from './redis.ts';
 
 /** Counts where all replicas see it: in Redis where there is one, else in Postgres. The embedded database has one process. */
-export function openCounters({ redisUrl, database }: Config, db: Db, log: FastifyBaseLogger): Counters {
-  if (redisUrl !== undefined) return redisCounters(redisUrl, log);
+export async function openCounters({ redisUrl, database }: Config, db: Db, log: FastifyBaseLogger): Promise<Counters> {
+  if (redisUrl !== undefined) return (await import('./redis.ts')).redisCounters(redisUrl, log);
   return database.kind === 'postgres' ? postgresCounters(db) : memoryCounters();
 }
