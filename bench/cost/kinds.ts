@@ -1,7 +1,7 @@
 import { newId, uuidOf } from '../../src/ids.ts';
 import type { Service } from '../../src/service.ts';
+import { type Invitee, type SeededAccount, seedInvitees } from '../support/seed.ts';
 import type { Requests } from './load.ts';
-import { type Invitee, type SeededAccount, seedInvitees } from './seed.ts';
 
 type Request = Requests[number];
 

@@ -9,7 +9,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import type { Test } from 'tap';
 import { buildApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
@@ -19,10 +18,10 @@ import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import { createPasswords } from '../../src/users/passwords/hashing.ts';
 import { buildOnce, startProcess } from '../../test/support/process.ts';
 import { startSendgridServer } from '../../test/support/sendgrid-server.ts';
+import { freshPostgres } from '../support/postgres.ts';
+import { type SeededAccount, seedAccount } from '../support/seed.ts';
 import { type Bench, type Kind, kinds, type Pair, slug } from './kinds.ts';
 import { load, type Measured, memoryOf, middleOf, type Requests, type Target } from './load.ts';
-import { startPostgres } from './postgres.ts';
-import { type SeededAccount, seedAccount } from './seed.ts';
 
 const seconds = Number(process.env.SECONDS ?? 2);
 const rounds = Number(process.env.ROUNDS ?? 4);
@@ -45,7 +44,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { url, version } = await freshDatabase();
+  const { url, version } = await freshPostgres(ending);
   const statements: { text: string; values: unknown[] }[] = [];
   const log = { logQuery: (text: string, values?: unknown[]) => void statements.push({ text, values: values ?? [] }) };
   const database = await openDatabase({ kind: 'postgres', url }, log);
@@ -188,28 +187,6 @@ async function startBare(databaseUrl: string, asked: object): Promise<Target & {
   await rm(folder, { recursive: true });
   ending.teardown(() => child.kill());
   return { url: `http://127.0.0.1:${String(port).trim()}`, pid: child.pid ?? 0, end: () => void child.kill() };
-}
-
-async function freshDatabase(): Promise<{ url: string; version: string }> {
-  if (!process.env.DATABASE_URL) {
-    const { url, version, stop } = await startPostgres();
-    ending.teardown(stop);
-    return { url, version };
-  }
-  const server = process.env.DATABASE_URL;
-  const name = `usher_bench_${process.pid}`;
-  const [row] = await asAdmin(server, 'show server_version');
-  await asAdmin(server, `create database ${name}`);
-  ending.teardown(() => asAdmin(server, `drop database if exists ${name} with (force)`));
-  return { url: new URL(`/${name}`, server).href, version: `PostgreSQL ${row?.server_version}` };
-}
-
-async function asAdmin(server: string, statement: string): Promise<Record<string, string>[]> {
-  const client = new pg.Client({ connectionString: server });
-  await client.connect();
-  const { rows } = await client.query(statement);
-  await client.end();
-  return rows;
 }
 
 function numeral(number: number): string {

@@ -8,7 +8,7 @@ export interface SeededAccount {
   id: AccountId;
   ownerId: UserId;
   sessionId: SessionId;
-  /** An account's key with `members:read`. */
+  /** An account's key with `members:read` and `invites:manage`. */
   key: string;
   /** Some of its members, at random. */
   members: { id: UserId; email: string }[];
@@ -58,7 +58,7 @@ export async function seedAccount(
   const { text, hash: keyHash } = newKeyText({ kind: 'account', id: keyId, accountId: id, userId: ownerId });
   await db.execute(sql`
     insert into account_keys (account_id, id, user_id, name, hash, scopes, created_at)
-    values (${account}, ${uuidOf('key', keyId)}, ${owner}, 'Bench', ${keyHash}, '{members:read}', now())`);
+    values (${account}, ${uuidOf('key', keyId)}, ${owner}, 'Bench', ${keyHash}, '{members:read,invites:manage}', now())`);
   const members = await rowsOf<{ id: string; email: string }>(
     db,
     sql`

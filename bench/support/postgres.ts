@@ -4,14 +4,39 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
+import type { Test } from 'tap';
 
 const run = promisify(execFile);
+
+/** An empty database: on the server of `DATABASE_URL`, where it is dropped at the end, or on a Postgres of its own. */
+export async function freshPostgres(ending: Pick<Test, 'teardown'>): Promise<{ url: string; version: string }> {
+  const server = process.env.DATABASE_URL;
+  if (!server) {
+    const { url, version, stop } = await startPostgres();
+    ending.teardown(stop);
+    return { url, version };
+  }
+  const name = `usher_bench_${process.pid}`;
+  const [row] = await asAdmin(server, 'show server_version');
+  await asAdmin(server, `create database ${name}`);
+  ending.teardown(() => asAdmin(server, `drop database if exists ${name} with (force)`));
+  return { url: new URL(`/${name}`, server).href, version: `PostgreSQL ${row?.server_version}` };
+}
+
+async function asAdmin(server: string, statement: string): Promise<Record<string, string>[]> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  const { rows } = await client.query(statement);
+  await client.end();
+  return rows;
+}
 
 /**
  * A Postgres of its own in a temporary folder, with the settings that it comes with, durability among them.
  * @returns the address of its server, and how it is stopped and removed. @throws where none is installed.
  */
-export async function startPostgres(): Promise<{ url: string; version: string; stop(): Promise<void> }> {
+async function startPostgres(): Promise<{ url: string; version: string; stop(): Promise<void> }> {
   const bin = await newestPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'usher-postgres-'));
   const port = await freePort();

@@ -1,0 +1,222 @@
+/**
+ * What is lost when something breaks under load? Two replicas of the built service on one Postgres get requests at a steady rate, reads
+ * and writes, from a client that does what a load balancer does: it asks `/readyz` and sends to those that are ready. Meanwhile replicas are
+ * stopped, killed and started, and the database is frozen and taken away. `npm run bench:faults`; `RATE` is how many requests are sent
+ * each second (200). It starts a Postgres of its own, or makes a database on the server of `DATABASE_URL`.
+ */
+import { Agent, request as httpRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Test } from 'tap';
+import { openDatabase } from '../src/database/database.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { newId } from '../src/ids.ts';
+import { generateSigningKeys } from '../src/tokens/keys.ts';
+import { startPostgresProxy } from '../test/support/postgres-proxy.ts';
+import { type RunningService, startProcess } from '../test/support/process.ts';
+import { freshPostgres } from './support/postgres.ts';
+import { type SeededAccount, seedAccount } from './support/seed.ts';
+
+const rate = Number(process.env.RATE ?? 200);
+/** Milliseconds between two looks at who is ready. */
+const probing = 200;
+
+/** What the helpers of the tests need of a test: something to do at the end. */
+const endings: (() => unknown)[] = [];
+const ending = { teardown: (end: () => unknown) => void endings.unshift(end) } as unknown as Test;
+
+interface Counts {
+  sent: number;
+  well: number;
+  unavailable: number;
+  otherwise: number;
+  lost: number;
+  /** Answered 201, and not in the database. */
+  missing: number;
+  /** Milliseconds that the slowest answer took. */
+  slowest: number;
+}
+
+const agent = new Agent({ keepAlive: true });
+const lines: string[] = [];
+
+try {
+  await run();
+} finally {
+  for (const end of endings) await end();
+}
+
+async function run(): Promise<void> {
+  const { url, version } = await freshPostgres(ending);
+  const { patiently, close } = await openDatabase({ kind: 'postgres', url });
+  await patiently(migrate);
+  const account = await patiently((db) => seedAccount(db, 1_000, { sampled: 500, hash: '' }));
+  await close();
+  const proxy = await startPostgresProxy(ending, url);
+  const keys = await generateSigningKeys();
+  const start = (delay: number) =>
+    startProcess(ending, {
+      DATABASE_URL: proxy.url,
+      SIGNING_KEYS: keys,
+      STOP_DELAY: String(delay),
+      RATE_LIMITS: 'off',
+      PENDING_INVITES_MAX: '0',
+      LOG_LEVEL: 'silent',
+    });
+  let replicas = [await start(2), await start(2)];
+  const measure = async (name: string, seconds: number, break_: () => Promise<unknown>) => {
+    process.stdout.write(`${name}\n`);
+    const counts = await loadWhile({ url, account, replicas: () => replicas, seconds }, break_);
+    const { sent, well, unavailable, otherwise, lost, missing, slowest } = counts;
+    lines.push(`| ${[name, sent, well, unavailable, otherwise, lost, missing, Math.round(slowest)].join(' | ')} |`);
+    await settled(replicas);
+  };
+  /** Ends one replica and starts another in its place. */
+  const replace = async (at: number, signal: NodeJS.Signals, delay = 2) => {
+    const [old] = replicas.splice(at, 1, await start(delay)) as [RunningService];
+    await old.end(signal);
+  };
+
+  await settled(replicas);
+  await measure('nothing', 10, async () => {});
+  await measure('SIGTERM to both, one after the other, each replaced', 20, async () => {
+    for (const at of [0, 1]) await replace(at, 'SIGTERM');
+  });
+  await measure('SIGTERM to one of two, `STOP_DELAY=2`', 12, async () => {
+    await sleep(3_000);
+    await replicas[0]?.end('SIGTERM');
+  });
+  replicas = [replicas[1] as RunningService, await start(0)];
+  await measure('SIGTERM to one of two, `STOP_DELAY=0`', 12, async () => {
+    await sleep(3_000);
+    await replicas[1]?.end('SIGTERM');
+  });
+  replicas = [replicas[0] as RunningService, await start(2)];
+  await measure('`kill -9` of one of two', 12, async () => {
+    await sleep(3_000);
+    await replicas[1]?.end('SIGKILL');
+  });
+  replicas = [replicas[0] as RunningService, await start(2)];
+  await measure('the database frozen for 15 s: it accepts, and answers nothing', 45, async () => {
+    await sleep(3_000);
+    proxy.freeze();
+    await sleep(15_000);
+    proxy.thaw();
+  });
+  await measure('the database gone for 10 s', 25, async () => {
+    await sleep(3_000);
+    proxy.cut();
+    await sleep(10_000);
+    await proxy.restore();
+  });
+  process.stdout.write(
+    [
+      `\n${version}, Node ${process.version}; ${rate} requests a second, half of them checks and half invites, to two replicas.\n`,
+      '| What happens meanwhile | Sent | Answered well | Answered 503 | Otherwise | Lost | Answered 201 and not kept | Slowest ms |',
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+      ...lines,
+      '',
+    ].join('\n'),
+  );
+}
+
+interface Load {
+  url: string;
+  account: SeededAccount;
+  replicas: () => RunningService[];
+  seconds: number;
+}
+
+/** Sends requests for some seconds, while something happens. */
+async function loadWhile({ url, account, replicas, seconds }: Load, happen: () => Promise<unknown>): Promise<Counts> {
+  const counts: Counts = { sent: 0, well: 0, unavailable: 0, otherwise: 0, lost: 0, missing: 0, slowest: 0 };
+  const made: string[] = [];
+  const running = new Set<Promise<void>>();
+  let ready: RunningService[] = replicas();
+  let turn = 0;
+  const probe = setInterval(async () => {
+    const all = replicas();
+    const states = await Promise.all(all.map((it) => ask(it.url, 'GET', '/readyz').catch(() => 0)));
+    const able = all.filter((_, i) => states[i] === 200);
+    // With none that is ready, a load balancer goes on with all that it has.
+    ready = able.length > 0 ? able : all;
+  }, probing);
+
+  const sendOne = async () => {
+    const target = ready[turn++ % ready.length] as RunningService;
+    const begun = performance.now();
+    const isWrite = turn % 2 === 0;
+    const email = `${newId('inv')}@example.com`;
+    const member = account.members[turn % account.members.length];
+    const status = await (isWrite
+      ? ask(target.url, 'POST', `/v1/accounts/${account.id}/invites`, account.key, {
+          email,
+          access: { permissions: [] },
+        })
+      : ask(
+          target.url,
+          'GET',
+          `/v1/accounts/${account.id}/check?userId=${member?.id}&permission=tickets:open`,
+          account.key,
+        )
+    ).catch(() => 0);
+    counts.slowest = Math.max(counts.slowest, performance.now() - begun);
+    if (status === 0) counts.lost += 1;
+    else if (status === 503) counts.unavailable += 1;
+    else if (status < 300) counts.well += 1;
+    else counts.otherwise += 1;
+    if (status === 201) made.push(email);
+  };
+
+  const happening = sleep(2_000).then(happen);
+  const end = performance.now() + seconds * 1_000;
+  const began = performance.now();
+  while (performance.now() < end) {
+    const due = Math.floor(((performance.now() - began) / 1_000) * rate);
+    for (; counts.sent < due; counts.sent++) {
+      const one: Promise<void> = sendOne().finally(() => running.delete(one));
+      running.add(one);
+    }
+    await sleep(5);
+  }
+  clearInterval(probe);
+  await happening;
+  await Promise.all(running);
+  counts.missing = await missingOf(url, made);
+  return counts;
+}
+
+/** How many of the invites that were answered are not in the database. */
+async function missingOf(url: string, emails: string[]): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query(
+    'select count(*)::int as kept from invites join unnest($1::text[]) as made on made = email',
+    [emails],
+  );
+  await client.end();
+  return emails.length - rows[0].kept;
+}
+
+/** Waits until all that are left are ready. */
+async function settled(replicas: RunningService[]): Promise<void> {
+  for (const { url } of replicas.filter((it) => !it.isOver())) {
+    while ((await ask(url, 'GET', '/readyz').catch(() => 0)) !== 200) await sleep(100);
+  }
+}
+
+/** @returns the status of the answer. @throws where there was none. */
+function ask(base: string, method: string, path: string, token?: string, body?: object): Promise<number> {
+  return new Promise((answered, lost) => {
+    const payload = body && JSON.stringify(body);
+    const headers = {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(payload && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+    };
+    const outgoing = httpRequest(base + path, { agent, method, headers }, (response) => {
+      response.resume();
+      response.on('end', () => answered(response.statusCode ?? 0)).on('error', lost);
+    });
+    outgoing.on('error', lost).end(payload);
+  });
+}
