@@ -577,3 +577,18 @@ function isRedisThere(): Promise<boolean> {
     )
     .finally(() => client.disconnect());
 }
+
+t.test('requests of any kind are limited by network, in each replica', async (t) => {
+  const { call, travel } = await startService(t, { env: { RATE_LIMITS: 'request.network=5/10' } });
+  const from = (remoteAddress: string, url = '/problems/not-found') => call('GET', url, { remoteAddress });
+  for (let i = 0; i < 5; i++)
+    t.match(await from('192.0.2.1', i % 2 ? '/v1/me' : '/problems/not-found'), { status: i % 2 ? 401 : 200 });
+  const refused = await from('192.0.2.1');
+  t.match(refused, { status: 429, body: { code: 'too-many-requests' } });
+  t.ok(Number(refused.headers['retry-after']) <= 10);
+  t.match(await from('192.0.2.1', '/v1/me'), { status: 429 }, 'before anyone asks who is calling');
+  t.match(await from('192.0.2.1', '/livez'), { status: 200 }, 'but for whether it is alive');
+  t.match(await from('192.0.2.2'), { status: 200 }, 'another network has a count of its own');
+  travel(10_000);
+  t.match(await from('192.0.2.1'), { status: 200 }, 'and a new window begins');
+});

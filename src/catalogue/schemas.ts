@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox';
-import { Flag, Integer, idSchema, ref } from '../http/schemas.ts';
+import { Flag, Integer, idSchema, noControls, ref } from '../http/schemas.ts';
 import type { Translations as TranslationsOf } from '../json-columns.ts';
 import { mostPermissions, PermissionKey } from '../permissions/schemas.ts';
 
 /** A line of words that a person reads. */
 const words = (maxLength: number, examples: string[]) =>
-  Type.String({ minLength: 1, maxLength, pattern: '^[^\\p{Cc}]*$', examples });
+  Type.String({ minLength: 1, maxLength, pattern: noControls, examples });
 
 const title = words(200, ['Pay invoices']);
 const description = words(1000, ['Pay invoices with the account’s payment methods.']);

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { cursorOf, idSchema, PagingQuery, pageOf, ref, Time, TimeOrNull } from '../http/schemas.ts';
+import { cursorOf, idSchema, noControls, PagingQuery, pageOf, ref, Time, TimeOrNull } from '../http/schemas.ts';
 import type { Condition as ConditionOf } from '../json-columns.ts';
 import { MemberParams } from '../memberships/schemas.ts';
 import { PermissionKey } from '../permissions/schemas.ts';
@@ -9,7 +9,7 @@ export const GrantParams = Type.Object({ ...MemberParams.properties, grantId: id
 export const ResourceType = Type.String({
   minLength: 1,
   maxLength: 100,
-  pattern: '^[^\\p{Cc}]*$',
+  pattern: noControls,
   description: 'A kind of thing in the account, by the product’s own name.',
   examples: ['record'],
 });
@@ -17,7 +17,7 @@ export const ResourceType = Type.String({
 export const ResourceId = Type.String({
   minLength: 1,
   maxLength: 256,
-  pattern: '^[^\\p{Cc}]*$',
+  pattern: noControls,
   description: 'One of them, by the product’s own name.',
   examples: ['record-1'],
 });

@@ -5,7 +5,7 @@ import { keyOf, type LimitName, type RateLimits, tooManyRequests } from '../limi
 import { networkOf } from '../limits/network.ts';
 
 /** The limits that are counted by network alone. */
-type NetworkLimit = Extract<LimitName, `${string}.network`>;
+type NetworkLimit = Exclude<Extract<LimitName, `${string}.network`>, 'request.network'>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -27,6 +27,7 @@ export interface NetworkLimitsOptions {
  */
 export async function limitNetworks(app: FastifyInstance, { counters, limits, clock }: NetworkLimitsOptions) {
   if (limits === 'off') return;
+  app.addHook('onRequest', countRequests(limits['request.network']));
   app.addHook('onRoute', ({ config }) => {
     const name = config?.networkLimit;
     if (!config || !name) return;
@@ -41,6 +42,27 @@ export async function limitNetworks(app: FastifyInstance, { counters, limits, cl
     store: storeOf(counters, clock),
     errorResponseBuilder: ({ routeOptions }, { ttl }) => tooManyRequests(ttl, limitOf(routeOptions)),
   });
+}
+
+/**
+ * Counts every request by its network, in this replica alone: to ask others would cost more than most requests do. It keeps one network from
+ * taking all that a replica has.
+ */
+function countRequests({ max, window }: { max: number; window: number }) {
+  let counts = new Map<string, number>();
+  let resetsAt = 0;
+  return async ({ visit, routeOptions }: FastifyRequest) => {
+    if (routeOptions.config.isAlwaysAnswered) return;
+    const now = visit.now.getTime();
+    if (now >= resetsAt) {
+      counts = new Map();
+      resetsAt = now + window * 1000;
+    }
+    const { network } = visit.client;
+    const count = (counts.get(network) ?? 0) + 1;
+    counts.set(network, count);
+    if (count > max) throw tooManyRequests(resetsAt - now, 'request.network');
+  };
 }
 
 /** What a refused route is limited by: it was refused because it names one. */

@@ -90,11 +90,10 @@ interface DescribedRoute {
 export function addCommonProblems({ method, schema, config }: DescribedRoute): void {
   if (!schema?.response) return;
   const responses = schema.response as Responses;
-  const codes: ProblemCode[] = ['invalid-request', 'internal-error', 'unavailable'];
+  const codes: ProblemCode[] = ['invalid-request', 'too-many-requests', 'internal-error', 'unavailable'];
   if (schema.security?.length !== 0)
     codes.push('unauthenticated', 'identity-not-linked', 'user-required', 'permission-missing');
   if (config?.networkLimit) {
-    codes.push('too-many-requests');
     schema['x-network-limit'] = config.networkLimit;
   }
   if (schema.params) codes.push('not-found');

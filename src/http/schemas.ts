@@ -48,6 +48,9 @@ const seen = '[^\\p{C}\\p{Z}\\p{M}\\p{Default_Ignorable_Code_Point}]';
  * of what stands around it. What may come before the first seen character is no seen character, so that matching takes one
  * pass, however long the text.
  */
+/** Text without control characters, which is `\\p{Cc}` in words that every reader of a JSON Schema has, with or without Unicode. */
+export const noControls = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$';
+
 const oneLine = `^[${unseen}]*${seen}[^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$`;
 
 export const PersonName = Type.String({ minLength: 1, maxLength: 100, pattern: oneLine, examples: ['Olivia Owner'] });

@@ -1,12 +1,23 @@
 import { type Static, Type } from 'typebox';
 import { platformScopes } from '../accounts/schemas.ts';
-import { choice, cursorOf, Integer, idSchema, PagingQuery, pageOf, ref, Time, TimeOrNull } from '../http/schemas.ts';
+import {
+  choice,
+  cursorOf,
+  Integer,
+  idSchema,
+  noControls,
+  PagingQuery,
+  pageOf,
+  ref,
+  Time,
+  TimeOrNull,
+} from '../http/schemas.ts';
 import { Inviter } from '../memberships/schemas.ts';
 
 export const AccountKeyParams = Type.Object({ accountId: idSchema('acc'), keyId: idSchema('key') });
 export const PlatformKeyParams = Type.Object({ keyId: idSchema('key') });
 
-const name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{Cc}]*$', examples: ['Billing'] });
+const name = Type.String({ minLength: 1, maxLength: 100, pattern: noControls, examples: ['Billing'] });
 const expiresAt = Type.Unsafe<Date>({
   type: 'string',
   format: 'date-time',

@@ -21,6 +21,7 @@ const limit = (max: number, window: number, about: string): Limit => ({ max, win
 
 /** Every limit, documented once. Those of a network are counted before anything of a request is read. */
 export const limits = {
+  'request.network': limit(20_000, 10, 'Requests of any kind from one network, by each replica for itself.'),
   'login.network': limit(100, minute, 'Logins tried from one network.'),
   'login.address': limit(
     10,

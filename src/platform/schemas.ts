@@ -8,7 +8,7 @@ export const UserParams = Type.Object({ userId: idSchema('usr') });
 const ExternalId = Type.String({
   minLength: 1,
   maxLength: 256,
-  pattern: '^[^@\\p{Cc}]+$',
+  pattern: '^[^@\\u0000-\\u001f\\u007f-\\u009f]+$',
   description: 'What your own systems call them. No address, and no id of ours.',
   examples: ['alice'],
 });

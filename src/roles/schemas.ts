@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox';
-import { cursorOf, idSchema, PagingQuery, pageOf, Time } from '../http/schemas.ts';
+import { cursorOf, idSchema, noControls, PagingQuery, pageOf, Time } from '../http/schemas.ts';
 import { mostPermissions, PermissionKey } from '../permissions/schemas.ts';
 
 export const RoleParams = Type.Object({ accountId: idSchema('acc'), roleId: idSchema('rol') });
 export const PresetParams = Type.Object({ roleId: idSchema('rol') });
 
-const name = Type.String({ minLength: 1, maxLength: 100, pattern: '^[^\\p{Cc}]*$', examples: ['Accountant'] });
-const description = Type.String({ maxLength: 1000, pattern: '^[^\\p{Cc}]*$', examples: ['Sees and pays invoices.'] });
+const name = Type.String({ minLength: 1, maxLength: 100, pattern: noControls, examples: ['Accountant'] });
+const description = Type.String({ maxLength: 1000, pattern: noControls, examples: ['Sees and pays invoices.'] });
 const permissions = Type.Array(PermissionKey, {
   minItems: 1,
   maxItems: mostPermissions,
