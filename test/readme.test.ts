@@ -8,6 +8,7 @@ import { readConfig } from '../src/config.ts';
 import { walk } from '../src/demo/story.ts';
 import { limitsTable, settingsTable } from '../src/docs-tables.ts';
 import { serviceWords } from '../src/users/passwords/policy.ts';
+import { blocksOf, patternOf, withoutSpace } from './support/blocks.ts';
 import { startService } from './support/service.ts';
 
 const root = new URL('..', import.meta.url);
@@ -77,11 +78,11 @@ t.test('the walk', async (t) => {
 
   await t.test('works by curl as the README shows it, each answer as shown', { skip: missingTools() }, async (t) => {
     const blocks = blocksOf(between('## The walk, by curl', '## Conventions of the API'));
-    const script = blocks.map(({ commands }) => `${commands}\necho "${separator}"\n`).join('');
+    const script = blocks.map(({ content }) => `${content}\necho "${separator}"\n`).join('');
     const answers = (await runInBash(script.replaceAll('http://localhost:3000', base))).split(separator);
     t.ok(blocks.length > 10, 'there are blocks');
-    for (const [i, { commands, shown }] of blocks.entries()) {
-      t.match(withoutSpace(answers[i] ?? ''), patternOf(shown), `answers ${commands.trim().split('\n').at(-1)}`);
+    for (const [i, { content, shown }] of blocks.entries()) {
+      t.match(withoutSpace(answers[i] ?? ''), patternOf(shown), `answers ${content.trim().split('\n').at(-1)}`);
     }
   });
 
@@ -174,28 +175,6 @@ function cellsOf(table: string): string[][] {
 }
 
 const separator = '--- next ---';
-
-/** Blocks of commands, each with what the README shows them to print: nothing, where another block of commands follows. */
-function blocksOf(text: string): { commands: string; shown: string }[] {
-  const fences = [...text.matchAll(/^```(\w+)\n(.*?)^```/gms)].map(([, language, content = '']) => ({
-    language,
-    content,
-  }));
-  return fences.flatMap(({ language, content }, i) => {
-    const next = fences[i + 1];
-    return language === 'sh'
-      ? [{ commands: content, shown: next?.language === 'sh' ? '' : (next?.content ?? '') }]
-      : [];
-  });
-}
-
-const withoutSpace = (text: string) => text.replaceAll(/\s+/g, '');
-
-/** The README lays answers out, and writes `…` for what differs each time. */
-function patternOf(shown: string): RegExp {
-  const parts = withoutSpace(shown).split('…');
-  return new RegExp(`^${parts.map((it) => it.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+?')}$`);
-}
 
 async function runInBash(script: string): Promise<string> {
   const bash = spawn('bash', ['-c', script], {
