@@ -7,7 +7,15 @@ import t, { type Test } from 'tap';
 import { buildApp } from '../src/app.ts';
 import { users } from '../src/database/schema.ts';
 import type { UserId } from '../src/ids.ts';
-import { type CallOptions, newEmail, password, startService, type TestUser, testConfig } from './support/service.ts';
+import {
+  type CallOptions,
+  isPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestUser,
+  testConfig,
+} from './support/service.ts';
 
 const wrong = 'the wrong password';
 const changed = 'a password chosen anew';
@@ -647,39 +655,43 @@ t.test('CORS', async (t) => {
   });
 });
 
-t.test('Where a request comes from', async (t) => {
-  /** The network that is written down of a request with this header. */
-  async function seenBy(trustProxy: string | undefined, forwarded: string, remoteAddress = '10.1.2.3') {
-    const app = await appWith(t, { LOG_LEVEL: 'info', ...(trustProxy && { TRUST_PROXY: trustProxy }) });
-    const before = lines.length;
-    await app.inject({
-      method: 'POST',
-      url: '/v1/auth/refresh',
-      remoteAddress,
-      headers: { 'x-forwarded-for': forwarded, forwarded: 'for=192.0.2.99', 'x-real-ip': '192.0.2.98' },
-      payload: { refreshToken: 'x' },
-    });
-    return eventsIn(lines.slice(before))[0]?.network;
-  }
-
-  t.test('is what the connection says, unless a proxy is trusted', async (t) => {
-    t.equal(await seenBy(undefined, '203.0.113.1'), '10.1.2.3');
-    t.equal(await seenBy('0', '203.0.113.1'), '10.1.2.3');
-    t.equal(await seenBy('10.9.0.0/16', '203.0.113.1'), '10.1.2.3', 'and that is not it');
-  });
-
-  t.test('is what the trusted proxies say, and nobody before them', async (t) => {
-    t.equal(await seenBy('10.1.0.0/16', '198.51.100.66, 203.0.113.1'), '203.0.113.1');
-    t.equal(await seenBy('1', '198.51.100.66, 203.0.113.1'), '203.0.113.1');
-    t.equal(await seenBy('2', '198.51.100.66, 203.0.113.1, 10.1.2.4'), '203.0.113.1');
-    t.equal(await seenBy('10.1.0.0/16, 192.0.2.1', '198.51.100.66, 203.0.113.1, 192.0.2.1'), '203.0.113.1');
-    t.equal(await seenBy('1', '::ffff:203.0.113.1'), '203.0.113.1');
-    t.equal(await seenBy('1', '2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
-  });
-
-  t.test('is unknown where the proxy says nonsense', async (t) => {
-    for (const nonsense of ['somewhere', "' or 1=1 --", '999.1.1.1', 'x'.repeat(5_000)]) {
-      t.equal(await seenBy('1', nonsense), 'unknown');
+t.test(
+  'Where a request comes from',
+  { skip: !isPostgres && 'the same on either database: once is enough' },
+  async (t) => {
+    /** The network that is written down of a request with this header. */
+    async function seenBy(trustProxy: string | undefined, forwarded: string, remoteAddress = '10.1.2.3') {
+      const app = await appWith(t, { LOG_LEVEL: 'info', ...(trustProxy && { TRUST_PROXY: trustProxy }) });
+      const before = lines.length;
+      await app.inject({
+        method: 'POST',
+        url: '/v1/auth/refresh',
+        remoteAddress,
+        headers: { 'x-forwarded-for': forwarded, forwarded: 'for=192.0.2.99', 'x-real-ip': '192.0.2.98' },
+        payload: { refreshToken: 'x' },
+      });
+      return eventsIn(lines.slice(before))[0]?.network;
     }
-  });
-});
+
+    t.test('is what the connection says, unless a proxy is trusted', async (t) => {
+      t.equal(await seenBy(undefined, '203.0.113.1'), '10.1.2.3');
+      t.equal(await seenBy('0', '203.0.113.1'), '10.1.2.3');
+      t.equal(await seenBy('10.9.0.0/16', '203.0.113.1'), '10.1.2.3', 'and that is not it');
+    });
+
+    t.test('is what the trusted proxies say, and nobody before them', async (t) => {
+      t.equal(await seenBy('10.1.0.0/16', '198.51.100.66, 203.0.113.1'), '203.0.113.1');
+      t.equal(await seenBy('1', '198.51.100.66, 203.0.113.1'), '203.0.113.1');
+      t.equal(await seenBy('2', '198.51.100.66, 203.0.113.1, 10.1.2.4'), '203.0.113.1');
+      t.equal(await seenBy('10.1.0.0/16, 192.0.2.1', '198.51.100.66, 203.0.113.1, 192.0.2.1'), '203.0.113.1');
+      t.equal(await seenBy('1', '::ffff:203.0.113.1'), '203.0.113.1');
+      t.equal(await seenBy('1', '2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
+    });
+
+    t.test('is unknown where the proxy says nonsense', async (t) => {
+      for (const nonsense of ['somewhere', "' or 1=1 --", '999.1.1.1', 'x'.repeat(5_000)]) {
+        t.equal(await seenBy('1', nonsense), 'unknown');
+      }
+    });
+  },
+);
