@@ -24,9 +24,18 @@ const sampleInterval = 1_000;
  * Answers `unavailable` at once, and begins nothing, until the service has started, and while the event loop lags by more than
  * `maxLag` milliseconds (0: never for that reason): what is begun then would end too late for whoever
  * waits. A service that is stopping asks its clients to connect anew, which leads them elsewhere. Comes before the routes.
+ *
+ * The start itself may block the event loop, and is no load: a lag counts from two looks after the first request that is served.
  */
 export async function refuseWhenUnable(app: FastifyInstance, state: ProcessState, maxLag: number) {
+  let doesLagCount = false;
+  let isSettling = false;
+  const settle = () => {
+    isSettling = true;
+    setTimeout(() => (doesLagCount = true), 2 * sampleInterval).unref();
+  };
   app.addHook('onRequest', async ({ routeOptions }, reply) => {
+    if (state.phase === 'serving' && !isSettling) settle();
     if (state.phase === 'stopping') reply.header('connection', 'close');
     if (state.phase === 'starting' && !routeOptions.config.isAlwaysAnswered) {
       throw new Problem('unavailable', 'The service is starting.');
@@ -36,7 +45,8 @@ export async function refuseWhenUnable(app: FastifyInstance, state: ProcessState
     sampleInterval,
     maxEventLoopDelay: maxLag,
     pressureHandler: async ({ routeOptions }) => {
-      if (!routeOptions.config.isAlwaysAnswered) throw new Problem('unavailable', 'The service has too much to do.');
+      if (doesLagCount && !routeOptions.config.isAlwaysAnswered)
+        throw new Problem('unavailable', 'The service has too much to do.');
     },
   });
 }
