@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import ts from 'typescript';
+import { root } from './support/root.ts';
 
-const root = fileURLToPath(new URL('../src', import.meta.url));
+const sourceFolder = join(root, 'src');
 
 interface Import {
   /** A path below `src` for what is ours, a package's name for what is not. */
@@ -21,10 +21,10 @@ interface Source {
   imports: Import[];
 }
 
-const sources: Source[] = readdirSync(root, { recursive: true, encoding: 'utf8' })
+const sources: Source[] = readdirSync(sourceFolder, { recursive: true, encoding: 'utf8' })
   .filter((it) => it.endsWith('.ts'))
   .map((path) => {
-    const text = readFileSync(join(root, path), 'utf8');
+    const text = readFileSync(join(sourceFolder, path), 'utf8');
     return { path, text, imports: importsOf(path, text) };
   });
 
@@ -221,7 +221,7 @@ function importsOf(path: string, text: string): Import[] {
   const add = (specifier: ts.Node | undefined, isType: boolean) => {
     if (!specifier || !ts.isStringLiteral(specifier)) return;
     const isOurs = specifier.text.startsWith('.');
-    const target = isOurs ? relative(root, join(root, dirname(path), specifier.text)) : specifier.text;
+    const target = isOurs ? relative(sourceFolder, join(sourceFolder, dirname(path), specifier.text)) : specifier.text;
     found.push({ target, isOurs, isType });
   };
   const visit = (node: ts.Node): void => {

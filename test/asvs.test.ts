@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { count } from 'drizzle-orm';
 import t from 'tap';
 import { users } from '../src/database/schema.ts';
+import { root } from './support/root.ts';
 import { startService } from './support/service.ts';
 
-const root = new URL('..', import.meta.url);
-const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
 /** The requirements of levels 1 and 2 in V6, V7, V8, V9 and V16 of ASVS 5.0.0: how many each section has, from its first. */
 const required: Record<string, number[]> = {

@@ -6,6 +6,7 @@ import { type Config, readConfig } from '../src/config.ts';
 import { limits } from '../src/limits/limits.ts';
 import { settings } from '../src/settings.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
+import { root } from './support/root.ts';
 
 type Env = Record<string, string | undefined>;
 
@@ -287,7 +288,7 @@ t.test('a mail server', async (t) => {
   });
 
   t.test('of the compose file is one that is taken', async (t) => {
-    const compose = await readFile(new URL('../docker-compose.yml', import.meta.url), 'utf8');
+    const compose = await readFile(join(root, 'docker-compose.yml'), 'utf8');
     const [, url = ''] = /^ +SMTP_URL: (\S+)$/m.exec(compose) ?? [];
     t.same(serverOf(url), { host: 'mailpit', port: 1025, tls: 'none', login: undefined });
   });

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { is, sql } from 'drizzle-orm';
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
 import pg from 'pg';
@@ -14,10 +13,11 @@ import { lockFolder } from '../src/database/folder-lock.ts';
 import { migrate } from '../src/database/migrate.ts';
 import * as schema from '../src/database/schema.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
+import { root } from './support/root.ts';
 import { freshDatabase, isPostgres } from './support/service.ts';
 import { gate, until } from './support/until.ts';
 
-const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url));
+const migrationsFolder = join(root, 'migrations');
 const journal = JSON.parse(await readFile(join(migrationsFolder, 'meta/_journal.json'), 'utf8')) as {
   entries: { idx: number; when: number; tag: string }[];
 };

@@ -23,7 +23,7 @@ const transport = sendgridTransport({
   from: { name: 'Example Hosting', email: 'invites@example.com' },
   apiKey: 'SG.this-key-is.never-shown',
   baseUrl: sendgrid.url,
-  timeout: 500,
+  timeout: 5_000,
 });
 const worker = workerOf(service, { transport });
 t.beforeEach(() => sendgrid.answerWith({ status: 202 }));

@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { readConfig } from '../src/config.ts';
 import { parseSendgridTemplates } from '../src/mail/sendgrid-templates.ts';
@@ -12,11 +11,11 @@ import { parseIdentityProviders } from '../src/tokens/identity-provider.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
 import { type Block, blocksOf, patternOf, withoutSpace } from './support/blocks.ts';
 import { buildOnce } from './support/process.ts';
+import { root } from './support/root.ts';
 import { isPostgres, startService } from './support/service.ts';
 
 t.setTimeout(240_000);
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const separator = '--- next ---';
 
@@ -150,7 +149,6 @@ async function folderFor(t: Test, blocks: Block[], base: string, modules: Block[
     'tsconfig.json': JSON.stringify({
       compilerOptions: {
         strict: true,
-        noEmit: true,
         target: 'es2023',
         module: 'nodenext',
         skipLibCheck: true,
@@ -183,14 +181,14 @@ interface Run {
 async function runAll(folder: string, { commands, modules, base, env }: Run): Promise<string[]> {
   const lines = commands.map(({ content }) => `${atHome(content, base)}\necho '${separator}'`);
   if (modules.length > 0) {
-    lines.push(`node "$ROOT/node_modules/typescript7/bin/tsc" -p . >&2`, 'node --import=tsx page.ts');
+    lines.push(`node "$ROOT/node_modules/typescript7/bin/tsc" -p . >&2`, 'node page.js');
   }
   const session = join(root, 'test/support/docs-session.sh');
   const script = [`source ${session}`, ...lines].join('\n');
   const surroundings = {
     PATH: process.env.PATH ?? '',
     HOME: process.env.HOME ?? '',
-    ROOT: root.replace(/\/$/, ''),
+    ROOT: root,
     no_proxy: '*',
   };
   return new Promise((done, failed) => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { addGauges } from '../src/metrics/gauges.ts';
 import { createMetrics } from '../src/metrics/metrics.ts';
@@ -6,6 +7,7 @@ import { serveMetrics } from '../src/metrics/server.ts';
 import type { Service } from '../src/service.ts';
 import { promisesOf, workerOf } from './support/outbox.ts';
 import { startProcess } from './support/process.ts';
+import { root } from './support/root.ts';
 import { eventOf, newWebhookKey, postToWebhook, seconds } from './support/sendgrid-events.ts';
 import { freshDatabase, newEmail, password, startService } from './support/service.ts';
 
@@ -106,7 +108,7 @@ t.test('what watches them names only what there is', async (t) => {
   const about = { clock: () => new Date(), passwords: { waiting: () => 0 } } as unknown as Service;
   addGauges(registry, { service: about, database: { db, connections } });
   const names = registry.getMetricsAsArray().map((it) => it.name);
-  const read = (file: string) => readFileSync(new URL(`../docs/${file}`, import.meta.url), 'utf8');
+  const read = (file: string) => readFileSync(join(root, 'docs', file), 'utf8');
   const [page, dashboard, alerts] = ['operators.md', 'grafana-dashboard.json', 'alerts.yaml'].map(read) as [
     string,
     string,

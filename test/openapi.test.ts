@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import createClient from 'openapi-fetch';
@@ -6,10 +8,11 @@ import openapiTS, { astToString } from 'openapi-typescript';
 import t from 'tap';
 import { openApiDocument } from '../src/openapi-document.ts';
 import type { paths } from './client/schema.d.ts';
+import { root } from './support/root.ts';
 import { newEmail, password, startService } from './support/service.ts';
 
-const committed = new URL('../openapi/openapi.json', import.meta.url);
-const clientTypes = new URL('./client/schema.d.ts', import.meta.url);
+const committed = pathToFileURL(join(root, 'openapi/openapi.json'));
+const clientTypes = join(root, 'test/client/schema.d.ts');
 
 interface Operation {
   operationId: string;

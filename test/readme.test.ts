@@ -3,16 +3,17 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfig } from '../src/config.ts';
 import { walk } from '../src/demo/story.ts';
 import { limitsTable, settingsTable } from '../src/docs-tables.ts';
 import { serviceWords } from '../src/users/passwords/policy.ts';
 import { blocksOf, patternOf, withoutSpace } from './support/blocks.ts';
+import { root } from './support/root.ts';
 import { startService } from './support/service.ts';
 
-const root = new URL('..', import.meta.url);
-const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const readme = read('README.md');
 const part = (text: string, start: string, end: string) =>
   text.slice(text.indexOf(start) + start.length, text.indexOf(end));

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eq } from 'drizzle-orm';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
@@ -13,6 +12,7 @@ import { generateSigningKeys, parseSigningKeys } from '../src/tokens/keys.ts';
 import { signLinkToken } from '../src/tokens/link-token.ts';
 import { buildOnce } from './support/process.ts';
 import { type Hold, racesOn } from './support/races.ts';
+import { root } from './support/root.ts';
 import {
   type Access,
   day,
@@ -360,7 +360,6 @@ t.test('A report that meets other decisions', async (t) => {
 
 t.test('npm run reports', { skip: !isPostgres && 'the same on either database: once is enough' }, async (t) => {
   await buildOnce();
-  const root = fileURLToPath(new URL('..', import.meta.url));
 
   /** Runs it as an operator does, but for npm. */
   async function run(choice: DatabaseChoice, ...words: string[]) {

@@ -449,18 +449,14 @@ async function makeCertificate(t: Test) {
 
 /** Sends one mail from a process that trusts a certificate: Node reads whom it trusts once, when it starts. */
 async function sendTrusting(certificate: string, options: Parameters<typeof smtpTransport>[0]): Promise<string> {
-  const module = new URL('../src/mail/transports/smtp.ts', import.meta.url).href;
+  const module = import.meta.resolve('../src/mail/transports/smtp.js');
   const script = `import { smtpTransport } from ${JSON.stringify(module)};
     const send = smtpTransport(${JSON.stringify(options)});
     process.stdout.write(JSON.stringify(await send(${JSON.stringify(mail)}, new Date())));`;
-  const child = spawn(
-    'env',
-    ['-u', 'NODE_OPTIONS', process.execPath, '--import=tsx', '--input-type=module', '-e', script],
-    {
-      env: { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: certificate },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--input-type=module', '-e', script], {
+    env: { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: certificate },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [said] = await Promise.all([textOf(child.stdout), once(child, 'close')]);
   return said;
 }

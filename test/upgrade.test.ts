@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { hash } from '@node-rs/argon2';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import t from 'tap';
 import { type Db, openDatabase } from '../src/database/database.ts';
 import { idOf, newId, uuidOf } from '../src/ids.ts';
+import { root } from './support/root.ts';
 import { freshDatabase, newEmail, password, startService } from './support/service.ts';
 
-const migrationsFolder = new URL('../migrations', import.meta.url).pathname;
+const migrationsFolder = join(root, 'migrations');
 
 /** The oldest schema that was released, as its release left it. */
 async function migrateToOldest(db: Db): Promise<void> {

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root } from './root.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const made = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
 for (const file of readdirSync(join(root, 'migrations'))
   .filter((it) => it.endsWith('.sql'))

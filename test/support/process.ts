@@ -2,12 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import { root } from './root.ts';
 import { until } from './until.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What a program needs to run at all. */
 const surroundings = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
