@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type Options } from 'ajv';
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import { Problem } from '../problems.ts';
 
@@ -11,14 +11,30 @@ const namedMistakes = 20;
 /** What a text of a format of ours must be, by the format's name. */
 export type Formats = Record<string, (text: string) => boolean>;
 
-/** Compiles the validators of the routes. Everything is taken as it is: nothing is coerced, nothing unknown is dropped in silence. */
+/**
+ * Compiles the validators of the routes, each when it is first used. Everything is taken as it is: nothing is coerced, nothing
+ * unknown is dropped in silence.
+ */
 export const validatorBuilder = (formats: Formats) => (externalSchemas: unknown) => {
   const ajv = new Ajv(options);
   addFormats.default(ajv);
   for (const [name, validate] of Object.entries(formats)) ajv.addFormat(name, { type: 'string', validate });
   for (const schema of Object.values(externalSchemas as object)) ajv.addSchema(schema as object);
-  return ({ schema }: { schema: object }) => ajv.compile(schema);
+  return ({ schema }: { schema: object }) => whenUsed(() => ajv.compile(schema));
 };
+
+/** The same validator, compiled by its first use. */
+function whenUsed(compile: () => ValidateFunction) {
+  let compiled: ValidateFunction | undefined;
+  const validate = (data: unknown): boolean => {
+    compiled ??= compile();
+    const isValid = compiled(data);
+    validate.errors = compiled.errors;
+    return isValid;
+  };
+  validate.errors = undefined as ValidateFunction['errors'];
+  return validate;
+}
 
 interface ValidationError {
   validation: ErrorObject[];
