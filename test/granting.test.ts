@@ -1,8 +1,11 @@
+import { sql } from 'drizzle-orm';
 import t from 'tap';
+import { uuidOf } from '../src/ids.ts';
 import { day, newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const service = await startService(t);
-const { call, at, logIn, invite, newAccount, newMember, newPlatformKey, newAccountKey, newUser, tokenFor } = service;
+const { call, at, db, logIn, invite, newAccount, newMember, newPlatformKey, newAccountKey, newUser, tokenFor } =
+  service;
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
@@ -137,6 +140,18 @@ t.test('a role', async (t) => {
     }
     const listed = await call('GET', `${mine.url}/roles?limit=100`, { token: mine.owner.token });
     t.notOk(listed.body.items.some((it: { id: string }) => it.id === foreign));
+  });
+
+  t.test('names permissions of the catalogue', async (t) => {
+    const account = await newAccount();
+    const role = await newRole(account, ['members:read']);
+    const unknown = { permissions: ['members:read', 'no-such:permission'] };
+    const error = { status: 400, code: 'invalid-request', body: { errors: [{ pointer: '/permissions' }] } };
+    const owner = account.owner.token;
+    t.match(await post(`${account.url}/roles`, { name: 'Unknown', ...unknown }, owner), error);
+    t.match(await patch(`${account.url}/roles/${role}`, unknown, owner), error);
+    t.match(await post('/v1/role-presets', { name: 'Unknown', ...unknown }, platform), error);
+    t.match((await call('GET', `${account.url}/roles/${role}`, { token: owner })).body.permissions, ['members:read']);
   });
 
   t.test('is not changed by someone below one of its holders', async (t) => {
@@ -393,6 +408,21 @@ t.test('a grant', async (t) => {
     t.match(await post(`${memberUrl(account, member)}/grants`, { grants: [] }, owner), { status: 400 });
     const { body } = await call('GET', `${memberUrl(account, member)}/grants`, { token: owner });
     t.same(body.items, []);
+  });
+
+  t.test('is one of ten thousand of its member at most', async (t) => {
+    const member = await newMember(account, { permissions: [] });
+    const give = (count: number) => {
+      const grants = Array.from({ length: count }, () => ({ permission: 'members:read' }));
+      return post(`${memberUrl(account, member)}/grants`, { grants }, owner);
+    };
+    t.match(await give(1), { status: 201 });
+    await db.execute(sql`
+      insert into grants select (jsonb_populate_record(g, jsonb_build_object('id', gen_random_uuid()))).*
+      from grants g, generate_series(1, 9997) where user_id = ${uuidOf('usr', member.id as never)}`);
+    t.match(await give(3), { status: 409, code: 'too-many-grants' });
+    t.match(await give(2), { status: 201 });
+    t.match(await give(1), { status: 409, code: 'too-many-grants' });
   });
 
   t.test('is seen by its member, and by whoever sees members', async (t) => {

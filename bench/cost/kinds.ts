@@ -1,3 +1,4 @@
+import type { OpenDatabase } from '../../src/database/database.ts';
 import { newId, uuidOf } from '../../src/ids.ts';
 import type { Service } from '../../src/service.ts';
 import { type Invitee, type SeededAccount, seedInvitees } from '../support/seed.ts';
@@ -23,6 +24,7 @@ export interface Kind {
 
 export interface Bench {
   service: Service;
+  database: Pick<OpenDatabase, 'patiently'>;
   sampled: number;
   /** How many requests a kind that uses something up may take at most. */
   most: number;
@@ -118,7 +120,7 @@ export const kinds: Kind[] = [
   {
     name: 'accept invite',
     make: async (bench, account) => {
-      const invitees = await seedInvitees(bench.service.db, account, bench.most);
+      const invitees = await bench.database.patiently((db) => seedInvitees(db, account, bench.most));
       const expiresAt = new Date(Date.now() + 7 * 24 * 3_600_000);
       const { signInviteToken } = await import('../../src/invites/token.ts');
       const pairs: Pair[] = [];

@@ -77,7 +77,7 @@ async function run(): Promise<void> {
   const own: Target = { url: started.url, pid: started.pid };
   const idle = await memoryOf(own.pid);
 
-  const bench: Bench = { service, sampled, most: (2 * rounds * seconds + 2) * 4_000, password };
+  const bench: Bench = { service, sampled, most: (2 * rounds * seconds + 2) * 3_000, password, database };
   const lines: string[] = [];
   for (const kind of wanted) {
     let small: Measured | undefined;
@@ -99,7 +99,9 @@ async function run(): Promise<void> {
       }
       bare.end();
       const [mine, theirs] = [middleOf(turns.own), middleOf(turns.bare)];
-      lines.push(lineOf(kind, account, { mine, theirs, count, small }));
+      const line = lineOf(kind, account, { mine, theirs, count, small });
+      say(line);
+      lines.push(line);
       small ??= mine;
     }
   }
