@@ -115,12 +115,28 @@ async function onOneConnection<T>(
   const connection = await pool.connect();
   let isLost = false;
   try {
-    return await over(connection).transaction(work);
+    return await transactionOn(over(connection), work);
   } catch (error) {
     isLost = isUnavailable(error);
     throw error;
   } finally {
     connection.release(isLost);
+  }
+}
+
+/**
+ * A transaction on a database of one connection, which is given to the work as it is, and not as a new one for each transaction:
+ * so the queries that are prepared on it are built once for a connection.
+ */
+async function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  await db.execute(sql`begin`);
+  try {
+    const done = await work(db as unknown as Tx);
+    await db.execute(sql`commit`);
+    return done;
+  } catch (error) {
+    await db.execute(sql`rollback`);
+    throw error;
   }
 }
 
@@ -138,7 +154,8 @@ function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
 }
 
 /**
- * A query that is built once for a database and kept there as a prepared statement; inside a transaction it is built anew.
+ * A query that is built once for a database and kept there as a prepared statement; inside a transaction once for its connection,
+ * on the embedded database for each transaction anew.
  * @param build makes the query, ending in `.prepare(name)`; names are unique in the service.
  */
 export function prepared<Query>(build: (db: Db) => Query): (db: Db) => Query {

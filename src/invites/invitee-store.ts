@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, isNotNull, lt, ne, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
 import { isActive } from '../accounts/store.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
@@ -67,19 +67,50 @@ export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId
   return found;
 }
 
+const heldAccountAndInvite = prepared((tx) =>
+  tx
+    .select({ account: accounts, invite: invites })
+    .from(accounts)
+    .innerJoin(invites, eq(invites.accountId, accounts.id))
+    .where(
+      and(
+        eq(accounts.id, placeholderFor(accounts.id, 'accountId')),
+        eq(invites.id, placeholderFor(invites.id, 'inviteId')),
+      ),
+    )
+    .for('no key update')
+    .prepare('hold_account_and_invite'),
+);
+
 /**
  * An invite and its account, both held until the transaction ends, and both as they are once they are held. The account
  * first, like every change of who is in it.
  */
-export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
-  const [found] = await tx
-    .select({ account: accounts, invite: invites })
-    .from(accounts)
-    .innerJoin(invites, eq(invites.accountId, accounts.id))
-    .where(and(eq(accounts.id, accountId), eq(invites.id, id)))
-    .for('no key update');
+export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, inviteId: InviteId) {
+  const [found] = await heldAccountAndInvite(tx).execute({ accountId, inviteId });
   return found;
 }
+
+const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
+const accountAsked = sql`${placeholderFor(accounts.id, 'accountId')}`;
+
+const inviterAndMember = prepared((tx) =>
+  tx
+    .select({
+      user: { id: users.id, name: users.name },
+      membership: memberships,
+      sources: sourcesColumn(now),
+      given: givableColumns(accountAsked, {
+        permissions: sql`${placeholderFor(invites.permissions, 'permissions')}::text[]`,
+        roles: sql`${placeholderFor(invites.roles, 'roles')}::uuid[]`,
+      }),
+      isActive: isActive(now)?.mapWith(Boolean) as SQL<boolean>,
+    })
+    .from(users)
+    .leftJoin(memberships, and(eq(memberships.accountId, accountAsked), eq(memberships.userId, users.id)))
+    .where(or(eq(users.id, placeholderFor(users.id, 'inviterId')), eq(users.id, placeholderFor(users.id, 'userId'))))
+    .prepare('find_inviter_and_member'),
+);
 
 /**
  * What an accept is decided on: the inviter, with their access if they are active, what there is of what the invite gives, and
@@ -91,22 +122,10 @@ export async function findInviterAndMember(
   { invite, userId, now }: { invite: InviteRow; userId: UserId; now: Date },
 ) {
   const inviterId = invite.invitedBy;
-  const wanted = {
-    permissions: sql`${sql.param(invite.permissions, invites.permissions)}::text[]`,
-    roles: sql`${sql.param(invite.roles, invites.roles)}::uuid[]`,
-  };
   const isOwner = account.ownerId === inviterId;
-  const rows = await tx
-    .select({
-      user: { id: users.id, name: users.name },
-      membership: memberships,
-      sources: sourcesColumn(sql`${sql.param(now, memberships.endsAt)}`),
-      given: givableColumns(sql`${sql.param(account.id, accounts.id)}`, wanted),
-      isActive: isActive(sql`${sql.param(now, memberships.endsAt)}`)?.mapWith(Boolean) as SQL<boolean>,
-    })
-    .from(users)
-    .leftJoin(memberships, and(eq(memberships.accountId, account.id), eq(memberships.userId, users.id)))
-    .where(inArray(users.id, [inviterId, userId]));
+  const { permissions, roles } = invite;
+  const asked = { accountId: account.id, inviterId, userId, permissions, roles, now };
+  const rows = await inviterAndMember(tx).execute(asked);
   const inviter = rows.find((it) => it.user.id === inviterId);
   const { membership, sources = null, isActive: isIn = false } = inviter ?? {};
   return {
@@ -117,33 +136,51 @@ export async function findInviterAndMember(
   };
 }
 
-/** Consumes an invite and makes the membership, which moves the account's epoch, in one statement. */
-export async function insertMembershipOf(
-  tx: Tx,
-  invite: InviteRow,
-  member: { id: MembershipId; userId: UserId; roles: RoleId[] },
-  now: Date,
-): Promise<typeof memberships.$inferSelect> {
-  const { accountId, allPermissions, permissions, endsAt, invitedBy } = invite;
+const membershipOf = prepared((tx) => {
+  const ofAccount = placeholderFor(invites.accountId, 'accountId');
   const accepted = tx.$with('accepted').as(
     tx
       .update(invites)
-      .set({ status: 'accepted', decidedAt: now })
-      .where(and(eq(invites.accountId, accountId), eq(invites.id, invite.id)))
+      .set({ status: 'accepted', decidedAt: sql`${placeholderFor(invites.decidedAt, 'now')}` })
+      .where(and(eq(invites.accountId, ofAccount), eq(invites.id, placeholderFor(invites.id, 'inviteId'))))
       .returning({ id: invites.id }),
   );
   const moved = tx.$with('moved').as(
     tx
       .update(accounts)
       .set({ epoch: sql`${accounts.epoch} + 1` })
-      .where(eq(accounts.id, accountId))
+      .where(eq(accounts.id, ofAccount))
       .returning({ id: accounts.id }),
   );
-  const [made] = await tx
+  const value = (name: 'accountId' | 'id' | 'userId' | 'permissions' | 'roles' | 'endsAt' | 'invitedBy') =>
+    sql`${placeholderFor(memberships[name], name)}`;
+  return tx
     .with(accepted, moved)
     .insert(memberships)
-    .values({ ...member, accountId, allPermissions, permissions, endsAt, invitedBy, createdAt: now })
-    .returning();
+    .values({
+      id: value('id'),
+      accountId: value('accountId'),
+      userId: value('userId'),
+      allPermissions: sql`${placeholderFor(memberships.allPermissions, 'allPermissions')}`,
+      permissions: value('permissions'),
+      roles: value('roles'),
+      endsAt: value('endsAt'),
+      invitedBy: value('invitedBy'),
+      createdAt: now,
+    })
+    .returning()
+    .prepare('insert_membership_of');
+});
+
+/** Consumes an invite and makes the membership, which moves the account's epoch, in one statement. */
+export async function insertMembershipOf(
+  tx: Tx,
+  { id: inviteId, accountId, allPermissions, permissions, endsAt, invitedBy }: InviteRow,
+  member: { id: MembershipId; userId: UserId; roles: RoleId[] },
+  now: Date,
+): Promise<typeof memberships.$inferSelect> {
+  const values = { ...member, inviteId, accountId, allPermissions, permissions, endsAt, invitedBy, now };
+  const [made] = await membershipOf(tx).execute(values);
   return made as typeof memberships.$inferSelect;
 }
 
