@@ -4,6 +4,7 @@ import { memberships, registrations, users } from '../src/database/schema.ts';
 import type { UserId } from '../src/ids.ts';
 import { type CallOptions, day, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { tablesAsText } from './support/tables.ts';
+import { fastestOf } from './support/timing.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -46,7 +47,7 @@ t.test('users', async (t) => {
 
     t.test('takes about as long whether the address is known or not', async (t) => {
       const known = await newUser();
-      const times = await fastest({ known: () => register(known.email), unknown: () => register(newEmail()) });
+      const times = await fastestOf({ known: () => register(known.email), unknown: () => register(newEmail()) });
       t.ok(times.known > 0.4 * times.unknown, `${times.known} ms against ${times.unknown} ms`);
     });
 
@@ -272,7 +273,7 @@ t.test('users', async (t) => {
     t.test('takes about as long for an unknown address as for a wrong password', async (t) => {
       const { email } = await newUser();
       const wrong = 'the wrong password';
-      const times = await fastest({ known: () => logIn(email, wrong), unknown: () => logIn(newEmail(), wrong) });
+      const times = await fastestOf({ known: () => logIn(email, wrong), unknown: () => logIn(newEmail(), wrong) });
       t.ok(times.unknown > 0.4 * times.known, `${times.unknown} ms against ${times.known} ms`);
     });
 
@@ -465,19 +466,6 @@ t.test('users', async (t) => {
     t.equal(mine.items.length, 1, 'the invite waits for their answer');
   });
 });
-
-/** Milliseconds of the fastest of some tries of each, taken in turn: what else the machine does can only slow a try. */
-async function fastest<K extends string>(calls: Record<K, () => Promise<unknown>>): Promise<Record<K, number>> {
-  const times = {} as Record<K, number>;
-  for (let i = 0; i < 7; i += 1) {
-    for (const [name, call] of Object.entries(calls) as [K, () => Promise<unknown>][]) {
-      const start = performance.now();
-      await call();
-      times[name] = Math.min(times[name] ?? Number.POSITIVE_INFINITY, performance.now() - start);
-    }
-  }
-  return times;
-}
 
 /** The same text in full-width letters, as a Japanese keyboard writes it. */
 function fullWidth(text: string): string {
