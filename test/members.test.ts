@@ -4,7 +4,7 @@ import type { OwnPermission } from '../src/permissions/own.ts';
 import { listKeys } from '../src/permissions/store.ts';
 import { type Access, newEmail, startService, type TestUser } from './support/service.ts';
 
-const { call, db, newAccount, newMember, newUser, invite, listAll, tokenFor } = await startService(t);
+const { call, db, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor } = await startService(t);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -435,7 +435,7 @@ t.test('Removing a member revokes the invites that they had pending', async (t) 
       t.equal(await status(owners.body.id), 'pending', 'the owner’s stays');
       const preview = async (email: string) =>
         call('POST', '/v1/invites/preview', { body: { token: await tokenFor(email) } });
-      await t.rejects(tokenFor(emails[0]), /no link/, 'a mail that was not sent yet is not sent any more');
+      t.same(await mailsTo(emails[0]), [], 'a mail that was not sent yet is not sent any more');
       t.match(await preview(emails[1]), { status: 200 });
       t.match(await preview(emails[2]), { status: 200 }, 'what they sent in another account stays');
     });

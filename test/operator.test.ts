@@ -11,7 +11,7 @@ import { buildOnce } from './support/process.ts';
 import { root } from './support/root.ts';
 import { freshDatabase, isPostgres, newEmail, password, startService } from './support/service.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 await buildOnce();
 
 /** Runs `npm run users` as an operator does, but for npm. */

@@ -124,20 +124,19 @@ async function onOneConnection<T>(
   }
 }
 
+/** The first transaction of each connection: all have one session, and what is prepared is kept with the object it is asked of. */
+const firstOf = new WeakMap<Db, Tx>();
+
 /**
- * A transaction on a database of one connection, which is given to the work as it is, and not as a new one for each transaction:
- * so the queries that are prepared on it are built once for a connection.
+ * A transaction on a database of one connection. The work is given the same object in each of them, so that what it prepares is built
+ * once for the connection.
  */
-async function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  await db.execute(sql`begin`);
-  try {
-    const done = await work(db as unknown as Tx);
-    await db.execute(sql`commit`);
-    return done;
-  } catch (error) {
-    await db.execute(sql`rollback`);
-    throw error;
-  }
+function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return db.transaction((tx) => {
+    const first = firstOf.get(db) ?? tx;
+    firstOf.set(db, first);
+    return work(first);
+  });
 }
 
 /** The connection, but one unanswered statement ends it, so that the rollback behind it is not waited for as well. */

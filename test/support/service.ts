@@ -19,6 +19,7 @@ import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import type { LinkKind } from '../../src/tokens/link-token.ts';
 import type { PasswordCost } from '../../src/users/passwords/hashing.ts';
 import { embeddedTemplate } from './embedded-template.ts';
+import { until } from './until.ts';
 
 export const isPostgres = process.env.TEST_DATABASE_URL !== undefined;
 
@@ -159,13 +160,20 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return listMails(database.db, email);
   }
 
-  /** The token in the first link of the newest mail to an address; in the newest link of a kind, where the kind is named. */
-  async function tokenFor(email: string, kind?: LinkKind): Promise<string> {
-    const tokens = (await mailsTo(email)).map(({ text }) => tokensIn(text));
-    const token =
-      kind === undefined ? tokens[0]?.[0] : tokens.flat().find((it) => decodeProtectedHeader(it).typ === `${kind}+jwt`);
-    if (!token) throw new Error(`no link${kind === undefined ? '' : ` (${kind})`} in a mail to ${email}`);
-    return token;
+  /**
+   * The token in the first link of the newest mail to an address; in the newest link of a kind, where the kind is named. It is waited for:
+   * where the worker runs, it may have the mail in hand.
+   */
+  function tokenFor(email: string, kind?: LinkKind): Promise<string> {
+    return until(
+      `a link${kind === undefined ? '' : ` (${kind})`} in a mail to ${email}`,
+      async () => {
+        const tokens = (await mailsTo(email)).map(({ text }) => tokensIn(text));
+        if (kind === undefined) return tokens[0]?.[0];
+        return tokens.flat().find((it) => decodeProtectedHeader(it).typ === `${kind}+jwt`);
+      },
+      5_000,
+    );
   }
 
   /** A user with a session, who registered and verified the address. */
