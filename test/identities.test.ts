@@ -6,7 +6,7 @@ import type { UserId } from '../src/ids.ts';
 import { startOidcProvider } from './support/oidc-server.ts';
 import { newEmail, password, startService, testConfig } from './support/service.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(120_000);
 
 t.test('a login at an identity provider', async (t) => {
   const provider = await startOidcProvider(t);

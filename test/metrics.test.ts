@@ -11,7 +11,7 @@ import { root } from './support/root.ts';
 import { eventOf, newWebhookKey, postToWebhook, seconds } from './support/sendgrid-events.ts';
 import { freshDatabase, newEmail, password, startService } from './support/service.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(120_000);
 
 /** What a sample says; undefined where there is none with all of these labels. */
 function sampleOf(text: string, name: string, labels: Record<string, string> = {}): number | undefined {

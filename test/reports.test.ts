@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { eq } from 'drizzle-orm';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import t from 'tap';
@@ -10,9 +8,8 @@ import { reportsAt } from '../src/invites/reports.ts';
 import { signReportToken } from '../src/invites/token.ts';
 import { generateSigningKeys, parseSigningKeys } from '../src/tokens/keys.ts';
 import { signLinkToken } from '../src/tokens/link-token.ts';
-import { buildOnce } from './support/process.ts';
+import { buildOnce, runProgram } from './support/process.ts';
 import { type Hold, racesOn } from './support/races.ts';
-import { root } from './support/root.ts';
 import {
   type Access,
   day,
@@ -361,17 +358,7 @@ t.test('A report that meets other decisions', async (t) => {
 t.test('npm run reports', { skip: !isPostgres && 'the same on either database: once is enough' }, async (t) => {
   await buildOnce();
 
-  /** Runs it as an operator does, but for npm. */
-  async function run(choice: DatabaseChoice, ...words: string[]) {
-    const env = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
-    const command = ['-u', 'NODE_OPTIONS', process.execPath, 'dist/operator/reports.js', ...words];
-    const running = promisify(execFile)('env', command, { cwd: root, env: { PATH: process.env.PATH, ...env } });
-    return running.then(
-      ({ stdout, stderr }) => ({ stdout, stderr, code: 0 }),
-      ({ stdout, stderr, code }) => ({ stdout, stderr, code }),
-    );
-  }
-
+  const run = (choice: DatabaseChoice, ...words: string[]) => runProgram('reports', choice, words);
   const choice = await freshDatabase(t);
   const emails: string[] = [];
   let newest: InviteId[] = [];

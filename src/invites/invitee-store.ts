@@ -91,7 +91,7 @@ export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, inviteI
   return found;
 }
 
-const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
+const nowAsked = sql`${placeholderFor(memberships.endsAt, 'now')}`;
 const accountAsked = sql`${placeholderFor(accounts.id, 'accountId')}`;
 
 const inviterAndMember = prepared((tx) =>
@@ -99,12 +99,12 @@ const inviterAndMember = prepared((tx) =>
     .select({
       user: { id: users.id, name: users.name },
       membership: memberships,
-      sources: sourcesColumn(now),
+      sources: sourcesColumn(nowAsked),
       given: givableColumns(accountAsked, {
         permissions: sql`${placeholderFor(invites.permissions, 'permissions')}::text[]`,
         roles: sql`${placeholderFor(invites.roles, 'roles')}::uuid[]`,
       }),
-      isActive: isActive(now)?.mapWith(Boolean) as SQL<boolean>,
+      isActive: isActive(nowAsked)?.mapWith(Boolean) as SQL<boolean>,
     })
     .from(users)
     .leftJoin(memberships, and(eq(memberships.accountId, accountAsked), eq(memberships.userId, users.id)))
@@ -152,8 +152,7 @@ const membershipOf = prepared((tx) => {
       .where(eq(accounts.id, ofAccount))
       .returning({ id: accounts.id }),
   );
-  const value = (name: 'accountId' | 'id' | 'userId' | 'permissions' | 'roles' | 'endsAt' | 'invitedBy') =>
-    sql`${placeholderFor(memberships[name], name)}`;
+  const value = (name: keyof typeof memberships.$inferInsert) => sql`${placeholderFor(memberships[name], name)}`;
   return tx
     .with(accepted, moved)
     .insert(memberships)
@@ -161,12 +160,12 @@ const membershipOf = prepared((tx) => {
       id: value('id'),
       accountId: value('accountId'),
       userId: value('userId'),
-      allPermissions: sql`${placeholderFor(memberships.allPermissions, 'allPermissions')}`,
+      allPermissions: value('allPermissions'),
       permissions: value('permissions'),
       roles: value('roles'),
       endsAt: value('endsAt'),
       invitedBy: value('invitedBy'),
-      createdAt: now,
+      createdAt: nowAsked,
     })
     .returning()
     .prepare('insert_membership_of');

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import type { DatabaseChoice } from '../../src/database/database.ts';
 import { root } from './root.ts';
 import { until } from './until.ts';
 
@@ -24,6 +25,18 @@ async function newestIn(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true });
   const times = await Promise.all(entries.map(async (it) => (await stat(join(folder, it))).mtimeMs));
   return Math.max(...times);
+}
+
+/** What a program for operators printed, and how it ended: run as an operator does, but for npm. It must be built. */
+export async function runProgram(name: string, choice: DatabaseChoice, words: string[], more: Environment = {}) {
+  const place = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
+  const env = { PATH: process.env.PATH, ...place, ...more };
+  const command = plainly(process.execPath, `dist/operator/${name}.js`, ...words);
+  const { stdout, stderr, code } = await promisify(execFile)(...command, { cwd: root, env }).then(
+    (it) => ({ ...it, code: 0 }),
+    (error) => error as { stdout: string; stderr: string; code: number },
+  );
+  return { stdout, stderr, code };
 }
 
 export type Environment = Record<string, string>;

@@ -1,5 +1,5 @@
 /** Rounds that the fastest of each is sought in, at least and at most. */
-const [fewest, most] = [5, 30];
+const [fewest, most] = [7, 30];
 
 /**
  * The fastest run of each piece of work, in milliseconds, asked for in turn: until they are about as long, since a busy machine
