@@ -1,4 +1,5 @@
-import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
+import { typeidUnboxed } from 'typeid-js';
+import { base32OfUuid, uuidOfBase32 } from './type-id.ts';
 
 /** What each kind of id starts with. */
 export type IdPrefix =
@@ -52,10 +53,10 @@ export function idPattern(prefix: IdPrefix): string {
 
 /** The UUID that a database column holds for an id. Throws a RangeError on anything that is no id of that kind. */
 export function uuidOf<P extends IdPrefix>(prefix: P, id: Id<P>): string {
-  if (!new RegExp(idPattern(prefix)).test(id)) throw new RangeError(`not an id of the kind ${prefix}_…`);
-  return toUUID(id as never);
+  if (!id.startsWith(`${prefix}_`)) throw new RangeError(`not an id of the kind ${prefix}_…`);
+  return uuidOfBase32(id.slice(prefix.length + 1));
 }
 
 export function idOf<P extends IdPrefix>(prefix: P, uuid: string): Id<P> {
-  return fromUUID(uuid, prefix) as string as Id<P>;
+  return `${prefix}_${base32OfUuid(uuid)}`;
 }

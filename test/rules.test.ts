@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import t from 'tap';
+import { fromUUID, toUUID } from 'typeid-js';
 import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../src/email-address.ts';
+import { idOf, newId, uuidOf } from '../src/ids.ts';
 import {
   requireAddressee,
   requireNewestLink,
@@ -368,5 +371,52 @@ t.test('what is no e-mail address', async (t) => {
     t.notOk(isEmailAddress(text), said);
     const problem = problemOf(() => requireCanonicalEmail(text, '/email'));
     t.match(problem, { code: 'invalid-request', extensions: { errors: [{ pointer: '/email' }] } });
+  }
+});
+
+t.test('an id is the TypeID of its UUID, as the library of the standard has it', async (t) => {
+  const edges = ['0', '1', '7', '8', 'f'].map(
+    (it) => `${it.repeat(8)}-${it.repeat(4)}-${it.repeat(4)}-${it.repeat(4)}-${it.repeat(12)}`,
+  );
+  const uuids = [...edges, ...Array.from({ length: 2000 }, () => randomUUID())];
+  t.same(
+    uuids.filter((it) => idOf('usr', it) !== (fromUUID(it, 'usr') as string)),
+    [],
+    'made of a UUID',
+  );
+  t.same(
+    uuids.filter((it) => uuidOf('usr', idOf('usr', it)) !== it),
+    [],
+    'and back',
+  );
+  const made = newId('usr');
+  t.equal(uuidOf('usr', made), toUUID(made as never));
+
+  const text = made.slice(4);
+  const none = [
+    '',
+    'acc_',
+    'usr',
+    '8',
+    text.slice(1),
+    `${text}0`,
+    `${text.slice(0, 25)}u`,
+    text.toUpperCase(),
+    `${text.slice(0, 25)}ü`,
+    `8${text.slice(1)}`,
+  ];
+  for (const it of [...none.map((it) => `usr_${it}`), `acc_${text}`, text, `USR_${text}`]) {
+    t.throws(() => uuidOf('usr', it as never), RangeError, `${it} is no user's id`);
+  }
+  const uuid = randomUUID();
+  for (const it of [
+    '',
+    uuid.slice(1),
+    `${uuid}0`,
+    uuid.toUpperCase().replace(/[0-9]/g, 'A'),
+    uuid.replace(/^./, 'g'),
+    uuid.replace(/^./, 'é'),
+  ]) {
+    t.throws(() => idOf('usr', it), RangeError, `${it} is no UUID`);
   }
 });
