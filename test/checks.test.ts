@@ -249,6 +249,44 @@ t.test('GET …/check', async (t) => {
     }
   });
 
+  t.test('many at once by one credential take a few statements, and each is answered for itself', async (t) => {
+    const members = [
+      await newMember(account, { permissions: ['keys:manage'] }),
+      await newMember(account, { permissions: ['roles:manage'] }),
+    ];
+    const key = await newAccountKey(account, account.owner, 'members:read');
+    const weak = await newAccountKey(account, account.owner, 'roles:manage');
+    const forged = `${key.slice(0, -4)}AAAA`;
+    const asking = (token: string, at: number) =>
+      check({ userId: members[at % 2]?.id ?? '', permission: 'keys:manage' }, token);
+    await asking(key, 0);
+    statements.length = 0;
+    const many = Array.from({ length: 40 }, (_, at) => at);
+    const [answers, refused, unknown] = await Promise.all(
+      [key, weak, forged].map((token) => Promise.all(many.map((at) => asking(token, at)))),
+    );
+    t.same(
+      answers?.map((it) => it.body.allowed),
+      many.map((at) => at % 2 === 0),
+    );
+    t.same(new Set(refused?.map((it) => it.code)), new Set(['permission-missing']));
+    t.same(
+      new Set(unknown?.map((it) => it.status)),
+      new Set([401]),
+      'who has not the secret shares nothing with who has',
+    );
+    const asked = statements.filter((it) => it.includes('with ordinality')).length;
+    t.ok(asked <= 30, `120 checks took ${asked} statements`);
+
+    const left = await call('DELETE', `${account.url}/members/${members[0]?.id}`, { token: account.owner.token });
+    t.equal(left.status, 204);
+    const after = await Promise.all(many.map((at) => asking(key, at)));
+    t.ok(
+      after.every((it) => it.body.allowed === false),
+      'and what was taken away is gone for whoever asks after that',
+    );
+  });
+
   t.test('everyone about themselves, others with members:read, and nobody from outside', async (t) => {
     const member = await newMember(account, { permissions: ['keys:manage'] });
     const stranger = await newUser();

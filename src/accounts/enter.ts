@@ -29,7 +29,7 @@ export interface Acting extends EffectiveAccess {
  */
 export async function enterAccount(db: Db, caller: Caller, accountId: AccountId): Promise<Acting> {
   if (caller.key?.kind === 'platform') return enterForPlatform(db, caller, accountId);
-  const entry = await findEntry(db, caller, accountId);
+  const entry = await findEntry(db, { caller, accountId });
   if (!entry) throw sessionEnded();
   const { user, membership, sources, scopes, account } = entry;
   const isOfKey = caller.key === null || caller.key.accountId === accountId;

@@ -1,10 +1,11 @@
 import { and, asc, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
+import { sharing } from '../database/together.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';
 import type { Caller } from '../service.ts';
-import { isStanding, isUsable, standingOf } from '../users/store.ts';
+import { credentialOf, isStanding, isUsable, standingOf } from '../users/store.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
 
@@ -48,10 +49,13 @@ const entry = prepared((db) =>
  * The caller's user, the account with their active membership in it where there is one, and what they may do; undefined where
  * they stand no more.
  */
-export async function findEntry(db: Db, caller: Caller, accountId: AccountId) {
-  const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
-  return found;
-}
+export const findEntry = sharing(
+  ({ caller, accountId }: { caller: Caller; accountId: AccountId }) => `${credentialOf(caller)},${accountId}`,
+  async (db, { caller, accountId }) => {
+    const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
+    return found;
+  },
+);
 
 /** Of a prepared query about the caller: the platform's key that they sent, and that still counts. */
 export const isCallingPlatform = () =>

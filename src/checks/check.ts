@@ -1,9 +1,11 @@
 import { hasScope } from '../accounts/platform.ts';
 import type { Db } from '../database/database.ts';
+import { together } from '../database/together.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
+import { credentialOf } from '../users/store.ts';
 import type { Answer, Question } from './question.ts';
 import { answerQuestions } from './store.ts';
 
@@ -20,7 +22,28 @@ export interface Checked extends Answer {
  * account with `members:read`, and about themselves without. What the caller may do is read in the same statement.
  * @throws unauthenticated where the caller stands no more.
  */
-export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+export const checkAll = (db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> =>
+  checkTogether(db, { caller, questions });
+
+/** How many questions go in one statement, unless one request has more. */
+const mostTogether = 200;
+
+const checkTogether = together<{ caller: Caller; questions: readonly Question[] }, Checked[]>({
+  laneOf: ({ caller }) => credentialOf(caller),
+  weightOf: ({ questions }) => questions.length,
+  most: mostTogether,
+  async ask(db, all) {
+    const { caller } = all.at(-1) as (typeof all)[number];
+    const checked = await askAll(
+      db,
+      caller,
+      all.flatMap((it) => it.questions),
+    );
+    return all.map(({ questions }) => checked.splice(0, questions.length));
+  },
+});
+
+async function askAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
   const own = ownQuestions(caller, questions);
   const found = await answerQuestions(db, caller, [...questions, ...own]);
   if (!found) throw sessionEnded();

@@ -30,8 +30,7 @@ export async function explainPermissions({ db }: Service, caller: Caller, accoun
   const { suspendedAt, endsAt, allPermissions } = member.membership;
   if (suspendedAt !== null || (endsAt !== null && endsAt <= caller.now)) return [];
   const keys = await listKeys(db);
-  if (member.ownerId === userId)
-    return keys.map((it) => ({ permission: it, reasons: [{ by: 'owner' as const, endsAt: null }] }));
+  if (member.isOwner) return keys.map((it) => ({ permission: it, reasons: [{ by: 'owner' as const, endsAt: null }] }));
   if (allPermissions) {
     return keys.map((it) => ({ permission: it, reasons: [{ by: 'all-permissions' as const, endsAt }] }));
   }

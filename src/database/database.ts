@@ -3,6 +3,7 @@ import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { isUnanswered, isUnavailable } from './errors.ts';
+import { mapRowsAtOnce } from './row-mapper.ts';
 import * as schema from './schema.ts';
 
 export type Schema = typeof schema;
@@ -158,7 +159,7 @@ function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
  * @param build makes the query, ending in `.prepare(name)`; names are unique in the service.
  */
 export function prepared<Query>(build: (db: Db) => Query): (db: Db) => Query {
-  return onceFor(build);
+  return onceFor((db) => mapRowsAtOnce(build(db)));
 }
 
 /** Makes something once for each thing that it is made for, and forgets it with that thing. */

@@ -114,6 +114,10 @@ function join(
     const membership = await insertMembershipOf(tx, invite, { id: newId('mem'), userId: user.id, roles }, now);
     const ownerId = invite.ownership ? await takeOver(tx, account, user.id) : account.ownerId;
     const session = wantsSession ? { session: await openSession(service, tx, user, visit) } : {};
-    return { account, membership: memberOf({ membership, user, inviter, ownerId }, now), ...session };
+    return {
+      account,
+      membership: memberOf({ membership, user, inviter, isOwner: ownerId === user.id }, now),
+      ...session,
+    };
   });
 }

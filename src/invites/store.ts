@@ -1,6 +1,6 @@
-import { and, desc, eq, gt, isNotNull, lt, lte, or, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, gt, isNotNull, lt, lte, or, type Param, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import type { Db, Tx } from '../database/database.ts';
+import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { invites, memberships, undeliverableAddresses, users } from '../database/schema.ts';
 import { type DeliveryOutcome, eventsOf } from '../deliveries/events.ts';
 import type { AccountId, InviteId, UserId } from '../ids.ts';
@@ -14,10 +14,13 @@ export const inviterColumns = { id: inviters.id, name: inviters.name };
 
 // --- Looking --------------------------------------------------------------------------------------------------------
 
+/** What is shown of an invite, without what only deciding on it takes: a list has many, and each column of each costs. */
+const { accountId, invitedBy, lifetimeDays, decidedAt, ...shownColumns } = getTableColumns(invites);
+
 const selectInvites = (db: Db) =>
   db
     .select({
-      invite: invites,
+      invite: shownColumns,
       inviter: inviterColumns,
       sendingStopped: isNotNull(undeliverableAddresses.email).mapWith(Boolean),
     })
@@ -43,26 +46,46 @@ export interface ListedInvites {
   cursor?: InviteId;
 }
 
+/** Sorts after every invite's id. */
+const afterAll = 'inv_7zzzzzzzzzzzzzzzzzzzzzzzzz' as InviteId;
+
 /** Invites of an account, newest first, one more than `limit`. The status asked for is the one that holds at `now`. */
 export function listInvites(
   db: Db,
   accountId: AccountId,
   now: Date,
-  { status, delivery, email, limit, cursor }: ListedInvites,
+  { limit, cursor = afterAll, ...which }: ListedInvites,
 ) {
-  return selectInvites(db)
-    .where(
-      and(
-        eq(invites.accountId, accountId),
-        status === undefined ? undefined : hasStatus(status, now),
-        delivery === undefined ? undefined : hasOutcome(delivery),
-        email === undefined ? undefined : eq(invites.email, email),
-        cursor === undefined ? undefined : lt(invites.id, cursor),
-      ),
-    )
-    .orderBy(desc(invites.id))
-    .limit(limit + 1);
+  return listOf(which)(db).execute({ ...which, accountId, now, cursor, limit: limit + 1 });
 }
+
+const lists = new Map<string, ReturnType<typeof listWith>>();
+
+/** The statement for what is asked, of which there is one for each status and outcome: an index for either is used only by its name. */
+function listOf(which: Omit<ListedInvites, 'limit' | 'cursor'>) {
+  const { status = 'any', delivery = 'any', email } = which;
+  const name = `list_invites_${status}_${delivery}${email === undefined ? '' : '_of_address'}`;
+  const list = lists.get(name) ?? listWith(name, which);
+  lists.set(name, list);
+  return list;
+}
+
+const listWith = (name: string, { status, delivery, email }: Omit<ListedInvites, 'limit' | 'cursor'>) =>
+  prepared((db) =>
+    selectInvites(db)
+      .where(
+        and(
+          eq(invites.accountId, placeholderFor(invites.accountId, 'accountId')),
+          status === undefined ? undefined : hasStatus(status, placeholderFor(invites.expiresAt, 'now')),
+          delivery === undefined ? undefined : hasOutcome(delivery),
+          email === undefined ? undefined : eq(invites.email, sql.placeholder('email')),
+          lt(invites.id, placeholderFor(invites.id, 'cursor')),
+        ),
+      )
+      .orderBy(desc(invites.id))
+      .limit(sql.placeholder('limit'))
+      .prepare(name),
+  );
 
 /** What became of the mail, as a condition. In words and not in parameters, so that the index of each outcome is used. */
 function hasOutcome(outcome: DeliveryOutcome) {
@@ -70,7 +93,7 @@ function hasOutcome(outcome: DeliveryOutcome) {
 }
 
 /** `statusAt`, as a condition. */
-export function hasStatus(status: InviteStatus, now: Date) {
+export function hasStatus(status: InviteStatus, now: Date | Param) {
   if (status === 'pending') return and(eq(invites.status, 'pending'), gt(invites.expiresAt, now));
   if (status !== 'expired') return eq(invites.status, status);
   return or(eq(invites.status, 'expired'), and(eq(invites.status, 'pending'), lte(invites.expiresAt, now)));

@@ -105,7 +105,7 @@ async function reachOf(
   if (userId === acting.userId) return acting;
   const member = await findMember(tx, acting.account.id, userId);
   if (!member) throw new Problem('not-found');
-  return effectiveAccessOf(tx, acting, member.membership);
+  return effectiveAccessOf(tx, acting, member);
 }
 
 /** With a key that has scopes no key for everything is made: its member may be able to do more, now or later. @throws cannot-grant. */

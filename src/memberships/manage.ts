@@ -15,7 +15,7 @@ export async function requireManageable(tx: Tx, acting: Acting, userId: UserId):
   const member = await findMember(tx, acting.account.id, userId);
   if (!member) throw new Problem('not-found');
   requireNotOwner(acting.account, userId);
-  const target = await effectiveAccessOf(tx, acting, member.membership);
+  const target = await effectiveAccessOf(tx, acting, member);
   const own = target.holdings.every(isWhole) ? acting : await everywhere(tx, acting);
   requireNotAbove({ ...own, now: acting.now }, target);
   return member;
@@ -35,8 +35,8 @@ export async function everywhere(tx: Tx, acting: Acting): Promise<EffectiveAcces
 export async function effectiveAccessOf(
   tx: Tx,
   { account, now }: Acting,
-  { userId, allPermissions, endsAt }: MemberRow['membership'],
+  { user, membership: { allPermissions, endsAt } }: Pick<MemberRow, 'user' | 'membership'>,
 ): Promise<EffectiveAccess> {
-  const sources = allPermissions ? null : await listSources(tx, account.id, userId, now);
-  return effectiveAccess({ isOwner: account.ownerId === userId, allPermissions, endsAt, sources });
+  const sources = allPermissions ? null : await listSources(tx, account.id, user.id, now);
+  return effectiveAccess({ isOwner: account.ownerId === user.id, allPermissions, endsAt, sources });
 }

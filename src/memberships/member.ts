@@ -2,13 +2,13 @@ import { accessIn } from '../permissions/access.ts';
 import type { MemberRow } from './store.ts';
 
 /** A member as the API shows them. */
-export function memberOf({ membership, user, inviter, ownerId }: Omit<MemberRow, 'sources'>, now: Date) {
+export function memberOf({ membership, user, inviter, isOwner }: MemberRow, now: Date) {
   const { id, createdAt } = membership;
   return {
     id,
     user,
     access: accessIn(membership),
-    isOwner: membership.userId === ownerId,
+    isOwner,
     status: statusOf(membership, now),
     since: createdAt,
     invitedBy: inviter,

@@ -7,11 +7,20 @@ import type { Access } from '../permissions/access.ts';
 
 const inviters = alias(users, 'inviters');
 
+/** What is shown of a member: a list has many, and each column of each costs. */
 const memberColumns = {
-  membership: memberships,
+  membership: {
+    id: memberships.id,
+    allPermissions: memberships.allPermissions,
+    permissions: memberships.permissions,
+    roles: memberships.roles,
+    endsAt: memberships.endsAt,
+    createdAt: memberships.createdAt,
+    suspendedAt: memberships.suspendedAt,
+  },
   user: { id: users.id, email: users.email, name: users.name },
   inviter: { id: inviters.id, name: inviters.name },
-  ownerId: accounts.ownerId,
+  isOwner: sql<boolean>`${memberships.userId} = ${accounts.ownerId}`,
 };
 
 const selectMembers = (db: Db) =>

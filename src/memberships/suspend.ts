@@ -11,7 +11,7 @@ import { type MemberRow, updateMembership } from './store.ts';
 export function suspendMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
-    return setSuspended(tx, member, member.membership.suspendedAt ?? caller.now, caller.now);
+    return setSuspended(tx, accountId, member, member.membership.suspendedAt ?? caller.now, caller.now);
   });
 }
 
@@ -19,12 +19,12 @@ export function suspendMember({ db }: Service, caller: Caller, accountId: Accoun
 export function reactivateMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
-    requireGrantable(acting, await effectiveAccessOf(tx, acting, member.membership));
-    return setSuspended(tx, member, null, caller.now);
+    requireGrantable(acting, await effectiveAccessOf(tx, acting, member));
+    return setSuspended(tx, accountId, member, null, caller.now);
   });
 }
 
-async function setSuspended(tx: Tx, member: MemberRow, suspendedAt: Date | null, now: Date) {
-  await updateMembership(tx, member.membership.accountId, member.membership.userId, { suspendedAt });
+async function setSuspended(tx: Tx, accountId: AccountId, member: MemberRow, suspendedAt: Date | null, now: Date) {
+  await updateMembership(tx, accountId, member.user.id, { suspendedAt });
   return memberOf({ ...member, membership: { ...member.membership, suspendedAt } }, now);
 }

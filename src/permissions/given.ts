@@ -42,7 +42,7 @@ const nothing: Givable = { permissions: [], roles: [] };
 
 async function givableOf(db: Db, accountId: AccountId, access: Access): Promise<Givable> {
   const isEmpty = access.permissions.length + access.roles.length === 0;
-  return isEmpty ? nothing : findGivable(db, accountId, access);
+  return isEmpty ? nothing : findGivable(db, { accountId, ...access });
 }
 
 /** What an access comes to, of what there is. */

@@ -1,6 +1,7 @@
 import { asc, type SQL, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared } from '../database/database.ts';
 import { permissions, roles } from '../database/schema.ts';
+import { sharing } from '../database/together.ts';
 import { type AccountId, idOf, type RoleId, uuidOf } from '../ids.ts';
 
 /** What is there of some permissions and roles that are to be given in an account: its own roles, and the presets. */
@@ -38,14 +39,19 @@ interface RoleFound {
 
 const givable = prepared((db) => db.select(asked).from(sql`(select) one`).prepare('find_givable'));
 
-export async function findGivable(
-  db: Db,
-  accountId: AccountId,
-  wanted: { permissions: readonly string[]; roles: readonly RoleId[] },
-): Promise<Givable> {
-  const [found] = await givable(db).execute(valuesOf(accountId, wanted));
-  return givableIn(found);
+interface Wanted {
+  accountId: AccountId;
+  permissions: readonly string[];
+  roles: readonly RoleId[];
 }
+
+export const findGivable = sharing(
+  ({ accountId, permissions, roles }: Wanted) => JSON.stringify([accountId, permissions, roles]),
+  async (db, { accountId, ...wanted }): Promise<Givable> => {
+    const [found] = await givable(db).execute(valuesOf(accountId, wanted));
+    return givableIn(found);
+  },
+);
 
 const valuesOf = (accountId: AccountId, wanted: { permissions: readonly string[]; roles: readonly RoleId[] }) => ({
   accountId,

@@ -44,6 +44,10 @@ export const standingOf = ({ userId, sessionId, identityId, key, now }: Caller) 
   keyAccountId: key?.kind === 'account' ? key.accountId : null,
 });
 
+/** The caller's credential, which stands for all that is asked with it at once, or for none of it. */
+export const credentialOf = ({ userId, sessionId, identityId, key }: Caller): string =>
+  [userId, sessionId, identityId, key?.id, key?.hash].join();
+
 const standing = prepared((db) => db.select().from(users).where(isStanding()).prepare('find_standing_user'));
 
 /** The user that a caller is, if they still are. */

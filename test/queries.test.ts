@@ -1,0 +1,188 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
+import t from 'tap';
+import { type Db, openDatabase, prepared } from '../src/database/database.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { accounts, memberships, users } from '../src/database/schema.ts';
+import { sharing, together } from '../src/database/together.ts';
+import { newId, uuidOf } from '../src/ids.ts';
+import { freshDatabase } from './support/service.ts';
+
+// --- How rows become objects --------------------------------------------------------------------------------------------
+
+t.test('a prepared query gives what the same query gives that is not prepared', async (t) => {
+  const { db, close } = await openDatabase(await freshDatabase(t));
+  t.teardown(close);
+  await migrate(db);
+  const [account, owner, guest] = [newId('acc'), newId('usr'), newId('usr')];
+  await db.insert(users).values(
+    [owner, guest].map((id, i) => ({
+      id,
+      email: `person-${i}@example.com`,
+      name: `Person ${i}`,
+      createdAt: new Date('2026-11-25T09:30:00.123Z'),
+    })),
+  );
+  await db.execute(sql`
+    with place as (
+      insert into memberships (account_id, user_id, id, all_permissions, permissions, ends_at, created_at)
+      values (${uuidOf('acc', account)}, ${uuidOf('usr', owner)}, gen_random_uuid(), true, '{}', null, now()) returning account_id, user_id)
+    insert into accounts (id, name, owner_id, invite_lifetime_days, accept_from_any_address, created_at)
+    select account_id, 'Example', user_id, 7, false, now() from place`);
+  const inviters = alias(users, 'inviters');
+
+  /** Every kind of column that there is: flat and nested, words, lists, times, what an outer join left empty, and a subquery. */
+  const queries: Record<string, (db: Db) => { prepare(name: string): { execute(): Promise<unknown[]> } }> = {
+    'a whole table': (db) => db.select().from(users).orderBy(users.email),
+    'objects that are there or not': (db) =>
+      db
+        .select({ user: users, membership: memberships, account: accounts, one: sql<number>`1`.mapWith(Number) })
+        .from(users)
+        .leftJoin(memberships, eq(memberships.userId, users.id))
+        .leftJoin(accounts, eq(accounts.id, memberships.accountId))
+        .orderBy(users.email),
+    'an object whose first column alone is empty': (db) =>
+      db
+        .select({ membership: { endsAt: memberships.endsAt, id: memberships.id }, name: users.name })
+        .from(users)
+        .leftJoin(memberships, eq(memberships.userId, users.id))
+        .orderBy(users.email),
+    'an object of two tables': (db) =>
+      db
+        .select({ both: { endsAt: memberships.endsAt, name: users.name }, words: { of: sql<string>`'words'` } })
+        .from(users)
+        .leftJoin(memberships, eq(memberships.userId, users.id))
+        .orderBy(users.email),
+    'one table under two names': (db) =>
+      db
+        .select({ user: { id: users.id }, inviter: { id: inviters.id, name: inviters.name } })
+        .from(memberships)
+        .innerJoin(users, eq(users.id, memberships.userId))
+        .leftJoin(inviters, eq(inviters.id, memberships.invitedBy)),
+    'what has a name of its own, and what a subquery has': (db) => {
+      const inner = db
+        .select({ id: users.id, shout: sql<string>`upper(${users.name})`.as('shout') })
+        .from(users)
+        .as('inner');
+      return db
+        .select({ shout: inner.shout, id: inner.id, again: sql<string>`lower(${inner.shout})`.as('again') })
+        .from(inner)
+        .orderBy(inner.shout);
+    },
+    nothing: (db) =>
+      db
+        .select()
+        .from(users)
+        .where(and(eq(users.email, 'nobody'))),
+  };
+  for (const [what, build] of Object.entries(queries)) {
+    const plain = await (build(db) as unknown as Promise<unknown[]>);
+    const own = prepared((of) => build(of).prepare(what.replaceAll(' ', '_')));
+    t.strictSame(await own(db).execute(), plain, what);
+    t.strictSame(await own(db).execute(), plain, `${what}, once more`);
+    t.strictSame(await db.transaction((tx) => own(tx).execute()), plain, `${what}, in a transaction`);
+  }
+});
+
+// --- What is asked together ---------------------------------------------------------------------------------------------
+
+t.test('questions that come while others are under way go together', async (t) => {
+  const db = {} as Db;
+  const other = {} as Db;
+
+  /** Statements that end when they are told to, in the order in which they began. */
+  function statements() {
+    const begun: { all: readonly string[]; answer(): void; fail(error: Error): void }[] = [];
+    const ask = (_: Db, all: readonly string[]) =>
+      new Promise<string[]>((resolve, reject) => {
+        begun.push({ all, answer: () => resolve(all.map((it) => `${it}!`)), fail: reject });
+      });
+    return { begun, ask };
+  }
+  const settled = () => new Promise((done) => setImmediate(done));
+  const outcomeOf = (asked: Promise<string>) => asked.catch((error: Error) => error.message);
+
+  t.test('at once while few are, then all of them in one, each with its own answer', async (t) => {
+    const { begun, ask } = statements();
+    const question = together({ laneOf: () => 'one', ask });
+    const asked = ['a', 'b', 'c', 'd', 'e'].map((it) => question(db, it));
+    t.same(
+      begun.map((it) => it.all),
+      [['a'], ['b']],
+      'two wait for nothing',
+    );
+    begun[1]?.answer();
+    t.equal(await asked[1], 'b!');
+    await settled();
+    t.same(begun[2]?.all, ['c', 'd', 'e'], 'the others wait for the first that ends');
+    const late = question(db, 'f');
+    t.equal(begun.length, 3, 'what comes later does not join what is under way');
+    begun[0]?.answer();
+    await settled();
+    t.same(begun[3]?.all, ['f']);
+    begun[2]?.answer();
+    begun[3]?.answer();
+    t.same(await Promise.all([...asked, late]), ['a!', 'b!', 'c!', 'd!', 'e!', 'f!']);
+    await settled();
+    void question(db, 'g');
+    t.same(begun[4]?.all, ['g'], 'and it begins anew');
+  });
+
+  t.test('only those of one lane and of one database', async (t) => {
+    const { begun, ask } = statements();
+    const question = together({ laneOf: (it: string) => it.slice(0, 1), ask });
+    for (const it of ['a1', 'a2', 'b1', 'a3', 'b2']) void question(db, it);
+    void question(other, 'a4');
+    t.same(
+      begun.map((it) => it.all),
+      [['a1'], ['a2'], ['b1'], ['b2'], ['a4']],
+    );
+  });
+
+  t.test('as many as fit into one statement, and one at least', async (t) => {
+    const { begun, ask } = statements();
+    const question = together({ laneOf: () => 'one', ask, weightOf: (it) => it.length, most: 4 });
+    for (const it of ['a', 'b', 'cccccc', 'dd', 'dd', 'e']) void question(db, it);
+    for (const done of [0, 2, 3]) {
+      begun[done]?.answer();
+      await settled();
+    }
+    t.same(
+      begun.map((it) => it.all),
+      [['a'], ['b'], ['cccccc'], ['dd', 'dd'], ['e']],
+    );
+  });
+
+  t.test('one that fails fails those that it asked; a database that is away is away for all who wait', async (t) => {
+    const { begun, ask } = statements();
+    const question = together({ laneOf: () => 'one', ask });
+    const asked = ['a', 'b', 'c', 'd'].map((it) => outcomeOf(question(db, it)));
+    begun[0]?.fail(new Error('wrong'));
+    t.equal(await asked[0], 'wrong');
+    await settled();
+    t.same(begun[2]?.all, ['c', 'd'], 'the others are asked all the same');
+    const waiting = outcomeOf(question(db, 'e'));
+    begun[1]?.fail(new Error('Query read timeout'));
+    begun[2]?.answer();
+    t.same(await Promise.all([...asked, waiting]), ['wrong', 'Query read timeout', 'c!', 'd!', 'Query read timeout']);
+    await settled();
+    void question(db, 'f');
+    t.same(begun[3]?.all, ['f'], 'whoever comes later asks anew');
+  });
+
+  t.test('a read that is the same for all is done once for those who wait', async (t) => {
+    const { begun, ask } = statements();
+    const read = sharing(
+      (it: string) => it.slice(0, 1),
+      async (of, asked: string) => (await ask(of, [asked]))[0] as string,
+    );
+    const asked = ['a1', 'a2', 'a3', 'a4'].map((it) => read(db, it));
+    begun[0]?.answer();
+    begun[1]?.answer();
+    await settled();
+    t.same(begun[2]?.all, ['a4'], 'as the last of them asks it');
+    begun[2]?.answer();
+    t.same(await Promise.all(asked), ['a1!', 'a2!', 'a4!', 'a4!']);
+    t.equal(begun.length, 3);
+  });
+});
