@@ -1,8 +1,8 @@
 import type { Db } from './database.ts';
 import { isUnavailable } from './errors.ts';
 
-/** How many statements of one lane are under way at a time. */
-const mostUnderWay = 2;
+/** Milliseconds for which what comes after a statement waits for it: one that takes longer, or will never end, holds up nobody. */
+const patience = 50;
 
 export interface Asking<Asked, Answered> {
   /** What goes together. Where the statement reads whether a credential stands: only what that one asks. */
@@ -22,14 +22,15 @@ interface Waiting<Asked, Answered> {
 }
 
 interface Lane<Asked, Answered> {
-  underWay: number;
+  /** Whether there is a statement to wait for. */
+  isHeld: boolean;
   waiting: Waiting<Asked, Answered>[];
 }
 
 /**
- * Asks the database at once while few statements of a lane are under way; whatever comes meanwhile waits for one of them to end, and
- * then goes in one statement (request batching). So whoever asks much costs the database a few statements at a time, and everything is
- * still answered by what holds after it was asked. Inside a transaction nothing goes together with what is outside.
+ * Asks the database at once where no statement of the lane is under way; whatever comes meanwhile waits for it to end, and then goes in
+ * one statement (request batching). So whoever asks much costs the database one statement at a time, and everything is still
+ * answered by what holds after it was asked. Inside a transaction nothing goes together with what is outside.
  */
 export function together<Asked, Answered>({ laneOf, ask, weightOf = () => 1, most = 200 }: Asking<Asked, Answered>) {
   type Waits = Waiting<Asked, Answered>;
@@ -39,19 +40,28 @@ export function together<Asked, Answered>({ laneOf, ask, weightOf = () => 1, mos
     const lanes = lanesOf.get(db) ?? new Map<string, Lane<Asked, Answered>>();
     lanesOf.set(db, lanes);
     const name = laneOf(asked);
-    const lane = lanes.get(name) ?? { underWay: 0, waiting: [] };
+    const lane = lanes.get(name) ?? { isHeld: false, waiting: [] };
     lanes.set(name, lane);
     return new Promise((resolve, reject) => {
       lane.waiting.push({ asked, resolve, reject });
-      if (lane.underWay < mostUnderWay) void run(db, lane).then(() => lane.underWay === 0 && lanes.delete(name));
+      if (!lane.isHeld) askNext(db, lane, () => lanes.delete(name));
     });
   };
 
-  /** Asks all that waits, for as long as something does. */
-  async function run(db: Db, lane: Lane<Asked, Answered>): Promise<void> {
-    lane.underWay += 1;
-    while (lane.waiting.length > 0) await askFor(db, lane, takeFrom(lane.waiting));
-    lane.underWay -= 1;
+  /** Asks what waits, and then what has come meanwhile, for as long as something has. */
+  function askNext(db: Db, lane: Lane<Asked, Answered>, forget: () => void): void {
+    let isOver = false;
+    const goOn = () => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      lane.isHeld = false;
+      if (lane.waiting.length > 0) askNext(db, lane, forget);
+      else forget();
+    };
+    const timer = setTimeout(goOn, patience);
+    lane.isHeld = true;
+    void askFor(db, lane, takeFrom(lane.waiting)).then(goOn);
   }
 
   async function askFor(db: Db, lane: Lane<Asked, Answered>, batch: Waits[]): Promise<void> {

@@ -27,11 +27,14 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   const email = requireCanonicalEmail(body.email, '/email');
   const ownership = body.ownership ?? false;
   const access = accessOf(body.access);
+  // Read beside the door, and looked at after it.
+  const effect = requireEffect(db, accountId, access, caller);
+  effect.catch(() => {});
   const acting = await enterAccount(db, caller, accountId);
   requirePermission(acting, 'invites:manage');
   requireOwnershipGrantable(acting, { ownership });
   if (ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
-  requireGrantable(acting, await requireEffect(db, accountId, access, acting));
+  requireGrantable(acting, await effect);
   await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
   const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
   if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);

@@ -1,6 +1,8 @@
-import { and, eq, lte, sql } from 'drizzle-orm';
+import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import { rowSet } from '../database/row-set.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
+import { together } from '../database/together.ts';
 import type { AccountId, DeliveryEventId, DeliveryId, InviteId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
 import { hasStatus, type InviteRow } from './store.ts';
@@ -32,63 +34,99 @@ export interface NewInviteRow {
 /** Who says that a mail is queued, and what they call it. */
 const queuedSource = 'usher queued';
 
+const newInvites = rowSet(invites, 'invites', [
+  ...(['accountId', 'id', 'email', 'allPermissions', 'permissions', 'roles', 'endsAt', 'ownership', 'status'] as const),
+  ...(['message', 'locale', 'invitedBy', 'createdAt', 'lifetimeDays', 'expiresAt', 'sendings', 'deliveryAt'] as const),
+]);
+const newMails = rowSet(outbox, 'mails', [
+  ...(['id', 'kind', 'accountId', 'inviteId', 'sending', 'status', 'attempts', 'dueAt', 'createdAt'] as const),
+]);
+const newEvents = rowSet(deliveryEvents, 'events', [
+  ...(['id', 'accountId', 'inviteId', 'deliveryId', 'source', 'sending', 'mail', 'event', 'occurredAt'] as const),
+]);
+
+/** The address of `it` is looked for by itself, by an index: what the planner thinks of how many there are can't matter. */
+const isFree = (found: SQL) => sql`not coalesce((select true ${found} limit 1), false)`;
+
 const create = prepared((db) => {
+  const account = sql`${placeholderFor(invites.accountId, 'accountId')}::uuid`;
+  // Behind a select, it has no value that the planner could see: so the plan that it made once suits each time.
+  const most = sql`(select ${sql.placeholder('pendingBefore')}::bigint)`;
+  // Taken in the order of their addresses: so two statements that hold addresses of each other don't wait for each other.
   const created = db.$with('created', { id: invites.id }).as(sql`
-    insert into invites (account_id, id, email, all_permissions, permissions, roles, ends_at, ownership, status, message, locale, invited_by, created_at, lifetime_days, expires_at, sendings, delivery_at)
-    select ${placeholderFor(invites.accountId, 'accountId')}::uuid, ${placeholderFor(invites.id, 'id')}::uuid, ${sql.placeholder('email')}::text,
-      ${sql.placeholder('allPermissions')}::boolean, ${placeholderFor(invites.permissions, 'permissions')}::text[],
-      ${placeholderFor(invites.roles, 'roles')}::uuid[], ${placeholderFor(invites.endsAt, 'endsAt')}::timestamptz, ${sql.placeholder('ownership')}::boolean, 'pending',
-      ${sql.placeholder('message')}::text, ${sql.placeholder('locale')}::text, ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid,
-      ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz, ${sql.placeholder('lifetimeDays')}::integer,
-      ${placeholderFor(invites.expiresAt, 'expiresAt')}::timestamptz, 1, ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz
-    from (
-      select from memberships
-      where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and user_id = ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid
-      for key share) inviter
-    where not exists (
-      select from memberships join users on users.id = memberships.user_id
-      where memberships.account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and users.email = ${sql.placeholder('email')}::text)
-      and not exists (
-        select from opt_outs
-        where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and email = ${sql.placeholder('email')}::text)
-      and not exists (
-        select from undeliverable_addresses
-        where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and email = ${sql.placeholder('email')}::text)
-      and (${sql.placeholder('pendingBefore')}::bigint is null or not exists (
-        select from invites
-        where account_id = ${placeholderFor(invites.accountId, 'accountId')}::uuid and status = 'pending'
-          and expires_at > ${placeholderFor(invites.createdAt, 'createdAt')}::timestamptz
-        offset ${sql.placeholder('pendingBefore')}::bigint limit 1))
+    insert into invites (${newInvites.columns})
+    select ${newInvites.columns}
+    from (select asked.*, row_number() over (order by email) - 1 as before from ${newInvites.rows} asked) it,
+      (select from memberships
+        where account_id = ${account} and user_id = ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid for key share) inviter
+    where ${isFree(sql`from memberships m join users u on u.id = m.user_id where m.account_id = ${account} and u.email = it.email`)}
+      and ${isFree(sql`from opt_outs o where o.account_id = ${account} and o.email = it.email`)}
+      and ${isFree(sql`from undeliverable_addresses u where u.account_id = ${account} and u.email = it.email`)}
+      and (${most} is null or it.before <= ${most} - (
+        select count(*) from (
+          select from invites
+          where account_id = ${account} and status = 'pending' and expires_at > ${placeholderFor(invites.createdAt, 'now')}::timestamptz
+          limit ${most} + 1) pending))
+    order by it.email
     on conflict (account_id, email) where status = 'pending' do nothing
-    returning account_id, id, created_at`);
+    returning id`);
   const promised = db.$with('promised', { id: outbox.id }).as(sql`
-    insert into outbox (id, kind, account_id, invite_id, sending, status, attempts, due_at, created_at)
-    select ${placeholderFor(outbox.id, 'deliveryId')}::uuid, 'invite', account_id, id, 1, 'queued', 0, created_at, created_at from created
-    union all
-    select ${placeholderFor(outbox.id, 'reminderId')}::uuid, 'invite-reminder', account_id, id, 1, 'queued', 0,
-      ${placeholderFor(outbox.dueAt, 'remindAt')}::timestamptz, created_at
-    from created where ${placeholderFor(outbox.id, 'reminderId')}::uuid is not null
+    insert into outbox (${newMails.columns})
+    select ${newMails.columns} from ${newMails.rows} mail where invite_id in (select id from created)
     returning id`);
   const noted = db.$with('noted', { id: deliveryEvents.id }).as(sql`
-    insert into delivery_events (account_id, invite_id, delivery_id, source, id, sending, mail, event, occurred_at)
-    select account_id, id, ${placeholderFor(outbox.id, 'deliveryId')}::uuid, ${queuedSource}::text, ${placeholderFor(deliveryEvents.id, 'eventId')}::uuid,
-      1, 'invite', 'queued', created_at from created
+    insert into delivery_events (${newEvents.columns})
+    select ${newEvents.columns} from ${newEvents.rows} event where invite_id in (select id from created)
     returning id`);
-  return db.with(created, promised, noted).select({ id: sql<string>`id` }).from(promised).prepare('create_invite');
+  return db.with(created, promised, noted).select().from(created).prepare('create_invites');
 });
 
 /**
  * Keeps an invite, promises its mails and begins its timeline, unless one is pending for the address, it belongs to a member
  * or to someone who asked not to be invited again, mail to it does not arrive, too many are pending, or the inviter is a
  * member no more. Holds the inviter's membership, so that removing them sees this invite or prevents it. One statement, and
- * so a transaction by itself.
+ * so a transaction by itself; those of one inviter that come at once go in one.
  * @returns whether it was kept.
  */
-export async function insertInvite(db: Db, { access, promised, ...row }: NewInviteRow): Promise<boolean> {
-  const { deliveryId, eventId, reminder } = promised;
-  const reminding = { reminderId: reminder?.deliveryId ?? null, remindAt: reminder?.dueAt ?? row.createdAt };
-  const kept = await create(db).execute({ ...row, ...access, deliveryId, eventId, ...reminding });
-  return kept.length > 0;
+export const insertInvite = together<NewInviteRow, boolean>({
+  laneOf: ({ accountId, invitedBy }) => `${accountId},${invitedBy}`,
+  most: 100,
+  async ask(db, all) {
+    const { accountId, invitedBy, createdAt: now, pendingBefore } = all.at(-1) as NewInviteRow;
+    const mails = all.map((it) => mailsOf(it.promised, { accountId, inviteId: it.id, sending: 1 }, it.createdAt));
+    const kept = await create(db).execute({
+      ...{ accountId, invitedBy, now, pendingBefore },
+      invites: newInvites.valueOf(all.map(invitedRow)),
+      mails: newMails.valueOf(mails.flatMap((it) => it.mails)),
+      events: newEvents.valueOf(mails.map((it) => it.event)),
+    });
+    const ids = new Set(kept.map((it) => it.id));
+    return all.map((it) => ids.has(it.id));
+  },
+});
+
+const invitedRow = ({ access, promised, pendingBefore, ...row }: NewInviteRow) => ({
+  ...row,
+  ...access,
+  status: 'pending' as const,
+  sendings: 1,
+  deliveryAt: row.createdAt,
+});
+
+/** The rows of the mails of one sending, and of the first line of its timeline. */
+function mailsOf(
+  { deliveryId, eventId, reminder }: PromisedMails,
+  about: { accountId: AccountId; inviteId: InviteId; sending: number },
+  now: Date,
+) {
+  const waiting = { ...about, status: 'queued' as const, attempts: 0, createdAt: now };
+  const invite = { ...waiting, id: deliveryId, kind: 'invite' as const, dueAt: now };
+  const reminding = reminder && { id: reminder.deliveryId, kind: 'invite-reminder' as const, dueAt: reminder.dueAt };
+  const event = { id: eventId, deliveryId, source: queuedSource, mail: 'invite', event: 'queued' } as const;
+  return {
+    mails: reminding ? [invite, { ...waiting, ...reminding }] : [invite],
+    event: { ...about, ...event, occurredAt: now },
+  };
 }
 
 /** Gives an address free that an invite still holds though its time has passed. */
@@ -136,27 +174,9 @@ export async function hasMorePendingThan(db: Db, accountId: AccountId, count: nu
 }
 
 /** Promises the mails of a further sending, in one statement. */
-export async function promiseMails(
-  tx: Tx,
-  { deliveryId, eventId, reminder }: PromisedMails,
-  invite: InviteRow,
-  now: Date,
-): Promise<void> {
+export async function promiseMails(tx: Tx, promised: PromisedMails, invite: InviteRow, now: Date): Promise<void> {
   const { accountId, id: inviteId, sendings: sending } = invite;
-  const about = { accountId, inviteId, sending };
-  const waiting = { ...about, status: 'queued' as const, attempts: 0, createdAt: now };
-  const mails = [
-    { ...waiting, id: deliveryId, kind: 'invite' as const, dueAt: now },
-    ...(reminder
-      ? [{ ...waiting, id: reminder.deliveryId, kind: 'invite-reminder' as const, dueAt: reminder.dueAt }]
-      : []),
-  ];
-  const event = { id: eventId, deliveryId, source: queuedSource, mail: 'invite', event: 'queued' } as const;
-  const noted = tx.$with('noted').as(
-    tx
-      .insert(deliveryEvents)
-      .values({ ...about, ...event, occurredAt: now })
-      .returning({ id: deliveryEvents.id }),
-  );
+  const { mails, event } = mailsOf(promised, { accountId, inviteId, sending }, now);
+  const noted = tx.$with('noted').as(tx.insert(deliveryEvents).values(event).returning({ id: deliveryEvents.id }));
   await tx.with(noted).insert(outbox).values(mails);
 }
