@@ -77,7 +77,7 @@ async function run(): Promise<void> {
   const own: Target = { url: started.url, pid: started.pid };
   const idle = await memoryOf(own.pid);
 
-  const bench: Bench = { service, sampled, most: (2 * rounds * seconds + 2) * 3_000, password, database };
+  const bench: Bench = { service, sampled, most: (2 * rounds * seconds + 2) * 5_000, password, database };
   const lines: string[] = [];
   for (const kind of wanted) {
     let small: Measured | undefined;

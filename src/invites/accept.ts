@@ -1,8 +1,5 @@
-import { type AccountId, type InviteId, newId } from '../ids.ts';
-import { memberOf } from '../memberships/member.ts';
+import { type InviteId, newId } from '../ids.ts';
 import { takeOver } from '../ownership/take-over.ts';
-import { effectFrom } from '../permissions/given.ts';
-import { requireInviterCanGrant } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service, Visit } from '../service.ts';
 import { requireGoodPassword } from '../users/passwords/policy.ts';
@@ -11,14 +8,9 @@ import { requireCredentials } from '../users/sessions/log-in.ts';
 import { openSession, requireUser } from '../users/sessions/session.ts';
 import { insertUser, type UserRow } from '../users/store.ts';
 import { keepingAttempt } from './attempt.ts';
-import {
-  findAccountOfInvite,
-  findInviterAndMember,
-  insertMembershipOf,
-  lockAccountAndInvite,
-} from './invitee-store.ts';
+import { findAccountOfInvite } from './invitee-store.ts';
+import { admit, decide, hold, type Joining, joinTogether, shown } from './join.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
-import { requireAddressee, requireKeptByPlatform } from './rules.ts';
 import type { InviteAcceptance } from './schemas.ts';
 
 /** Whoever accepts: a user who has proven who they are, or one whom the link proves and who is made on the spot. */
@@ -37,7 +29,9 @@ export async function acceptInvite(service: Service, body: InviteAcceptance, cal
   const link = await requireLink(service, body.token, visit.now);
   return keepingAttempt(service, link, visit.now, async () => {
     const accepting = await identify(service, body, caller, link, visit);
-    const accepted = await join(service, link, link, accepting, visit);
+    const { accountId, inviteId } = link;
+    const joining = { accountId, inviteId, link, user: accepting.user, now: visit.now };
+    const accepted = await join(service, joining, accepting, visit);
     const { id: userId } = accepting.user;
     if (accepting.isNew) visit.audit('user_created', { userId, by: 'invite' });
     else if (accepting.wantsSession) visit.audit('authn_login_success', { userId, by: 'password' });
@@ -50,9 +44,9 @@ export async function acceptMyInvite(service: Service, caller: Caller, inviteId:
   const user = await requireUser(service.db, caller);
   const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
   if (accountId === undefined) throw new Problem('not-found');
-  const invite = { accountId, inviteId };
-  return keepingAttempt(service, invite, caller.now, () =>
-    join(service, invite, undefined, { user, isNew: false, wantsSession: false }, caller),
+  const joining = { accountId, inviteId, link: undefined, user, now: caller.now };
+  return keepingAttempt(service, joining, caller.now, () =>
+    join(service, joining, { user, isNew: false, wantsSession: false }, caller),
   );
 }
 
@@ -89,35 +83,24 @@ async function identify(
   return { user, isNew: true, wantsSession: true };
 }
 
-/** One transaction: the invite is consumed and the membership made, or neither. Holds the account first, then the invite. */
-function join(
-  service: Service,
-  { accountId, inviteId }: { accountId: AccountId; inviteId: InviteId },
-  link: OpenedLink | undefined,
-  { user, isNew, wantsSession }: Accepting,
-  visit: Visit,
-) {
-  const { now } = visit;
+/** One transaction: the invite is consumed and the membership made, or neither. */
+async function join(service: Service, joining: Joining, { isNew, wantsSession }: Accepting, visit: Visit) {
+  const isPlain = !isNew && !wantsSession;
+  const outcome = isPlain ? await joinTogether(service.db, joining) : 'alone';
+  if (outcome instanceof Problem) throw outcome;
+  return outcome === 'alone' ? joinAlone(service, joining, { isNew, wantsSession }, visit) : outcome;
+}
+
+/** In a transaction of its own: with a user or a session that is made in it, or as the owner. */
+function joinAlone(service: Service, joining: Joining, { isNew, wantsSession }: Omit<Accepting, 'user'>, visit: Visit) {
+  const { user } = joining;
   return service.db.transaction(async (tx) => {
-    const held = await lockAccountAndInvite(tx, accountId, inviteId);
-    if (!held) throw new Problem('invite-token-invalid');
-    const { account, invite } = held;
-    requireLive(invite, link, now);
-    requireAddressee(invite, account, user);
-    const asked = { invite, userId: user.id, now };
-    const { inviter, inviterAccess, given, isMember } = await findInviterAndMember(tx, account, asked);
-    if (isMember) throw new Problem('already-member');
-    requireInviterCanGrant(inviterAccess, effectFrom(invite, given));
-    requireKeptByPlatform(account, invite);
+    const decision = decide(await hold(tx, [joining]), joining);
     if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
-    const roles = given.roles.map((it) => it.id);
-    const membership = await insertMembershipOf(tx, invite, { id: newId('mem'), userId: user.id, roles }, now);
+    await admit(tx, [decision]);
+    const { account, invite } = decision;
     const ownerId = invite.ownership ? await takeOver(tx, account, user.id) : account.ownerId;
     const session = wantsSession ? { session: await openSession(service, tx, user, visit) } : {};
-    return {
-      account,
-      membership: memberOf({ membership, user, inviter, isOwner: ownerId === user.id }, now),
-      ...session,
-    };
+    return { ...shown(decision, ownerId), ...session };
   });
 }

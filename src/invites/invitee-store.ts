@@ -1,8 +1,10 @@
-import { and, desc, eq, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull, lt, ne, type SQL, sql } from 'drizzle-orm';
 import { isActive } from '../accounts/store.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import { rowSet } from '../database/row-set.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
-import type { AccountId, InviteId, MembershipId, RoleId, UserId } from '../ids.ts';
+import { type AccountId, type InviteId, type UserId, uuidOf } from '../ids.ts';
+import type { EffectiveAccess } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';
 import { givableColumns, givableIn } from '../permissions/store.ts';
@@ -67,7 +69,7 @@ export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId
   return found;
 }
 
-const heldAccountAndInvite = prepared((tx) =>
+const heldAccountAndInvites = prepared((tx) =>
   tx
     .select({ account: accounts, invite: invites })
     .from(accounts)
@@ -75,74 +77,106 @@ const heldAccountAndInvite = prepared((tx) =>
     .where(
       and(
         eq(accounts.id, placeholderFor(accounts.id, 'accountId')),
-        eq(invites.id, placeholderFor(invites.id, 'inviteId')),
+        sql`${invites.id} = any(${sql.placeholder('inviteIds')}::uuid[])`,
       ),
     )
+    .orderBy(asc(invites.id))
     .for('no key update')
-    .prepare('hold_account_and_invite'),
+    .prepare('hold_account_and_invites'),
 );
 
 /**
- * An invite and its account, both held until the transaction ends, and both as they are once they are held. The account
+ * Invites and their account, all held until the transaction ends, and all as they are once they are held. The account
  * first, like every change of who is in it.
  */
-export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, inviteId: InviteId) {
-  const [found] = await heldAccountAndInvite(tx).execute({ accountId, inviteId });
-  return found;
+export async function lockAccountAndInvites(tx: Tx, accountId: AccountId, ids: readonly InviteId[]) {
+  const inviteIds = ids.map((it) => uuidOf('inv', it));
+  const rows = await heldAccountAndInvites(tx).execute({ accountId, inviteIds });
+  return rows[0] && { account: rows[0].account, invites: rows.map((it) => it.invite) };
+}
+
+/** The same for one. */
+export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
+  const held = await lockAccountAndInvites(tx, accountId, [id]);
+  const invite = held?.invites[0];
+  return held && invite && { account: held.account, invite };
 }
 
 const nowAsked = sql`${placeholderFor(memberships.endsAt, 'now')}`;
 const accountAsked = sql`${placeholderFor(accounts.id, 'accountId')}`;
 
-const inviterAndMember = prepared((tx) =>
+const invitersAndMembers = prepared((tx) =>
   tx
     .select({
       user: { id: users.id, name: users.name },
-      membership: memberships,
+      membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
       sources: sourcesColumn(nowAsked),
       given: givableColumns(accountAsked, {
-        permissions: sql`${placeholderFor(invites.permissions, 'permissions')}::text[]`,
-        roles: sql`${placeholderFor(invites.roles, 'roles')}::uuid[]`,
+        permissions: sql`${sql.placeholder('permissions')}::text[]`,
+        roles: sql`${sql.placeholder('roles')}::uuid[]`,
       }),
+      isMember: isNotNull(memberships.id).mapWith(Boolean),
       isActive: isActive(nowAsked)?.mapWith(Boolean) as SQL<boolean>,
     })
     .from(users)
     .leftJoin(memberships, and(eq(memberships.accountId, accountAsked), eq(memberships.userId, users.id)))
-    .where(or(eq(users.id, placeholderFor(users.id, 'inviterId')), eq(users.id, placeholderFor(users.id, 'userId'))))
-    .prepare('find_inviter_and_member'),
+    .where(sql`${users.id} = any(${sql.placeholder('userIds')}::uuid[])`)
+    .prepare('find_inviters_and_members'),
 );
 
+/** Someone who has invited. */
+export interface InviterNow {
+  id: UserId;
+  name: string;
+  /** What they may do now; undefined where they are active in the account no more. */
+  access: EffectiveAccess | undefined;
+}
+
 /**
- * What an accept is decided on: the inviter, with their access if they are active, what there is of what the invite gives, and
- * whether the user is a member already.
+ * What accepts are decided on: the inviters, with their access, what there is of what the invites give, and which of the users are
+ * members already.
  */
-export async function findInviterAndMember(
+export async function findInvitersAndMembers(
   tx: Tx,
   account: { id: AccountId; ownerId: UserId },
-  { invite, userId, now }: { invite: InviteRow; userId: UserId; now: Date },
+  { invites, userIds, now }: { invites: readonly InviteRow[]; userIds: readonly UserId[]; now: Date },
 ) {
-  const inviterId = invite.invitedBy;
-  const isOwner = account.ownerId === inviterId;
-  const { permissions, roles } = invite;
-  const asked = { accountId: account.id, inviterId, userId, permissions, roles, now };
-  const rows = await inviterAndMember(tx).execute(asked);
-  const inviter = rows.find((it) => it.user.id === inviterId);
-  const { membership, sources = null, isActive: isIn = false } = inviter ?? {};
+  const inviterIds = new Set(invites.map((it) => it.invitedBy));
+  const rows = await invitersAndMembers(tx).execute({
+    accountId: account.id,
+    userIds: [...new Set([...inviterIds, ...userIds])].map((it) => uuidOf('usr', it)),
+    permissions: [...new Set(invites.flatMap((it) => it.permissions))],
+    roles: [...new Set(invites.flatMap((it) => it.roles))].map((it) => uuidOf('rol', it)),
+    now,
+  });
+  const inviters = rows
+    .filter((it) => inviterIds.has(it.user.id))
+    .map(({ user, membership, sources, isActive }): InviterNow => {
+      const isOwner = account.ownerId === user.id;
+      const access = membership && isActive ? effectiveAccess({ ...membership, sources, isOwner }) : undefined;
+      return { ...user, access };
+    });
   return {
-    inviter: inviter?.user ?? null,
-    inviterAccess: membership && isIn ? effectiveAccess({ ...membership, sources, isOwner }) : undefined,
+    inviters: new Map(inviters.map((it) => [it.id, it])),
     given: givableIn(rows[0]?.given),
-    isMember: rows.some((it) => it.user.id === userId && it.membership !== null),
+    memberIds: new Set(rows.filter((it) => it.isMember).map((it) => it.user.id)),
   };
 }
 
-const membershipOf = prepared((tx) => {
+const newMembers = rowSet(memberships, 'members', [
+  ...(['accountId', 'userId', 'id', 'allPermissions', 'permissions', 'roles', 'endsAt'] as const),
+  ...(['invitedBy', 'createdAt'] as const),
+]);
+
+export type NewMember = Parameters<typeof newMembers.valueOf>[0][number];
+
+const membershipsOf = prepared((tx) => {
   const ofAccount = placeholderFor(invites.accountId, 'accountId');
   const accepted = tx.$with('accepted').as(
     tx
       .update(invites)
       .set({ status: 'accepted', decidedAt: sql`${placeholderFor(invites.decidedAt, 'now')}` })
-      .where(and(eq(invites.accountId, ofAccount), eq(invites.id, placeholderFor(invites.id, 'inviteId'))))
+      .where(and(eq(invites.accountId, ofAccount), sql`${invites.id} = any(${sql.placeholder('inviteIds')}::uuid[])`))
       .returning({ id: invites.id }),
   );
   const moved = tx.$with('moved').as(
@@ -152,35 +186,24 @@ const membershipOf = prepared((tx) => {
       .where(eq(accounts.id, ofAccount))
       .returning({ id: accounts.id }),
   );
-  const value = (name: keyof typeof memberships.$inferInsert) => sql`${placeholderFor(memberships[name], name)}`;
-  return tx
-    .with(accepted, moved)
-    .insert(memberships)
-    .values({
-      id: value('id'),
-      accountId: value('accountId'),
-      userId: value('userId'),
-      allPermissions: value('allPermissions'),
-      permissions: value('permissions'),
-      roles: value('roles'),
-      endsAt: value('endsAt'),
-      invitedBy: value('invitedBy'),
-      createdAt: nowAsked,
-    })
-    .returning()
-    .prepare('insert_membership_of');
+  const made = tx
+    .$with('made', { id: memberships.id })
+    .as(
+      sql`insert into memberships (${newMembers.columns}) select ${newMembers.columns} from ${newMembers.rows} returning id`,
+    );
+  return tx.with(accepted, moved, made).select({ id: sql`id` }).from(made).prepare('insert_memberships_of');
 });
 
-/** Consumes an invite and makes the membership, which moves the account's epoch, in one statement. */
-export async function insertMembershipOf(
+/** Consumes invites of an account and makes their memberships, which moves its epoch, in one statement. */
+export async function insertMembershipsOf(
   tx: Tx,
-  { id: inviteId, accountId, allPermissions, permissions, endsAt, invitedBy }: InviteRow,
-  member: { id: MembershipId; userId: UserId; roles: RoleId[] },
+  accountId: AccountId,
+  accepted: readonly { inviteId: InviteId; member: NewMember }[],
   now: Date,
-): Promise<typeof memberships.$inferSelect> {
-  const values = { ...member, inviteId, accountId, allPermissions, permissions, endsAt, invitedBy, now };
-  const [made] = await membershipOf(tx).execute(values);
-  return made as typeof memberships.$inferSelect;
+): Promise<void> {
+  const inviteIds = accepted.map((it) => uuidOf('inv', it.inviteId));
+  const members = newMembers.valueOf(accepted.map((it) => it.member));
+  await membershipsOf(tx).execute({ accountId, inviteIds, members, now });
 }
 
 /** Keeps why a try to accept failed, on an invite that was not accepted. */
