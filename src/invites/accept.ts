@@ -9,7 +9,7 @@ import { openSession, requireUser } from '../users/sessions/session.ts';
 import { insertUser, type UserRow } from '../users/store.ts';
 import { keepingAttempt } from './attempt.ts';
 import { findAccountOfInvite } from './invitee-store.ts';
-import { admit, decide, hold, type Joining, joinTogether, shown } from './join.ts';
+import { type Joining, joinAlone, joinTogether, shown } from './join.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
 import type { InviteAcceptance } from './schemas.ts';
 
@@ -88,17 +88,22 @@ async function join(service: Service, joining: Joining, { isNew, wantsSession }:
   const isPlain = !isNew && !wantsSession;
   const outcome = isPlain ? await joinTogether(service.db, joining) : 'alone';
   if (outcome instanceof Problem) throw outcome;
-  return outcome === 'alone' ? joinAlone(service, joining, { isNew, wantsSession }, visit) : outcome;
+  return typeof outcome === 'string' ? joinWithMore(service, joining, { isNew, wantsSession }, visit) : outcome;
 }
 
 /** In a transaction of its own: with a user or a session that is made in it, or as the owner. */
-function joinAlone(service: Service, joining: Joining, { isNew, wantsSession }: Omit<Accepting, 'user'>, visit: Visit) {
+function joinWithMore(
+  service: Service,
+  joining: Joining,
+  { isNew, wantsSession }: Omit<Accepting, 'user'>,
+  visit: Visit,
+) {
   const { user } = joining;
   return service.db.transaction(async (tx) => {
-    const decision = decide(await hold(tx, [joining]), joining);
-    if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
-    await admit(tx, [decision]);
-    const { account, invite } = decision;
+    const decision = await joinAlone(tx, joining, async () => {
+      if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
+    });
+    const { account, invite } = decision.facts;
     const ownerId = invite.ownership ? await takeOver(tx, account, user.id) : account.ownerId;
     const session = wantsSession ? { session: await openSession(service, tx, user, visit) } : {};
     return { ...shown(decision, ownerId), ...session };

@@ -1,23 +1,16 @@
 import type { AccountRow } from '../accounts/store.ts';
-import type { Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { together } from '../database/together.ts';
 import { type AccountId, type InviteId, newId, type UserId } from '../ids.ts';
 import { memberOf } from '../memberships/member.ts';
 import { effectFrom } from '../permissions/given.ts';
 import { requireInviterCanGrant } from '../permissions/rules.ts';
-import type { Givable } from '../permissions/store.ts';
 import { Problem } from '../problems.ts';
 import type { UserRow } from '../users/store.ts';
-import {
-  findInvitersAndMembers,
-  type InviterNow,
-  insertMembershipsOf,
-  lockAccountAndInvites,
-  type NewMember,
-} from './invitee-store.ts';
+import { lockAccountAndInvites } from './invitee-store.ts';
+import { admit, type Facts, findFacts, type NewMember } from './join-store.ts';
 import { type OpenedLink, requireLive } from './open-link.ts';
 import { requireAddressee, requireKeptByPlatform } from './rules.ts';
-import type { InviteRow } from './store.ts';
 
 /** Someone who accepts an invite. */
 export interface Joining {
@@ -29,106 +22,119 @@ export interface Joining {
   now: Date;
 }
 
-/** What came of an accept: who is in now, as the API shows them; the problem; or that it takes a transaction of its own. */
-type Outcome = { account: AccountRow; membership: ReturnType<typeof memberOf> } | Problem | 'alone';
+/** An accept that every rule lets pass, and the membership that comes of it. */
+interface Decision {
+  joining: Joining;
+  facts: Facts;
+  member: NewMember;
+}
+
+/** Who is in now, as the API shows them; a refusal; or that it has to be decided anew, or takes a transaction of its own. */
+type Outcome = { account: AccountRow; membership: ReturnType<typeof memberOf> } | Problem | 'anew' | 'alone';
 
 /**
- * Lets people in whom an invite makes members and nothing more. Each change of who is in an account holds it, so that they come
- * one after the other: those who accept at once share one transaction, and are decided on in turn.
+ * Lets people in whom an invite makes members and nothing more: all who accept at once together, each decided on in turn. Nothing is
+ * held meanwhile: what was decided is written if account and invite are what they were. Where they are not, the account is held, and
+ * it is decided anew.
  */
 export const joinTogether = together<Joining, Outcome>({
   laneOf: ({ accountId }) => accountId,
   most: 100,
-  ask: (db, all) => db.transaction((tx) => joinAll(tx, all)),
+  async ask(db, all) {
+    const outcomes = await joinAll(db, all);
+    if (!outcomes.includes('anew')) return outcomes;
+    const again = all.filter((_, i) => isOpen(outcomes[i]));
+    const settled = await db.transaction(async (tx) => {
+      await hold(tx, again);
+      return joinAll(tx, again);
+    });
+    return outcomes.map((it) => (isOpen(it) ? (settled.shift() as Outcome) : it));
+  },
 });
 
-async function joinAll(tx: Tx, all: readonly Joining[]): Promise<Outcome[]> {
-  const held = await hold(tx, all);
-  const decided = all.map((joining): Decision | Problem | 'alone' => {
-    if (held?.inviteOf(joining)?.ownership) return 'alone';
-    return problemOr(() => decide(held, joining));
+/** Whether it may come out otherwise, now that somebody else was not let in. */
+const isOpen = (outcome: Outcome | undefined) => outcome === 'anew' || outcome instanceof Problem;
+
+async function joinAll(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
+  const factsOf = await readFacts(db, all);
+  const inTurn = newTurn();
+  const decided = all.map((joining) => {
+    const facts = factsOf(joining);
+    return facts?.invite.ownership ? ('alone' as const) : problemOr(() => decide(facts, joining, inTurn));
   });
-  const accepted = decided.flatMap((it) => (it === 'alone' || it instanceof Problem ? [] : [it]));
-  await admit(tx, accepted);
-  return decided.map((it) => (it === 'alone' || it instanceof Problem ? it : shown(it)));
+  const passed = decided.flatMap((it) => (it === 'alone' || it instanceof Problem ? [] : [it]));
+  const made = await admit(db, passed, nowOf(all));
+  return decided.map((it) => {
+    if (it === 'alone' || it instanceof Problem) return it;
+    return made.has(it.member.id) ? shown(it) : 'anew';
+  });
 }
-
-/** An accept that every rule lets pass, and that is written by nothing yet. */
-export interface Decision {
-  joining: Joining;
-  account: AccountRow;
-  invite: InviteRow;
-  inviter: InviterNow;
-  member: NewMember;
-}
-
-/** Holds the account first, then the invites, and reads what is decided on. Undefined where there is no such account. */
-export async function hold(tx: Tx, all: readonly Joining[]) {
-  const { accountId, now } = all.at(-1) as Joining;
-  const found = await lockAccountAndInvites(
-    tx,
-    accountId,
-    all.map((it) => it.inviteId),
-  );
-  if (!found) return undefined;
-  const userIds = all.map((it) => it.user.id);
-  const facts = await findInvitersAndMembers(tx, found.account, { invites: found.invites, userIds, now });
-  const invites = new Map(found.invites.map((it) => [it.id, it]));
-  return { ...facts, account: found.account, inviteOf: ({ inviteId }: Joining) => invites.get(inviteId), invites };
-}
-
-export type Held = NonNullable<Awaited<ReturnType<typeof hold>>>;
 
 /**
- * The rules of an accept, in order. One that passes counts for those who are decided on after it.
+ * One accept inside a transaction in which more is written. Holds the account.
+ * @param before writes what has to be there before the membership.
+ * @throws what `decide` throws.
+ */
+export async function joinAlone(tx: Tx, joining: Joining, before: () => Promise<void>): Promise<Decision> {
+  await hold(tx, [joining]);
+  const factsOf = await readFacts(tx, [joining]);
+  const decision = decide(factsOf(joining), joining, newTurn());
+  await before();
+  const made = await admit(tx, [decision], joining.now);
+  if (made.size === 0) throw new Error('an account or an invite changed while it was held');
+  return decision;
+}
+
+/** The account first, then the invites. */
+async function hold(tx: Tx, all: readonly Joining[]): Promise<void> {
+  const ids = all.map((it) => it.inviteId);
+  await lockAccountAndInvites(tx, accountOf(all), ids);
+}
+
+async function readFacts(db: Db, all: readonly Joining[]) {
+  const asked = all.map(({ inviteId, user }) => ({ inviteId, userId: user.id }));
+  const found = await findFacts(db, accountOf(all), asked, nowOf(all));
+  const keyed = new Map(found.map((it) => [`${it.invite.id},${it.userId}`, it]));
+  return ({ inviteId, user }: Joining) => keyed.get(`${inviteId},${user.id}`);
+}
+
+const accountOf = (all: readonly Joining[]) => (all[0] as Joining).accountId;
+const nowOf = (all: readonly Joining[]) => (all.at(-1) as Joining).now;
+
+/** Whose turn has been: what they took and who they are is not in the facts of those who come after them. */
+const newTurn = () => ({ inviteIds: new Set<InviteId>(), userIds: new Set<UserId>() });
+
+/**
+ * The rules of an accept, in order.
  * @throws invite-token-invalid, the problems that name why the invite is dead, invite-for-another-address, already-member,
  * inviter-cannot-grant.
  */
-export function decide(held: Held | undefined, joining: Joining): Decision {
+function decide(facts: Facts | undefined, joining: Joining, inTurn: ReturnType<typeof newTurn>): Decision {
+  if (!facts) throw new Problem('invite-token-invalid');
   const { link, user, now } = joining;
-  const invite = held?.inviteOf(joining);
-  if (!held || !invite) throw new Problem('invite-token-invalid');
-  const { account, inviters, given, memberIds } = held;
+  const { account, given, inviterAccess, isMember } = facts;
+  const invite = inTurn.inviteIds.has(facts.invite.id)
+    ? { ...facts.invite, status: 'accepted' as const }
+    : facts.invite;
   requireLive(invite, link, now);
   requireAddressee(invite, account, user);
-  if (memberIds.has(user.id)) throw new Problem('already-member');
-  const inviter = inviters.get(invite.invitedBy) as InviterNow;
-  const ofInvite = ofWhatIsThere(given, invite);
-  requireInviterCanGrant(inviter.access, effectFrom(invite, ofInvite));
+  if (isMember || inTurn.userIds.has(user.id)) throw new Problem('already-member');
+  requireInviterCanGrant(inviterAccess, effectFrom(invite, given));
   requireKeptByPlatform(account, invite);
-  held.invites.set(invite.id, { ...invite, status: 'accepted' });
-  memberIds.add(user.id);
+  inTurn.inviteIds.add(invite.id);
+  inTurn.userIds.add(user.id);
   const { accountId, allPermissions, permissions, endsAt, invitedBy } = invite;
-  const roles = ofInvite.roles.map((it) => it.id);
-  const access = { allPermissions, permissions, roles, endsAt };
+  const access = { allPermissions, permissions, roles: given.roles.map((it) => it.id), endsAt };
   const member = { accountId, userId: user.id, id: newId('mem'), ...access, invitedBy, createdAt: now };
-  return { joining, account, invite, inviter, member };
-}
-
-/** What there is of what one invite gives. */
-function ofWhatIsThere({ permissions, roles }: Givable, invite: InviteRow): Givable {
-  return {
-    permissions: permissions.filter((it) => invite.permissions.includes(it)),
-    roles: roles.filter((it) => invite.roles.includes(it.id)),
-  };
-}
-
-/** Writes what was decided, of one account. */
-export async function admit(tx: Tx, decided: readonly Decision[]): Promise<void> {
-  const [first] = decided;
-  if (!first) return;
-  const accepted = decided.map(({ invite, member }) => ({ inviteId: invite.id, member }));
-  const { now } = (decided.at(-1) as Decision).joining;
-  await insertMembershipsOf(tx, first.account.id, accepted, now);
+  return { joining, facts, member };
 }
 
 /** The account and the member, as the API shows them. */
-export function shown({ joining, account, inviter, member }: Decision, ownerId: UserId = account.ownerId) {
+export function shown({ joining, facts, member }: Decision, ownerId: UserId = facts.account.ownerId) {
   const { user, now } = joining;
+  const { account, inviter } = facts;
   const membership = { ...member, suspendedAt: null };
-  const isOwner = ownerId === user.id;
-  const by = { id: inviter.id, name: inviter.name };
-  return { account, membership: memberOf({ membership, user, inviter: by, isOwner }, now) };
+  return { account, membership: memberOf({ membership, user, inviter, isOwner: ownerId === user.id }, now) };
 }
 
 function problemOr<T>(decide: () => T): T | Problem {

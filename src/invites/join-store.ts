@@ -1,0 +1,108 @@
+import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { isActive } from '../accounts/store.ts';
+import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import { rowSet } from '../database/row-set.ts';
+import { accounts, invites, memberships } from '../database/schema.ts';
+import { type AccountId, type InviteId, type MembershipId, type UserId, uuidOf } from '../ids.ts';
+import { effectiveAccess } from '../permissions/sources.ts';
+import { sourcesColumn } from '../permissions/sources-store.ts';
+import { givableColumns, givableIn } from '../permissions/store.ts';
+import { inviterColumns, inviters } from './store.ts';
+
+const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
+const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
+// Behind a select, a list has no length that the planner could see: so the plan that it made once suits each time.
+const list = (name: string, type: string) => sql`(select ${sql.placeholder(name)}::${sql.raw(type)}[])`;
+
+const facts = prepared((db) =>
+  db
+    .select({
+      account: accounts,
+      invite: invites,
+      version: sql<string>`${invites}.xmin::text`,
+      inviter: inviterColumns,
+      membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
+      sources: sourcesColumn(now),
+      isActive: isActive(now)?.mapWith(Boolean) as SQL<boolean>,
+      given: givableColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
+      isMember: sql<boolean>`exists (select from memberships m where m.account_id = ${account} and m.user_id = asked.user_id)`,
+      userId: sql<UserId>`asked.user_id`.mapWith(memberships.userId),
+    })
+    .from(sql`unnest(${list('inviteIds', 'uuid')}, ${list('userIds', 'uuid')}) as asked (invite_id, user_id)`)
+    .innerJoin(invites, and(eq(invites.accountId, account), sql`${invites.id} = asked.invite_id`))
+    .innerJoin(accounts, eq(accounts.id, account))
+    .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
+    .leftJoin(memberships, and(eq(memberships.accountId, account), eq(memberships.userId, inviters.id)))
+    .prepare('find_facts_of_accepts'),
+);
+
+/**
+ * What accepts of invites of one account are decided on, each with the user who accepts: the account, the invite and its version, its
+ * inviter with their access now (undefined where they are active no more), what there is of what it gives, and whether the user is a
+ * member already. One statement.
+ */
+export async function findFacts(
+  db: Db,
+  accountId: AccountId,
+  asked: readonly { inviteId: InviteId; userId: UserId }[],
+  now: Date,
+) {
+  const rows = await facts(db).execute({
+    accountId,
+    now,
+    inviteIds: asked.map((it) => uuidOf('inv', it.inviteId)),
+    userIds: asked.map((it) => uuidOf('usr', it.userId)),
+  });
+  return rows.map(({ membership, sources, isActive, given, ...row }) => {
+    const isOwner = row.account.ownerId === row.inviter.id;
+    const inviterAccess = membership && isActive ? effectiveAccess({ ...membership, sources, isOwner }) : undefined;
+    return { ...row, inviterAccess, given: givableIn(given) };
+  });
+}
+
+export type Facts = Awaited<ReturnType<typeof findFacts>>[number];
+
+const newMembers = rowSet(memberships, 'members', [
+  ...(['accountId', 'userId', 'id', 'allPermissions', 'permissions', 'roles', 'endsAt'] as const),
+  ...(['invitedBy', 'createdAt'] as const),
+]);
+
+export type NewMember = Parameters<typeof newMembers.valueOf>[0][number];
+
+const admitted = prepared((db) => {
+  const moved = db.$with('moved', { id: accounts.id }).as(sql`
+    update accounts set epoch = epoch + 1 where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint returning id`);
+  const accepted = db.$with('accepted', { id: memberships.id }).as(sql`
+    update invites set status = 'accepted', decided_at = ${now}
+    from moved, unnest(${list('inviteIds', 'uuid')}, ${list('versions', 'text')}, ${list('memberIds', 'uuid')}) as asked (invite_id, version, id)
+    where invites.account_id = moved.id and invites.id = asked.invite_id and invites.xmin::text = asked.version
+    returning asked.id`);
+  const made = db.$with('made', { id: memberships.id }).as(sql`
+    insert into memberships (${newMembers.columns})
+    select ${newMembers.columns} from ${newMembers.rows} member where id in (select id from accepted)
+    returning id`);
+  return db.with(moved, accepted, made).select().from(made).prepare('admit');
+});
+
+/**
+ * Consumes invites of one account and makes their memberships, which moves its epoch: as far as account and invite are still what
+ * the facts say (optimistic locking). Takes the account first. One statement, and so a transaction by itself.
+ * @returns the memberships that were made.
+ */
+export async function admit(
+  db: Db,
+  decided: readonly { facts: Facts; member: NewMember }[],
+  now: Date,
+): Promise<Set<MembershipId>> {
+  const [first] = decided;
+  if (!first) return new Set();
+  const { id: accountId, epoch } = first.facts.account;
+  const made = await admitted(db).execute({
+    ...{ accountId, epoch, now },
+    inviteIds: decided.map(({ facts }) => uuidOf('inv', facts.invite.id)),
+    versions: decided.map(({ facts }) => facts.version),
+    memberIds: decided.map(({ member }) => uuidOf('mem', member.id)),
+    members: newMembers.valueOf(decided.map((it) => it.member)),
+  });
+  return new Set(made.map((it) => it.id));
+}
