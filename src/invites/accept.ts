@@ -5,7 +5,7 @@ import type { Caller, Service, Visit } from '../service.ts';
 import { requireGoodPassword } from '../users/passwords/policy.ts';
 import { requirePasswordLogin } from '../users/rules.ts';
 import { requireCredentials } from '../users/sessions/log-in.ts';
-import { openSession, requireUser } from '../users/sessions/session.ts';
+import { openSession, requirePerson, requireUser } from '../users/sessions/session.ts';
 import { insertUser, type UserRow } from '../users/store.ts';
 import { keepingAttempt } from './attempt.ts';
 import { findAccountOfInvite } from './invitee-store.ts';
@@ -13,11 +13,10 @@ import { type Joining, joinAlone, joinTogether, shown } from './join.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
 import type { InviteAcceptance } from './schemas.ts';
 
-/** Whoever accepts: a user who has proven who they are, or one whom the link proves and who is made on the spot. */
-interface Accepting {
+/** A user who has just proven who they are, or whom the link proves and who is made on the spot. They get a session. */
+interface Proven {
   user: UserRow;
   isNew: boolean;
-  wantsSession: boolean;
 }
 
 /**
@@ -29,14 +28,15 @@ export async function acceptInvite(service: Service, body: InviteAcceptance, cal
   const link = await requireLink(service, body.token, visit.now);
   return keepingAttempt(service, link, visit.now, async () => {
     const accepting = await identify(service, body, caller, link, visit);
-    const { accountId, inviteId } = link;
-    const joining = { accountId, inviteId, link, user: accepting.user, now: visit.now };
-    const accepted = await join(service, joining, accepting, visit);
-    const { id: userId } = accepting.user;
-    if (accepting.isNew) visit.audit('user_created', { userId, by: 'invite' });
-    else if (accepting.wantsSession) visit.audit('authn_login_success', { userId, by: 'password' });
+    const accepted = await join(service, { ...link, link }, accepting, visit);
+    if ('isNew' in accepting) auditProven(accepting, visit);
     return accepted;
   });
+}
+
+function auditProven({ user: { id: userId }, isNew }: Proven, visit: Visit): void {
+  if (isNew) visit.audit('user_created', { userId, by: 'invite' });
+  else visit.audit('authn_login_success', { userId, by: 'password' });
 }
 
 /** The same for a caller whose verified address it is, by its id. @throws not-found where there is none for them. */
@@ -44,10 +44,8 @@ export async function acceptMyInvite(service: Service, caller: Caller, inviteId:
   const user = await requireUser(service.db, caller);
   const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
   if (accountId === undefined) throw new Problem('not-found');
-  const joining = { accountId, inviteId, link: undefined, user, now: caller.now };
-  return keepingAttempt(service, joining, caller.now, () =>
-    join(service, joining, { user, isNew: false, wantsSession: false }, caller),
-  );
+  const invite = { accountId, inviteId, link: undefined };
+  return keepingAttempt(service, invite, caller.now, () => join(service, invite, caller, caller));
 }
 
 async function identify(
@@ -56,9 +54,12 @@ async function identify(
   caller: Caller | undefined,
   link: OpenedLink,
   visit: Visit,
-): Promise<Accepting> {
-  if (login) return { user: await requireCredentials(service, login, visit), isNew: false, wantsSession: true };
-  if (caller) return { user: await requireUser(service.db, caller), isNew: false, wantsSession: false };
+): Promise<Caller | Proven> {
+  if (login) return { user: await requireCredentials(service, login, visit), isNew: false };
+  if (caller) {
+    requirePerson(caller);
+    return caller;
+  }
   if (!register) throw new Problem('invalid-request', 'Send `register`, `login` or a bearer access token.');
   requirePasswordLogin(service.config);
   const { name, password } = register;
@@ -80,32 +81,33 @@ async function identify(
     createdAt: visit.now,
     disabledAt: null,
   };
-  return { user, isNew: true, wantsSession: true };
+  return { user, isNew: true };
 }
 
-/** One transaction: the invite is consumed and the membership made, or neither. */
-async function join(service: Service, joining: Joining, { isNew, wantsSession }: Accepting, visit: Visit) {
-  const isPlain = !isNew && !wantsSession;
-  const outcome = isPlain ? await joinTogether(service.db, joining) : 'alone';
-  if (outcome instanceof Problem) throw outcome;
-  return typeof outcome === 'string' ? joinWithMore(service, joining, { isNew, wantsSession }, visit) : outcome;
-}
-
-/** In a transaction of its own: with a user or a session that is made in it, or as the owner. */
-function joinWithMore(
+/** The invite is consumed and the membership made, or neither. */
+async function join(
   service: Service,
-  joining: Joining,
-  { isNew, wantsSession }: Omit<Accepting, 'user'>,
+  { accountId, inviteId, link }: Pick<Joining, 'accountId' | 'inviteId' | 'link'>,
+  accepting: Caller | Proven,
   visit: Visit,
 ) {
-  const { user } = joining;
+  const joining = { accountId, inviteId, link, now: visit.now };
+  if ('isNew' in accepting) return joinWithMore(service, { ...joining, who: accepting.user }, accepting, visit);
+  const plain = { ...joining, who: accepting };
+  const outcome = await joinTogether(service.db, plain);
+  if (outcome instanceof Problem) throw outcome;
+  return typeof outcome === 'string' ? joinWithMore(service, plain, undefined, visit) : outcome;
+}
+
+/** In a transaction of its own, with a user or a session that is made in it, or as the owner. */
+function joinWithMore(service: Service, joining: Joining, proven: Proven | undefined, visit: Visit) {
   return service.db.transaction(async (tx) => {
     const decision = await joinAlone(tx, joining, async () => {
-      if (isNew && !(await insertUser(tx, user))) throw new Problem('login-exists');
+      if (proven?.isNew && !(await insertUser(tx, proven.user))) throw new Problem('login-exists');
     });
-    const { account, invite } = decision.facts;
-    const ownerId = invite.ownership ? await takeOver(tx, account, user.id) : account.ownerId;
-    const session = wantsSession ? { session: await openSession(service, tx, user, visit) } : {};
+    const { user, facts } = decision;
+    const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
+    const session = proven ? { session: await openSession(service, tx, user, visit) } : {};
     return { ...shown(decision, ownerId), ...session };
   });
 }

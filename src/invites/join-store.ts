@@ -1,18 +1,29 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { isActive } from '../accounts/store.ts';
 import { type Db, placeholderFor, prepared } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
-import { accounts, invites, memberships } from '../database/schema.ts';
-import { type AccountId, type InviteId, type MembershipId, type UserId, uuidOf } from '../ids.ts';
+import { accounts, invites, memberships, users } from '../database/schema.ts';
+import {
+  type AccountId,
+  type IdentityId,
+  type InviteId,
+  type MembershipId,
+  type SessionId,
+  type UserId,
+  uuidOf,
+} from '../ids.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';
 import { givableColumns, givableIn } from '../permissions/store.ts';
+import { isLoggedIn } from '../users/store.ts';
 import { inviterColumns, inviters } from './store.ts';
 
 const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
 const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
 // Behind a select, a list has no length that the planner could see: so the plan that it made once suits each time.
 const list = (name: string, type: string) => sql`(select ${sql.placeholder(name)}::${sql.raw(type)}[])`;
+
+const asAsked = { sessionId: sql`asked.session_id`, identityId: sql`asked.identity_id`, now };
 
 const facts = prepared((db) =>
   db
@@ -26,32 +37,42 @@ const facts = prepared((db) =>
       isActive: isActive(now)?.mapWith(Boolean) as SQL<boolean>,
       given: givableColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
       isMember: sql<boolean>`exists (select from memberships m where m.account_id = ${account} and m.user_id = asked.user_id)`,
-      userId: sql<UserId>`asked.user_id`.mapWith(memberships.userId),
+      place: sql<number>`asked.place`.mapWith(Number),
+      caller: users,
     })
-    .from(sql`unnest(${list('inviteIds', 'uuid')}, ${list('userIds', 'uuid')}) as asked (invite_id, user_id)`)
+    .from(
+      sql`unnest(${list('inviteIds', 'uuid')}, ${list('userIds', 'uuid')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')})
+        with ordinality as asked (invite_id, user_id, session_id, identity_id, place)`,
+    )
     .innerJoin(invites, and(eq(invites.accountId, account), sql`${invites.id} = asked.invite_id`))
     .innerJoin(accounts, eq(accounts.id, account))
     .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
     .leftJoin(memberships, and(eq(memberships.accountId, account), eq(memberships.userId, inviters.id)))
+    .leftJoin(users, and(sql`${users.id} = asked.user_id`, isNull(users.disabledAt), isLoggedIn(asAsked)))
     .prepare('find_facts_of_accepts'),
 );
 
+/** An invite, and who accepts it: for someone who is logged in also by which session or identity. */
+export interface AskedFacts {
+  inviteId: InviteId;
+  userId: UserId;
+  sessionId?: SessionId | null;
+  identityId?: IdentityId | null;
+}
+
 /**
- * What accepts of invites of one account are decided on, each with the user who accepts: the account, the invite and its version, its
- * inviter with their access now (undefined where they are active no more), what there is of what it gives, and whether the user is a
- * member already. One statement.
+ * What accepts of invites of one account are decided on: the account, the invite and its version, its inviter with their access now
+ * (undefined where they are active no more), what there is of what it gives, the caller where they are logged in and still stand, and
+ * whether the user is a member already; with the place, from 1, of what it is about. One statement.
  */
-export async function findFacts(
-  db: Db,
-  accountId: AccountId,
-  asked: readonly { inviteId: InviteId; userId: UserId }[],
-  now: Date,
-) {
+export async function findFacts(db: Db, accountId: AccountId, asked: readonly AskedFacts[], now: Date) {
   const rows = await facts(db).execute({
     accountId,
     now,
     inviteIds: asked.map((it) => uuidOf('inv', it.inviteId)),
     userIds: asked.map((it) => uuidOf('usr', it.userId)),
+    sessionIds: asked.map(({ sessionId }) => (sessionId ? uuidOf('ses', sessionId) : null)),
+    identityIds: asked.map(({ identityId }) => (identityId ? uuidOf('idn', identityId) : null)),
   });
   return rows.map(({ membership, sources, isActive, given, ...row }) => {
     const isOwner = row.account.ownerId === row.inviter.id;

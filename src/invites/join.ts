@@ -6,9 +6,11 @@ import { memberOf } from '../memberships/member.ts';
 import { effectFrom } from '../permissions/given.ts';
 import { requireInviterCanGrant } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
+import type { Caller } from '../service.ts';
+import { sessionEnded } from '../users/sessions/session.ts';
 import type { UserRow } from '../users/store.ts';
 import { lockAccountAndInvites } from './invitee-store.ts';
-import { admit, type Facts, findFacts, type NewMember } from './join-store.ts';
+import { type AskedFacts, admit, type Facts, findFacts, type NewMember } from './join-store.ts';
 import { type OpenedLink, requireLive } from './open-link.ts';
 import { requireAddressee, requireKeptByPlatform } from './rules.ts';
 
@@ -18,13 +20,15 @@ export interface Joining {
   inviteId: InviteId;
   /** The link that they follow, where they follow one. */
   link: OpenedLink | undefined;
-  user: UserRow;
+  /** A user who has just proven who they are; or the caller, who is read with all the rest. */
+  who: UserRow | Caller;
   now: Date;
 }
 
 /** An accept that every rule lets pass, and the membership that comes of it. */
 interface Decision {
   joining: Joining;
+  user: UserRow;
   facts: Facts;
   member: NewMember;
 }
@@ -56,10 +60,10 @@ export const joinTogether = together<Joining, Outcome>({
 const isOpen = (outcome: Outcome | undefined) => outcome === 'anew' || outcome instanceof Problem;
 
 async function joinAll(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
-  const factsOf = await readFacts(db, all);
+  const found = await readFacts(db, all);
   const inTurn = newTurn();
-  const decided = all.map((joining) => {
-    const facts = factsOf(joining);
+  const decided = all.map((joining, i) => {
+    const facts = found[i];
     return facts?.invite.ownership ? ('alone' as const) : problemOr(() => decide(facts, joining, inTurn));
   });
   const passed = decided.flatMap((it) => (it === 'alone' || it instanceof Problem ? [] : [it]));
@@ -77,8 +81,8 @@ async function joinAll(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
  */
 export async function joinAlone(tx: Tx, joining: Joining, before: () => Promise<void>): Promise<Decision> {
   await hold(tx, [joining]);
-  const factsOf = await readFacts(tx, [joining]);
-  const decision = decide(factsOf(joining), joining, newTurn());
+  const [facts] = await readFacts(tx, [joining]);
+  const decision = decide(facts, joining, newTurn());
   await before();
   const made = await admit(tx, [decision], joining.now);
   if (made.size === 0) throw new Error('an account or an invite changed while it was held');
@@ -91,11 +95,15 @@ async function hold(tx: Tx, all: readonly Joining[]): Promise<void> {
   await lockAccountAndInvites(tx, accountOf(all), ids);
 }
 
+/** The facts of each, undefined where there is no such invite. */
 async function readFacts(db: Db, all: readonly Joining[]) {
-  const asked = all.map(({ inviteId, user }) => ({ inviteId, userId: user.id }));
-  const found = await findFacts(db, accountOf(all), asked, nowOf(all));
-  const keyed = new Map(found.map((it) => [`${it.invite.id},${it.userId}`, it]));
-  return ({ inviteId, user }: Joining) => keyed.get(`${inviteId},${user.id}`);
+  const found = await findFacts(db, accountOf(all), all.map(askedOf), nowOf(all));
+  const byPlace = new Map(found.map((it) => [it.place, it]));
+  return all.map((_, i) => byPlace.get(i + 1));
+}
+
+function askedOf({ inviteId, who }: Joining): AskedFacts {
+  return 'email' in who ? { inviteId, userId: who.id } : { inviteId, ...who };
 }
 
 const accountOf = (all: readonly Joining[]) => (all[0] as Joining).accountId;
@@ -106,13 +114,15 @@ const newTurn = () => ({ inviteIds: new Set<InviteId>(), userIds: new Set<UserId
 
 /**
  * The rules of an accept, in order.
- * @throws invite-token-invalid, the problems that name why the invite is dead, invite-for-another-address, already-member,
- * inviter-cannot-grant.
+ * @throws invite-token-invalid, unauthenticated, the problems that name why the invite is dead, invite-for-another-address,
+ * already-member, inviter-cannot-grant.
  */
 function decide(facts: Facts | undefined, joining: Joining, inTurn: ReturnType<typeof newTurn>): Decision {
   if (!facts) throw new Problem('invite-token-invalid');
-  const { link, user, now } = joining;
+  const { link, who, now } = joining;
   const { account, given, inviterAccess, isMember } = facts;
+  const user = 'email' in who ? who : facts.caller;
+  if (!user) throw sessionEnded();
   const invite = inTurn.inviteIds.has(facts.invite.id)
     ? { ...facts.invite, status: 'accepted' as const }
     : facts.invite;
@@ -126,12 +136,11 @@ function decide(facts: Facts | undefined, joining: Joining, inTurn: ReturnType<t
   const { accountId, allPermissions, permissions, endsAt, invitedBy } = invite;
   const access = { allPermissions, permissions, roles: given.roles.map((it) => it.id), endsAt };
   const member = { accountId, userId: user.id, id: newId('mem'), ...access, invitedBy, createdAt: now };
-  return { joining, facts, member };
+  return { joining, user, facts, member };
 }
 
 /** The account and the member, as the API shows them. */
-export function shown({ joining, facts, member }: Decision, ownerId: UserId = facts.account.ownerId) {
-  const { user, now } = joining;
+export function shown({ joining: { now }, user, facts, member }: Decision, ownerId: UserId = facts.account.ownerId) {
   const { account, inviter } = facts;
   const membership = { ...member, suspendedAt: null };
   return { account, membership: memberOf({ membership, user, inviter, isOwner: ownerId === user.id }, now) };

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import {
   accountKeys,
@@ -26,11 +26,18 @@ export const isStanding = () =>
     exists (select from ${accountKeys}
       where ${accountKeys.accountId} = ${placeholderFor(accountKeys.accountId, 'keyAccountId')} and ${accountKeys.id} = ${placeholderFor(accountKeys.id, 'keyId')}
         and ${accountKeys.userId} = ${users.id} and ${accountKeys.hash} = ${sql.placeholder('keyHash')} and ${isUsable(accountKeys)})
-    or exists (select from ${sessions}
-      where ${sessions.id} = ${placeholderFor(sessions.id, 'sessionId')} and ${sessions.userId} = ${users.id}
-        and ${sessions.endedAt} is null and ${sessions.expiresAt} > ${placeholderFor(sessions.expiresAt, 'now')})
-    or exists (select from ${identities}
-      where ${identities.id} = ${placeholderFor(identities.id, 'identityId')} and ${identities.userId} = ${users.id}))`;
+    or ${isLoggedIn({
+      sessionId: sql`${placeholderFor(sessions.id, 'sessionId')}`,
+      identityId: sql`${placeholderFor(identities.id, 'identityId')}`,
+      now: sql`${placeholderFor(sessions.expiresAt, 'now')}`,
+    })})`;
+
+/** Of a query of `users`: whether a session or an identity is theirs and still stands. */
+export const isLoggedIn = ({ sessionId, identityId, now }: Record<'sessionId' | 'identityId' | 'now', SQL>) => sql`(
+    exists (select from ${sessions}
+      where ${sessions.id} = ${sessionId} and ${sessions.userId} = ${users.id}
+        and ${sessions.endedAt} is null and ${sessions.expiresAt} > ${now})
+    or exists (select from ${identities} where ${identities.id} = ${identityId} and ${identities.userId} = ${users.id}))`;
 
 /** Of a prepared query: a key is neither revoked nor expired. */
 export const isUsable = (keys: typeof accountKeys | typeof platformKeys) =>

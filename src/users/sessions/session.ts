@@ -16,10 +16,15 @@ import { insertSession } from './store.ts';
  * @throws unauthenticated where the session has ended, the identity was removed, or the user is disabled; user-required for a key.
  */
 export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
-  if (caller.key) throw new Problem('user-required');
+  requirePerson(caller);
   const user = await findStandingUser(db, caller);
   if (!user) throw sessionEnded();
   return user;
+}
+
+/** @throws user-required for a key. */
+export function requirePerson({ key }: Caller): void {
+  if (key) throw new Problem('user-required');
 }
 
 export const sessionEnded = (concerns: Concerns = {}) =>
