@@ -24,15 +24,16 @@ const hexPairs = pairsOf(hex);
 const base32Values = valuesOf(base32);
 const base32Pairs = pairsOf(base32);
 
-/** Where the 32 digits of a UUID stand in its text, and before which bytes of it a hyphen does. */
-const places = Array.from({ length: 36 }, (_, at) => at).filter((at) => ![8, 13, 18, 23].includes(at));
+/** Where hyphens and where the 32 digits of a UUID stand in its text, and before which of its bytes a hyphen does. */
+const hyphens = [8, 13, 18, 23];
+const places = Array.from({ length: 36 }, (_, at) => at).filter((at) => !hyphens.includes(at));
 const hyphensBefore = [4, 6, 8, 10];
 
 /** @throws RangeError for what is no UUID in lower case (RFC 9562, section 4). */
 export function base32OfUuid(uuid: string): string {
   let text = '';
   let bits = 0;
-  let seen = uuid.length === 36 ? 0 : none;
+  let seen = uuid.length === 36 && hyphens.every((at) => uuid[at] === '-') ? 0 : none;
   for (let i = 0; i < 32; i += 1) {
     const value = hexValues[uuid.charCodeAt(places[i] as number)] ?? none;
     seen |= value;

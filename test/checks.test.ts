@@ -1,5 +1,8 @@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import t from 'tap';
+import { checkAll } from '../src/checks/check.ts';
+import { platformUserId } from '../src/ids.ts';
+import { readKeyText } from '../src/tokens/key-text.ts';
 import { day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const statements: string[] = [];
@@ -285,6 +288,29 @@ t.test('GET …/check', async (t) => {
       after.every((it) => it.body.allowed === false),
       'and what was taken away is gone for whoever asks after that',
     );
+  });
+
+  t.test('what is asked last is not answered as of an earlier time, though its request began earlier', async (t) => {
+    const endsAt = new Date(service.clock().getTime() + 60_000);
+    const member = await newMember(account, { permissions: ['keys:manage'], endsAt: endsAt.toISOString() });
+    const resource = null;
+    const question = {
+      accountId: account.id as never,
+      subject: { id: member.id as never },
+      permission: 'keys:manage',
+      resource,
+      properties: {},
+    };
+    const key = readKeyText(platform);
+    const asking = (seconds: number) => {
+      const now = new Date(endsAt.getTime() + seconds * 1000);
+      const visit = { now, client: { network: '', userAgent: '' }, audit: () => {} };
+      const caller = { ...visit, userId: platformUserId, sessionId: null, identityId: null, key: key ?? null };
+      return checkAll(service.db, caller, [question]);
+    };
+    t.equal((await asking(-5))[0]?.isAllowed, true);
+    const [, after] = await Promise.all([asking(-5), asking(5), asking(-5)]);
+    t.equal(after?.[0]?.isAllowed, false);
   });
 
   t.test('everyone about themselves, others with members:read, and nobody from outside', async (t) => {

@@ -165,6 +165,50 @@ t.test('questions that come while others are under way go together', async (t) =
     );
   });
 
+  t.test('what the database refuses in company is asked by itself: nobody pays for another one’s value', async (t) => {
+    const { begun, ask } = statements();
+    const question = together({ laneOf: () => 'one', ask });
+    const asked = ['a', 'b', 'c'].map((it) => outcomeOf(question(db, it)));
+    begun[0]?.answer();
+    await settled();
+    begun[1]?.fail(Object.assign(new Error('invalid input'), { code: '22007' }));
+    await settled();
+    t.same(
+      begun.slice(2).map((it) => it.all),
+      [['b'], ['c']],
+    );
+    begun[2]?.fail(Object.assign(new Error('invalid input'), { code: '22007' }));
+    begun[3]?.answer();
+    t.same(await Promise.all(asked), ['a!', 'invalid input', 'c!']);
+  });
+
+  t.test('one that fails long after others went on fails nobody who waits for those', async (t) => {
+    const { begun, ask } = statements();
+    const question = together({ laneOf: () => 'one', ask });
+    const asked = ['a', 'b'].map((it) => outcomeOf(question(db, it)));
+    await until('the next', () => begun[1]);
+    const waiting = outcomeOf(question(db, 'c'));
+    begun[0]?.fail(new Error('Query read timeout'));
+    await settled();
+    begun[1]?.answer();
+    await settled();
+    begun[2]?.answer();
+    t.same(await Promise.all([...asked, waiting]), ['Query read timeout', 'b!', 'c!']);
+  });
+
+  t.test('a question that can’t be sorted, and one that was not answered, fail by themselves', async (t) => {
+    const { ask } = statements();
+    const unsorted = together<string, string>({
+      laneOf: () => {
+        throw new Error('no lane');
+      },
+      ask,
+    });
+    t.equal(await outcomeOf(unsorted(db, 'a')), 'no lane');
+    const short = together<string, string>({ laneOf: () => 'one', ask: async () => [] });
+    t.equal(await outcomeOf(short(db, 'a')), 'not every question was answered');
+  });
+
   t.test('one that fails fails those that it asked; a database that is away is away for all who wait', async (t) => {
     const { begun, ask } = statements();
     const question = together({ laneOf: () => 'one', ask });
@@ -186,11 +230,12 @@ t.test('questions that come while others are under way go together', async (t) =
     const read = sharing(
       (it: string) => it.slice(0, 1),
       async (of, asked: string) => (await ask(of, [asked]))[0] as string,
+      (it) => Number(it.slice(1)),
     );
-    const asked = ['a1', 'a2', 'a3'].map((it) => read(db, it));
+    const asked = ['a1', 'a3', 'a2'].map((it) => read(db, it));
     begun[0]?.answer();
     await settled();
-    t.same(begun[1]?.all, ['a3'], 'as the last of them asks it');
+    t.same(begun[1]?.all, ['a3'], 'as the latest of them asks it');
     begun[1]?.answer();
     t.same(await Promise.all(asked), ['a1!', 'a3!', 'a3!']);
     t.equal(begun.length, 2);

@@ -1,13 +1,15 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import t, { type Test } from 'tap';
 import { uuidOf } from '../src/ids.ts';
-import { type Hold, racesOn, untilWaiting } from './support/races.ts';
+import { type Hold, racesOn, tally, untilWaiting } from './support/races.ts';
 import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const statements: string[] = [];
 const logged = { statements: { logQuery: (it: string) => void statements.push(it) } };
 const started = await startService(t, logged);
-const { call, newAccount, newMember, newUser, invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
+const { call, newAccount, newAccountKey, newMember, newPlatformKey, newUser } = started;
+const { invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
 
 const { meet, ownTransaction } = racesOn(started);
 
@@ -83,16 +85,6 @@ const setAccess = (account: Account, by: TestUser, { id }: TestUser, access: Acc
 async function memberIds(account: Account): Promise<string[]> {
   const members = await listAll<{ user: { id: string } }>(`${account.url}/members?limit=100`, account.owner.token);
   return members.map((it) => it.user.id);
-}
-
-/** How many answers there are of each kind: a status, and a problem's code. */
-function tally(answers: Answer[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { status, code } of answers) {
-    const kind = code === undefined ? String(status) : `${status} ${code}`;
-    counts[kind] = (counts[kind] ?? 0) + 1;
-  }
-  return counts;
 }
 
 const isOneOf = (status: number) => status < 300;
@@ -254,6 +246,88 @@ inBothOrders(t, 'accept against revoke', async (t, order) => {
     t.match(revoked, { status: 200, body: { status: 'revoked' } });
     t.same([isIn, status], [false, 'revoked']);
   }
+});
+
+t.test('Whoever is in company pays for nobody else', { skip: !isPostgres }, async (t) => {
+  t.test('who was let in is told so, though another one’s invite can’t be had', async (t) => {
+    const account = await newAccount();
+    const [first, a, b] = [await sentInvite(account), await sentInvite(account), await sentInvite(account)];
+    const { statement, values } = holdInvite(b.id);
+    const answers = await ownTransaction(async (longer) => {
+      const asked = await ownTransaction(async (client) => {
+        await client.query('update invites set last_attempt_reason = null where id = any($1)', values);
+        const asked = [accept(first), accept(a), accept(b)];
+        await untilWaiting(client, 1);
+        const held = longer.query(statement, values);
+        await pause(100);
+        await client.query('commit');
+        await held;
+        return asked.map((it) => () => it);
+      });
+      return Promise.all(asked.map((it) => it()));
+    });
+    const members = await memberIds(account);
+    t.same(
+      answers.map((it) => it.status === 201),
+      [first, a, b].map(({ user }) => members.includes(user.id)),
+    );
+    t.equal(answers[0]?.status, 201);
+    t.equal(answers[1]?.status, 201);
+    t.match(answers[2], { status: 503, code: 'unavailable' });
+    t.equal((await accept(b)).status, 201, 'and can accept when it is free');
+  });
+
+  t.test('an address that somebody else is just inviting keeps nobody else waiting for ever', async (t) => {
+    const account = await newAccount();
+    const sample = await invite(account, account.owner, newEmail(), invoices);
+    const taken = newEmail();
+    const invented = inventInvite(sample.body.id, taken);
+    const answers = await ownTransaction(async (client) => {
+      await client.query(invented.statement, invented.values);
+      const emails = [newEmail(), taken, ...Array.from({ length: 5 }, newEmail)];
+      return Promise.all(emails.map((it) => invite(account, account.owner, it, invoices)));
+    });
+    t.same(tally(answers), { 201: 6, '503 unavailable': 1 });
+  });
+
+  t.test('an end that can’t be written is refused, and nothing beside it', async (t) => {
+    const account = await newAccount();
+    const ends = [undefined, '9999-12-31T23:59:59-23:59', undefined, '2031-01-01T00:00:00Z'];
+    const answers = await Promise.all(
+      ends.map((endsAt) => invite(account, account.owner, newEmail(), { ...invoices, ...(endsAt && { endsAt }) })),
+    );
+    t.same(
+      answers.map((it) => it.status),
+      [201, 400, 201, 201],
+    );
+    t.match(answers[1], { code: 'invalid-request', body: { errors: [{ pointer: '/access/endsAt' }] } });
+  });
+});
+
+t.test('accept against the removal of a permission from the catalogue', { skip: !isPostgres }, async (t) => {
+  const platform = await newPlatformKey();
+  const account = await newAccount();
+  const listed = await call('GET', '/v1/permissions', { token: account.owner.token });
+  const kept = listed.body.items
+    .filter((it: { own: boolean }) => !it.own)
+    .map(({ own: _, ...it }: { own: boolean }) => it);
+  const more = { title: 'More', description: 'More', group: 'more' };
+  const declare = (permissions: object[]) =>
+    call('PUT', '/v1/permissions?removeInUse=true', { body: { permissions }, token: platform });
+  const one = { ...more, key: 'more:one' };
+  t.equal((await declare([...kept, one, { ...more, key: 'more:all', implies: ['more:one'] }])).status, 200);
+  const inviter = await newMember(account, only('more:all', 'invites:manage'));
+  const sent = await sentInvite(account, inviter, only('more:one'));
+  await newAccountKey(account, account.owner, 'more:all');
+  const keys = { statement: `select from account_keys where 'more:all' = any(scopes) for update`, values: [] };
+  const [declared, accepted] = await meet<Answer>(
+    keys,
+    () => declare([...kept, one]),
+    () => accept(sent),
+  );
+  t.equal(declared?.status, 200);
+  t.match(accepted, { status: 409, code: 'inviter-cannot-grant' });
+  t.equal((await declare(kept)).status, 200);
 });
 
 inBothOrders(t, 'accept against decline', async (t, order) => {

@@ -55,6 +55,7 @@ export const findEntry = sharing(
     const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
     return found;
   },
+  ({ caller }) => caller.now.getTime(),
 );
 
 /** Of a prepared query about the caller: the platform's key that they sent, and that still counts. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
-import { accountKeys, accounts, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
+import { accountKeys, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
 import { type AccountId, idOf, type UserId } from '../ids.ts';
 
 /** Who has a permission: by name in what they were given, not by what implies it. */
@@ -58,17 +58,20 @@ const idsOf = ({ accountId, userId }: { accountId: string; userId: string }) => 
   userId: idOf('usr', userId),
 });
 
-/** Holds the accounts in which someone has one of some permissions, as every change of who is in them does, before they are taken. */
+/**
+ * Holds the accounts in which someone has one of some permissions, before they are taken, and moves their epochs: as every change of who
+ * is in them does, so that whoever is just accepting an invite there is judged by what comes of it.
+ */
 export async function lockHolders(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;
   await tx.execute(sql`
-    select from ${accounts} where ${accounts.id} in (
+    update accounts set epoch = epoch + 1 where id in (select id from accounts where id in (
       select account_id from ${memberships} where ${memberships.permissions} && ${keys}
       union select account_id from ${invites} where ${invites.permissions} && ${keys}
       union select account_id from ${roles} where ${roles.permissions} && ${keys}
       union select account_id from ${accountKeys} where ${accountKeys.scopes} && ${keys}
       union select account_id from ${grants} where ${grants.permission} = any(${keys}))
-    order by ${accounts.id} for no key update`);
+    order by id for no key update)`);
 }
 
 /** Takes some permissions from everyone who has them. As many statements as there are tables. */

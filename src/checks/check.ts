@@ -1,6 +1,6 @@
 import { hasScope } from '../accounts/platform.ts';
 import type { Db } from '../database/database.ts';
-import { together } from '../database/together.ts';
+import { latest, together } from '../database/together.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
@@ -23,9 +23,11 @@ export interface Checked extends Answer {
  * @throws unauthenticated where the caller stands no more.
  */
 export const checkAll = (db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> =>
-  checkTogether(db, { caller, questions });
+  questions.length > few ? askAll(db, caller, questions) : checkTogether(db, { caller, questions });
 
-/** How many questions go in one statement, unless one request has more. */
+/** How many questions of one request gain by going with others: more are a statement's worth by themselves. */
+const few = 20;
+/** How many questions go in one statement. */
 const mostTogether = 200;
 
 const checkTogether = together<{ caller: Caller; questions: readonly Question[] }, Checked[]>({
@@ -33,7 +35,7 @@ const checkTogether = together<{ caller: Caller; questions: readonly Question[] 
   weightOf: ({ questions }) => questions.length,
   most: mostTogether,
   async ask(db, all) {
-    const { caller } = all.at(-1) as (typeof all)[number];
+    const { caller } = latest(all, (it) => it.caller.now.getTime());
     const checked = await askAll(
       db,
       caller,

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../accounts/store.ts';
-import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
 import { memberships, platformKeys, users } from '../database/schema.ts';
 import { uuidOf } from '../ids.ts';
 import type { Caller } from '../service.ts';
@@ -9,8 +9,6 @@ import { isAllowed, membershipOf, userNamed } from './decision-store.ts';
 import type { Answer, Question } from './question.ts';
 
 export const atNow = sql`${placeholderFor(memberships.endsAt, 'now')}::timestamptz`;
-// Behind a select, a list has no length that the planner could see: so the plan that it made once suits each time.
-const list = (name: string, type: string) => sql`(select ${sql.placeholder(name)}::text[]::${sql.raw(type)}[])`;
 
 /** What questions are: parallel lists, so that one statement answers any number of them. */
 const questions = sql`unnest(${list('accounts', 'uuid')}, ${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},

@@ -177,3 +177,10 @@ export function placeholderFor(column: PgColumn, name: string) {
   const mapToDriverValue = (value: unknown) => (value === null ? null : column.mapToDriverValue(value));
   return sql.param(sql.placeholder(name), { mapToDriverValue });
 }
+
+/**
+ * A place in a prepared query for a list. Behind a select it has no length that the planner could see: so the plan that it made once
+ * suits each time.
+ */
+export const listPlaceholder = (name: string, type: 'text' | 'uuid' | 'jsonb') =>
+  sql`(select ${sql.placeholder(name)}::text[]::${sql.raw(type)}[])`;

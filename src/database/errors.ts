@@ -1,6 +1,7 @@
-/** SQLSTATE codes (and Node's and pg's own words) that mean: the database is away, or did not answer in time. */
-const away =
-  /^(08|53|57P|58)|^(57014|55P03|40001|40P01|25P03|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
+/** SQLSTATE codes (and Node's and pg's own words) that mean: the database is away. */
+const away = /^(08|57P|58|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
+/** SQLSTATE codes that mean: it is there, and could not do this in time, or beside what it does for others. */
+const busy = /^(53|57014|55P03|40001|40P01|25P03)/;
 const awayInWords =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed)|PGlite is clos|Cannot use a pool after)/;
 
@@ -19,8 +20,18 @@ export function driverError(error: unknown): DriverError {
 
 /** Whether an error says that the database can't answer at the moment, so that trying again later makes sense. */
 export function isUnavailable(error: unknown): boolean {
+  return isAway(error) || busy.test(String(driverError(error).code ?? ''));
+}
+
+/** Whether an error says that the database can't be reached, or does not answer. */
+export function isAway(error: unknown): boolean {
   const { code, message } = driverError(error);
   return away.test(String(code ?? '')) || awayInWords.test(String(message ?? ''));
+}
+
+/** Whether an error is the answer to one statement: the database refused it, and would not refuse others. */
+export function isOfStatement(error: unknown): boolean {
+  return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isAway(error);
 }
 
 /** Whether a statement was sent and nothing came back in time: the connection it went over is of no use any more. */

@@ -96,6 +96,7 @@ async function join(
   const plain = { ...joining, who: accepting };
   const outcome = await joinTogether(service.db, plain);
   if (outcome instanceof Problem) throw outcome;
+  if (typeof outcome === 'object' && 'failure' in outcome) throw outcome.failure;
   return typeof outcome === 'string' ? joinWithMore(service, plain, undefined, visit) : outcome;
 }
 

@@ -1,8 +1,8 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
 import { isActive } from '../accounts/store.ts';
-import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
-import { accounts, invites, memberships, users } from '../database/schema.ts';
+import { accounts, catalogue, invites, memberships, users } from '../database/schema.ts';
 import {
   type AccountId,
   type IdentityId,
@@ -20,8 +20,6 @@ import { inviterColumns, inviters } from './store.ts';
 
 const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
 const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
-// Behind a select, a list has no length that the planner could see: so the plan that it made once suits each time.
-const list = (name: string, type: string) => sql`(select ${sql.placeholder(name)}::${sql.raw(type)}[])`;
 
 const asAsked = { sessionId: sql`asked.session_id`, identityId: sql`asked.identity_id`, now };
 
@@ -37,6 +35,7 @@ const facts = prepared((db) =>
       isActive: isActive(now)?.mapWith(Boolean) as SQL<boolean>,
       given: givableColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
       isMember: sql<boolean>`exists (select from memberships m where m.account_id = ${account} and m.user_id = asked.user_id)`,
+      catalogueVersion: catalogue.version,
       place: sql<number>`asked.place`.mapWith(Number),
       caller: users,
     })
@@ -46,6 +45,7 @@ const facts = prepared((db) =>
     )
     .innerJoin(invites, and(eq(invites.accountId, account), sql`${invites.id} = asked.invite_id`))
     .innerJoin(accounts, eq(accounts.id, account))
+    .innerJoin(catalogue, sql`true`)
     .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
     .leftJoin(memberships, and(eq(memberships.accountId, account), eq(memberships.userId, inviters.id)))
     .leftJoin(users, and(sql`${users.id} = asked.user_id`, isNull(users.disabledAt), isLoggedIn(asAsked)))
@@ -92,22 +92,30 @@ export type NewMember = Parameters<typeof newMembers.valueOf>[0][number];
 
 const admitted = prepared((db) => {
   const moved = db.$with('moved', { id: accounts.id }).as(sql`
-    update accounts set epoch = epoch + 1 where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint returning id`);
+    update accounts set epoch = epoch + 1
+    where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint
+      and exists (select from catalogue where version = ${sql.placeholder('catalogueVersion')}::bigint)
+    returning id`);
+  // The account first, then the invites by their ids, as whoever holds several of them does.
+  const held = db.$with('held', { id: memberships.id }).as(sql`
+    select invites.account_id, invites.id as invite_id, asked.id
+    from moved, invites, unnest(${list('inviteIds', 'uuid')}, ${list('versions', 'text')}, ${list('memberIds', 'uuid')}) as asked (invite_id, version, id)
+    where invites.account_id = moved.id and invites.id = asked.invite_id and invites.xmin::text = asked.version
+    order by invites.id for no key update of invites`);
   const accepted = db.$with('accepted', { id: memberships.id }).as(sql`
     update invites set status = 'accepted', decided_at = ${now}
-    from moved, unnest(${list('inviteIds', 'uuid')}, ${list('versions', 'text')}, ${list('memberIds', 'uuid')}) as asked (invite_id, version, id)
-    where invites.account_id = moved.id and invites.id = asked.invite_id and invites.xmin::text = asked.version
-    returning asked.id`);
+    from held where invites.account_id = held.account_id and invites.id = held.invite_id
+    returning held.id`);
   const made = db.$with('made', { id: memberships.id }).as(sql`
     insert into memberships (${newMembers.columns})
     select ${newMembers.columns} from ${newMembers.rows} member where id in (select id from accepted)
     returning id`);
-  return db.with(moved, accepted, made).select().from(made).prepare('admit');
+  return db.with(moved, held, accepted, made).select().from(made).prepare('admit');
 });
 
 /**
- * Consumes invites of one account and makes their memberships, which moves its epoch: as far as account and invite are still what
- * the facts say (optimistic locking). Takes the account first. One statement, and so a transaction by itself.
+ * Consumes invites of one account and makes their memberships, which moves its epoch: as far as account, catalogue and invite are still
+ * what the facts say (optimistic locking). Takes the account first. One statement, and so a transaction by itself.
  * @returns the memberships that were made.
  */
 export async function admit(
@@ -117,9 +125,9 @@ export async function admit(
 ): Promise<Set<MembershipId>> {
   const [first] = decided;
   if (!first) return new Set();
-  const { id: accountId, epoch } = first.facts.account;
+  const { account, catalogueVersion } = first.facts;
   const made = await admitted(db).execute({
-    ...{ accountId, epoch, now },
+    ...{ accountId: account.id, epoch: account.epoch, catalogueVersion, now },
     inviteIds: decided.map(({ facts }) => uuidOf('inv', facts.invite.id)),
     versions: decided.map(({ facts }) => facts.version),
     memberIds: decided.map(({ member }) => uuidOf('mem', member.id)),

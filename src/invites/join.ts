@@ -1,6 +1,7 @@
 import type { AccountRow } from '../accounts/store.ts';
 import type { Db, Tx } from '../database/database.ts';
-import { together } from '../database/together.ts';
+import { isOfStatement } from '../database/errors.ts';
+import { latest, together } from '../database/together.ts';
 import { type AccountId, type InviteId, newId, type UserId } from '../ids.ts';
 import { memberOf } from '../memberships/member.ts';
 import { effectFrom } from '../permissions/given.ts';
@@ -33,8 +34,15 @@ interface Decision {
   member: NewMember;
 }
 
-/** Who is in now, as the API shows them; a refusal; or that it has to be decided anew, or takes a transaction of its own. */
-type Outcome = { account: AccountRow; membership: ReturnType<typeof memberOf> } | Problem | 'anew' | 'alone';
+/**
+ * Who is in now, as the API shows them; a refusal; what failed; or that it has to be decided anew, or takes a transaction of its own.
+ */
+type Outcome = Joined | Problem | { failure: unknown } | 'anew' | 'alone';
+
+interface Joined {
+  account: AccountRow;
+  membership: ReturnType<typeof memberOf>;
+}
 
 /**
  * Lets people in whom an invite makes members and nothing more: all who accept at once together, each decided on in turn. Nothing is
@@ -48,13 +56,23 @@ export const joinTogether = together<Joining, Outcome>({
     const outcomes = await joinAll(db, all);
     if (!outcomes.includes('anew')) return outcomes;
     const again = all.filter((_, i) => isOpen(outcomes[i]));
-    const settled = await db.transaction(async (tx) => {
-      await hold(tx, again);
-      return joinAll(tx, again);
-    });
+    const settled = await joinHeld(db, again);
     return outcomes.map((it) => (isOpen(it) ? (settled.shift() as Outcome) : it));
   },
 });
+
+/** With the account held. Where it fails, nobody who is in already is told so, and each of the others is let in by themselves. */
+async function joinHeld(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
+  try {
+    return await db.transaction(async (tx) => {
+      await hold(tx, all);
+      return joinAll(tx, all);
+    });
+  } catch (failure) {
+    if (all.length === 1 || !isOfStatement(failure)) return all.map(() => ({ failure }));
+    return (await Promise.all(all.map((it) => joinHeld(db, [it])))).flat();
+  }
+}
 
 /** Whether it may come out otherwise, now that somebody else was not let in. */
 const isOpen = (outcome: Outcome | undefined) => outcome === 'anew' || outcome instanceof Problem;
@@ -107,7 +125,7 @@ function askedOf({ inviteId, who }: Joining): AskedFacts {
 }
 
 const accountOf = (all: readonly Joining[]) => (all[0] as Joining).accountId;
-const nowOf = (all: readonly Joining[]) => (all.at(-1) as Joining).now;
+const nowOf = (all: readonly Joining[]) => latest(all, (it) => it.now.getTime()).now;
 
 /** Whose turn has been: what they took and who they are is not in the facts of those who come after them. */
 const newTurn = () => ({ inviteIds: new Set<InviteId>(), userIds: new Set<UserId>() });

@@ -2,7 +2,7 @@ import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
-import { together } from '../database/together.ts';
+import { latest, together } from '../database/together.ts';
 import type { AccountId, DeliveryEventId, DeliveryId, InviteId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
 import { hasStatus, type InviteRow } from './store.ts';
@@ -92,7 +92,7 @@ export const insertInvite = together<NewInviteRow, boolean>({
   laneOf: ({ accountId, invitedBy }) => `${accountId},${invitedBy}`,
   most: 100,
   async ask(db, all) {
-    const { accountId, invitedBy, createdAt: now, pendingBefore } = all.at(-1) as NewInviteRow;
+    const { accountId, invitedBy, createdAt: now, pendingBefore } = latest(all, (it) => it.createdAt.getTime());
     const mails = all.map((it) => mailsOf(it.promised, { accountId, inviteId: it.id, sending: 1 }, it.createdAt));
     const kept = await create(db).execute({
       ...{ accountId, invitedBy, now, pendingBefore },

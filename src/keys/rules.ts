@@ -1,4 +1,4 @@
-import { earlier, lasts } from '../permissions/holding.ts';
+import { earlier, isAhead, lasts } from '../permissions/holding.ts';
 import { invalidField, Problem } from '../problems.ts';
 
 /** A key ends with the key that makes it, and not after it. @returns its end. @throws cannot-grant for a later one. */
@@ -12,7 +12,7 @@ export function endOfNewKey(asked: Date | null, makersEnd: Date | null): Date | 
 export function requireAhead(expiresAt: Date | undefined, now: Date): Date | null {
   if (expiresAt === undefined) return null;
   const end = new Date(expiresAt);
-  if (!(end > now)) throw invalidField('/expiresAt', 'must be a time in the future');
+  if (!isAhead(end, now)) throw invalidField('/expiresAt', 'must be a time in the future');
   return end;
 }
 

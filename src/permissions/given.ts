@@ -2,6 +2,7 @@ import type { Db } from '../database/database.ts';
 import type { AccountId } from '../ids.ts';
 import { invalidField } from '../problems.ts';
 import { type Access, type EffectiveAccess, effective } from './access.ts';
+import { isAhead } from './holding.ts';
 import { findGivable, type Givable } from './store.ts';
 
 /** What an access comes to, in an account: every permission of it, and of its roles. What does not exist gives nothing. */
@@ -28,7 +29,7 @@ export async function requireEffect(
 
 /** @throws invalid-request for a time that is over, or is none. */
 export function requireFuture(endsAt: Date | null, now: Date, pointer: string): void {
-  if (endsAt !== null && !(endsAt > now)) throw invalidField(pointer, 'must be a time in the future');
+  if (endsAt !== null && !isAhead(endsAt, now)) throw invalidField(pointer, 'must be a time in the future');
 }
 
 export const inCatalogue = 'holds a permission that the catalogue does not have';

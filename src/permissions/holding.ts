@@ -37,6 +37,9 @@ export function lasts(endsAt: Date | null, until: Date | null): boolean {
   return endsAt === null || (until !== null && endsAt >= until);
 }
 
+/** Whether a time is yet to come, in a year that RFC 3339 and the database can write: an offset can lead out of it. */
+export const isAhead = (time: Date, now: Date) => time > now && time.getUTCFullYear() <= 9999;
+
 /** The earlier of two ends; null is never. */
 export function earlier(one: Date | null, other: Date | null): Date | null {
   if (one === null || other === null) return one ?? other;

@@ -53,7 +53,7 @@ export const standingOf = ({ userId, sessionId, identityId, key, now }: Caller) 
 
 /** The caller's credential, which stands for all that is asked with it at once, or for none of it. */
 export const credentialOf = ({ userId, sessionId, identityId, key }: Caller): string =>
-  [userId, sessionId, identityId, key?.id, key?.hash].join();
+  [userId, sessionId, identityId, key?.id, key?.hash, key?.kind === 'account' ? key.accountId : key?.kind].join();
 
 const standing = prepared((db) => db.select().from(users).where(isStanding()).prepare('find_standing_user'));
 
