@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { type Context, context } from '@opentelemetry/api';
 import type { Db } from './database.ts';
 import { isAway, isOfStatement } from './errors.ts';
 
@@ -21,8 +21,8 @@ interface Waiting<Asked, Answered> {
   weight: number;
   resolve(answered: Answered): void;
   reject(error: unknown): void;
-  /** Runs something as part of what the asker does, so that a trace shows it there. */
-  within<T>(work: () => T): T;
+  /** What the asker is doing, so that a trace shows the statement there. */
+  doing: Context;
 }
 
 interface Lane<Asked, Answered> {
@@ -47,8 +47,7 @@ export function together<Asked, Answered>({ laneOf, ask, weightOf = () => 1, mos
       const lanes = lanesOf.get(db) ?? new Map<string, Lane<Asked, Answered>>();
       lanesOf.set(db, lanes);
       const lane = lanes.get(name) ?? { isHeld: false, waiting: [] };
-      const within = AsyncResource.bind((work: () => unknown) => work()) as Waits['within'];
-      lane.waiting.push({ asked, weight: weightOf(asked), resolve, reject, within });
+      lane.waiting.push({ asked, weight: weightOf(asked), resolve, reject, doing: context.active() });
       lanes.set(name, lane);
       if (!lane.isHeld) askNext(db, lane, () => lanes.delete(name));
     });
@@ -75,7 +74,7 @@ export function together<Asked, Answered>({ laneOf, ask, weightOf = () => 1, mos
   async function askFor(db: Db, batch: Waits[]): Promise<unknown> {
     const all = batch.map((it) => it.asked);
     try {
-      const answers = await (batch.at(-1) as Waits).within(() => ask(db, all));
+      const answers = await context.with((batch.at(-1) as Waits).doing, () => ask(db, all));
       if (answers.length !== batch.length) throw new Error('not every question was answered');
       for (const [i, { resolve }] of batch.entries()) resolve(answers[i] as Answered);
       return undefined;
