@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import t, { type Test } from 'tap';
-import { uuidOf } from '../src/ids.ts';
+import { type AccountId, type InviteId, newId, type UserId, uuidOf } from '../src/ids.ts';
+import { admit, type Facts, findFacts } from '../src/invites/join-store.ts';
 import { type Hold, racesOn, tally, untilWaiting } from './support/races.ts';
 import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { until } from './support/until.ts';
 
 const statements: string[] = [];
 const logged = { statements: { logQuery: (it: string) => void statements.push(it) } };
@@ -325,6 +327,34 @@ t.test('accept against the removal of a permission from the catalogue', { skip: 
   t.equal(declared?.status, 200);
   t.match(accepted, { status: 409, code: 'inviter-cannot-grant' });
   t.equal((await declare(kept)).status, 200);
+});
+
+t.test('What an accept was judged by is still true when it is written, or nothing is written', async (t) => {
+  const account = await newAccount();
+  const accountId = account.id as AccountId;
+  const { token } = account.owner;
+  const platform = await newPlatformKey();
+  const preset = { name: newEmail('preset'), permissions: ['invoices:read'] };
+  const changes: [string, boolean, (inviteId: string) => Promise<Answer>][] = [
+    ['nothing changes', true, () => call('GET', account.url, { token })],
+    ['the account', false, () => call('PATCH', account.url, { body: { name: 'Renamed' }, token })],
+    ['the invite', false, (id) => call('PATCH', `${account.url}/invites/${id}`, { body: { message: 'Hi' }, token })],
+    ['a preset', false, () => call('POST', '/v1/role-presets', { body: preset, token: platform })],
+  ];
+  for (const [what, isKept, change] of changes) {
+    const { id, user } = await sentInvite(account);
+    const inviteId = id as InviteId;
+    const userId = user.id as UserId;
+    await until('its mail to be written down', async () => (await get(account, id)).lastSentAt);
+    const [facts] = await findFacts(db, accountId, [{ inviteId, userId }], clock());
+    t.ok((await change(id)).status < 300);
+    const { invite } = facts as Facts;
+    const member = { ...invite, userId, id: newId('mem'), invitedBy: invite.invitedBy, createdAt: clock() };
+    const made = await admit(db, [{ facts: facts as Facts, member }], clock());
+    t.equal(made.size, isKept ? 1 : 0, what);
+    t.equal((await memberIds(account)).includes(user.id), isKept);
+    t.equal((await get(account, id)).status, isKept ? 'accepted' : 'pending');
+  }
 });
 
 inBothOrders(t, 'accept against decline', async (t, order) => {

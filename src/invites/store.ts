@@ -61,7 +61,7 @@ export function listInvites(
 
 const lists = new Map<string, ReturnType<typeof listWith>>();
 
-/** The statement for what is asked, of which there is one for each status and outcome: an index for either is used only by its name. */
+/** The statement for what is asked, of which there is one for each status and outcome: their conditions differ, and so do the plans. */
 function listOf(which: Omit<ListedInvites, 'limit' | 'cursor'>) {
   const { status = 'any', delivery = 'any', email } = which;
   const name = `list_invites_${status}_${delivery}${email === undefined ? '' : '_of_address'}`;
