@@ -78,7 +78,7 @@ t.test('a prepared query gives what the same query gives that is not prepared', 
   };
   for (const [what, build] of Object.entries(queries)) {
     const plain = await (build(db) as unknown as Promise<unknown[]>);
-    const own = prepared((of) => build(of).prepare(what.replaceAll(' ', '_')));
+    const own = prepared(what.replaceAll(' ', '_'), build);
     t.strictSame(await own(db).execute(), plain, what);
     t.strictSame(await own(db).execute(), plain, `${what}, once more`);
     t.strictSame(await db.transaction((tx) => own(tx).execute()), plain, `${what}, in a transaction`);

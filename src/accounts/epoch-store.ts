@@ -3,13 +3,12 @@ import { type Db, placeholderFor, prepared } from '../database/database.ts';
 import { accounts, catalogue } from '../database/schema.ts';
 import type { AccountId } from '../ids.ts';
 
-const epoch = prepared((db) =>
+const epoch = prepared('find_epoch', (db) =>
   db
     .select({ epoch: sql<number>`${accounts.epoch} + ${catalogue.version}`.mapWith(Number) })
     .from(accounts)
     .innerJoin(catalogue, sql`true`)
-    .where(eq(accounts.id, placeholderFor(accounts.id, 'accountId')))
-    .prepare('find_epoch'),
+    .where(eq(accounts.id, placeholderFor(accounts.id, 'accountId'))),
 );
 
 /**

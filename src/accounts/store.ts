@@ -22,7 +22,7 @@ export const scopesOfKey = sql<string[] | null>`(
   where k.account_id = ${placeholderFor(accountKeys.accountId, 'keyAccountId')} and k.id = ${placeholderFor(accountKeys.id, 'keyId')}
     and not '*' = any(k.scopes))`;
 
-const entry = prepared((db) =>
+const entry = prepared('find_entry', (db) =>
   db
     .select({
       user: { name: users.name },
@@ -41,8 +41,7 @@ const entry = prepared((db) =>
       ),
     )
     .leftJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(isStanding())
-    .prepare('find_entry'),
+    .where(isStanding()),
 );
 
 /**
@@ -66,14 +65,13 @@ export const isCallingPlatform = () =>
     isUsable(platformKeys),
   );
 
-const platformEntry = prepared((db) =>
+const platformEntry = prepared('find_platform_entry', (db) =>
   db
     .select({ scopes: platformKeys.scopes, account: accounts, owner: { name: users.name } })
     .from(platformKeys)
     .leftJoin(accounts, eq(accounts.id, placeholderFor(accounts.id, 'accountId')))
     .leftJoin(users, eq(users.id, accounts.ownerId))
-    .where(isCallingPlatform())
-    .prepare('find_platform_entry'),
+    .where(isCallingPlatform()),
 );
 
 /** The scopes of a platform's key, and an account with its owner where there is one; undefined where the key stands no more. */

@@ -4,9 +4,7 @@ import { catalogue, permissions } from '../database/schema.ts';
 
 export type PermissionRow = typeof permissions.$inferSelect;
 
-const all = prepared((db) =>
-  db.select().from(permissions).orderBy(asc(permissions.position)).prepare('list_catalogue'),
-);
+const all = prepared('list_catalogue', (db) => db.select().from(permissions).orderBy(asc(permissions.position)));
 
 /** The catalogue, in the order in which it is shown. */
 export const listPermissions = (db: Db): Promise<PermissionRow[]> => all(db).execute();

@@ -28,15 +28,11 @@ const answers = sql<Answer[]>`(
  * @param name unique in the service.
  */
 export function asked<More>(name: string, more: SQL<More>) {
-  const byUser = prepared((db) =>
-    db.select({ scopes: scopesOfKey, answers, more }).from(users).where(isStanding()).prepare(`${name}_by_user`),
+  const byUser = prepared(`${name}_by_user`, (db) =>
+    db.select({ scopes: scopesOfKey, answers, more }).from(users).where(isStanding()),
   );
-  const byPlatform = prepared((db) =>
-    db
-      .select({ scopes: platformKeys.scopes, answers, more })
-      .from(platformKeys)
-      .where(isCallingPlatform())
-      .prepare(`${name}_by_platform`),
+  const byPlatform = prepared(`${name}_by_platform`, (db) =>
+    db.select({ scopes: platformKeys.scopes, answers, more }).from(platformKeys).where(isCallingPlatform()),
   );
   return async (db: Db, caller: Caller, questions: readonly Question[], values: Record<string, unknown> = {}) => {
     const given = { ...standingOf(caller), ...listsOf(questions), ...values };

@@ -135,6 +135,7 @@ const firstOf = new WeakMap<Db, Tx>();
 function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   return db.transaction((tx) => {
     const first = firstOf.get(db) ?? tx;
+    if (unnamed.has(db)) unnamed.add(first);
     firstOf.set(db, first);
     return work(first);
   });
@@ -153,13 +154,21 @@ function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
   return { query } as unknown as pg.PoolClient;
 }
 
+/** What a query builder is before it has a name. */
+interface Preparable<Query> {
+  prepare(name: string): Query;
+}
+
+/** Databases, and their transactions, whose statements are sent without a name. */
+const unnamed = new WeakSet<Db>();
+
 /**
- * A query that is built once for a database and kept there as a prepared statement; inside a transaction once for its connection,
- * on the embedded database for each transaction anew.
- * @param build makes the query, ending in `.prepare(name)`; names are unique in the service.
+ * A query that is built once for a database and kept there as a prepared statement; inside a transaction once for its
+ * connection, on the embedded database again for each transaction.
+ * @param name unique in the service. Where prepared statements are off, the statement is sent without it.
  */
-export function prepared<Query>(build: (db: Db) => Query): (db: Db) => Query {
-  return onceFor((db) => mapRowsAtOnce(build(db)));
+export function prepared<Query>(name: string, build: (db: Db) => Preparable<Query>): (db: Db) => Query {
+  return onceFor((db) => mapRowsAtOnce(build(db).prepare(unnamed.has(db) ? '' : name)));
 }
 
 /** Makes something once for each thing that it is made for, and forgets it with that thing. */

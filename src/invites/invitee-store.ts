@@ -36,7 +36,7 @@ export async function findAccountOfInvite(db: Db, id: InviteId, email: string): 
   return found?.accountId;
 }
 
-const offer = prepared((db) =>
+const offer = prepared('find_offer', (db) =>
   db
     .select({
       invite: invites,
@@ -53,8 +53,7 @@ const offer = prepared((db) =>
         eq(invites.accountId, placeholderFor(invites.accountId, 'accountId')),
         eq(invites.id, placeholderFor(invites.id, 'inviteId')),
       ),
-    )
-    .prepare('find_offer'),
+    ),
 );
 
 /** An invite with all that its mail and its preview say. */
@@ -63,7 +62,7 @@ export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId
   return found;
 }
 
-const heldAccountAndInvites = prepared((tx) =>
+const heldAccountAndInvites = prepared('hold_account_and_invites', (tx) =>
   tx
     .select({ account: accounts, invite: invites })
     .from(accounts)
@@ -75,8 +74,7 @@ const heldAccountAndInvites = prepared((tx) =>
       ),
     )
     .orderBy(asc(invites.id))
-    .for('no key update')
-    .prepare('hold_account_and_invites'),
+    .for('no key update'),
 );
 
 /**

@@ -23,7 +23,7 @@ const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
 
 const asAsked = { sessionId: sql`asked.session_id`, identityId: sql`asked.identity_id`, now };
 
-const facts = prepared((db) =>
+const facts = prepared('find_facts_of_accepts', (db) =>
   db
     .select({
       account: accounts,
@@ -48,8 +48,7 @@ const facts = prepared((db) =>
     .innerJoin(catalogue, sql`true`)
     .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
     .leftJoin(memberships, and(eq(memberships.accountId, account), eq(memberships.userId, inviters.id)))
-    .leftJoin(users, and(sql`${users.id} = asked.user_id`, isNull(users.disabledAt), isLoggedIn(asAsked)))
-    .prepare('find_facts_of_accepts'),
+    .leftJoin(users, and(sql`${users.id} = asked.user_id`, isNull(users.disabledAt), isLoggedIn(asAsked))),
 );
 
 /** An invite, and who accepts it: for someone who is logged in also by which session or identity. */
@@ -90,7 +89,7 @@ const newMembers = rowSet(memberships, 'members', [
 
 export type NewMember = Parameters<typeof newMembers.valueOf>[0][number];
 
-const admitted = prepared((db) => {
+const admitted = prepared('admit', (db) => {
   const moved = db.$with('moved', { id: accounts.id }).as(sql`
     update accounts set epoch = epoch + 1
     where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint
@@ -110,7 +109,7 @@ const admitted = prepared((db) => {
     insert into memberships (${newMembers.columns})
     select ${newMembers.columns} from ${newMembers.rows} member where id in (select id from accepted)
     returning id`);
-  return db.with(moved, held, accepted, made).select().from(made).prepare('admit');
+  return db.with(moved, held, accepted, made).select().from(made);
 });
 
 /**

@@ -48,7 +48,7 @@ const newEvents = rowSet(deliveryEvents, 'events', [
 /** The address of `it` is looked for by itself, by an index: what the planner thinks of how many there are can't matter. */
 const isFree = (found: SQL) => sql`not coalesce((select true ${found} limit 1), false)`;
 
-const create = prepared((db) => {
+const create = prepared('create_invites', (db) => {
   const account = sql`${placeholderFor(invites.accountId, 'accountId')}::uuid`;
   // Behind a select, it has no value that the planner could see: so the plan that it made once suits each time.
   const most = sql`(select ${sql.placeholder('pendingBefore')}::bigint)`;
@@ -78,7 +78,7 @@ const create = prepared((db) => {
     insert into delivery_events (${newEvents.columns})
     select ${newEvents.columns} from ${newEvents.rows} event where invite_id in (select id from created)
     returning id`);
-  return db.with(created, promised, noted).select().from(created).prepare('create_invites');
+  return db.with(created, promised, noted).select().from(created);
 });
 
 /**

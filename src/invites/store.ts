@@ -71,7 +71,7 @@ function listOf(which: Omit<ListedInvites, 'limit' | 'cursor'>) {
 }
 
 const listWith = (name: string, { status, delivery, email }: Omit<ListedInvites, 'limit' | 'cursor'>) =>
-  prepared((db) =>
+  prepared(name, (db) =>
     selectInvites(db)
       .where(
         and(
@@ -83,8 +83,7 @@ const listWith = (name: string, { status, delivery, email }: Omit<ListedInvites,
         ),
       )
       .orderBy(desc(invites.id))
-      .limit(sql.placeholder('limit'))
-      .prepare(name),
+      .limit(sql.placeholder('limit')),
   );
 
 /** What became of the mail, as a condition. In words and not in parameters, so that the index of each outcome is used. */

@@ -40,7 +40,7 @@ const keysOf = (hits: readonly { key: string }[]) => hits.map((it) => it.key);
 const windowsOf = (hits: readonly { window: number }[]) => hits.map((it) => it.window);
 
 /** One statement, and so a transaction by itself. It takes its rows in the order of their keys: two of them can't wait for each other. */
-const countUp = prepared((db) => {
+const countUp = prepared('count_up', (db) => {
   const now = sql`${placeholderFor(rateLimits.resetsAt, 'now')}::timestamptz`;
   const { key, count, resetsAt } = rateLimits;
   const counted = db.$with('counted', { key, count, resetsAt }).as(sql`
@@ -52,7 +52,7 @@ const countUp = prepared((db) => {
       count = case when running.resets_at <= ${now} then excluded.count else running.count + excluded.count end,
       resets_at = case when running.resets_at <= ${now} then excluded.resets_at else running.resets_at end
     returning key, count, resets_at`);
-  return db.with(counted).select().from(counted).prepare('count_up');
+  return db.with(counted).select().from(counted);
 });
 
 /** Leaves alone what another replica is at. */

@@ -40,7 +40,7 @@ export async function findMember(db: Db, accountId: AccountId, userId: UserId): 
   return member;
 }
 
-const firstMembers = prepared((db) =>
+const firstMembers = prepared('list_members', (db) =>
   selectMembers(db)
     .where(
       and(
@@ -49,8 +49,7 @@ const firstMembers = prepared((db) =>
       ),
     )
     .orderBy(asc(memberships.id))
-    .limit(sql.placeholder('limit'))
-    .prepare('list_members'),
+    .limit(sql.placeholder('limit')),
 );
 
 /** Sorts before every membership's id. */

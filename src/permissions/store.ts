@@ -37,7 +37,7 @@ interface RoleFound {
   permissions: string[];
 }
 
-const givable = prepared((db) => db.select(asked).from(sql`(select) one`).prepare('find_givable'));
+const givable = prepared('find_givable', (db) => db.select(asked).from(sql`(select) one`));
 
 interface Wanted {
   accountId: AccountId;
@@ -61,7 +61,7 @@ const valuesOf = (accountId: AccountId, wanted: { permissions: readonly string[]
 
 const roleOf = (it: RoleFound) => ({ ...it, id: idOf('rol', it.id) });
 
-const offered = prepared((db) =>
+const offered = prepared('find_offered', (db) =>
   db
     .select({
       roles: asked.roles,
@@ -71,8 +71,7 @@ const offered = prepared((db) =>
           or exists (select from roles r where r.account_id = ${account} and r.id = any(${rolesAsked}) and p.key = any(r.permissions))
           or exists (select from role_presets r where r.id = any(${rolesAsked}) and p.key = any(r.permissions))), '[]')`,
     })
-    .from(sql`(select) one`)
-    .prepare('find_offered'),
+    .from(sql`(select) one`),
 );
 
 /** A permission with its words. */
@@ -91,12 +90,8 @@ export async function findOffered(
   return { permissions: found?.permissions ?? [], roles: (found?.roles ?? []).map(roleOf) };
 }
 
-const keys = prepared((db) =>
-  db
-    .select({ key: permissions.key })
-    .from(permissions)
-    .orderBy(asc(permissions.position))
-    .prepare('list_permission_keys'),
+const keys = prepared('list_permission_keys', (db) =>
+  db.select({ key: permissions.key }).from(permissions).orderBy(asc(permissions.position)),
 );
 
 /** Every key of the catalogue, in the order in which they are shown. */

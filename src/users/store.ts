@@ -55,7 +55,7 @@ export const standingOf = ({ userId, sessionId, identityId, key, now }: Caller) 
 export const credentialOf = ({ userId, sessionId, identityId, key }: Caller): string =>
   [userId, sessionId, identityId, key?.id, key?.hash, key?.kind === 'account' ? key.accountId : key?.kind].join();
 
-const standing = prepared((db) => db.select().from(users).where(isStanding()).prepare('find_standing_user'));
+const standing = prepared('find_standing_user', (db) => db.select().from(users).where(isStanding()));
 
 /** The user that a caller is, if they still are. */
 export async function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
@@ -65,12 +65,11 @@ export async function findStandingUser(db: Db, caller: Caller): Promise<UserRow 
 
 // --- Users ----------------------------------------------------------------------------------------------------------
 
-const byEmail = prepared((db) =>
+const byEmail = prepared('find_user_by_email', (db) =>
   db
     .select()
     .from(users)
-    .where(eq(users.email, placeholderFor(users.email, 'email')))
-    .prepare('find_user_by_email'),
+    .where(eq(users.email, placeholderFor(users.email, 'email'))),
 );
 
 export async function findUserByEmail(db: Db, email: string): Promise<UserRow | undefined> {

@@ -5,7 +5,7 @@ import type { IdentityId, UserId } from '../../ids.ts';
 
 export type IdentityRow = typeof identities.$inferSelect;
 
-const named = prepared((db) =>
+const named = prepared('find_identity', (db) =>
   db
     .select()
     .from(identities)
@@ -14,8 +14,7 @@ const named = prepared((db) =>
         eq(identities.issuer, placeholderFor(identities.issuer, 'issuer')),
         eq(identities.subject, placeholderFor(identities.subject, 'subject')),
       ),
-    )
-    .prepare('find_identity'),
+    ),
 );
 
 export async function findIdentity(db: Db, issuer: string, subject: string): Promise<IdentityRow | undefined> {

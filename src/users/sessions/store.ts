@@ -9,7 +9,7 @@ export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt' | 'loginNetwo
 /** Milliseconds for which a session that is over is kept: where someone logged in from is remembered that long. */
 const memory = 90 * 24 * 3_600_000;
 
-const login = prepared((db) =>
+const login = prepared('find_login', (db) =>
   db
     .select({
       user: users,
@@ -18,8 +18,7 @@ const login = prepared((db) =>
         select from sessions where sessions.user_id = users.id and sessions.login_network = ${sql.placeholder('network')})`,
     })
     .from(users)
-    .where(eq(users.email, placeholderFor(users.email, 'email')))
-    .prepare('find_login'),
+    .where(eq(users.email, placeholderFor(users.email, 'email'))),
 );
 
 /** The user of an address, and whether they have logged in from a network before. */
@@ -28,7 +27,7 @@ export async function findLogin(db: Db, email: string, network: string) {
   return found;
 }
 
-const open = prepared((db) => {
+const open = prepared('open_session', (db) => {
   const at = (name: string) => sql`${placeholderFor(sessions.createdAt, name)}::timestamptz`;
   const userId = sql`${placeholderFor(sessions.userId, 'userId')}::uuid`;
   const holder = db.$with('holder', { id: users.id }).as(sql`
@@ -46,11 +45,7 @@ const open = prepared((db) => {
   const first = db.$with('first', { hash: refreshTokens.hash }).as(sql`
     insert into refresh_tokens (hash, session_id, created_at)
     select ${sql.placeholder('tokenHash')}::text, id, ${at('createdAt')} from opened returning hash`);
-  return db
-    .with(holder, forgotten, opened, first)
-    .select({ hash: sql<string>`hash` })
-    .from(first)
-    .prepare('open_session');
+  return db.with(holder, forgotten, opened, first).select({ hash: sql<string>`hash` }).from(first);
 });
 
 /**
