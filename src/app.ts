@@ -7,6 +7,7 @@ import { catalogueRoutes } from './catalogue/routes.ts';
 import { checkRoutes } from './checks/routes.ts';
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
+import { watchOutages } from './database/outages.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
 import { devRoutes } from './dev/routes.ts';
 import { isEmailAddress } from './email-address.ts';
@@ -128,6 +129,7 @@ export async function buildApp(options: AppOptions) {
   const service: Service = {
     config,
     db,
+    outages: watchOutages(db, config.database.kind === 'embedded' ? config.database.dataDir : undefined, app.log),
     keys,
     clock,
     derivedKeys: deriveKeys(keys),
@@ -138,12 +140,14 @@ export async function buildApp(options: AppOptions) {
     metrics,
   };
 
+  app.addHook('onClose', async () => service.outages.close());
+
   logRequests(root);
   root.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) =>
     metrics.countRequest(method, routeOptions.url, statusCode, elapsedTime),
   );
   takeJson(root);
-  renderProblems(root, config.issuer);
+  renderProblems(root, config.issuer, service.outages);
   answerUnrouted(root, config.issuer);
   recordVisits(root, service);
   app.addHook('onRequest', async (request, reply) => void reply.headers(commonHeaders(request)));

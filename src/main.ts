@@ -5,7 +5,7 @@ import { buildApp } from './app.ts';
 import { keepCatalogueFile } from './catalogue/file.ts';
 import { type Config, readConfig } from './config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
-import { driverError, isUnavailable } from './database/errors.ts';
+import { driverError, isUnavailable, outageReason } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import type { ProcessState } from './http/availability.ts';
 import { lettersOf } from './letters.ts';
@@ -51,7 +51,7 @@ async function run(config: Config): Promise<void> {
   });
   await app.listen({ host: config.host, port: config.port });
   metrics = await metricsOf(service, database);
-  await untilAnswered(app.log, () => prepare(config, database));
+  await untilAnswered(app.log, state, () => prepare(config, database));
   state.phase = 'serving';
   worker.start();
   announce(config, app.server.address());
@@ -63,18 +63,20 @@ async function startTracing(): Promise<Tracing> {
 }
 
 /** Brings the database to what this release and its settings ask for. */
-async function prepare({ catalogue }: Config, { db, patiently }: OpenDatabase): Promise<void> {
+async function prepare({ catalogue }: Config, { db, verify, patiently }: OpenDatabase): Promise<void> {
+  await verify();
   await patiently(migrate);
   if (catalogue) await keepCatalogueFile(db, catalogue);
 }
 
 /** Does what needs the database, and again where that is away, for as long as it takes: each time says so. */
-async function untilAnswered(log: FastifyBaseLogger, work: () => Promise<void>): Promise<void> {
+async function untilAnswered(log: FastifyBaseLogger, state: ProcessState, work: () => Promise<void>): Promise<void> {
   for (let wait = 1_000; ; wait = Math.min(wait * 2, longestWait)) {
     try {
       return await work();
     } catch (error) {
       if (!isUnavailable(error)) throw error;
+      state.obstacle = outageReason(error);
       log.warn({ reason: reasonOf(error), againAfter: wait }, 'waiting for the database');
       await setTimeout(wait);
     }

@@ -1,6 +1,7 @@
 import type { Audit } from './audit.ts';
 import type { Config } from './config.ts';
 import type { Db } from './database/database.ts';
+import type { Outages } from './database/outages.ts';
 import type { AccountId, IdentityId, KeyId, SessionId, UserId } from './ids.ts';
 import type { Limiter } from './limits/limits.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -14,6 +15,7 @@ import type { Passwords } from './users/passwords/hashing.ts';
 export interface Service {
   readonly config: Config;
   readonly db: Db;
+  readonly outages: Outages;
   readonly keys: SigningKeys;
   readonly derivedKeys: DerivedKeys;
   readonly passwords: Passwords;

@@ -457,7 +457,7 @@ t.test('routes with a network limit', async (t) => {
     const app = Fastify();
     t.teardown(() => app.close());
     recordVisits(app, { clock: () => now, metrics: createMetrics() });
-    renderProblems(app, 'https://usher.example.com');
+    renderProblems(app, 'https://usher.example.com', { report: () => {} });
     await limitNetworks(app, { counters, limits, clock: () => now });
     const handler = async ({ url }: { url: string }) => void handled.push(url);
     const schema = { body: { type: 'object', required: ['email'] } };

@@ -2,9 +2,18 @@ import { type DrizzleConfig, type ExtractTablesWithRelations, sql } from 'drizzl
 import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
 import pg from 'pg';
-import { isUnanswered, isUnavailable } from './errors.ts';
+import { isStartupRefused, isUnanswered, isUnavailable } from './errors.ts';
+import { requirePreparedStatements } from './prepared-statements.ts';
 import { mapRowsAtOnce } from './row-mapper.ts';
 import * as schema from './schema.ts';
+import {
+  findWrongSettings,
+  requireSessionSettings,
+  setForRole,
+  setInSession,
+  startupOptions,
+  type Timeouts,
+} from './session-settings.ts';
 
 export type Schema = typeof schema;
 
@@ -16,6 +25,18 @@ export type Tx = PgTransaction<PgQueryResultHKT, Schema, ExtractTablesWithRelati
 
 export interface OpenDatabase {
   db: Db;
+  /**
+   * Connects once, and finds out whether sessions take their settings at startup. A pooler may refuse them: then they
+   * must be settings of the role.
+   */
+  reach(): Promise<void>;
+  /**
+   * Verifies that sessions have every setting that the code relies on, and keep what they prepare.
+   * @throws DatabaseSetupError that says what to do, where that is not so.
+   */
+  verify(): Promise<void>;
+  /** Makes the session settings those of a role: by default of the current one, where its sessions lack them. */
+  setUpRole(role?: string): Promise<'set' | 'not needed'>;
   /** Does work that may take as long as it takes, such as a migration. */
   patiently<T>(work: (db: Db) => Promise<T>): Promise<T>;
   /** How many connections the pool has in each state, and how many statements wait for one. */
@@ -25,7 +46,13 @@ export interface OpenDatabase {
 
 export type DatabaseChoice =
   | { readonly kind: 'embedded'; readonly dataDir: string }
-  | { readonly kind: 'postgres'; readonly url: string; readonly poolSize?: number };
+  | {
+      readonly kind: 'postgres';
+      readonly url: string;
+      readonly poolSize?: number;
+      /** Default: true. Poolers that don't know prepared statements need false. */
+      readonly preparedStatements?: boolean;
+    };
 
 type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
 
@@ -34,16 +61,19 @@ export interface StatementLog {
   logQuery(statement: string): void;
 }
 
-/** Connections, where no number is said. */
-const usualPoolSize = 10;
+const defaultPoolSize = 10;
 
-/** Milliseconds. A database that answers nothing costs a request this much and no more. */
-const usualPatience = { connect: 3_000, lock: 5_000, statement: 8_000, answer: 10_000, idleInTransaction: 15_000 };
+/** A database that does not answer costs a request this much and no more. */
+const defaultTimeouts: Timeouts = {
+  connect: 3_000,
+  lock: 5_000,
+  statement: 8_000,
+  answer: 10_000,
+  idleInTransaction: 15_000,
+};
 
-export type Patience = typeof usualPatience;
-
-/** Connecting apart, as long as it takes: 0 is no limit. */
-const endlessPatience: Patience = { connect: 3_000, lock: 0, statement: 0, answer: 0, idleInTransaction: 0 };
+/** As long as it takes, except for connecting. */
+const noTimeouts: Timeouts = { connect: 3_000, lock: 0, statement: 0, answer: 0, idleInTransaction: 0 };
 
 /**
  * Opens the embedded database or a pool of connections to Postgres. A Postgres that is away does not stop this: the pool
@@ -53,29 +83,98 @@ const endlessPatience: Patience = { connect: 3_000, lock: 0, statement: 0, answe
 export async function openDatabase(
   choice: DatabaseChoice,
   log?: StatementLog,
-  patience: Patience = usualPatience,
+  timeouts: Timeouts = defaultTimeouts,
 ): Promise<OpenDatabase> {
   const options = { schema, logger: log ?? false };
   if (choice.kind === 'embedded') {
-    // Loaded where it is wanted alone: a replica on Postgres has no use for a database in its memory.
+    // Loaded only where it is used: a replica on Postgres has no use for a database in its memory.
     const { openEmbedded } = await import('./embedded.ts');
     const { db, close } = await openEmbedded(choice.dataDir, options);
-    return { db, patiently: (work) => work(db), connections: () => ({ idle: 0, busy: 1, waiting: 0 }), close };
+    await setInSession(db);
+    return {
+      db,
+      reach: async () => {},
+      verify: async () => {},
+      setUpRole: async () => 'not needed',
+      patiently: (work) => work(db),
+      connections: () => ({ idle: 0, busy: 1, waiting: 0 }),
+      close,
+    };
   }
-  const { db, connections, close } = openPool(choice, options, patience);
+  const connecting = connectTo(choice);
+  const { db, connections, close } = openPool(connecting, options, timeouts);
   const patiently = async <T>(work: (db: Db) => Promise<T>) => {
-    const patient = openPool({ ...choice, poolSize: 1 }, options, endlessPatience);
+    const patient = openPool({ ...connecting, choice: { ...choice, poolSize: 1 } }, options, noTimeouts);
     return work(patient.db).finally(patient.close);
   };
-  return { db, patiently, connections, close };
+  const verify = async () => {
+    await connecting.reach(timeouts);
+    await requireSessionSettings(db, timeouts);
+    if (choice.preparedStatements !== false) await requirePreparedStatements(() => connecting.connect(timeouts));
+  };
+  const setUpRole = async (role?: string) => {
+    const { wrong, role: current } = await findWrongSettings(db, timeouts);
+    if (role === undefined && wrong.length === 0) return 'not needed';
+    await setForRole(db, role ?? current, timeouts);
+    return 'set';
+  };
+  return { db, reach: () => connecting.reach(timeouts), verify, setUpRole, patiently, connections, close };
 }
 
-function openPool(choice: PostgresChoice, options: DrizzleConfig<Schema>, patience: Patience) {
-  const pool = postgresPool(choice, patience);
-  const db = overPostgres(pool, options) as unknown as Db;
-  const over = onceFor(
-    (connection: pg.PoolClient) => overPostgres(endingWhenSilent(connection), options) as unknown as Db,
-  );
+interface Connecting {
+  choice: PostgresChoice;
+  /** What a connection is made with. */
+  configOf(timeouts: Timeouts): pg.ClientConfig;
+  /** Opens a connection outside the pool. */
+  connect(timeouts: Timeouts): Promise<pg.Client>;
+  reach(timeouts: Timeouts): Promise<void>;
+}
+
+/** How connections are made, which is the same in all pools of a database. */
+function connectTo(choice: PostgresChoice): Connecting {
+  let takesOptions = true;
+  const configOf = (timeouts: Timeouts): pg.ClientConfig => ({
+    connectionString: takesOptions ? withOptions(choice.url, startupOptions(timeouts)) : choice.url,
+    application_name: 'usher',
+    connectionTimeoutMillis: timeouts.connect,
+    query_timeout: timeouts.answer,
+    keepAlive: true,
+  });
+  const connect = async (timeouts: Timeouts) => {
+    const client = new pg.Client(configOf(timeouts));
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  };
+  const reach = async (timeouts: Timeouts) => {
+    const client = await connect(timeouts).catch((error) => {
+      if (!takesOptions || !isStartupRefused(error)) throw error;
+      takesOptions = false;
+      return connect(timeouts);
+    });
+    await client.end();
+  };
+  return { choice, configOf, connect, reach };
+}
+
+/** The URL with more `options`, which give way to its own. */
+function withOptions(text: string, options: string): string {
+  const url = new URL(text);
+  const own = url.searchParams.get('options');
+  url.searchParams.set('options', own === null ? options : `${options} ${own}`);
+  return url.href;
+}
+
+function openPool(connecting: Connecting, options: DrizzleConfig<Schema>, timeouts: Timeouts) {
+  const pool = postgresPool(connecting, timeouts);
+  const isUnnamed = connecting.choice.preparedStatements === false;
+  const open = (client: pg.Pool | pg.PoolClient) => {
+    const db = overPostgres(client, options) as unknown as Db;
+    if (isUnnamed) unnamed.add(db);
+    return db;
+  };
+  const db = open(pool);
+  const over = onceFor((connection: pg.PoolClient) => open(endingWhenSilent(connection)));
   db.transaction = (work) => onOneConnection(pool, over, work);
   const connections = () => ({
     idle: pool.idleCount,
@@ -85,21 +184,18 @@ function openPool(choice: PostgresChoice, options: DrizzleConfig<Schema>, patien
   return { db, connections, close: () => pool.end() };
 }
 
-function postgresPool({ url, poolSize = usualPoolSize }: PostgresChoice, patience: Patience): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'usher',
-    max: poolSize,
-    connectionTimeoutMillis: patience.connect,
-    lock_timeout: patience.lock,
-    statement_timeout: patience.statement,
-    query_timeout: patience.answer,
-    idle_in_transaction_session_timeout: patience.idleInTransaction,
-    keepAlive: true,
-  });
-  // An idle connection that breaks is no request's trouble: the pool drops it and opens another when asked.
+function postgresPool({ choice, configOf }: Connecting, timeouts: Timeouts): pg.Pool {
+  // A pool keeps the configuration that it was made with, and how to connect is found out later.
+  class Client extends pg.Client {
+    constructor() {
+      super(configOf(timeouts));
+    }
+  }
+  const { poolSize: max = defaultPoolSize } = choice;
+  const pool = new pg.Pool({ Client, max, connectionTimeoutMillis: timeouts.connect });
+  // An idle connection that breaks affects no request: the pool drops it and opens another when asked.
   pool.on('error', () => {});
-  // One that breaks in use fails the statement it is at, which is enough: unheard, its event would end the process.
+  // One that breaks in use fails its statement, which is enough: without a listener, its event would end the process.
   pool.on('connect', (connection) => void connection.on('error', () => {}));
   return pool;
 }

@@ -1,9 +1,39 @@
-/** SQLSTATE codes (and Node's and pg's own words) that mean: the database is away. */
-const away = /^(08|57P|58|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/;
-/** SQLSTATE codes that mean: it is there, and could not do this in time, or beside what it does for others. */
+/** Why no request can be served: by SQLSTATE (or a code of Node), or by the driver's text where it has no code. */
+const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
+  { codes: /^25006$/, reason: 'The database is read-only.' },
+  // Poolers answer 08P01 for nearly everything, and only the text tells what it is.
+  {
+    text: /^unsupported startup parameter/,
+    reason: 'The pooler in front of the database refuses a startup parameter of DATABASE_URL.',
+  },
+  {
+    codes: /^28/,
+    text: /password authentication failed|^no such user|^SASL/,
+    reason: 'The database refuses the login of DATABASE_URL.',
+  },
+  {
+    codes: /^3D000$/,
+    text: /^no such database/,
+    reason: 'The database that DATABASE_URL names does not exist.',
+  },
+  { codes: /^55000$/, reason: 'The database does not accept connections.' },
+  { codes: /^42501$/, reason: 'The database role lacks a privilege that Usher needs.' },
+  { codes: /^53300$/, reason: 'The database has no connection left.' },
+  { codes: /^53100$|^ENOSPC$|^EDQUOT$|^EFBIG$/, reason: 'The disk of the database is full.' },
+  {
+    codes: /CERT|^UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO/,
+    text: /^The server does not support SSL/,
+    reason: 'No trusted TLS connection to the database can be made.',
+  },
+  {
+    codes: /^(08|57P|58|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT|EACCES)/,
+    text: /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed)|PGlite is clos|Cannot use a pool after)/,
+    reason: 'The database does not answer.',
+  },
+];
+
+/** SQLSTATE codes that mean: the database works, but could not do this in time, or next to other work. */
 const busy = /^(53|57014|55P03|40001|40P01|25P03)/;
-const awayInWords =
-  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed)|PGlite is clos|Cannot use a pool after)/;
 
 interface DriverError {
   code?: unknown;
@@ -11,7 +41,7 @@ interface DriverError {
   constraint?: unknown;
 }
 
-/** The driver's own error below whatever wraps it. */
+/** The driver's own error below the errors that wrap it. */
 export function driverError(error: unknown): DriverError {
   let inner = error as { cause?: unknown };
   while (inner?.cause !== undefined && inner.cause !== null) inner = inner.cause as { cause?: unknown };
@@ -23,10 +53,22 @@ export function isUnavailable(error: unknown): boolean {
   return isAway(error) || busy.test(String(driverError(error).code ?? ''));
 }
 
-/** Whether an error says that the database can't be reached, or does not answer. */
+/** Whether an error says that no request can be served: the database can't be reached, refuses, or can't be written. */
 export function isAway(error: unknown): boolean {
+  return outageReason(error) !== undefined;
+}
+
+/** Why no request can be served, as a sentence that names no host and no secret; undefined for any other error. */
+export function outageReason(error: unknown): string | undefined {
   const { code, message } = driverError(error);
-  return away.test(String(code ?? '')) || awayInWords.test(String(message ?? ''));
+  const [byCode, byText] = [String(code ?? ''), String(message ?? '')];
+  return outages.find(({ codes, text }) => text?.test(byText) || codes?.test(byCode))?.reason;
+}
+
+/** Whether a pooler refused to connect because of what stands in the startup packet (PgBouncer). */
+export function isStartupRefused(error: unknown): boolean {
+  const { code, message } = driverError(error);
+  return code === '08P01' && /unsupported startup parameter/.test(String(message));
 }
 
 /** Whether an error is the answer to one statement: the database refused it, and would not refuse others. */
@@ -34,12 +76,12 @@ export function isOfStatement(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isAway(error);
 }
 
-/** Whether a statement was sent and nothing came back in time: the connection it went over is of no use any more. */
+/** Whether a statement was sent and nothing came back in time: its connection is of no more use. */
 export function isUnanswered(error: unknown): boolean {
   return driverError(error).message === 'Query read timeout';
 }
 
-/** Whether an error says that a row with the same key stands already (SQLSTATE 23505), in the constraint or index named. */
+/** Whether an error says that a row with the same key exists (SQLSTATE 23505), in the constraint or index named. */
 export function isDuplicate(error: unknown, constraint: string): boolean {
   const inner = driverError(error);
   return inner.code === '23505' && inner.constraint === constraint;

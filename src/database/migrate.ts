@@ -1,45 +1,86 @@
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
-import type { Db } from './database.ts';
+import type { Db, Tx } from './database.ts';
 import { driverError } from './errors.ts';
+import { DatabaseSetupError } from './session-settings.ts';
 
-/** All that this release knows, in order. */
+/** Every migration of this release, in order. */
 const migrations = readMigrationFiles({
   migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
-});
+}).map(({ hash, sql: statements }, position) => ({ hash, position, statements: statements.map(unqualified) }));
 
 /** SQLSTATE. */
 const undefinedTable = '42P01';
+const insufficientPrivilege = '42501';
+const invalidSchemaName = '3F000';
 
 /** Any number that no other user of the database's advisory locks takes: "usher" in ASCII. */
 const lock = 0x7573686572;
 
+/** The generator names the schema in foreign keys; tables live in the first schema of `search_path`, whatever its name. */
+export function unqualified(statement: string): string {
+  return statement.replaceAll('"public".', '');
+}
+
 /**
  * Brings the tables to the newest migration, in one transaction and under an advisory lock, so that replicas that start
- * together wait for one another. Each migration is known by the hash of its text: one that was added late is applied too,
- * and one that was edited after it was applied stops the start.
+ * together wait for one another. Where nothing is missing, it only reads: the role needs no right to create tables.
+ * Each migration is known by the hash of its text: one that was added late is applied too, and one that was edited after
+ * it was applied stops the start.
  * @returns how many were applied.
+ * @throws DatabaseSetupError that names the missing GRANT.
  */
 export async function migrate(db: Db): Promise<number> {
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(lock))})`);
+  try {
+    if (!(await isNew(db)) && missingAmong(await appliedHashes(db)).length === 0) return 0;
+    return await db.transaction(applyMissing);
+  } catch (error) {
+    throw (await grantFor(db, driverError(error))) ?? error;
+  }
+}
+
+async function applyMissing(tx: Tx): Promise<number> {
+  // As long as it takes, also behind a pooler, where the timeouts are settings of the role.
+  await tx.execute(sql`select set_config(name, '0', true)
+    from unnest(array['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) name`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(lock))})`);
+  if (await isNew(tx)) {
     await tx.execute(
-      sql`create table if not exists migrations (hash text primary key, position integer not null, applied_at timestamptz not null)`,
+      sql`create table migrations (hash text primary key, position integer not null, applied_at timestamptz not null)`,
     );
-    const applied = await appliedHashes(tx);
-    const known = new Set(migrations.map((it) => it.hash));
-    const edited = applied.find((hash) => !known.has(hash));
-    if (edited !== undefined && applied.length <= migrations.length) {
-      throw new Error('a migration that was applied to this database is not in this release, or was edited since');
-    }
-    const missing = migrations.map((it, position) => ({ ...it, position })).filter((it) => !applied.includes(it.hash));
-    for (const { hash, position, sql: statements } of missing) {
-      for (const statement of statements) await tx.execute(sql.raw(statement));
-      await tx.execute(sql`insert into migrations values (${hash}, ${position}, now())`);
-    }
-    return missing.length;
-  });
+  }
+  const missing = missingAmong(await appliedHashes(tx));
+  for (const { hash, position, statements } of missing) {
+    for (const statement of statements) await tx.execute(sql.raw(statement));
+    await tx.execute(sql`insert into migrations values (${hash}, ${position}, now())`);
+  }
+  return missing.length;
+}
+
+/** The migrations that were not applied. @throws an Error where one was edited after it was applied. */
+function missingAmong(applied: string[]) {
+  const known = new Set(migrations.map((it) => it.hash));
+  const edited = applied.find((hash) => !known.has(hash));
+  if (edited !== undefined && applied.length <= migrations.length) {
+    throw new Error('a migration that was applied to this database is not in this release, or was edited since');
+  }
+  return migrations.filter((it) => !applied.includes(it.hash));
+}
+
+/** What to grant where a migration was refused. */
+async function grantFor(db: Db, { code, message }: { code?: unknown; message?: unknown }) {
+  if (code !== insufficientPrivilege && code !== invalidSchemaName) return undefined;
+  const { rows } = (await db.execute(
+    sql`select current_user as role, current_schema() as schema, current_setting('search_path') as path`,
+  )) as unknown as { rows: { role: string; schema: string | null; path: string }[] };
+  const { role, schema, path } = rows[0] ?? { role: '', schema: null, path: '' };
+  const [own, other] = [`"${role}"`, schema === null ? `the schema of search_path (${path})` : `"${schema}"`];
+  const todo =
+    schema === null
+      ? `CREATE SCHEMA and GRANT USAGE, CREATE ON SCHEMA for ${own}`
+      : `GRANT USAGE, CREATE ON SCHEMA ${other} TO ${own}, or run "npm run migrate -- --role=${role}" as the role that owns the tables`;
+  return new DatabaseSetupError(`role ${own} can't create or read the tables in ${other} (${message}): ${todo}`);
 }
 
 /** Whether a database is at this release, or at a newer one: what this release knows was applied. */

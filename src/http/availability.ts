@@ -13,9 +13,15 @@ declare module 'fastify' {
 export interface ProcessState {
   /** `serving` from the end of everything that comes before the first request until it is asked to stop. */
   phase: 'starting' | 'serving' | 'stopping';
+  /** Why it has not started yet, as a sentence, where that is known. */
+  obstacle?: string | undefined;
   /** Whether the mail worker has stopped for no reason that it knows. */
   isWorkerStuck(): boolean;
 }
+
+/** The state for people; it names no host. */
+export const describeState = ({ phase, obstacle }: ProcessState): string =>
+  `The service is ${phase}.${phase === 'starting' && obstacle !== undefined ? ` ${obstacle}` : ''}`;
 
 /** Milliseconds between two looks at how far the event loop lags. */
 const sampleInterval = 1_000;
@@ -38,7 +44,7 @@ export async function refuseWhenUnable(app: FastifyInstance, state: ProcessState
     if (state.phase === 'serving' && !isSettling) settle();
     if (state.phase === 'stopping') reply.header('connection', 'close');
     if (state.phase === 'starting' && !routeOptions.config.isAlwaysAnswered) {
-      throw new Problem('unavailable', 'The service is starting.');
+      throw new Problem('unavailable', describeState(state));
     }
   });
   await app.register(underPressure, {

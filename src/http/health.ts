@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { isMigrated } from '../database/migrate.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
-import type { ProcessState } from './availability.ts';
+import { describeState, type ProcessState } from './availability.ts';
 import { publicRoute } from './caller.ts';
 import { problems } from './problem-schemas.ts';
 import { answer } from './schemas.ts';
@@ -19,7 +19,7 @@ export const Alive = Type.Object(
 );
 
 export interface HealthOptions {
-  service: Pick<Service, 'db'>;
+  service: Pick<Service, 'db' | 'outages'>;
   state: ProcessState;
 }
 
@@ -46,13 +46,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       operationId: 'getReadiness',
       summary: 'Is the service ready',
       description:
-        '200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, and while the database does not answer, lacks this release’s migrations, or the mail worker is stuck: `detail` says which.',
+        '200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.',
       response: { 200: answer(Ready, 'It is.'), ...problems() },
     },
     handler: async () => {
-      if (state.phase !== 'serving') throw new Problem('unavailable', `The service is ${state.phase}.`);
+      if (state.phase !== 'serving') throw new Problem('unavailable', describeState(state));
       if (!(await isMigrated(service.db))) throw new Problem('unavailable', 'The database lacks migrations.');
       if (state.isWorkerStuck()) throw new Problem('unavailable', 'The mail worker is stuck.');
+      await service.outages.checkWrite();
       return { status: 'ready' as const };
     },
   });

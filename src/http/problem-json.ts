@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isUnavailable } from '../database/errors.ts';
+import { isAway, isUnavailable, outageReason } from '../database/errors.ts';
+import type { Outages } from '../database/outages.ts';
 import { Problem, type ProblemCode, problems } from '../problems.ts';
 import { auditRefusal } from './audit.ts';
 import { isValidationError, problemOfValidation } from './validation.ts';
@@ -10,14 +11,15 @@ export const problemMediaType = 'application/problem+json';
 /** Seconds after which it makes sense to try again. */
 const retryAfter = 5;
 
-/** Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures. */
-export function renderProblems(app: FastifyInstance, issuer: string): void {
+/** Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures: an outage once. */
+export function renderProblems(app: FastifyInstance, issuer: string, outages: Pick<Outages, 'report'>): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
     const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
     if (problems[problem.code].status < 500) auditRefusal(request, problem);
     else if (error instanceof Problem) request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
-    else if (problems[problem.code].status >= 500) request.log.error({ err: error }, problem.code);
+    else if (isAway(error)) outages.report(error);
+    else request.log.error({ err: error }, problem.code);
     return sendProblem(request, reply, problem, issuer);
   });
 }
@@ -67,7 +69,7 @@ export function problemOf(error: unknown): Problem {
   if (isValidationError(error)) return problemOfValidation(error);
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
   if (known[code]) return new Problem(known[code]);
-  if (isUnavailable(error)) return new Problem('unavailable');
+  if (isUnavailable(error)) return new Problem('unavailable', outageReason(error));
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid-request', malformed(code));
   return new Problem('internal-error');
 }

@@ -18,8 +18,10 @@ export async function onDatabase(work: (operation: Operation) => Promise<unknown
   const config = settingsOrFail();
   if (!config) return;
   try {
-    const { db, close } = await openDatabase(config.database);
-    const result = await work({ db, config, now: new Date() }).finally(close);
+    const { db, verify, close } = await openDatabase(config.database);
+    const result = await verify()
+      .then(() => work({ db, config, now: new Date() }))
+      .finally(close);
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   } catch (error) {
     fail(`${reasonOf(error)}\n`);
@@ -40,7 +42,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Ends the program, once it has nothing left to do: with 2 where it was not called as it should be. */
-export function fail(message: string, code = 1): void {
+export function fail(message: string, code = 1): undefined {
   process.stderr.write(message);
   process.exitCode = code;
 }

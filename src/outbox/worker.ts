@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { isAway } from '../database/errors.ts';
 import type { Outcome, Transport } from '../mail/mail.ts';
 import type { Service } from '../service.ts';
 import { mostAttempts, waitAfter } from './backoff.ts';
@@ -30,7 +31,7 @@ export interface Worker {
 }
 
 export interface WorkerOptions {
-  service: Pick<Service, 'db' | 'clock' | 'metrics'>;
+  service: Pick<Service, 'db' | 'outages' | 'clock' | 'metrics'>;
   letters: Letters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
@@ -50,7 +51,8 @@ export function createWorker(options: WorkerOptions): Worker {
     const look = () => work(options, lane, pace).then(({ isMore }) => isMore);
     const calmly = () =>
       look().catch((error) => {
-        log.error({ err: error }, 'the outbox could not be read');
+        if (isAway(error)) options.service.outages.report(error);
+        else log.error({ err: error }, 'the outbox could not be read');
         return false;
       });
     return createLoop(calmly, interval, options.service.clock);

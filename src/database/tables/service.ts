@@ -1,7 +1,7 @@
 // The service's own: what it has promised, and what it counts.
 
 import { sql } from 'drizzle-orm';
-import { check, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
+import { boolean, check, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
 import { id, time } from './columns.ts';
 
 const mailKinds = [
@@ -74,4 +74,14 @@ export const rateLimits = pgTable(
     resetsAt: time('resets_at').notNull(),
   },
   (t) => [index('rate_limits_resets_at').on(t.resetsAt)],
+);
+
+/** One row that readiness writes, since a database that answers may still be read-only. */
+export const writeChecks = pgTable(
+  'write_checks',
+  {
+    id: boolean('id').primaryKey().default(true),
+    checkedAt: time('checked_at').notNull(),
+  },
+  () => [check('write_checks_one_row', sql`id`)],
 );

@@ -1,0 +1,124 @@
+import { sql } from 'drizzle-orm';
+import type { Db } from './database.ts';
+
+/** Milliseconds; 0 is no limit. */
+export interface Timeouts {
+  connect: number;
+  lock: number;
+  statement: number;
+  answer: number;
+  idleInTransaction: number;
+}
+
+/** A setting of a session that the code relies on. */
+interface SessionSetting {
+  name: string;
+  value: string;
+  /** Which other values do as well, in the form that `pg_settings` has. */
+  accepts?: (setting: string) => boolean;
+}
+
+/** A database that the service can't work with until somebody changes its set-up; the message says how. */
+export class DatabaseSetupError extends Error {}
+
+const upTo = (most: number) => (setting: string) => most === 0 || (Number(setting) > 0 && Number(setting) <= most);
+
+const timeout = (name: string, most: number): SessionSetting => ({ name, value: String(most), accepts: upTo(most) });
+
+/** What applies to every session, of either database. */
+const everywhere: readonly SessionSetting[] = [
+  { name: 'client_encoding', value: 'UTF8' },
+  // The driver reads times in ISO form only: any other becomes null.
+  { name: 'DateStyle', value: 'ISO', accepts: (it) => it.startsWith('ISO') },
+  { name: 'TimeZone', value: 'UTC', accepts: (it) => /^(Etc\/)?(UTC|GMT|UCT)$/.test(it) },
+  { name: 'standard_conforming_strings', value: 'on' },
+  // Locks and optimistic writes are built on what READ COMMITTED sees.
+  { name: 'default_transaction_isolation', value: 'read committed' },
+];
+
+/**
+ * Every session setting that the code relies on. Direct connections carry them as startup parameters; behind a pooler
+ * that refuses or drops those, they are settings of the role (`setForRole`). Each start verifies them.
+ */
+export const sessionSettings = ({ statement, lock, idleInTransaction }: Timeouts): SessionSetting[] => [
+  ...everywhere,
+  // Without it, hot statements are planned again at each execution: half the throughput.
+  { name: 'plan_cache_mode', value: 'force_generic_plan' },
+  timeout('statement_timeout', statement),
+  timeout('lock_timeout', lock),
+  timeout('idle_in_transaction_session_timeout', idleInTransaction),
+];
+
+/** The settings as the `options` of a startup packet. */
+export const startupOptions = (timeouts: Timeouts): string =>
+  sessionSettings(timeouts)
+    .map(({ name, value }) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+    .join(' ');
+
+/** Sets them in the one session of the embedded database, which has no timeouts and keeps no plans. */
+export async function setInSession(db: Db): Promise<void> {
+  for (const { name, value } of everywhere) await db.execute(sql`select set_config(${name}, ${value}, false)`);
+}
+
+interface SessionFacts {
+  settings: Record<string, string>;
+  role: string;
+  database: string;
+  /** What the role has in this database, as `name=value`. */
+  ofRole: string[];
+}
+
+async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
+  const { rows } = (await db.execute(sql`
+    select current_user as role, current_database() as database,
+      (select json_object_agg(name, setting) from pg_settings where name in ${names}) as settings,
+      coalesce((select to_json(s.setconfig) from pg_db_role_setting s
+        join pg_roles r on r.oid = s.setrole join pg_database d on d.oid = s.setdatabase
+        where r.rolname = current_user and d.datname = current_database()), '[]') as "ofRole"`)) as unknown as {
+    rows: SessionFacts[];
+  };
+  return rows[0] as SessionFacts;
+}
+
+/** The settings that a session lacks. */
+export async function findWrongSettings(db: Db, timeouts: Timeouts) {
+  const required = sessionSettings(timeouts);
+  const facts = await readSession(
+    db,
+    required.map((it) => it.name),
+  );
+  const wrong = required
+    .map((it) => ({ ...it, found: facts.settings[it.name] ?? '' }))
+    .filter(({ value, found, accepts }) => found !== value && !accepts?.(found));
+  return { wrong, ...facts };
+}
+
+/** @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of them. */
+export async function requireSessionSettings(db: Db, timeouts: Timeouts): Promise<void> {
+  const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts);
+  const [first] = wrong;
+  if (!first) return;
+  const others = wrong.slice(1).map((it) => it.name);
+  const rest = others.length > 0 ? ` (and so ${others.join(', ')})` : '';
+  const has = (it: SessionSetting) => ofRole.some((pair) => pair.toLowerCase().startsWith(`${it.name.toLowerCase()}=`));
+  const fix = wrong.every(has)
+    ? `role "${role}" has it, but the pooler's connections to the server are older or it overrides it: run RECONNECT on the pooler's console, or restart it`
+    : `run "npm run migrate" with this DATABASE_URL, which sets it for role "${role}" in database "${database}", and then RECONNECT on the pooler's console`;
+  throw new DatabaseSetupError(
+    `the database session has ${first.name} = '${first.found}' instead of '${first.value}'${rest}: ${fix}`,
+  );
+}
+
+/**
+ * Makes the settings those of a role in this database. Sessions that are open keep what they have.
+ * @throws the database's error 42501 where the caller may not change the role.
+ */
+export async function setForRole(db: Db, role: string, timeouts: Timeouts): Promise<void> {
+  const { database } = await readSession(db, ['DateStyle']);
+  await db.transaction(async (tx) => {
+    for (const { name, value } of sessionSettings(timeouts)) {
+      const [to, of] = [sql.identifier(role), sql.identifier(database)];
+      await tx.execute(sql`alter role ${to} in database ${of} set ${sql.identifier(name)} = ${sql.raw(`'${value}'`)}`);
+    }
+  });
+}

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
+import type { Db } from './database.ts';
+import { writeChecks } from './schema.ts';
+
+/** Milliseconds for which an outcome is shared. */
+const freshFor = 1_000;
+
+/** What must fit on the disk of an embedded database, which fails in the middle of a write where it is full. */
+const room = randomBytes(256 * 1024);
+
+/**
+ * A real write to the database, however often it is asked for at most once a second.
+ * @param dataDir the folder of an embedded database, for whose next pages the disk must have room.
+ * @returns a function that rejects with the database's error where it can't be written.
+ */
+export function createWriteCheck(db: Db, dataDir?: string): () => Promise<void> {
+  let outcome: Promise<void> | undefined;
+  const forget = () => void setTimeout(() => (outcome = undefined), freshFor).unref();
+  return () => {
+    if (!outcome) {
+      outcome = write(db, dataDir);
+      outcome.then(forget, forget);
+    }
+    return outcome;
+  };
+}
+
+async function write(db: Db, dataDir: string | undefined): Promise<void> {
+  const checkedAt = sql`now()`;
+  await db.insert(writeChecks).values({ checkedAt }).onConflictDoUpdate({ target: writeChecks.id, set: { checkedAt } });
+  if (dataDir === undefined) return;
+  const file = join(dataDir, 'write-check');
+  await writeFile(file, room, { mode: 0o600 }).finally(() => rm(file, { force: true }));
+}
