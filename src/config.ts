@@ -82,7 +82,7 @@ export function readConfig(surroundings: Environment): { config: Config } | { mi
     }
   }
   const given = values as Values;
-  if (given.nodeEnv === 'production') mistakes.push(...missingInProduction(env));
+  if (given.nodeEnv === 'production') mistakes.push(...missingInProduction(env), ...emptyInProduction(surroundings));
   if ((env.SMTP_URL || env.SENDGRID_API_KEY) && !env.MAIL_FROM) {
     mistakes.push('MAIL_FROM is required when mail goes through a mail server or SendGrid');
   }
@@ -140,6 +140,17 @@ function missingInProduction(env: Environment): string[] {
   return missing;
 }
 
+/**
+ * An empty setting is one that is not set. For those that say where data is kept, that would be another place than the
+ * operator meant, such as an empty database: they must be absent or have a value.
+ */
+function emptyInProduction(env: Environment): string[] {
+  const places = [settings.databaseUrl, settings.dataDir, settings.redisUrl].map((it) => it.name);
+  return [...places, ...places.map((it) => `${it}_FILE`)]
+    .filter((name) => env[name]?.trim() === '')
+    .map((name) => `${name} is set and empty: give it a value, or remove it`);
+}
+
 function configFrom(given: Values): Config {
   const production = given.nodeEnv === 'production';
   const here = `http://localhost:${given.port}`;
@@ -149,7 +160,12 @@ function configFrom(given: Values): Config {
     host: given.host ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: given.port,
     database: given.databaseUrl
-      ? { kind: 'postgres', url: given.databaseUrl, poolSize: given.databasePoolSize }
+      ? {
+          kind: 'postgres',
+          url: given.databaseUrl,
+          poolSize: given.databasePoolSize,
+          preparedStatements: given.preparedStatements,
+        }
       : { kind: 'embedded', dataDir: given.dataDir },
     dataDir: given.dataDir,
     issuer: given.issuer ?? usualIssuer,

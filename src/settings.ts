@@ -1,4 +1,5 @@
 import { readCatalogueFile } from './catalogue/file.ts';
+import { readDatabaseUrl } from './database/url.ts';
 import { parseRateLimits } from './limits/limits.ts';
 import { mailSettings } from './mail-settings.ts';
 import {
@@ -39,9 +40,16 @@ export const settings = {
   databaseUrl: setting({
     name: 'DATABASE_URL',
     isSecret: true,
-    about: 'A Postgres connection URI, version 15 or newer.',
+    about: 'A Postgres connection URI, version 15 or newer; see [docs/operators.md](docs/operators.md#on-postgres).',
     otherwise: 'the embedded database in `DATA_DIR`',
-    read: (text) => (text === undefined ? undefined : readUrl(text, ['postgres:', 'postgresql:'])),
+    read: (text) => (text === undefined ? undefined : readDatabaseUrl(text)),
+  }),
+  preparedStatements: setting({
+    name: 'DATABASE_PREPARED_STATEMENTS',
+    about:
+      '`on`, or `off` where a pooler in front of Postgres does not keep prepared statements (PgBouncer before 1.21 in transaction mode); see [docs/operators.md](docs/operators.md#behind-a-pooler).',
+    otherwise: '`on`',
+    read: (text) => readChoice(text ?? 'on', ['on', 'off']) === 'on',
   }),
   databasePoolSize: setting({
     name: 'DATABASE_POOL_SIZE',

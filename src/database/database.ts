@@ -277,6 +277,10 @@ function onceFor<Thing extends object, Made>(make: (thing: Thing) => Made): (thi
   };
 }
 
+/** Compares with a literal: a generic plan can't use a partial index (`where status = 'pending'`) for a parameter. */
+export const equalsLiteral = <Column extends PgColumn>(column: Column, word: Column['_']['data'] & string) =>
+  sql`${column} = ${sql.raw(`'${word}'`)}`;
+
 /** A place in a prepared query for a value of a column, or for none, which is written as that column writes it. */
 export function placeholderFor(column: PgColumn, name: string) {
   const mapToDriverValue = (value: unknown) => (value === null ? null : column.mapToDriverValue(value));

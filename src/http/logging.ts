@@ -33,11 +33,12 @@ interface Loggable {
   stack?: string;
   code?: unknown;
   query?: unknown;
+  params?: unknown;
 }
 
 /**
- * What of an error is logged. Drivers' errors carry bound parameters, and mail errors the API key and the mail: of those, the
- * statement and the codes are kept, and no text that could quote a value.
+ * What of an error is logged. Drivers' errors carry bound parameters, and mail errors the API key and the mail. Of a failed
+ * statement its text, the codes and the message are kept, without any value that the message quotes.
  */
 export function errorForLog(error: Loggable): { type: string; message: string; stack: string; [key: string]: unknown } {
   const isDrivers = typeof error.query === 'string' || 'severity' in Object(error);
@@ -47,7 +48,7 @@ export function errorForLog(error: Loggable): { type: string; message: string; s
   const inner = driverError(error) as Record<string, unknown>;
   return {
     type: String(error.name),
-    message: 'a statement failed',
+    message: withoutValues(String(inner.message ?? ''), valuesIn(error.params), String(inner.code ?? '')),
     query: error.query,
     code: inner.code,
     constraint: inner.constraint,
@@ -55,6 +56,31 @@ export function errorForLog(error: Loggable): { type: string; message: string; s
     routine: inner.routine,
     stack: framesOf(error.stack),
   };
+}
+
+/** What stands for a value in a message. */
+const hidden = '…';
+
+/** Shorter values are found in any text. What is quoted is hidden however short it is. */
+const shortestValue = 4;
+
+/** SQLSTATE class 22 is about data: its messages quote the value that is wrong. */
+const isAboutData = (code: string) => code.startsWith('22');
+
+function withoutValues(message: string, values: string[], code: string): string {
+  const quotes = (text: string) => values.some((it) => it.includes(text) || (it !== '' && text.includes(it)));
+  return values
+    .filter((it) => it.length >= shortestValue)
+    .sort((a, b) => b.length - a.length)
+    .reduce((text, value) => text.replaceAll(value, hidden), message)
+    .replaceAll(/"([^"]*)"/g, (all, text: string) => (isAboutData(code) || quotes(text) ? `"${hidden}"` : all));
+}
+
+/** The texts of bound parameters, those of lists each by itself. */
+function valuesIn(params: unknown): string[] {
+  if (Array.isArray(params)) return params.flatMap(valuesIn);
+  if (params === null || params === undefined) return [];
+  return [typeof params === 'object' ? JSON.stringify(params) : String(params)];
 }
 
 /** The frames of a stack without its first lines, which repeat the message. */

@@ -1,5 +1,5 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
-import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import { type Db, equalsLiteral, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
 import { latest, together } from '../database/together.ts';
@@ -138,7 +138,7 @@ export async function markExpired(tx: Tx, accountId: AccountId, email: string, n
       and(
         eq(invites.accountId, accountId),
         eq(invites.email, email),
-        eq(invites.status, 'pending'),
+        equalsLiteral(invites.status, 'pending'),
         lte(invites.expiresAt, now),
       ),
     );
@@ -149,7 +149,7 @@ export async function findPendingId(db: Db, accountId: AccountId, email: string)
   const [found] = await db
     .select({ id: invites.id })
     .from(invites)
-    .where(and(eq(invites.accountId, accountId), eq(invites.email, email), eq(invites.status, 'pending')));
+    .where(and(eq(invites.accountId, accountId), eq(invites.email, email), equalsLiteral(invites.status, 'pending')));
   return found?.id;
 }
 

@@ -1,6 +1,6 @@
 import { and, desc, eq, getTableColumns, gt, isNotNull, lt, lte, or, type Param, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import { type Db, equalsLiteral, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { invites, memberships, undeliverableAddresses, users } from '../database/schema.ts';
 import { type DeliveryOutcome, eventsOf } from '../deliveries/events.ts';
 import type { AccountId, InviteId, UserId } from '../ids.ts';
@@ -93,9 +93,12 @@ function hasOutcome(outcome: DeliveryOutcome) {
 
 /** `statusAt`, as a condition. */
 export function hasStatus(status: InviteStatus, now: Date | Param) {
-  if (status === 'pending') return and(eq(invites.status, 'pending'), gt(invites.expiresAt, now));
-  if (status !== 'expired') return eq(invites.status, status);
-  return or(eq(invites.status, 'expired'), and(eq(invites.status, 'pending'), lte(invites.expiresAt, now)));
+  if (status === 'pending') return and(equalsLiteral(invites.status, 'pending'), gt(invites.expiresAt, now));
+  if (status !== 'expired') return equalsLiteral(invites.status, status);
+  return or(
+    equalsLiteral(invites.status, 'expired'),
+    and(equalsLiteral(invites.status, 'pending'), lte(invites.expiresAt, now)),
+  );
 }
 
 // --- Changing and deciding ------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, ilike, isNull, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import { type Db, equalsLiteral, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
@@ -112,7 +112,9 @@ export async function deleteMembership(tx: Tx, accountId: AccountId, userId: Use
     tx
       .update(invites)
       .set({ status: 'revoked', decidedAt: now })
-      .where(and(eq(invites.accountId, accountId), eq(invites.invitedBy, userId), eq(invites.status, 'pending')))
+      .where(
+        and(eq(invites.accountId, accountId), eq(invites.invitedBy, userId), equalsLiteral(invites.status, 'pending')),
+      )
       .returning({ id: invites.id }),
   );
   await tx.with(revoked).delete(memberships).where(isTheirs);

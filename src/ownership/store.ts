@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import type { Db, Tx } from '../database/database.ts';
+import { type Db, equalsLiteral, type Tx } from '../database/database.ts';
 import { accounts, invites, memberships, ownershipTransfers, users } from '../database/schema.ts';
 import type { AccountId, UserId } from '../ids.ts';
 
@@ -62,7 +62,11 @@ export async function deletePlatformMembership(
       .update(invites)
       .set({ invitedBy: heirId })
       .where(
-        and(eq(invites.accountId, accountId), eq(invites.invitedBy, platformUserId), eq(invites.status, 'pending')),
+        and(
+          eq(invites.accountId, accountId),
+          eq(invites.invitedBy, platformUserId),
+          equalsLiteral(invites.status, 'pending'),
+        ),
       )
       .returning({ id: invites.id }),
   );

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { unionAll } from 'drizzle-orm/pg-core';
-import type { Db, Tx } from '../database/database.ts';
+import { type Db, equalsLiteral, type Tx } from '../database/database.ts';
 import { accounts, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
 import type { AccountId, RoleId } from '../ids.ts';
 
@@ -107,7 +107,7 @@ export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId
   const members = and(names(memberships.roles), accountId === null ? undefined : eq(memberships.accountId, accountId));
   const pending = and(
     names(invites.roles),
-    eq(invites.status, 'pending'),
+    equalsLiteral(invites.status, 'pending'),
     gt(invites.expiresAt, now),
     accountId === null ? undefined : eq(invites.accountId, accountId),
   );

@@ -1,0 +1,124 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+/** What the driver reads; it drops any other parameter without a word, also those that ask for security. */
+const parameters = [
+  'host',
+  'port',
+  'user',
+  'password',
+  'options',
+  'application_name',
+  'fallback_application_name',
+  'client_encoding',
+  'ssl',
+  'sslmode',
+  'sslcert',
+  'sslkey',
+  'sslrootcert',
+  'sslnegotiation',
+  'uselibpqcompat',
+];
+
+const example = 'postgres://user:password@host:5432/database';
+
+/**
+ * Verifies the URL of a Postgres, and the files that it names.
+ * @throws an Error that says what is wrong, without quoting a user or a password.
+ */
+export function readDatabaseUrl(text: string): string {
+  if (!/^postgres(ql)?:\/\//.test(text)) throw new Error(`must be a URL that begins with postgres:// or postgresql://`);
+  requireEscapes(text);
+  if (!URL.canParse(text)) throw new Error(`must be a URL such as ${example}`);
+  const url = new URL(text);
+  if (url.port === '0') throw new Error('must have a port from 1 to 65535');
+  if (!isText(url.username) || !isText(url.password)) throw new Error('has escapes that are not UTF-8');
+  const { searchParams } = url;
+  for (const name of searchParams.keys()) {
+    if (!parameters.includes(name)) throw new Error(`has the parameter "${name}", which is not supported; remove it`);
+  }
+  const host = searchParams.get('host') ?? '';
+  if (host.includes(',') || searchParams.get('port')?.includes(',')) throw new Error(severalHosts);
+  requireTls(searchParams);
+  return text;
+}
+
+function isText(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const severalHosts =
+  'names several hosts, and only one is supported: use an address that leads to the primary, such as that of a pooler';
+
+/** The characters that end a part of a URL are the ones that people forget to escape in a password. */
+function requireEscapes(text: string): void {
+  const rest = text.slice(text.indexOf('://') + 3);
+  const mustEscape = (it: string) =>
+    new Error(`has an unescaped ${it} in its user or password: write ${it} as ${encodeURIComponent(it)}`);
+  if (rest.includes('#')) {
+    throw new Error('has an unescaped #: write # as %23, for instance in the password');
+  }
+  if (/%(?![0-9a-f]{2})/i.test(rest)) throw new Error('has a % that begins no escape: write % as %25');
+  const [authority = ''] = rest.split(/[/?]/, 1);
+  const after = rest.slice(authority.length);
+  // A "user:pass" that seems to be a host and a port, and the rest of it behind.
+  if (after.startsWith('?') && authority.includes(':') && after.includes('@')) throw mustEscape('?');
+  if (after.split('?', 1)[0]?.includes('@')) throw mustEscape('/');
+  if (authority.split('@').length > 2) throw mustEscape('@');
+  if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) throw new Error(severalHosts);
+}
+
+/** What is meant by each mode that the driver takes for another one than PostgreSQL's own tools do. */
+const modes: Record<string, string> = {
+  allow: 'verify-full, or disable',
+  prefer: 'verify-full, or disable',
+  require: 'verify-full, or no-verify, which encrypts and trusts any certificate',
+  'verify-ca': 'verify-full',
+};
+
+function requireTls(searchParams: URLSearchParams): void {
+  const value = (name: string) => searchParams.get(name) ?? undefined;
+  const [mode, ssl, cert, key, root] = ['sslmode', 'ssl', 'sslcert', 'sslkey', 'sslrootcert'].map(value);
+  if (mode !== undefined && modes[mode] && value('uselibpqcompat') !== 'true') {
+    throw new Error(`has sslmode=${mode}, which the driver does not treat as PostgreSQL does: use ${modes[mode]}`);
+  }
+  if (mode !== undefined && !['disable', 'verify-full', 'no-verify', ...Object.keys(modes)].includes(mode)) {
+    throw new Error('has an unknown sslmode: use verify-full, no-verify or disable');
+  }
+  if (mode === 'allow' || (mode === 'verify-ca' && root === undefined)) {
+    throw new Error(
+      `has sslmode=${mode}, which is not supported${mode === 'allow' ? '' : ' without sslrootcert'}: use verify-full`,
+    );
+  }
+  if (ssl !== undefined) throw new Error('has the parameter "ssl": use sslmode=verify-full, no-verify or disable');
+  if (!['postgres', 'direct', undefined].includes(value('sslnegotiation'))) {
+    throw new Error('has an unknown sslnegotiation: use postgres or direct');
+  }
+  if (mode === 'disable' && (cert ?? key ?? root) !== undefined) {
+    throw new Error('has sslmode=disable and names files for TLS: use sslmode=verify-full, or leave the files out');
+  }
+  if ((cert === undefined) !== (key === undefined)) throw new Error('needs both sslcert and sslkey, or neither');
+  requireFile('sslrootcert', root, 'certificates in PEM', (pem) => new X509Certificate(pem));
+  requireFile('sslcert', cert, 'a certificate in PEM', (pem) => new X509Certificate(pem));
+  requireFile('sslkey', key, 'a private key in PEM without a passphrase', (pem) => createPrivateKey(pem));
+}
+
+function requireFile(name: string, path: string | undefined, content: string, read: (pem: Buffer) => unknown): void {
+  if (path === undefined) return;
+  let pem: Buffer;
+  try {
+    pem = readFileSync(path);
+  } catch {
+    throw new Error(`has ${name}=${path}, a file that can't be read`);
+  }
+  try {
+    read(pem);
+  } catch {
+    throw new Error(`has ${name}=${path}, a file that does not hold ${content}`);
+  }
+}
