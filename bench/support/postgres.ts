@@ -32,11 +32,22 @@ async function asAdmin(server: string, statement: string): Promise<Record<string
   return rows;
 }
 
+interface ServerOptions {
+  /** Files that it finds in its folder, by their names there. */
+  files?: Record<string, string>;
+  /** More parameters of the server. */
+  options?: string[];
+}
+
 /**
  * A Postgres of its own in a temporary folder, with the settings that it comes with, durability among them.
  * @returns the address of its server, and how it is stopped and removed. @throws where none is installed.
  */
-async function startPostgres(): Promise<{ url: string; version: string; stop(): Promise<void> }> {
+export async function startPostgres({ files = {}, options: more = [] }: ServerOptions = {}): Promise<{
+  url: string;
+  version: string;
+  stop(): Promise<void>;
+}> {
   const bin = await newestPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'usher-postgres-'));
   const port = await freePort();
@@ -49,7 +60,11 @@ async function startPostgres(): Promise<{ url: string; version: string; stop(): 
   if (as.length > 0) await run('chown', ['postgres', folder]);
   const data = join(folder, 'data');
   await tool('initdb', '-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale', 'C.UTF-8');
-  const options = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`;
+  for (const [name, path] of Object.entries(files)) {
+    const owner = as.length > 0 ? ['-o', 'postgres'] : [];
+    await run('install', ['-m', '600', ...owner, path, join(data, name)]);
+  }
+  const options = [`-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`, ...more].join(' ');
   await tool('pg_ctl', '-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start');
   const { stdout } = await tool('postgres', '--version');
   return {
