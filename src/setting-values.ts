@@ -44,6 +44,32 @@ export function readUrl(text: string, protocols: string[]): string {
   return text;
 }
 
+/** A URL with a user and a password in it. */
+export function readServerUrl(text: string, protocols: string[]): string {
+  requireEscapes(text);
+  return readUrl(text, protocols);
+}
+
+/**
+ * The characters that end a part of a URL are the ones that people forget to escape in a password.
+ * @throws an Error that names the character, and nothing else of the text.
+ */
+export function requireEscapes(text: string): void {
+  const rest = text.slice(text.indexOf('://') + 3);
+  const mustEscape = (it: string) =>
+    new Error(`has an unescaped ${it} in its user or password: write ${it} as ${encodeURIComponent(it)}`);
+  if (rest.includes('#')) {
+    throw new Error('has an unescaped #: write # as %23, for instance in the password');
+  }
+  if (/%(?![0-9a-f]{2})/i.test(rest)) throw new Error('has a % that begins no escape: write % as %25');
+  const [authority = ''] = rest.split(/[/?]/, 1);
+  const after = rest.slice(authority.length);
+  // A "user:pass" that seems to be a host and a port, and the rest of it behind.
+  if (after.startsWith('?') && authority.includes(':') && after.includes('@')) throw mustEscape('?');
+  if (after.split('?', 1)[0]?.includes('@')) throw mustEscape('/');
+  if (authority.split('@').length > 2) throw mustEscape('@');
+}
+
 export function readLinkTemplate(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   if (text.split('{token}').length !== 2)

@@ -9,6 +9,7 @@ import {
   readOrigins,
   readPort,
   readProxies,
+  readServerUrl,
   readUrl,
   setting,
   textOrFile,
@@ -124,7 +125,7 @@ export const settings = {
     isSecret: true,
     about: 'A Redis in which replicas count their limits together.',
     otherwise: 'they are counted in Postgres, with the embedded database in memory',
-    read: (text) => (text === undefined ? undefined : readUrl(text, ['redis:', 'rediss:'])),
+    read: (text) => (text === undefined ? undefined : readServerUrl(text, ['redis:', 'rediss:'])),
   }),
   rateLimits: setting({
     name: 'RATE_LIMITS',

@@ -331,6 +331,107 @@ t.test('a wrong value', async (t) => {
   }
 });
 
+t.test('DATABASE_URL', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'usher-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const noPem = join(folder, 'no.pem');
+  await writeFile(noPem, 'not a certificate');
+  const of = (rest: string) => `postgres://${rest}`;
+  const query = (text: string) => of(`usher:hunter2@localhost/usher?${text}`);
+
+  t.test('that is wrong is refused with what is wrong and how to write it, and without its password', async (t) => {
+    const wrong: [string, RegExp][] = [
+      [of('usher:hun#ter2@localhost/usher'), /^has an unescaped #: write # as %23/],
+      [of('usher:hun/ter2@localhost/usher'), /^has an unescaped \/ in its user or password: write \/ as %2F$/],
+      [of('usher:hun?ter2@localhost/usher'), /^has an unescaped \? in its user or password: write \? as %3F$/],
+      [of('usher:12?34@localhost/usher'), /^has an unescaped \?/],
+      [of('usher:12/34@localhost/usher'), /^has an unescaped \//],
+      [of('usher:hun@ter2@localhost/usher'), /^has an unescaped @ in its user or password: write @ as %40$/],
+      [of('usher:hun%ter2@localhost/usher'), /^has a % that begins no escape: write % as %25$/],
+      [of('usher:hun%FFter2@localhost/usher'), /^has escapes that are not UTF-8$/],
+      [of('usher:hunter2@one,two/usher'), /^names several hosts, and only one is supported/],
+      [of('usher:hunter2@one:5432,two:5432/usher'), /^names several hosts/],
+      [of('/usher?host=one,two'), /^names several hosts/],
+      [
+        of('usher:hunter2@localhost:70000/usher'),
+        /^must be a URL such as postgres:\/\/user:password@host:5432\/database$/,
+      ],
+      [of('usher:hunter2@localhost:0/usher'), /^must have a port from 1 to 65535$/],
+      [query('target_session_attrs=read-write'), /^has the parameter "target_session_attrs", which is not supported/],
+      [query('sslmode=verify'), /^has an unknown sslmode: use verify-full, no-verify or disable$/],
+      [query('sslmode='), /^has an unknown sslmode/],
+      [
+        query('sslmode=require'),
+        /^has sslmode=require, which the driver does not treat as PostgreSQL does: use verify-full/,
+      ],
+      [query('sslmode=prefer'), /^has sslmode=prefer, which the driver does not treat/],
+      [query('sslmode=verify-ca'), /^has sslmode=verify-ca, which the driver does not treat/],
+      [query('sslmode=allow&uselibpqcompat=true'), /^has sslmode=allow, which is not supported: use verify-full$/],
+      [
+        query('sslmode=verify-ca&uselibpqcompat=true'),
+        /^has sslmode=verify-ca, which is not supported without sslrootcert/,
+      ],
+      [query('ssl=false'), /^has the parameter "ssl": use sslmode/],
+      [query('sslnegotiation=maybe'), /^has an unknown sslnegotiation/],
+      [
+        query('sslmode=verify-full&sslrootcert=/no/such/ca.pem'),
+        /^has sslrootcert=\/no\/such\/ca\.pem, a file that can't be read$/,
+      ],
+      [query('sslmode=verify-full&sslrootcert=system'), /^has sslrootcert=system, a file that can't be read$/],
+      [query(`sslmode=verify-full&sslrootcert=${noPem}`), /, a file that does not hold certificates in PEM$/],
+      [query(`sslmode=verify-full&sslcert=${noPem}`), /^needs both sslcert and sslkey, or neither$/],
+      [
+        query(`sslmode=verify-full&sslcert=${noPem}&sslkey=${noPem}`),
+        /^has sslcert=.+ does not hold a certificate in PEM$/,
+      ],
+      [query('sslmode=disable&sslrootcert=/ca.pem'), /^has sslmode=disable and names files for TLS/],
+    ];
+    for (const [url, sentence] of wrong) {
+      const mistakes = mistakesOf({ DATABASE_URL: url });
+      t.equal(mistakes.length, 1, url);
+      const [name, ...words] = (mistakes[0] ?? '').split(' ');
+      t.equal(name, 'DATABASE_URL');
+      t.match(words.join(' '), sentence, url);
+      t.notMatch(mistakes[0], /hun|ter2|12|34(?!2)/.exec(url) ? /hunter2|ter2@/ : /nothing/, 'it quotes no password');
+    }
+  });
+
+  t.test('that is right is taken', async (t) => {
+    for (const url of [
+      'postgres://localhost',
+      'postgresql://usher@localhost/usher',
+      of('usher:p%23%2F%3F%40%25@db.example.com:6432/usher'),
+      of('usher:a,b@localhost/usher'),
+      of('[::1]:5432/usher'),
+      of('/usher?host=/var/run/postgresql&user=usher'),
+      query('options=-c%20search_path%3Dusher&application_name=usher@one'),
+      query('sslmode=verify-full'),
+      query('sslmode=no-verify'),
+      query('sslmode=disable'),
+      query('sslmode=require&uselibpqcompat=true'),
+    ]) {
+      t.same(mistakesOf({ DATABASE_URL: url }), [], url);
+    }
+  });
+
+  t.test('of Redis has the same escapes', async (t) => {
+    t.match(mistakesOf({ REDIS_URL: 'redis://:hun#ter2@localhost' }), [/^REDIS_URL has an unescaped #/]);
+    t.match(mistakesOf({ REDIS_URL: 'redis://:hun/ter2@localhost' }), [/^REDIS_URL has an unescaped \//]);
+  });
+
+  t.test(
+    'that is set and empty is a mistake in production, as is any setting that says where data is kept',
+    async (t) => {
+      for (const name of ['DATABASE_URL', 'DATABASE_URL_FILE', 'DATA_DIR', 'REDIS_URL', 'REDIS_URL_FILE']) {
+        const sentence = `${name} is set and empty: give it a value, or remove it`;
+        t.same(mistakesOf({ ...production, [name]: '' }), [sentence]);
+        t.same(mistakesOf({ ...production, [name]: ' ' }).slice(-1), [sentence]);
+        t.same(mistakesOf({ [name]: '' }), [], 'in development it is one that is not set');
+      }
+    },
+  );
+});
+
 t.test('a value at the edge of what is allowed is taken', async (t) => {
   const right: [string, string[]][] = [
     ['PORT', ['0', '65535']],

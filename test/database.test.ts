@@ -3,15 +3,16 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { is, sql } from 'drizzle-orm';
+import { eq, is, sql } from 'drizzle-orm';
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { type Db, type OpenDatabase, openDatabase } from '../src/database/database.ts';
 import { isUnavailable } from '../src/database/errors.ts';
 import { lockFolder } from '../src/database/folder-lock.ts';
-import { migrate } from '../src/database/migrate.ts';
+import { migrate, unqualified } from '../src/database/migrate.ts';
 import * as schema from '../src/database/schema.ts';
+import { newId } from '../src/ids.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import { root } from './support/root.ts';
 import { freshDatabase, isPostgres } from './support/service.ts';
@@ -48,6 +49,13 @@ t.test('migrations', async (t) => {
     t.equal(new Set(times).size, times.length);
     const files = (await readdir(migrationsFolder)).filter((it) => it.endsWith('.sql'));
     t.same(files.sort(), entries.map((it) => `${it.tag}.sql`).sort(), 'no file is left out, and none is missing');
+  });
+
+  t.test('name no schema when they are applied: tables live where search_path says', async (t) => {
+    for (const { tag } of journal.entries) {
+      const text = await readFile(join(migrationsFolder, `${tag}.sql`), 'utf8');
+      t.notMatch(unqualified(text), /\bpublic"?\s*\.|set\s+schema|search_path/i, tag);
+    }
   });
 
   t.test('are applied once', async (t) => {
@@ -160,6 +168,21 @@ async function embeddedTests(t: Test): Promise<void> {
     t.equal(await database.db.$count(schema.users), 0);
     await t.rejects(openDatabase({ kind: 'embedded', dataDir }), { message: /^another process is using/ });
     t.equal((await stat(join(dataDir, 'database'))).mode & 0o777, 0o700, 'nobody else can read what is in it');
+  });
+
+  t.test('has every session setting that the code relies on, whatever its own are', async (t) => {
+    const choice = await freshDatabase(t);
+    const first = await openDatabase(choice);
+    for (const setting of [`datestyle to 'German'`, `timezone to 'Asia/Kolkata'`]) {
+      await first.db.execute(sql.raw(`alter database postgres set ${setting}`));
+    }
+    await first.close();
+    const { db, close } = await openDatabase(choice);
+    t.teardown(close);
+    await migrate(db);
+    const createdAt = new Date('2026-11-25T09:30:00.123Z');
+    await db.insert(schema.users).values({ id: newId('usr'), email: 'a@example.com', name: 'Anna', createdAt });
+    t.match(await db.query.users.findFirst({ where: eq(schema.users.email, 'a@example.com') }), { createdAt });
   });
 
   t.test('the lock', async (t) => {

@@ -1,10 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import t from 'tap';
 import type { ProcessState } from '../src/http/availability.ts';
 import { lettersOf } from '../src/letters.ts';
 import { createWorker } from '../src/outbox/worker.ts';
-import { startService } from './support/service.ts';
+import { embeddedTemplate } from './support/embedded-template.ts';
+import { isPostgres, newEmail, startService } from './support/service.ts';
 import { gate, until } from './support/until.ts';
 
 const isUnavailable = (detail?: string) => ({ status: 503, body: { code: 'unavailable', ...(detail && { detail }) } });
@@ -68,6 +73,53 @@ t.test('GET /readyz and GET /livez', async (t) => {
     const answer = await call('GET', '/problems/not-found');
     t.equal(answer.headers.connection, 'close');
     t.match(answer, { status: 200 });
+  });
+});
+
+t.test('ready means writable', async (t) => {
+  t.test('asking many times costs one write a second', async (t) => {
+    const statements: string[] = [];
+    const { call } = await startService(t, { statements: { logQuery: (it) => void statements.push(it) } });
+    statements.length = 0;
+    await Promise.all(Array.from({ length: 50 }, () => call('GET', '/readyz')));
+    const writes = statements.filter((it) => /write_checks/.test(it)).length;
+    t.ok(writes >= 1 && writes <= 3, `${writes} writes`);
+  });
+
+  if (isPostgres) return;
+  t.test('an embedded database on a full disk is not ready, says so, and is ready again by itself', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'usher-test-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=150m', 'tmpfs', folder]);
+    t.teardown(() => {
+      execFileSync('umount', [folder]);
+      rmSync(folder, { recursive: true });
+    });
+    const [dataDir, filler] = [join(folder, 'data'), join(folder, 'filler')];
+    cpSync(embeddedTemplate, dataDir, { recursive: true });
+    const lines: { msg: string }[] = [];
+    const { call, newPlatformKey } = await startService(t, {
+      database: { kind: 'embedded', dataDir },
+      env: { LOG_LEVEL: 'warn' },
+      logTo: { write: (line) => void lines.push(JSON.parse(line)) },
+    });
+    const token = await newPlatformKey();
+    const create = () =>
+      call('POST', '/v1/platform/accounts', { token, body: { name: 'x'.repeat(100), owner: { email: newEmail() } } });
+    t.match(await call('GET', '/readyz'), { status: 200 });
+    const { bavail, bsize } = statfsSync(folder);
+    writeFileSync(filler, Buffer.alloc(bavail * bsize - 60_000));
+    const reason = 'The disk of the database is full.';
+    await until('it not to be ready', async () => (await call('GET', '/readyz')).body.detail === reason);
+    const refused = await until('a write that needs room', async () => {
+      const answer = await create();
+      return answer.status !== 201 && answer;
+    });
+    t.match(refused, isUnavailable(reason));
+    t.match(refused.headers['retry-after'], /^\d+$/);
+    t.equal(lines.filter((it) => it.msg === 'the database cannot be used').length, 1, 'one line in the log');
+    rmSync(filler);
+    await until('it to be ready', async () => (await call('GET', '/readyz')).status === 200);
+    t.match(await create(), { status: 201 });
   });
 });
 

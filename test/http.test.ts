@@ -751,6 +751,46 @@ t.test('http', async (t) => {
         t.notOk(JSON.stringify(errorForLog(error.cause as Error)).includes(value), `${value}, in the driver’s own`);
       }
     });
+
+    t.test('of a driver is logged with its cause, and without any value that the cause quotes', async (t) => {
+      const failing = [
+        {
+          statement: sql`select ${'a-secret-text'}::uuid`,
+          code: '22P02',
+          cause: /^invalid input syntax for type uuid/,
+        },
+        {
+          statement: sql`select ${'12 monkeys'}::integer`,
+          code: '22P02',
+          cause: /^invalid input syntax for type integer/,
+        },
+        {
+          statement: sql`select ${'{"pin": 4711'}::jsonb`,
+          code: '22P02',
+          cause: /^invalid input syntax for type json/,
+        },
+        { statement: sql`select ${'2026-13-45'}::timestamptz`, code: '22008', cause: /out of range/ },
+        {
+          statement: sql`select * from nowhere where name = ${'Anna'}`,
+          code: '42P01',
+          cause: /relation "nowhere" does not exist/,
+        },
+      ];
+      for (const { statement, code, cause } of failing) {
+        const error = await db.execute(statement).then(
+          () => new DrizzleQueryError('none', [], new Error('it did not fail')),
+          (it: DrizzleQueryError) => it,
+        );
+        const logged = errorForLog(error);
+        t.match(logged, { code, message: cause, query: /^select/ });
+        const inner = errorForLog(error.cause as Error);
+        t.match(inner, { code });
+        for (const value of error.params as string[]) {
+          t.notOk(logged.message.includes(`"${value}"`) || logged.message.includes(`${value} `), `${code}: ${value}`);
+          t.notOk(inner.message.includes(`"${value}"`), `${code}: ${value}, in the driver's own`);
+        }
+      }
+    });
   });
 
   t.test('the log holds no secret and no address', async (t) => {

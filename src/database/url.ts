@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { requireEscapes } from '../setting-values.ts';
 
 /** What the driver reads; it drops any other parameter without a word, also those that ask for security. */
 const parameters = [
@@ -29,6 +30,8 @@ const example = 'postgres://user:password@host:5432/database';
 export function readDatabaseUrl(text: string): string {
   if (!/^postgres(ql)?:\/\//.test(text)) throw new Error(`must be a URL that begins with postgres:// or postgresql://`);
   requireEscapes(text);
+  const [authority = ''] = text.slice(text.indexOf('://') + 3).split(/[/?]/, 1);
+  if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) throw new Error(severalHosts);
   if (!URL.canParse(text)) throw new Error(`must be a URL such as ${example}`);
   const url = new URL(text);
   if (url.port === '0') throw new Error('must have a port from 1 to 65535');
@@ -54,24 +57,6 @@ function isText(escaped: string): boolean {
 
 const severalHosts =
   'names several hosts, and only one is supported: use an address that leads to the primary, such as that of a pooler';
-
-/** The characters that end a part of a URL are the ones that people forget to escape in a password. */
-function requireEscapes(text: string): void {
-  const rest = text.slice(text.indexOf('://') + 3);
-  const mustEscape = (it: string) =>
-    new Error(`has an unescaped ${it} in its user or password: write ${it} as ${encodeURIComponent(it)}`);
-  if (rest.includes('#')) {
-    throw new Error('has an unescaped #: write # as %23, for instance in the password');
-  }
-  if (/%(?![0-9a-f]{2})/i.test(rest)) throw new Error('has a % that begins no escape: write % as %25');
-  const [authority = ''] = rest.split(/[/?]/, 1);
-  const after = rest.slice(authority.length);
-  // A "user:pass" that seems to be a host and a port, and the rest of it behind.
-  if (after.startsWith('?') && authority.includes(':') && after.includes('@')) throw mustEscape('?');
-  if (after.split('?', 1)[0]?.includes('@')) throw mustEscape('/');
-  if (authority.split('@').length > 2) throw mustEscape('@');
-  if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) throw new Error(severalHosts);
-}
 
 /** What is meant by each mode that the driver takes for another one than PostgreSQL's own tools do. */
 const modes: Record<string, string> = {

@@ -1529,7 +1529,7 @@ export interface paths {
         };
         /**
          * Is the service ready
-         * @description 200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, and while the database does not answer, lacks this release’s migrations, or the mail worker is stuck: `detail` says which.
+         * @description 200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.
          */
         get: operations["getReadiness"];
         put?: never;
