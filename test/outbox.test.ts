@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm';
 import t from 'tap';
 import { openDatabase } from '../src/database/database.ts';
+import { watchOutages } from '../src/database/outages.ts';
 import { invites, outbox } from '../src/database/schema.ts';
 import { type AccountId, type InviteId, newId } from '../src/ids.ts';
 import { createInvite } from '../src/invites/create.ts';
@@ -410,13 +411,16 @@ t.test('the running worker', async (t) => {
       const own = await openDatabase({ kind: 'postgres', url: proxy.url });
       t.teardown(() => own.close());
       const { mails, transport } = keepingTransport();
-      const options = { service: { ...service.service, db: own.db }, transport, log: logTo(lines), interval: 20 };
+      const outages = watchOutages(own.db, undefined, logTo(lines));
+      t.teardown(outages.close);
+      const ofWorker = { ...service.service, db: own.db, outages };
+      const options = { service: ofWorker, transport, log: logTo(lines), interval: 20 };
       const worker = workerOf(service, options);
       worker.start();
       t.teardown(() => worker.stop());
       proxy.cut();
       const invite = await promised();
-      await until('it to notice', () => lines.some((line) => line.includes('the outbox could not be read')));
+      await until('it to notice', () => lines.some((line) => line.includes('the database cannot be used')));
       await proxy.restore();
       await until('the mail', async () => (await rowOf(invite)).status === 'sent');
       t.equal(mails.length, 1);

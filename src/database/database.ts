@@ -281,6 +281,9 @@ function onceFor<Thing extends object, Made>(make: (thing: Thing) => Made): (thi
 export const equalsLiteral = <Column extends PgColumn>(column: Column, word: Column['_']['data'] & string) =>
   sql`${column} = ${sql.raw(`'${word}'`)}`;
 
+/** A time as a literal, for a plan that depends on how much is before it: a generic plan can't know. */
+export const literalTime = (time: Date) => sql.raw(`'${time.toISOString()}'::timestamptz`);
+
 /** A place in a prepared query for a value of a column, or for none, which is written as that column writes it. */
 export function placeholderFor(column: PgColumn, name: string) {
   const mapToDriverValue = (value: unknown) => (value === null ? null : column.mapToDriverValue(value));
