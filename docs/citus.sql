@@ -39,6 +39,9 @@ SELECT create_distributed_table('outbox', 'account_id', colocate_with => 'accoun
 ALTER TABLE accounts ADD CONSTRAINT accounts_owner_is_a_member
   FOREIGN KEY (id, owner_id) REFERENCES memberships (account_id, user_id) DEFERRABLE INITIALLY DEFERRED;
 
+-- The catalogue and users are changed in one transaction with rows of many accounts.
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET citus.multi_shard_modify_mode = sequential', current_database()); END $$;
+
 -- Joined with nothing: local tables of the coordinator.
 --   mailbox, migrations, rate_limits
 COMMIT;

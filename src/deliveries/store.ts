@@ -41,7 +41,10 @@ async function groupByAccount(db: Db, reported: readonly ToldEvent[]): Promise<M
   const accountOf = new Map(mails.map((it) => [it.id, it.accountId]));
   for (const event of reported) {
     const accountId = accountOf.get(event.deliveryId);
-    if (accountId) groups.set(accountId, [...(groups.get(accountId) ?? []), event]);
+    if (!accountId) continue;
+    const group = groups.get(accountId) ?? [];
+    group.push(event);
+    groups.set(accountId, group);
   }
   return groups;
 }

@@ -22,6 +22,6 @@ export async function distribute(url: string): Promise<void> {
 /** The statements of docs/citus.sql, one by one. */
 export async function citusStatements(): Promise<string[]> {
   const text = await readFile(join(root, 'docs/citus.sql'), 'utf8');
-  const statements = text.replaceAll(/^\s*--.*$/gm, '').split(';');
+  const statements = text.replaceAll(/^\s*--.*$/gm, '').split(/;$/m);
   return statements.map((it) => it.trim()).filter((it) => it !== '');
 }
