@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
 import t from 'tap';
 import { recordQueuedAgain } from '../src/deliveries/store.ts';
+import { idOf } from '../src/ids.ts';
 import { reportsAt } from '../src/invites/reports.ts';
 import { listOutbox, requireMail, retryFailed } from '../src/outbox/operate.ts';
 import { disableUser, enableUser, requireUserNamed } from '../src/users/operate.ts';
@@ -12,6 +13,20 @@ import { eventOf, newWebhookKey, postToWebhook, seconds } from './support/sendgr
 import { newEmail, password, startService } from './support/service.ts';
 
 // docs/operators.md: what Citus 13.2 refuses. Nothing here needs Citus: statements are read for what it would refuse.
+
+/** Called by what makes users, members and accounts, above the list of calls; the others read no account. */
+const elsewhereCalled = [
+  ...['register', 'verifyEmail', 'createAccount', 'acceptInvite', 'takeSendgridEvents', 'optOutByOneClick'],
+  ...[
+    'linkIdentity',
+    'unlinkIdentity',
+    'getAuthzenConfiguration',
+    'getJwks',
+    'getLiveness',
+    'getReadiness',
+    'explainProblem',
+  ],
+];
 
 /** Statements that are about many accounts, and why. Each begins like this. */
 const acrossAccounts: [reason: string, statement: RegExp][] = [
@@ -206,7 +221,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     const record = { type: 'record', id: 'record-1', properties: { accountId: account.id } };
     const action = { name: 'domains:read' };
     for (const token of [owner.token, platform, made.secret]) {
-      await go('POST', `${url}/check`, token, { userId: member.id, permission: 'domains:read' });
+      await go('GET', `${url}/check?userId=${member.id}&permission=domains:read`, token);
       await go('POST', '/access/v1/evaluation', token, { subject, action, resource });
       await go('POST', '/access/v1/evaluations', token, {
         subject,
@@ -242,14 +257,12 @@ t.test('Every query for something an account owns names the account', async (t) 
     await worker.drain();
     const events = await go('GET', `${url}/invites/${second.id}/delivery-events?limit=1`, owner.token);
     await go('GET', `${url}/invites/${second.id}/delivery-events?cursor=${events.items[0]?.id}`, owner.token);
-    const mails = await listOutbox(sv.db, { status: undefined, limit: 5 }, service.clock());
-    t.ok(mails.counts);
+    await listOutbox(sv.db, { status: undefined, limit: 5 }, service.clock());
     const { rows: sent } = (await sv.db.execute(
       sql`select id from outbox where invite_id is not null limit 1`,
     )) as unknown as {
       rows: { id: string }[];
     };
-    const { idOf } = await import('../src/ids.ts');
     const mail = idOf('dlv', String(sent[0]?.id));
     await requireMail(sv.db, mail);
     const bytes = JSON.stringify([eventOf(mail, 'bounce', service.clock(), { type: 'bounce' })]);
@@ -277,13 +290,21 @@ t.test('Every query for something an account owns names the account', async (t) 
     const declining = await newUser(sixth.email);
     await go('POST', `/v1/me/invites/${sixth.id}/decline`, declining.token);
     const seventh = await invited();
-    await go('DELETE', `${url}/invites/${seventh.id}`, owner.token);
+    await go('POST', `${url}/invites/${seventh.id}/revoke`, owner.token);
 
     // People, and the platform.
     await go('GET', '/v1/me', owner.token);
     await go('GET', '/v1/me/sessions', owner.token);
-    await go('POST', '/v1/auth/password-reset', undefined, { email: guest.email });
-    await go('POST', '/v1/me/email', owner.token, { email: newEmail(), currentPassword: password });
+    await go('POST', '/v1/auth/password-reset', undefined, { email: refusing.email });
+    const changed = newEmail();
+    await go('POST', '/v1/me/email-change', guest.token, { email: changed, currentPassword: password });
+    await go('POST', '/v1/auth/email-change/confirm', undefined, { token: await tokenFor(changed, 'email-change') });
+    await go('POST', '/v1/auth/password-reset/confirm', undefined, {
+      token: await tokenFor(refusing.email, 'password-reset'),
+      password: `${password} again`,
+    });
+    const passwords = { currentPassword: password, newPassword: `${password} for ever` };
+    await go('PUT', '/v1/me/password', declining.token, passwords);
     await go('POST', '/v1/auth/login', undefined, { email: owner.email, password });
     await go('POST', '/v1/auth/refresh', undefined, { refreshToken: guest.refreshToken });
     await go('GET', '/v1/me/identities', owner.token);
@@ -294,7 +315,13 @@ t.test('Every query for something an account owns names the account', async (t) 
     await go('PATCH', `/v1/platform/users/${guest.id}`, platform, { externalId: 'customer-1' });
     const preset = await go('POST', '/v1/role-presets', platform, { name: 'Preset', permissions: ['invoices:read'] });
     await go('GET', '/v1/role-presets', platform);
+    await go('GET', `/v1/role-presets/${preset.id}`, platform);
+    await go('PATCH', `/v1/role-presets/${preset.id}`, platform, { permissions: ['domains:read'] });
     await go('DELETE', `/v1/role-presets/${preset.id}`, platform);
+    const platforms = await go('POST', '/v1/platform-keys', platform, { name: 'Another', scopes: ['access:check'] });
+    await go('GET', '/v1/platform-keys', platform);
+    await go('POST', `/v1/platform-keys/${platforms.id}/rotate`, platform, { overlapSeconds: 0 });
+    await go('POST', `/v1/platform-keys/${platforms.id}/revoke`, platform);
     const catalogue = await go('GET', '/v1/permissions', platform);
     const kept = catalogue.items.filter((it: { key: string }) => it.key !== 'invoices:pay');
     const declared = kept.map(({ key, title, description, group }: Record<string, string>) => ({
@@ -306,24 +333,28 @@ t.test('Every query for something an account owns names the account', async (t) 
     await go('PUT', '/v1/permissions?removeInUse=true', platform, { permissions: declared });
 
     // The end of all of it.
-    await go('PUT', `${url}/ownership-transfer`, owner.token, { userId: other.id, currentPassword: password });
+    await go('POST', `${url}/ownership-transfer`, owner.token, { userId: member.id });
+    await go('DELETE', `${url}/ownership-transfer`, owner.token);
+    await go('POST', `${url}/ownership-transfer`, owner.token, { userId: other.id });
     await go('GET', url, owner.token);
     await worker.drain();
     await go('POST', `${url}/ownership-transfer/accept`, other.token);
     await go('DELETE', `${url}/members/${member.id}/grants/${grants.items?.[0]?.id}`, owner.token);
     await go('DELETE', `${url}/resources/record/record-1`, owner.token);
-    await go('POST', `${url}/keys/${made.id}/rotate`, owner.token, {});
-    await go('DELETE', `${url}/keys/${made.id}`, owner.token);
+    await go('POST', `${url}/keys/${made.id}/rotate`, owner.token, { overlapSeconds: 60 });
+    await go('POST', `${url}/keys/${made.id}/revoke`, owner.token);
     await go('POST', `${url}/members/${guest.id}/suspend`, owner.token);
     await go('POST', `${url}/members/${guest.id}/reactivate`, owner.token);
     await go('DELETE', `${url}/members/${member.id}`, owner.token);
     await worker.drain();
     await go('DELETE', `${url}/roles/${role.id}`, owner.token);
     const operating = { db: sv.db, now: service.clock(), audit: () => {} };
-    const user = await requireUserNamed(sv.db, guest.email);
+    const user = await requireUserNamed(sv.db, changed);
     await disableUser(operating, user);
     await enableUser(operating, user);
-    await go('DELETE', `/v1/me/sessions/${decodeJwt(refusing.token).sid}`, refusing.token);
+    await go('DELETE', `/v1/me/sessions/${decodeJwt(owner.token).sid}`, other.token);
+    await go('DELETE', '/v1/me/sessions', other.token);
+    await go('POST', '/v1/auth/logout', undefined, { refreshToken: other.refreshToken });
 
     const { rows: references } = await foreignKeys();
     const cycles = references
@@ -331,9 +362,12 @@ t.test('Every query for something an account owns names the account', async (t) 
       .map((it) => new Set([it.table, it.other]));
     t.same(cycles, [], 'keys of tables that refer to each other are deferred');
     const own = [...statements].filter((it) => !/pg_class|^select id from outbox/.test(it)).map(onOneLine);
-    t.ok(own.length > 150, `${own.length} statements`);
-    const notCalled = operations.map((it) => it.id).filter((it) => !calls.has(it));
-    t.comment(`not called: ${notCalled.join(' ')}`);
+    t.ok(own.length > 140, `${own.length} statements`);
+    t.same(
+      operations.map((it) => it.id).filter((it) => !calls.has(it) && !elsewhereCalled.includes(it)),
+      [],
+      'each call',
+    );
     for (const statement of own) {
       const found = refusedShapes(statement, { ...distribution, cycles });
       const left = isAcross(statement) ? found.filter((it) => !it.endsWith('without its account')) : found;

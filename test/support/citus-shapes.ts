@@ -101,14 +101,26 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     return isMixed ? ['a local table is used beside others in a statement that writes'] : [];
   }
 
-  /** Where it is planned on one node, anything goes: so only where an account is missing. */
+  /** Of a statement that one node plans, any union will do. */
   function united(): string[] {
-    const isBeside = all.some(
-      (it) => it.union.length > 1 && (sources.get(it) ?? []).some((of) => isTable(of) && reference.has(of.name)),
+    const isRefused = all.some(
+      ({ union }) => union.length > 1 && union.some(hasReference) && union.some((it) => takesFromAround(it)),
     );
-    return isBeside && unbound().length > 0
+    return isRefused && unbound().length > 0
       ? ['a union has a reference table, in a statement about many accounts']
       : [];
+  }
+
+  function hasReference(block: Block): boolean {
+    return (sources.get(block) ?? []).some((it) => isTable(it) && reference.has(it.name));
+  }
+
+  /** Whether a block takes something from a row of an account's table around it. */
+  function takesFromAround(block: Block): boolean {
+    const around: string[] = [];
+    for (let outer = block.parent; outer; outer = outer.parent) around.push(...owned(outer).map((it) => it.alias));
+    const { tokens } = block;
+    return tokens.some((it, i) => it.kind === 'word' && is(tokens[i + 1], '.') && around.includes(it.text));
   }
 }
 
