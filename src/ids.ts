@@ -42,6 +42,12 @@ export type DeliveryEventId = Id<'evt'>;
 /** The user that stands for the platform: it keeps an account until the owner who was invited accepts. Nobody can log in as it. */
 export const platformUserId: UserId = 'usr_00000000000000000000000000';
 
+/**
+ * The account of rows that belong to no account, such as the mail of a password reset. There is no account with this id: it is
+ * stored instead of null, which a column that distributes a table can't take.
+ */
+export const platformAccountId: AccountId = 'acc_00000000000000000000000000';
+
 export function newId<P extends IdPrefix>(prefix: P): Id<P> {
   return typeidUnboxed(prefix) as string as Id<P>;
 }

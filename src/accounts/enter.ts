@@ -29,11 +29,12 @@ export interface Acting extends EffectiveAccess {
  */
 export async function enterAccount(db: Db, caller: Caller, accountId: AccountId): Promise<Acting> {
   if (caller.key?.kind === 'platform') return enterForPlatform(db, caller, accountId);
-  const entry = await findEntry(db, { caller, accountId });
+  // A key of another account is read in its own account alone: no statement about the caller concerns two accounts.
+  const ofKey = caller.key?.accountId ?? accountId;
+  const entry = await findEntry(db, { caller, accountId: ofKey });
   if (!entry) throw sessionEnded();
   const { user, membership, sources, scopes, account } = entry;
-  const isOfKey = caller.key === null || caller.key.accountId === accountId;
-  if (!membership || !account || !isOfKey) throw new Problem('not-found');
+  if (!membership || !account || ofKey !== accountId) throw new Problem('not-found');
   const isOwner = account.ownerId === caller.userId;
   const access = effectiveAccess({ ...membership, sources, isOwner });
   const isPerson = caller.key === null;

@@ -10,6 +10,7 @@ import { credentialOf, isStanding, isUsable, standingOf } from '../users/store.t
 export type AccountRow = typeof accounts.$inferSelect;
 
 const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
+const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
 
 /** A membership that counts at a time: neither suspended nor over. */
 export const isActive = (when: SQL) =>
@@ -27,7 +28,7 @@ const entry = prepared('find_entry', (db) =>
     .select({
       user: { name: users.name },
       membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
-      sources: sourcesColumn(now),
+      sources: sourcesColumn(account, now),
       scopes: scopesOfKey,
       account: accounts,
     })
@@ -133,7 +134,7 @@ export function listAccountsOf(
     .select({
       account: accounts,
       membership: memberships,
-      sources: sourcesColumn(at),
+      sources: sourcesColumn(sql`memberships.account_id`, at),
       catalogue: sql<string[]>`(select array_agg(p.key order by p.position) from permissions p)`,
     })
     .from(memberships)

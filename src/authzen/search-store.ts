@@ -1,17 +1,18 @@
 import { sql } from 'drizzle-orm';
 import { isActiveNow, isAllowed, membershipOf, userNamed } from '../checks/decision-store.ts';
-import { asked, atNow } from '../checks/store.ts';
-import { placeholderFor } from '../database/database.ts';
-import { accounts, users } from '../database/schema.ts';
+import { account, asked, atNow } from '../checks/store.ts';
+import { type Db, placeholderFor } from '../database/database.ts';
+import { memberships, users } from '../database/schema.ts';
+import type { AccountId } from '../ids.ts';
+import type { Caller } from '../service.ts';
 
 // Each search is one statement: who asks, whether they may, and a page of results, one more than the limit. `q` is the question.
 
-const account = sql`${placeholderFor(accounts.id, 'accountId')}::uuid`;
 const text = (name: string) => sql`${sql.placeholder(name)}::text`;
 const limit = sql`${sql.placeholder('limit')}::int`;
 
 const question = () => sql`
-  select ${account} as account_id, ${text('resourceType')} as resource_type, ${text('resourceId')} as resource_id, ${text('askedProperties')}::jsonb as properties`;
+  select ${text('resourceType')} as resource_type, ${text('resourceId')} as resource_id, ${text('askedProperties')}::jsonb as properties`;
 
 /** Who is asked about. */
 const who = userNamed(sql`${placeholderFor(users.id, 'subjectId')}::uuid`, text('email'), text('externalId'));
@@ -23,11 +24,11 @@ export const searchSubjects = asked(
     select jsonb_agg(jsonb_build_object('id', it.id, 'externalId', it.external_id) order by it.id) from (
       select u.id, u.external_id
       from (${question()}) q
-      join accounts a on a.id = q.account_id
-      join memberships m on m.account_id = a.id and ${isActiveNow(atNow)}
+      join accounts a on a.id = ${account}
+      join memberships m on m.account_id = ${account} and ${isActiveNow(atNow)}
       join users u on u.id = m.user_id and u.disabled_at is null
       join permissions p on p.key = ${text('permission')}
-      where (${text('after')} is null or m.user_id > ${text('after')}::uuid) and ${isAllowed(atNow)}
+      where (${text('after')} is null or m.user_id > ${text('after')}::uuid) and ${isAllowed(account, atNow)}
       order by m.user_id limit ${limit}) it)`,
 );
 
@@ -38,33 +39,81 @@ export const searchResources = asked(
     select jsonb_agg(jsonb_build_object('id', it.id) order by it.id collate "C") from (
       select q.resource_id as id
       from (
-        select c.id as resource_id, ${account} as account_id, ${text('resourceType')} as resource_type, ${text('askedProperties')}::jsonb as properties
+        select c.id as resource_id, ${text('resourceType')} as resource_type, ${text('askedProperties')}::jsonb as properties
         from (
           select r.id from resources r where r.account_id = ${account} and r.type = ${text('resourceType')}
           union
           select g.resource_id from grants g
           where g.account_id = ${account} and g.resource_type = ${text('resourceType')} and g.resource_id is not null) c) q
       join lateral ${who} u on true
-      ${membershipOf(sql`u.id`, atNow)}
+      ${membershipOf(account, sql`u.id`, atNow)}
       join permissions p on p.key = ${text('permission')}
-      where (${text('after')} is null or q.resource_id collate "C" > ${text('after')}) and ${isAllowed(atNow)}
+      where (${text('after')} is null or q.resource_id collate "C" > ${text('after')}) and ${isAllowed(account, atNow)}
       order by q.resource_id collate "C" limit ${limit}) it)`,
 );
 
-/** Accounts in which someone may do something: of one account, or, for the platform, of all. */
-export const searchAccounts = asked(
-  'search_accounts',
+/** The account, if someone may do something in it. */
+export const searchAccount = asked(
+  'search_account',
   sql<{ id: string }[] | null>`(
-    select jsonb_agg(jsonb_build_object('id', it.id) order by it.id) from (
-      select a.id
-      from ${who} u
-      join memberships m on m.user_id = u.id and ${isActiveNow(atNow)}
-      join accounts a on a.id = m.account_id
-      join permissions p on p.key = ${text('permission')}
-      cross join (${question()}) q
-      where (${account} is null or a.id = ${account}) and (${text('after')} is null or a.id > ${text('after')}::uuid) and ${isAllowed(atNow)}
-      order by a.id limit ${limit}) it)`,
+    select jsonb_agg(jsonb_build_object('id', a.id))
+    from (${question()}) q
+    join lateral ${who} u on true
+    join accounts a on a.id = ${account}
+    join memberships m on m.account_id = ${account} and m.user_id = u.id and ${isActiveNow(atNow)}
+    join permissions p on p.key = ${text('permission')}
+    where (${text('after')} is null or a.id > ${text('after')}::uuid) and ${isAllowed(account, atNow)})`,
 );
+
+/** Who is asked about, and what grants a permission, for a search through all accounts. */
+const findSearched = asked(
+  'find_searched',
+  sql<{ userId: string | null; coveredBy: string[] | null } | null>`(
+    select jsonb_build_object('userId', (select id from ${who} u),
+      'coveredBy', (select covered_by from permissions where key = ${text('permission')})))`,
+);
+
+interface SearchValues {
+  askedProperties: string;
+  after: string | null;
+  limit: number;
+}
+
+/**
+ * Accounts in which someone may do something, of all accounts. Two statements: the second one reads every account that the user
+ * is in, and has no table shared by all accounts in FROM, so that Citus plans it for every node.
+ */
+export async function searchAccounts(
+  db: Db,
+  caller: Caller,
+  accountId: AccountId | null,
+  questions: Parameters<typeof findSearched>[3],
+  values: SearchValues & Record<string, unknown>,
+) {
+  const found = await findSearched(db, caller, accountId, questions, values);
+  const { userId, coveredBy } = found?.more ?? {};
+  if (!found || !userId || !coveredBy) return found && { ...found, more: null };
+  return { ...found, more: await listAllowedAccounts(db, { ...values, userId, coveredBy }, caller.now) };
+}
+
+async function listAllowedAccounts(
+  db: Db,
+  { userId, coveredBy, askedProperties, after, limit }: SearchValues & { userId: string; coveredBy: string[] },
+  now: Date,
+): Promise<{ id: string }[]> {
+  const at = sql`${sql.param(now, memberships.endsAt)}`;
+  const covered = sql`${sql.param(coveredBy)}::text[]`;
+  const { rows } = (await db.execute(sql`
+    select a.id
+    from memberships m
+    join accounts a on a.id = m.account_id
+    cross join lateral (select null::text as resource_type, null::text as resource_id, ${askedProperties}::jsonb as properties) q
+    cross join lateral (select '' as key, ${covered} as covered_by) p
+    where m.user_id = ${userId}::uuid and ${isActiveNow(at)}
+      and (${after}::uuid is null or a.id > ${after}::uuid) and ${isAllowed(sql`m.account_id`, at)}
+    order by a.id limit ${limit}`)) as unknown as { rows: { id: string }[] };
+  return rows;
+}
 
 /** Permissions that someone has on a resource. */
 export const searchActions = asked(
@@ -74,8 +123,8 @@ export const searchActions = asked(
       select p.key
       from (${question()}) q
       join lateral ${who} u on true
-      ${membershipOf(sql`u.id`, atNow)}
+      ${membershipOf(account, sql`u.id`, atNow)}
       cross join permissions p
-      where (${text('after')} is null or p.key collate "C" > ${text('after')}) and ${isAllowed(atNow)}
+      where (${text('after')} is null or p.key collate "C" > ${text('after')}) and ${isAllowed(account, atNow)}
       order by p.key collate "C" limit ${limit}) it)`,
 );

@@ -17,9 +17,14 @@ import {
 } from './entities.ts';
 import { pageTokenAfter, places, queryHash, readPageToken } from './page-token.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
-import { searchAccounts, searchActions, searchResources, searchSubjects } from './search-store.ts';
+import { searchAccount, searchAccounts, searchActions, searchResources, searchSubjects } from './search-store.ts';
 
-type Search = typeof searchSubjects | typeof searchResources | typeof searchAccounts | typeof searchActions;
+type Search =
+  | typeof searchSubjects
+  | typeof searchResources
+  | typeof searchAccount
+  | typeof searchAccounts
+  | typeof searchActions;
 type Found = { id: string; externalId?: string | null };
 
 /** What a search asks. */
@@ -69,7 +74,7 @@ export async function searchForResources(service: Service, caller: Caller, body:
     resource: isAccount ? null : { type: resource.type, id: '' },
     properties: propertiesOf(subject.properties, action.properties, resource.properties),
   };
-  const search = isAccount ? searchAccounts : searchResources;
+  const search = isAnyAccount ? searchAccounts : isAccount ? searchAccount : searchResources;
   const found = await searchFor(service, caller, who && search, asked, page, isAccount ? places.uuid : places.name);
   const nameOf = ({ id }: Found) => (isAccount ? idOf('acc', id) : id);
   return { ...found, results: found.results.map((it) => ({ type: resource.type, id: nameOf(it) })) };
@@ -106,20 +111,14 @@ async function searchFor(
   const { accountId, subject, permission, resource, properties } = asked;
   const query = queryHash([caller.userId, asked]);
   const after = readPageToken(token, query, isPlace) ?? null;
-  const own = accountId ? ownQuestions(caller, [{ accountId }]) : [];
+  const own = accountId ? ownQuestions(caller, accountId) : [];
   const values = {
-    ...{
-      accountId: accountId ?? null,
-      permission,
-      after,
-      limit: limit + 1,
-      askedProperties: JSON.stringify(properties),
-    },
+    ...{ permission, after, limit: limit + 1, askedProperties: JSON.stringify(properties) },
     ...{ resourceType: resource?.type ?? null, resourceId: resource?.id ?? null },
     ...subjectValues(subject),
   };
   const isSomewhere = search !== undefined && accountId !== undefined;
-  const found = await (isSomewhere ? search : searchActions)(db, caller, own, values);
+  const found = await (isSomewhere ? search : searchActions)(db, caller, accountId ?? null, own, values);
   if (!found) throw sessionEnded();
   const { isTheirs, mayAsk } = standpoint(
     caller,

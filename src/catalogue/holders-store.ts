@@ -59,19 +59,19 @@ const idsOf = ({ accountId, userId }: { accountId: string; userId: string }) => 
 });
 
 /**
- * Holds the accounts in which someone has one of some permissions, before they are taken, and moves their epochs: as every change of who
- * is in them does, so that whoever is just accepting an invite there is judged by what comes of it.
+ * Locks the accounts in which someone has one of some permissions, before these are removed, and moves their epochs, as every
+ * change of their members does: an accept in progress is then decided again. The caller has locked the catalogue, as every
+ * statement does that locks accounts of its own choice: Citus can't lock rows of several accounts in one order.
  */
 export async function lockHolders(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;
   await tx.execute(sql`
-    update accounts set epoch = epoch + 1 where id in (select id from accounts where id in (
+    update accounts set epoch = epoch + 1 where id in (
       select account_id from ${memberships} where ${memberships.permissions} && ${keys}
       union select account_id from ${invites} where ${invites.permissions} && ${keys}
       union select account_id from ${roles} where ${roles.permissions} && ${keys}
       union select account_id from ${accountKeys} where ${accountKeys.scopes} && ${keys}
-      union select account_id from ${grants} where ${grants.permission} = any(${keys}))
-    order by id for no key update)`);
+      union select account_id from ${grants} where ${grants.permission} = any(${keys}))`);
 }
 
 /** Takes some permissions from everyone who has them. As many statements as there are tables. */

@@ -18,41 +18,59 @@ export interface Checked extends Answer {
 }
 
 /**
- * Answers questions for whoever asks them: the platform about anybody; a member, or an account's key, about whoever is in their
- * account with `members:read`, and about themselves without. What the caller may do is read in the same statement.
- * @throws unauthenticated where the caller stands no more.
+ * Answers questions for the caller: the platform about anybody; a member, or an account's key, about everyone in their account
+ * with `members:read`, and about themselves without. What the caller may do is read in the same statement. Each account takes a
+ * statement of its own, as all that an account owns is read by naming the account.
+ * @throws unauthenticated if the caller's credential is not valid any more.
  */
-export const checkAll = (db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> =>
-  questions.length > few ? askAll(db, caller, questions) : checkTogether(db, { caller, questions });
+export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+  const accounts = new Set(questions.map((it) => it.accountId));
+  if (accounts.size === 0) await askAll(db, caller, null, []);
+  const checked = new Map<Question, Checked>();
+  for (const accountId of accounts) {
+    const asked = questions.filter((it) => it.accountId === accountId);
+    const answers = await checkIn(db, caller, accountId, asked);
+    asked.forEach((it, i) => void checked.set(it, answers[i] as Checked));
+  }
+  return questions.map((it) => checked.get(it) as Checked);
+}
+
+const checkIn = (db: Db, caller: Caller, accountId: AccountId, questions: readonly Question[]): Promise<Checked[]> =>
+  questions.length > few
+    ? askAll(db, caller, accountId, questions)
+    : checkTogether(db, { caller, accountId, questions });
 
 /** How many questions of one request gain by going with others: more are a statement's worth by themselves. */
 const few = 20;
 /** How many questions go in one statement. */
 const mostTogether = 200;
 
-const checkTogether = together<{ caller: Caller; questions: readonly Question[] }, Checked[]>({
-  laneOf: ({ caller }) => credentialOf(caller),
+const checkTogether = together<{ caller: Caller; accountId: AccountId; questions: readonly Question[] }, Checked[]>({
+  laneOf: ({ caller, accountId }) => `${credentialOf(caller)},${accountId}`,
   weightOf: ({ questions }) => questions.length,
   most: mostTogether,
   async ask(db, all) {
-    const { caller } = latest(all, (it) => it.caller.now.getTime());
-    const checked = await askAll(
-      db,
-      caller,
-      all.flatMap((it) => it.questions),
-    );
+    const { caller, accountId } = latest(all, (it) => it.caller.now.getTime());
+    const questions = all.flatMap((it) => it.questions);
+    const checked = await askAll(db, caller, accountId, questions);
     return all.map(({ questions }) => checked.splice(0, questions.length));
   },
 });
 
-async function askAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
-  const own = ownQuestions(caller, questions);
-  const found = await answerQuestions(db, caller, [...questions, ...own]);
+/** Answers questions about one account. */
+async function askAll(
+  db: Db,
+  caller: Caller,
+  accountId: AccountId | null,
+  questions: readonly Question[],
+): Promise<Checked[]> {
+  const own = accountId === null ? [] : ownQuestions(caller, accountId);
+  const found = await answerQuestions(db, caller, accountId, [...questions, ...own]);
   if (!found) throw sessionEnded();
-  const about = new Map(own.map((it, i) => [it.accountId, found.answers[questions.length + i]]));
+  const ownAnswer = found.answers[questions.length];
   return questions.map((question, i) => {
     const answer = found.answers[i] as Answer;
-    return { ...answer, ...standpoint(caller, question, found.scopes, about.get(question.accountId) ?? answer) };
+    return { ...answer, ...standpoint(caller, question, found.scopes, ownAnswer ?? answer) };
   });
 }
 
@@ -79,17 +97,10 @@ const readMembers = 'members:read';
 const isAboutSelf = ({ key, userId }: Caller, { subject }: Asking) =>
   key === null && subject !== null && 'id' in subject && subject.id === userId;
 
-/** Whether the caller is in each account that is asked about, and may see its members. The platform is in none. */
-export function ownQuestions({ userId, key }: Caller, questions: readonly Pick<Question, 'accountId'>[]): Question[] {
+/** Whether the caller is in the account that is asked about, and may see its members. The platform is in none. */
+export function ownQuestions({ userId, key }: Caller, accountId: AccountId): Question[] {
   if (key?.kind === 'platform') return [];
-  const accounts = new Set<AccountId>(questions.map((it) => it.accountId));
-  return [...accounts].map((accountId) => ({
-    accountId,
-    subject: { id: userId },
-    permission: readMembers,
-    resource: null,
-    properties: {},
-  }));
+  return [{ accountId, subject: { id: userId }, permission: readMembers, resource: null, properties: {} }];
 }
 
 /** One question, on an account that has to be the caller's. @throws unauthenticated, not-found, permission-missing. */

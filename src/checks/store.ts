@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../accounts/store.ts';
 import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
-import { memberships, platformKeys, users } from '../database/schema.ts';
-import { uuidOf } from '../ids.ts';
+import { accounts, memberships, platformKeys, users } from '../database/schema.ts';
+import { type AccountId, uuidOf } from '../ids.ts';
 import type { Caller } from '../service.ts';
 import { isStanding, standingOf } from '../users/store.ts';
 import { isAllowed, membershipOf, userNamed } from './decision-store.ts';
@@ -10,16 +10,19 @@ import type { Answer, Question } from './question.ts';
 
 export const atNow = sql`${placeholderFor(memberships.endsAt, 'now')}::timestamptz`;
 
+/** The account that the questions are about. */
+export const account = sql`${placeholderFor(accounts.id, 'accountId')}::uuid`;
+
 /** What questions are: parallel lists, so that one statement answers any number of them. */
-const questions = sql`unnest(${list('accounts', 'uuid')}, ${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},
+const questions = sql`unnest(${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},
   ${list('permissions', 'text')}, ${list('types', 'text')}, ${list('resources', 'text')}, ${list('properties', 'jsonb')})
-  with ordinality as q(account_id, user_id, email, external_id, permission, resource_type, resource_id, properties, place)`;
+  with ordinality as q(user_id, email, external_id, permission, resource_type, resource_id, properties, place)`;
 
 const answers = sql<Answer[]>`(
-  select jsonb_agg(jsonb_build_object('isAccount', a.id is not null, 'isMember', m.user_id is not null, 'isAllowed', ${isAllowed(atNow)}) order by q.place)
+  select jsonb_agg(jsonb_build_object('isAccount', a.id is not null, 'isMember', m.user_id is not null, 'isAllowed', ${isAllowed(account, atNow)}) order by q.place)
   from ${questions}
   left join lateral ${userNamed(sql`q.user_id`, sql`q.email`, sql`q.external_id`)} u on true
-  ${membershipOf(sql`u.id`, atNow)}
+  ${membershipOf(account, sql`u.id`, atNow)}
   left join permissions p on p.key = q.permission)`;
 
 /**
@@ -34,8 +37,14 @@ export function asked<More>(name: string, more: SQL<More>) {
   const byPlatform = prepared(`${name}_by_platform`, (db) =>
     db.select({ scopes: platformKeys.scopes, answers, more }).from(platformKeys).where(isCallingPlatform()),
   );
-  return async (db: Db, caller: Caller, questions: readonly Question[], values: Record<string, unknown> = {}) => {
-    const given = { ...standingOf(caller), ...listsOf(questions), ...values };
+  return async (
+    db: Db,
+    caller: Caller,
+    accountId: AccountId | null,
+    questions: readonly Asked[],
+    values: Record<string, unknown> = {},
+  ) => {
+    const given = { ...standingOf(caller), accountId, ...listsOf(questions), ...values };
     const isPlatform = caller.key?.kind === 'platform';
     const [found] = isPlatform ? await byPlatform(db).execute(given) : await byUser(db).execute(given);
     return found && { scopes: found.scopes, answers: found.answers ?? [], more: found.more as More };
@@ -43,14 +52,17 @@ export function asked<More>(name: string, more: SQL<More>) {
 }
 
 /**
- * Answers questions, in their order, and says what the caller's key is good for: with an account's key what its scopes cover, null
- * for everything; with the platform's its scopes. Undefined where the caller stands no more. One statement, however many they are.
+ * Answers questions about one account, in their order, and what the caller's key may do: with an account's key what its scopes
+ * cover, null for everything; with the platform's its scopes. Undefined if the caller's credential is not valid any more. One
+ * statement, however many questions.
  */
 export const answerQuestions = asked('answer', sql<null>`null`);
 
-function listsOf(asked: readonly Question[]) {
+/** A question without its account. */
+type Asked = Omit<Question, 'accountId'>;
+
+function listsOf(asked: readonly Asked[]) {
   return {
-    accounts: asked.map((it) => uuidOf('acc', it.accountId)),
     ids: asked.map(({ subject }) => ('id' in subject ? uuidOf('usr', subject.id) : null)),
     emails: asked.map(({ subject }) => ('email' in subject ? subject.email : null)),
     externalIds: asked.map(({ subject }) => ('externalId' in subject ? subject.externalId : null)),

@@ -81,8 +81,11 @@ export function isUnanswered(error: unknown): boolean {
   return driverError(error).message === 'Query read timeout';
 }
 
-/** Whether an error says that a row with the same key exists (SQLSTATE 23505), in the constraint or index named. */
+/**
+ * Whether an error says that a row with the same key exists (SQLSTATE 23505), in the named constraint or index. On Citus, the
+ * name in the error ends with the number of the shard.
+ */
 export function isDuplicate(error: unknown, constraint: string): boolean {
-  const inner = driverError(error);
-  return inner.code === '23505' && inner.constraint === constraint;
+  const { code, constraint: violated } = driverError(error);
+  return code === '23505' && String(violated).replace(/_\d+$/, '') === constraint;
 }

@@ -1,8 +1,9 @@
-import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { deliveryEvents, invites, outbox, undeliverableAddresses } from '../database/schema.ts';
 import { deliveryEventNames } from '../database/tables/columns.ts';
 import { type AccountId, type DeliveryEventId, type DeliveryId, type InviteId, newId, uuidOf } from '../ids.ts';
+import type { OutboxRow } from '../outbox/store.ts';
 import { type DeliveryEventName, finalityOf, stopping } from './events.ts';
 
 export type DeliveryEventRow = typeof deliveryEvents.$inferSelect;
@@ -20,13 +21,41 @@ export interface ToldEvent {
 }
 
 /**
- * Keeps what became of mails of invites, however many they are, in one statement: into the timeline, once each; onto the
- * invite, where it is of its last sending and more final than what stands there; and the addresses to which no more is sent.
- * What is about no mail of an invite is passed over. Everything is taken in the order of its keys, so that two batches wait
- * for each other and never for ever.
+ * Records events that a mail service reports. It knows a mail by its id alone, so their accounts are looked up first; then each
+ * account takes one statement, and is a transaction by itself. A batch that fails halfway can be sent again.
  */
-export async function recordEvents(db: Db, told: ToldEvent[]): Promise<void> {
-  if (told.length === 0) return;
+export async function recordReported(db: Db, reported: readonly ToldEvent[]): Promise<void> {
+  for (const [accountId, events] of await groupByAccount(db, reported)) await recordEvents(db, accountId, events);
+}
+
+/** Events about mails of invites, by the account of the mail. Others are left out. */
+async function groupByAccount(db: Db, reported: readonly ToldEvent[]): Promise<Map<AccountId, ToldEvent[]>> {
+  const groups = new Map<AccountId, ToldEvent[]>();
+  if (reported.length === 0) return groups;
+  const ids = sql.param(reported.map((it) => uuidOf('dlv', it.deliveryId)));
+  const mails = await db
+    .select({ accountId: outbox.accountId, id: outbox.id })
+    .from(outbox)
+    .where(and(sql`${outbox.id} = any(${ids}::uuid[])`, isNotNull(outbox.inviteId)))
+    .orderBy(asc(outbox.accountId));
+  const accountOf = new Map(mails.map((it) => [it.id, it.accountId]));
+  for (const event of reported) {
+    const accountId = accountOf.get(event.deliveryId);
+    if (!accountId) continue;
+    const group = groups.get(accountId) ?? [];
+    group.push(event);
+    groups.set(accountId, group);
+  }
+  return groups;
+}
+
+/**
+ * Records events of mails of one account's invites, however many, in one statement: in the timeline, once each; on the invite,
+ * if it is about the last sending and more final than the recorded event; and the addresses that get no more mail. Events of
+ * other mails are ignored. Rows are taken in the order of their keys, so that two batches never deadlock. The account is a
+ * parameter everywhere, and rows are locked in a query of one table: Citus fails otherwise.
+ */
+export async function recordEvents(db: Db, accountId: AccountId, told: readonly ToldEvent[]): Promise<void> {
   const rows = told.map(({ deliveryId, occurredAt, ...it }) => ({
     ...it,
     id: uuidOf('evt', newId('evt')),
@@ -35,65 +64,74 @@ export async function recordEvents(db: Db, told: ToldEvent[]): Promise<void> {
     finality: finalityOf(it.event),
     is_stopping: stopping.includes(it.event),
   }));
+  const account = sql`${sql.param(accountId, invites.accountId)}::uuid`;
   await db.execute(sql`
     with told as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as it (
         id uuid, delivery_id uuid, source text, event text, reason text, attempt integer, occurred_at timestamptz,
         finality integer, is_stopping boolean)),
     known as (
-      select distinct on (account_id, invite_id, delivery_id, source) account_id, invite_id, delivery_id, source, told.id,
+      select distinct on (invite_id, delivery_id, source) invite_id, delivery_id, source, told.id,
         sending, case kind when 'invite' then 'invite' else 'reminder' end as mail, attempt, event, reason, occurred_at
-      from told join ${outbox} on outbox.id = delivery_id
-      where account_id is not null and invite_id is not null and sending is not null
-      order by account_id, invite_id, delivery_id, source),
+      from told join ${outbox} on outbox.account_id = ${account} and outbox.id = delivery_id
+      where invite_id is not null and sending is not null
+      order by invite_id, delivery_id, source),
     kept as (
       insert into ${deliveryEvents} (account_id, invite_id, delivery_id, source, id, sending, mail, attempt, event, reason, occurred_at)
-      select * from known
+      select ${account}, known.* from known
       on conflict do nothing
-      returning account_id, invite_id, id, sending, mail, event, reason, occurred_at),
+      returning invite_id, id, sending, mail, event, reason, occurred_at),
     news as (
       select kept.*, finality, is_stopping from kept join told using (id)),
     stopped as (
       insert into ${undeliverableAddresses} as known_before (account_id, email, invite_id, event, reason, occurred_at)
-      select distinct on (account_id, email) account_id, email, invite_id, event, news.reason, occurred_at
-      from news join ${invites} using (account_id) where invites.id = invite_id and is_stopping
-      order by account_id, email, occurred_at desc
+      select distinct on (email) ${account}, email, invite_id, event, news.reason, occurred_at
+      from news join ${invites} on invites.account_id = ${account} and invites.id = invite_id
+      where is_stopping
+      order by email, occurred_at desc
       on conflict (account_id, email) do update
         set invite_id = excluded.invite_id, event = excluded.event, reason = excluded.reason, occurred_at = excluded.occurred_at
         where excluded.occurred_at > known_before.occurred_at),
     most_final as (
-      select distinct on (account_id, invite_id, sending) * from news
+      select distinct on (invite_id, sending) * from news
       where mail = 'invite' or is_stopping
-      order by account_id, invite_id, sending, finality desc, occurred_at desc),
+      order by invite_id, sending, finality desc, occurred_at desc),
     held as (
-      select account_id, invites.id, most_final.event, most_final.reason, occurred_at
-      from ${invites} join most_final using (account_id)
-      where invites.id = invite_id and sendings = sending
-        and (finality, occurred_at) > (${finality(sql`delivery_event`)}, coalesce(delivery_at, created_at))
-      order by account_id, invites.id
-      for no key update of invites)
-    update ${invites} set delivery_event = held.event, delivery_reason = held.reason, delivery_at = held.occurred_at
-    from held where invites.account_id = held.account_id and invites.id = held.id`);
+      select id, sendings, delivery_event as event_before, coalesce(delivery_at, created_at) as before
+      from ${invites}
+      where account_id = ${account} and id = any(array(select invite_id from most_final))
+      order by id
+      for no key update)
+    update ${invites} set delivery_event = event, delivery_reason = reason, delivery_at = occurred_at
+    from held join most_final on held.id = invite_id and held.sendings = sending
+      and (finality, occurred_at) > (${finality(sql`event_before`)}, before)
+    where invites.account_id = ${account} and invites.id = held.id`);
 }
 
-/** Keeps that mails which were given up are to be sent after all, however many: their invites wait again. One statement. */
-export async function recordQueuedAgain(tx: Tx, deliveryIds: DeliveryId[], now: Date): Promise<void> {
-  const at = sql.param(now, deliveryEvents.occurredAt);
-  const rows = deliveryIds.map((it) => ({ id: uuidOf('evt', newId('evt')), delivery_id: uuidOf('dlv', it) }));
+/** Records that failed mails are queued again, however many: their invites wait again. Two statements. */
+export async function recordQueuedAgain(tx: Tx, mails: readonly OutboxRow[], now: Date): Promise<void> {
+  const at = sql`${sql.param(now, deliveryEvents.occurredAt)}::timestamptz`;
+  const rows = mails.flatMap(({ accountId, inviteId, sending, kind, id }) =>
+    inviteId === null
+      ? []
+      : {
+          ...{
+            account_id: uuidOf('acc', accountId),
+            invite_id: uuidOf('inv', inviteId),
+            delivery_id: uuidOf('dlv', id),
+          },
+          ...{ sending, mail: kind === 'invite' ? 'invite' : 'reminder', id: uuidOf('evt', newId('evt')) },
+        },
+  );
+  const again = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as again (
+    account_id uuid, invite_id uuid, delivery_id uuid, sending integer, mail text, id uuid)`;
   await tx.execute(sql`
-    with again as (
-      select account_id, invite_id, sending, kind, delivery_id, told.id
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as told (id uuid, delivery_id uuid)
-        join ${outbox} on outbox.id = delivery_id
-      where account_id is not null and invite_id is not null and sending is not null),
-    kept as (
-      insert into ${deliveryEvents} (account_id, invite_id, delivery_id, source, id, sending, mail, event, occurred_at)
-      select account_id, invite_id, delivery_id, 'usher queued ' || id, id, sending,
-        case kind when 'invite' then 'invite' else 'reminder' end, 'queued', ${at}::timestamptz
-      from again)
-    update ${invites} set delivery_event = 'queued', delivery_reason = null, delivery_at = ${at}::timestamptz, delivery_attempts = 0
-    from again
-    where invites.account_id = again.account_id and invites.id = invite_id and sendings = again.sending and kind = 'invite'`);
+    insert into ${deliveryEvents} (account_id, invite_id, delivery_id, source, id, sending, mail, event, occurred_at)
+    select account_id, invite_id, delivery_id, 'usher queued ' || id, id, sending, mail, 'queued', ${at} from ${again}`);
+  await tx.execute(sql`
+    update ${invites} set delivery_event = 'queued', delivery_reason = null, delivery_at = ${at}, delivery_attempts = 0
+    from ${again}
+    where invites.account_id = again.account_id and invites.id = invite_id and sendings = again.sending and mail = 'invite'`);
 }
 
 /** `finalityOf`, as SQL. */

@@ -2,7 +2,7 @@ import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { readSendgridEvents } from './sendgrid-events.ts';
 import { isSignedBySendgrid, type Signed } from './sendgrid-signature.ts';
-import { recordEvents } from './store.ts';
+import { recordReported } from './store.ts';
 
 /**
  * Takes a batch of events from SendGrid's Signed Event Webhook. Nothing in it is looked at before its signature and its age
@@ -12,7 +12,7 @@ import { recordEvents } from './store.ts';
 export async function takeSendgridEvents({ config, db, metrics }: Service, signed: Signed, now: Date): Promise<void> {
   if (!isSignedBySendgrid(config.sendgridWebhookKeys, signed, now)) throw new Problem('webhook-signature-invalid');
   const events = readSendgridEvents(batchIn(signed.body), now);
-  await recordEvents(db, events);
+  await recordReported(db, events);
   for (const { event } of events) metrics.countDeliveryEvent(event);
 }
 

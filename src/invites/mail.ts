@@ -22,7 +22,7 @@ export function inviteLetter(service: Writer): Letter {
       return offer && writeOffer(service, 'invite', offer, now);
     },
     async settled(tx, promised, settlement, now) {
-      await recordSettlement(tx, promised.id, settlement, now);
+      await recordSettlement(tx, promised, settlement, now);
       await keepTry(tx, promised, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
     },
   };
@@ -41,7 +41,7 @@ export function inviteReminderLetter(service: Writer): Letter {
       return writeOffer(service, 'reminder', offer, now);
     },
     async settled(tx, promised, settlement, now) {
-      await recordSettlement(tx, promised.id, settlement, now);
+      await recordSettlement(tx, promised, settlement, now);
       if (settlement.event === 'sent') await keepTry(tx, promised, lastSent(settlement, now));
     },
   };
@@ -49,7 +49,7 @@ export function inviteReminderLetter(service: Writer): Letter {
 
 /** What a mail of an invite says; undefined where that is decided, expired, or sent again since. */
 async function findLiveOffer({ db }: Writer, { accountId, inviteId, sending }: Promised, now: Date) {
-  const offer = accountId !== null && inviteId !== null ? await findOffer(db, accountId, inviteId) : undefined;
+  const offer = inviteId !== null ? await findOffer(db, accountId, inviteId) : undefined;
   const isLive = offer && statusAt(offer.invite, now) === 'pending' && offer.invite.sendings === sending;
   return isLive ? offer : undefined;
 }
@@ -92,5 +92,5 @@ function givenBy({ ownership, allPermissions }: Offer['invite'], permissions: un
 const lastSent = ({ event }: Settlement, now: Date) => (event === 'sent' ? { lastSentAt: now } : {});
 
 async function keepTry(tx: Tx, { accountId, inviteId: id, sending }: Promised, tried: Parameters<typeof markTried>[2]) {
-  if (accountId !== null && id !== null && sending !== null) await markTried(tx, { accountId, id, sending }, tried);
+  if (id !== null && sending !== null) await markTried(tx, { accountId, id, sending }, tried);
 }

@@ -7,7 +7,7 @@ import { findRemoved } from './store.ts';
 export function membershipRemovedLetter({ config, db }: Pick<Service, 'config' | 'db'>): Letter {
   return {
     async write({ accountId, userId }) {
-      const removed = accountId !== null && userId !== null ? await findRemoved(db, accountId, userId) : undefined;
+      const removed = userId !== null ? await findRemoved(db, accountId, userId) : undefined;
       if (!removed) return undefined;
       const { account, user } = removed;
       const values = { address: user.email, account: oneLine(account.name) };

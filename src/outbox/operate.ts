@@ -1,12 +1,13 @@
 import type { Db, Tx } from '../database/database.ts';
-import type { DeliveryId } from '../ids.ts';
+import { type DeliveryId, platformAccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import { countOutbox, findMail, listByStatus, type OutboxRow, putBack } from './store.ts';
 
 /** A mail in the outbox, as an operator sees it: ids, and nothing of what it says or to whom. */
-function mailOf({ id, kind, accountId, inviteId, userId, status, attempts, dueAt, lastError, ...it }: OutboxRow) {
+function mailOf({ id, kind, inviteId, userId, status, attempts, dueAt, lastError, ...it }: OutboxRow) {
   const next = status === 'queued' ? { nextAttemptAt: dueAt } : {};
   const { createdAt, settledAt } = it;
+  const accountId = it.accountId === platformAccountId ? null : it.accountId;
   return { id, kind, accountId, inviteId, userId, status, attempts, createdAt, settledAt, ...next, reason: lastError };
 }
 
@@ -33,7 +34,7 @@ export async function requireMail(db: Db, id: DeliveryId) {
 }
 
 /** Tells the features whose mails they are, in the same transaction. */
-type TellPutBack = (tx: Tx, ids: DeliveryId[], now: Date) => Promise<void>;
+type TellPutBack = (tx: Tx, mails: OutboxRow[], now: Date) => Promise<void>;
 
 /** Puts a mail back that was given up. @throws not-found where it was not. */
 export async function retryMail({ db, now }: { db: Db; now: Date }, id: DeliveryId, tell: TellPutBack) {
@@ -51,8 +52,7 @@ export async function retryFailed({ db, now }: { db: Db; now: Date }, since: Dat
 function putBackAndTell(db: Db, which: { id: DeliveryId } | { since: Date }, now: Date, tell: TellPutBack) {
   return db.transaction(async (tx) => {
     const rows = await putBack(tx, which, now);
-    const ids = rows.map((it) => it.id);
-    await tell(tx, ids, now);
+    await tell(tx, rows, now);
     return rows;
   });
 }

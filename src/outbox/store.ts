@@ -1,7 +1,7 @@
-import { and, asc, desc, eq, gt, gte, inArray, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, gte, lte, or, type SQL, sql } from 'drizzle-orm';
 import { type Db, equalsLiteral, type Tx } from '../database/database.ts';
 import { outbox } from '../database/schema.ts';
-import type { DeliveryId } from '../ids.ts';
+import type { AccountId, DeliveryId } from '../ids.ts';
 
 export type OutboxRow = typeof outbox.$inferSelect;
 
@@ -21,26 +21,30 @@ function isOf(lane: Lane, now: Date) {
 }
 
 /**
- * Claims rows of a lane that are due: counts the attempt and puts the next time off until the lease runs out, so that no other
- * worker takes them meanwhile and a worker that dies loses none. One statement, and so a transaction by itself.
+ * Claims due rows of a lane: counts the attempt and moves the due time to the end of the lease, so that no other worker takes
+ * them meanwhile and a worker that dies loses none. Two workers that find the same rows at once wait for each other, and the
+ * second one then finds them claimed: Citus refuses `for update skip locked` across accounts. One statement, and so a
+ * transaction by itself.
  */
 export function claimDue(
   db: Db,
   lane: Lane,
   { now, leaseUntil, most }: { now: Date; leaseUntil: Date; most: number },
 ): Promise<OutboxRow[]> {
+  const isDue = and(equalsLiteral(outbox.status, 'queued'), lte(outbox.dueAt, now), isOf(lane, now));
   const due = db
-    .select({ id: outbox.id })
+    .select({ accountId: outbox.accountId, id: outbox.id })
     .from(outbox)
-    .where(and(equalsLiteral(outbox.status, 'queued'), lte(outbox.dueAt, now), isOf(lane, now)))
+    .where(isDue)
     .orderBy(asc(outbox.dueAt))
     .limit(most)
-    .for('update', { skipLocked: true });
+    .as('due');
   return db
     .update(outbox)
     .set({ attempts: sql`${outbox.attempts} + 1`, dueAt: leaseUntil })
-    .where(inArray(outbox.id, due))
-    .returning();
+    .from(due)
+    .where(and(eq(outbox.accountId, due.accountId), eq(outbox.id, due.id), isDue))
+    .returning(getTableColumns(outbox));
 }
 
 /**
@@ -49,16 +53,18 @@ export function claimDue(
  */
 export async function settle(
   tx: Tx,
-  { id, attempts }: OutboxRow,
+  { accountId, id, attempts }: OutboxRow,
   changes: Partial<Pick<OutboxRow, 'status' | 'dueAt' | 'settledAt' | 'lastError'>>,
 ): Promise<boolean> {
   const settled = await tx
     .update(outbox)
     .set(changes)
-    .where(and(eq(outbox.id, id), eq(outbox.attempts, attempts), equalsLiteral(outbox.status, 'queued')))
+    .where(and(isMail(accountId, id), eq(outbox.attempts, attempts), equalsLiteral(outbox.status, 'queued')))
     .returning({ id: outbox.id });
   return settled.length === 1;
 }
+
+const isMail = (accountId: AccountId, id: DeliveryId) => and(eq(outbox.accountId, accountId), eq(outbox.id, id));
 
 // --- For operators --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import { findStandingOffer } from './store.ts';
 export function ownershipOfferedLetter({ config, db }: Pick<Service, 'config' | 'db'>): Letter {
   return {
     async write({ accountId, userId }) {
-      const offer = accountId !== null && userId !== null ? await findStandingOffer(db, accountId, userId) : undefined;
+      const offer = userId !== null ? await findStandingOffer(db, accountId, userId) : undefined;
       if (!offer) return undefined;
       const { account, owner, user } = offer;
       const values = { address: user.email, account: oneLine(account.name), owner: oneLine(owner.name) };

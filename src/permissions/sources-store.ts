@@ -5,35 +5,54 @@ import type { AccountId, UserId } from '../ids.ts';
 import type { Source } from './sources.ts';
 
 /**
- * What a membership's permissions come from, as a column of a query that has `memberships`: what it was given, by roles and by
- * grants in the whole account. Null where it is nothing. Grants on resources or conditions are left out: there may be many.
+ * The sources of a membership's permissions, as a column of a query that has `memberships`: what it was given, by roles and by
+ * grants in the whole account. Null if there are none. Grants on resources or conditions are left out: there may be many.
+ * @param account the account of the membership. A parameter wherever the query names one account: in a query that also has a
+ * table shared by all accounts, Citus plans no subquery that takes it from `memberships`.
  */
-export const sourcesColumn = (now: SQL) => sources(now, sql`g.resource_type is null and g.condition = '{}'`);
+export const sourcesColumn = (account: SQL, now: SQL) =>
+  sources(account, now, sql`g.resource_type is null and g.condition = '{}'`);
 
-// In words, since the columns of a query on one table are written without its name.
-const sources = (now: SQL, whichGrants: SQL) => sql<Source[] | null>`(
-  select jsonb_agg(jsonb_build_object('by', it.by, 'permission', it.key, 'covers', p.covers, 'id', it.id, 'name', it.name,
-    'resourceType', it.resource_type, 'resourceId', it.resource_id, 'condition', it.condition, 'endsAt', it.ends_at))
-  from (
-    select 'direct' as by, null::uuid as id, null::text as name, key, null::text as resource_type, null::text as resource_id,
-      '{}'::jsonb as condition, null::timestamptz as ends_at
-    from unnest(memberships.permissions) as key
-    union all
-    select 'role', r.id, r.name, unnest(r.permissions), null, null, '{}', null
-    from roles r where r.account_id = memberships.account_id and r.id = any(memberships.roles)
-    union all
-    select 'role', r.id, r.name, unnest(r.permissions), null, null, '{}', null
-    from role_presets r where r.id = any(memberships.roles)
-    union all
-    select 'grant', g.id, null, g.permission, g.resource_type, g.resource_id, g.condition, g.ends_at
-    from grants g where g.account_id = memberships.account_id and g.user_id = memberships.user_id
-      and (g.ends_at is null or g.ends_at > ${now}) and ${whichGrants}
-  ) it join permissions p on p.key = it.key)`;
+// Lists that are put together, and no union: Citus plans no union with a table shared by all accounts. In words, since the
+// columns of a query on one table are written without its name.
+const sources = (account: SQL, now: SQL, whichGrants: SQL) => sql<Source[] | null>`(
+  coalesce((
+    select jsonb_agg(${sourceOf('direct', {})}) from permissions p where p.key = any(memberships.permissions)), '[]')
+  || coalesce((
+    select jsonb_agg(${sourceOf('role', { id: 'r.id', name: 'r.name' })}) from roles r join permissions p on p.key = any(r.permissions)
+    where r.account_id = ${account} and r.id = any(memberships.roles)), '[]')
+  || coalesce((
+    select jsonb_agg(${sourceOf('role', { id: 'r.id', name: 'r.name' })}) from role_presets r join permissions p on p.key = any(r.permissions)
+    where r.id = any(memberships.roles)), '[]')
+  || coalesce((
+    select jsonb_agg(${sourceOf('grant', {
+      id: 'g.id',
+      resourceType: 'g.resource_type',
+      resourceId: 'g.resource_id',
+      condition: 'g.condition',
+      endsAt: 'g.ends_at',
+    })}) from grants g join permissions p on p.key = g.permission
+    where g.account_id = ${account} and g.user_id = memberships.user_id
+      and (g.ends_at is null or g.ends_at > ${now}) and ${whichGrants}), '[]'))`;
+
+/** A source as JSON, of a query that has its permission as `p`: what is not given of it is null. */
+function sourceOf(by: Source['by'], given: Partial<Record<keyof Source, string>>): SQL {
+  const columns = { id: 'null', name: 'null', resourceType: 'null', resourceId: 'null', endsAt: 'null' };
+  const all = { permission: 'p.key', covers: 'p.covers', ...columns, condition: `'{}'::jsonb`, ...given };
+  const pairs = Object.entries(all).map(([name, value]) => `'${name}', ${value}`);
+  return sql.raw(`jsonb_build_object('by', '${by}', ${pairs.join(', ')})`);
+}
 
 /** All that a member's permissions come from, grants on resources and conditions too. */
 export async function listSources(db: Db, accountId: AccountId, userId: UserId, now: Date): Promise<Source[]> {
   const [found] = await db
-    .select({ sources: sources(sql`${sql.param(now, grants.endsAt)}`, sql`true`) })
+    .select({
+      sources: sources(
+        sql`${sql.param(accountId, grants.accountId)}`,
+        sql`${sql.param(now, grants.endsAt)}`,
+        sql`true`,
+      ),
+    })
     .from(memberships)
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
   return found?.sources ?? [];

@@ -113,7 +113,8 @@ export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId
   );
   const [found] = await db
     .select({
-      isUsed: sql<boolean>`exists (select from ${memberships} where ${members}) or exists (select from ${invites} where ${pending})`,
+      // With a column: Citus can't keep rows of none, which it does for a preset, of which every account may have holders.
+      isUsed: sql<boolean>`exists (select 1 from ${memberships} where ${members}) or exists (select 1 from ${invites} where ${pending})`,
     })
     .from(sql`(select) one`);
   return found?.isUsed ?? false;
@@ -126,17 +127,18 @@ export async function hasHolderAbove(
   id: RoleId,
   { held, now }: { held: readonly string[]; now: Date },
 ): Promise<boolean> {
+  const account = sql`${sql.param(accountId, accounts.id)}::uuid`;
   const { rows } = (await tx.execute(sql`
     select exists (
       select from memberships m join accounts a on a.id = m.account_id
-      where m.account_id = ${sql.param(accountId, accounts.id)} and m.roles @> array[${sql.param(id, roles.id)}::uuid] and a.owner_id <> m.user_id
+      where m.account_id = ${account} and m.roles @> array[${sql.param(id, roles.id)}::uuid] and a.owner_id <> m.user_id
         and exists (
           select from permissions p
           where not p.key = any(${sql.param([...held])}::text[]) and (
             p.key = any(m.permissions)
-            or exists (select from roles r where r.account_id = m.account_id and r.id = any(m.roles) and p.key = any(r.permissions))
+            or exists (select from roles r where r.account_id = ${account} and r.id = any(m.roles) and p.key = any(r.permissions))
             or exists (select from role_presets r where r.id = any(m.roles) and p.key = any(r.permissions))
-            or exists (select from grants g where g.account_id = m.account_id and g.user_id = m.user_id and g.permission = p.key
+            or exists (select from grants g where g.account_id = ${account} and g.user_id = m.user_id and g.permission = p.key
               and (g.ends_at is null or g.ends_at > ${sql.param(now, grants.endsAt)}))))
     ) as found`)) as unknown as { rows: { found: boolean }[] };
   return rows[0]?.found ?? false;

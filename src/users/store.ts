@@ -115,11 +115,16 @@ export async function updateUser(db: Db, id: UserId, changes: Partial<UserRow>):
   await db.update(users).set(changes).where(eq(users.id, id));
 }
 
-/** Moves the epoch of every account that someone is in, in one order, before anything of theirs is held. */
+/**
+ * Moves the epoch of every account of a user, before any other row of theirs is locked. The catalogue is locked first, so that
+ * no two transactions lock several accounts at once and deadlock: Citus can't lock them in one order.
+ */
 export async function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
   const user = sql.param(id, memberships.userId);
-  const theirs = sql`select id from accounts where id in (select account_id from memberships where user_id = ${user}) order by id for no key update`;
-  await tx.execute(sql`update accounts set epoch = epoch + 1 where id in (${theirs})`);
+  await tx.execute(sql`select from catalogue for no key update`);
+  await tx.execute(
+    sql`update accounts set epoch = epoch + 1 where id in (select account_id from memberships where user_id = ${user})`,
+  );
 }
 
 // --- Registrations --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import { createWorker } from '../../src/outbox/worker.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import type { LinkKind } from '../../src/tokens/link-token.ts';
 import type { PasswordCost } from '../../src/users/passwords/hashing.ts';
+import { distribute, isCitus } from './citus.ts';
 import { embeddedTemplate } from './embedded-template.ts';
 import { until } from './until.ts';
 
@@ -89,6 +90,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   const choice = options.database ?? (await freshDatabase(t));
   const database = await openDatabase(choice, options.statements);
   await migrate(database.db);
+  if (isCitus && choice.kind === 'postgres' && !options.database) await distribute(choice.url);
   const time: { ahead: number; stopped?: Date | undefined } = { ahead: 0 };
   const clock = () => time.stopped ?? new Date(Date.now() + time.ahead);
   const keysText = await generateSigningKeys();

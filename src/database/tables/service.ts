@@ -1,7 +1,8 @@
 // The service's own: what it has promised, and what it counts.
 
 import { sql } from 'drizzle-orm';
-import { boolean, check, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
+import { boolean, check, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { platformAccountId, uuidOf } from '../../ids.ts';
 import { id, time } from './columns.ts';
 
 const mailKinds = [
@@ -21,9 +22,11 @@ const mailKinds = [
 export const outbox = pgTable(
   'outbox',
   {
-    id: id('dlv', 'id').primaryKey(),
+    accountId: id('acc', 'account_id')
+      .notNull()
+      .default(sql.raw(`'${uuidOf('acc', platformAccountId)}'`)),
+    id: id('dlv', 'id').notNull(),
     kind: text('kind', { enum: mailKinds }).notNull(),
-    accountId: id('acc', 'account_id'),
     inviteId: id('inv', 'invite_id'),
     /** Which sending of the invite. */
     sending: integer('sending'),
@@ -41,6 +44,9 @@ export const outbox = pgTable(
     lastError: text('last_error'),
   },
   (t) => [
+    primaryKey({ columns: [t.accountId, t.id] }),
+    // Mail services and operators know a mail by its id alone.
+    index('outbox_id').on(t.id),
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
     index('outbox_failed').on(t.settledAt).where(sql`status = 'failed'`),
     check(
