@@ -1,5 +1,5 @@
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
-import { isActive } from '../accounts/store.ts';
+import { and, eq, isNull, or, sql } from 'drizzle-orm';
+import { mayActInName } from '../accounts/store.ts';
 import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
 import { accounts, catalogue, invites, memberships, users } from '../database/schema.ts';
@@ -32,38 +32,47 @@ const facts = prepared((db) =>
       inviter: inviterColumns,
       membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
       sources: sourcesColumn(now),
-      isActive: isActive(now)?.mapWith(Boolean) as SQL<boolean>,
+      isInviterActive: mayActInName(inviters, now),
       given: givableColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
       isMember: sql<boolean>`exists (select from memberships m where m.account_id = ${account} and m.user_id = asked.user_id)`,
       catalogueVersion: catalogue.version,
       place: sql<number>`asked.place`.mapWith(Number),
-      caller: users,
+      invitee: users,
+      inviteeVersion: sql<string | null>`${users}.xmin::text`,
     })
     .from(
-      sql`unnest(${list('inviteIds', 'uuid')}, ${list('userIds', 'uuid')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')})
-        with ordinality as asked (invite_id, user_id, session_id, identity_id, place)`,
+      sql`unnest(${list('inviteIds', 'uuid')}, ${list('userIds', 'uuid')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')}, ${list('proven', 'text')})
+        with ordinality as asked (invite_id, user_id, session_id, identity_id, proven, place)`,
     )
     .innerJoin(invites, and(eq(invites.accountId, account), sql`${invites.id} = asked.invite_id`))
     .innerJoin(accounts, eq(accounts.id, account))
     .innerJoin(catalogue, sql`true`)
     .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
     .leftJoin(memberships, and(eq(memberships.accountId, account), eq(memberships.userId, inviters.id)))
-    .leftJoin(users, and(sql`${users.id} = asked.user_id`, isNull(users.disabledAt), isLoggedIn(asAsked)))
+    .leftJoin(
+      users,
+      and(
+        sql`${users.id} = asked.user_id`,
+        isNull(users.disabledAt),
+        or(sql`asked.proven::boolean`, isLoggedIn(asAsked)),
+      ),
+    )
     .prepare('find_facts_of_accepts'),
 );
 
-/** An invite, and who accepts it: for someone who is logged in also by which session or identity. */
+/** An invite, and who accepts it: by a session or an identity, or by a password that was just proven. */
 export interface AskedFacts {
   inviteId: InviteId;
   userId: UserId;
-  sessionId?: SessionId | null;
-  identityId?: IdentityId | null;
+  sessionId: SessionId | null;
+  identityId: IdentityId | null;
+  isProven: boolean;
 }
 
 /**
  * What accepts of invites of one account are decided on: the account, the invite and its version, its inviter with their access now
- * (undefined where they are active no more), what there is of what it gives, the caller where they are logged in and still stand, and
- * whether the user is a member already; with the place, from 1, of what it is about. One statement.
+ * (undefined where they are not active), what there is of what it gives, the invitee and the version of their row where they are
+ * active and logged in, and whether they are a member already; with the place, from 1, of what it is about. One statement.
  */
 export async function findFacts(db: Db, accountId: AccountId, asked: readonly AskedFacts[], now: Date) {
   const rows = await facts(db).execute({
@@ -73,11 +82,14 @@ export async function findFacts(db: Db, accountId: AccountId, asked: readonly As
     userIds: asked.map((it) => uuidOf('usr', it.userId)),
     sessionIds: asked.map(({ sessionId }) => (sessionId ? uuidOf('ses', sessionId) : null)),
     identityIds: asked.map(({ identityId }) => (identityId ? uuidOf('idn', identityId) : null)),
+    proven: asked.map(({ isProven }) => String(isProven)),
   });
-  return rows.map(({ membership, sources, isActive, given, ...row }) => {
+  return rows.map(({ membership, sources, isInviterActive, given, ...row }) => {
     const isOwner = row.account.ownerId === row.inviter.id;
-    const inviterAccess = membership && isActive ? effectiveAccess({ ...membership, sources, isOwner }) : undefined;
-    return { ...row, inviterAccess, given: givableIn(given) };
+    const inviterAccess =
+      membership && isInviterActive ? effectiveAccess({ ...membership, sources, isOwner }) : undefined;
+    const { sessionId, identityId } = asked[row.place - 1] as AskedFacts;
+    return { ...row, inviterAccess, given: givableIn(given), sessionId, identityId };
   });
 }
 
@@ -90,6 +102,8 @@ const newMembers = rowSet(memberships, 'members', [
 
 export type NewMember = Parameters<typeof newMembers.valueOf>[0][number];
 
+const invitees = sql`${list('userIds', 'uuid')}, ${list('userVersions', 'text')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')}`;
+
 const admitted = prepared((db) => {
   const moved = db.$with('moved', { id: accounts.id }).as(sql`
     update accounts set epoch = epoch + 1
@@ -98,24 +112,39 @@ const admitted = prepared((db) => {
     returning id`);
   // The account first, then the invites by their ids, as whoever holds several of them does.
   const held = db.$with('held', { id: memberships.id }).as(sql`
-    select invites.account_id, invites.id as invite_id, asked.id
-    from moved, invites, unnest(${list('inviteIds', 'uuid')}, ${list('versions', 'text')}, ${list('memberIds', 'uuid')}) as asked (invite_id, version, id)
+    select invites.account_id, invites.id as invite_id, asked.id, asked.user_id, asked.user_version, asked.session_id, asked.identity_id
+    from moved, invites, unnest(${list('inviteIds', 'uuid')}, ${list('versions', 'text')}, ${list('memberIds', 'uuid')}, ${invitees})
+      as asked (invite_id, version, id, user_id, user_version, session_id, identity_id)
     where invites.account_id = moved.id and invites.id = asked.invite_id and invites.xmin::text = asked.version
     order by invites.id for no key update of invites`);
+  // Then the invitees, and after them their logins: none of them was disabled, given another address or logged out meanwhile.
+  const present = db.$with('present', { id: memberships.id }).as(sql`
+    select held.* from held, users
+    where users.id = held.user_id and (held.user_version is null or users.xmin::text = held.user_version)
+    for share of users`);
+  const bySession = db.$with('by_session', { id: memberships.id }).as(sql`
+    select present.id from present, sessions
+    where sessions.id = present.session_id and sessions.ended_at is null and sessions.expires_at > ${now}
+    for share of sessions`);
+  const byIdentity = db.$with('by_identity', { id: memberships.id }).as(sql`
+    select present.id from present, identities where identities.id = present.identity_id for share of identities`);
   const accepted = db.$with('accepted', { id: memberships.id }).as(sql`
     update invites set status = 'accepted', decided_at = ${now}
-    from held where invites.account_id = held.account_id and invites.id = held.invite_id
-    returning held.id`);
+    from present where invites.account_id = present.account_id and invites.id = present.invite_id
+      and (present.session_id is null or present.id in (select id from by_session))
+      and (present.identity_id is null or present.id in (select id from by_identity))
+    returning present.id`);
   const made = db.$with('made', { id: memberships.id }).as(sql`
     insert into memberships (${newMembers.columns})
     select ${newMembers.columns} from ${newMembers.rows} member where id in (select id from accepted)
     returning id`);
-  return db.with(moved, held, accepted, made).select().from(made).prepare('admit');
+  return db.with(moved, held, present, bySession, byIdentity, accepted, made).select().from(made).prepare('admit');
 });
 
 /**
- * Consumes invites of one account and makes their memberships, which moves its epoch: as far as account, catalogue and invite are still
- * what the facts say (optimistic locking). Takes the account first. One statement, and so a transaction by itself.
+ * Consumes invites of one account and makes their memberships, which moves its epoch: as far as account, catalogue, invite and invitee
+ * are still what the facts say (optimistic locking). Locks the account first. One statement, and so a transaction by itself.
+ * A user that was made in this transaction is in no facts, and nobody else changes them.
  * @returns the memberships that were made.
  */
 export async function admit(
@@ -131,6 +160,10 @@ export async function admit(
     inviteIds: decided.map(({ facts }) => uuidOf('inv', facts.invite.id)),
     versions: decided.map(({ facts }) => facts.version),
     memberIds: decided.map(({ member }) => uuidOf('mem', member.id)),
+    userIds: decided.map(({ member }) => uuidOf('usr', member.userId)),
+    userVersions: decided.map(({ facts }) => facts.inviteeVersion),
+    sessionIds: decided.map(({ facts: { sessionId } }) => (sessionId ? uuidOf('ses', sessionId) : null)),
+    identityIds: decided.map(({ facts: { identityId } }) => (identityId ? uuidOf('idn', identityId) : null)),
     members: newMembers.valueOf(decided.map((it) => it.member)),
   });
   return new Set(made.map((it) => it.id));
