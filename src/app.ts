@@ -20,6 +20,7 @@ import { collectOpenApi, serveDocs } from './http/docs.ts';
 import { healthRoutes } from './http/health.ts';
 import { loggerOptions, logRequests, requestIdOf } from './http/logging.ts';
 import { limitNetworks } from './http/network-limits.ts';
+import { allowNoBody } from './http/optional-bodies.ts';
 import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem-json.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
@@ -164,6 +165,7 @@ export async function buildApp(options: AppOptions) {
   await limitNetworks(root, { counters, limits: config.rateLimits, clock });
   authenticateCallers(root, identifyCaller(service));
   app.addHook('onRoute', addCommonProblems);
+  allowNoBody(root);
   checkRequests(root);
   const recordKeyUse = recordUse(db);
   app.addHook('onResponse', async ({ optionalCaller }, { statusCode }) => {

@@ -42,6 +42,8 @@ export interface EventDetails {
   changed?: 'email' | 'external-id' | 'identity' | 'password';
   /** How many sessions ended. */
   sessions?: number;
+  /** How many invites were revoked. */
+  invites?: number;
   /** Why it was refused: a problem code. */
   code?: string;
   /** The invite that was reported, its account, and who vouches for it. */

@@ -345,8 +345,9 @@ t.test('What an accept was judged by is still true when it is written, or nothin
     const { id, user } = await sentInvite(account);
     const inviteId = id as InviteId;
     const userId = user.id as UserId;
+    const who = { sessionId: null, identityId: null, isProven: true };
     await until('its mail to be written down', async () => (await get(account, id)).lastSentAt);
-    const [facts] = await findFacts(db, accountId, [{ inviteId, userId }], clock());
+    const [facts] = await findFacts(db, accountId, [{ ...who, inviteId, userId }], clock());
     t.ok((await change(id)).status < 300);
     const { invite } = facts as Facts;
     const member = { ...invite, userId, id: newId('mem'), invitedBy: invite.invitedBy, createdAt: clock() };

@@ -4,20 +4,22 @@ import { effectiveAccess } from '../permissions/sources.ts';
 import type { Acting } from './enter.ts';
 import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
 
+type OpenTransfer = Pick<NonNullable<Awaited<ReturnType<typeof findOwnershipTransfer>>>, 'user' | 'offeredAt'>;
 type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
 
 /** An account as its members see it. */
-export function accountOf(account: AccountRow, transfer: Awaited<ReturnType<typeof findOwnershipTransfer>>) {
+export function accountOf(account: AccountRow, transfer: OpenTransfer | undefined) {
   const { id, name, ownerId, inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore, createdAt } = account;
   const settings = { inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore };
   return { id, name, ownerId, settings, ownershipTransfer: transfer ?? null, createdAt };
 }
 
-/** The same, with the offer of ownership that stands, for those whom it concerns or who may see members. */
+/** The same with the active offer of the ownership, for the member it was made to and for members who may see members. */
 export async function showAccount(db: Db, acting: Acting) {
-  const transfer = await findOwnershipTransfer(db, acting.account.id);
-  const maySee = hasPermission(acting, 'members:read') || transfer?.user.id === acting.userId;
-  return accountOf(acting.account, maySee ? transfer : undefined);
+  const offer = await findOwnershipTransfer(db, acting.account.id, acting.now);
+  const maySee = hasPermission(acting, 'members:read') || offer?.user.id === acting.userId;
+  const transfer = offer?.isActive && maySee ? { user: offer.user, offeredAt: offer.offeredAt } : undefined;
+  return accountOf(acting.account, transfer);
 }
 
 /** An account in the list of those that someone is in, with what they may do there. */

@@ -1,9 +1,10 @@
 import type { Db, Tx } from '../database/database.ts';
-import type { AccountId, UserId } from '../ids.ts';
+import type { AccountId, KeyId, UserId } from '../ids.ts';
 import { type EffectiveAccess, effective, withinScopes } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
+import { isActiveUser } from '../users/active-store.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import { requireScope } from './platform.ts';
 import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow } from './store.ts';
@@ -18,6 +19,10 @@ export interface Acting extends EffectiveAccess {
   isOwner: boolean;
   /** Whether a person acts, and no key. */
   isPerson: boolean;
+  /** The key that is calling; null for a person. */
+  keyId: KeyId | null;
+  /** Whether that user is active. False only for the platform, in an account whose owner is disabled. */
+  isUserActive: boolean;
   now: Date;
 }
 
@@ -45,6 +50,8 @@ export async function enterAccount(db: Db, caller: Caller, accountId: AccountId)
     name: user.name,
     isOwner: isOwner && isPerson,
     isPerson,
+    keyId: caller.key?.id ?? null,
+    isUserActive: true,
     now: caller.now,
   };
 }
@@ -64,6 +71,8 @@ async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): P
     name: owner.name,
     isOwner: false,
     isPerson: false,
+    keyId: caller.key?.id ?? null,
+    isUserActive: isActiveUser(owner),
     now: caller.now,
   };
 }

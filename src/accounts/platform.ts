@@ -16,6 +16,22 @@ export function requireScope(scopes: readonly string[], scope: PlatformScope): v
 }
 
 /**
+ * What is kept in a user's name (an invite, an account key) needs that user active. The platform may do everything else in the
+ * account of a disabled owner. @throws user-disabled.
+ */
+export function requireActiveName({ isUserActive }: { isUserActive: boolean }): void {
+  if (isUserActive) return;
+  throw new Problem(
+    'user-disabled',
+    'The operator has disabled the owner, in whose name this would be.',
+    {},
+    {
+      event: 'authz_fail',
+    },
+  );
+}
+
+/**
  * The scopes of the platform's key that is calling.
  * @throws platform-key-required for anyone else, unauthenticated where the key stands no more, permission-missing where it has not this scope.
  */

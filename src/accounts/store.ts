@@ -1,10 +1,12 @@
 import { and, asc, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { sharing } from '../database/together.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';
 import type { Caller } from '../service.ts';
+import { isActiveUserRow } from '../users/active-store.ts';
 import { credentialOf, isStanding, isUsable, standingOf } from '../users/store.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
@@ -15,6 +17,24 @@ const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
 /** A membership that counts at a time: neither suspended nor over. */
 export const isActive = (when: SQL) =>
   and(isNull(memberships.suspendedAt), or(isNull(memberships.endsAt), sql`${memberships.endsAt} > ${when}`));
+
+/**
+ * The rule for every act in a member's name, whenever it happens (an accept of their invite, a mail, an offer): their
+ * membership is active, and so is the user. False where there is no membership.
+ * @param user `users` or an alias of it, joined with `memberships`.
+ */
+export const mayActInName = (user: Parameters<typeof isActiveUserRow>[0], when: SQL) =>
+  sql<boolean>`coalesce(${memberships.userId} = ${user.id} and ${isActive(when)} and ${isActiveUserRow(user)}, false)`;
+
+/** The same of one member. */
+export async function isActiveMember(db: Db, accountId: AccountId, userId: UserId, when: Date): Promise<boolean> {
+  const [found] = await db
+    .select({ isActive: mayActInName(users, sql`${sql.param(when, memberships.endsAt)}`) })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
+  return found?.isActive ?? false;
+}
 
 /** What the scopes of the caller's key cover; null where no key is calling, or one for everything its maker may do. */
 export const scopesOfKey = sql<string[] | null>`(
@@ -68,7 +88,11 @@ export const isCallingPlatform = () =>
 
 const platformEntry = prepared('find_platform_entry', (db) =>
   db
-    .select({ scopes: platformKeys.scopes, account: accounts, owner: { name: users.name } })
+    .select({
+      scopes: platformKeys.scopes,
+      account: accounts,
+      owner: { id: users.id, name: users.name, disabledAt: users.disabledAt },
+    })
     .from(platformKeys)
     .leftJoin(accounts, eq(accounts.id, placeholderFor(accounts.id, 'accountId')))
     .leftJoin(users, eq(users.id, accounts.ownerId))
@@ -113,12 +137,31 @@ export async function updateAccount(tx: Tx, id: AccountId, changes: Partial<Acco
   return account as AccountRow;
 }
 
-/** The offer of the account's ownership that stands, with whom it was made to. */
-export async function findOwnershipTransfer(db: Db, accountId: AccountId) {
+const owners = alias(users, 'owners');
+
+/**
+ * The offer of the account's ownership, with what its mail says. It counts only while it is active: it was made in the owner's
+ * name to a member, and so needs both of them active.
+ */
+export async function findOwnershipTransfer(db: Db, accountId: AccountId, when: Date) {
+  const at = sql`${sql.param(when, memberships.endsAt)}`;
   const [found] = await db
-    .select({ user: { id: users.id, email: users.email, name: users.name }, offeredAt: ownershipTransfers.createdAt })
+    .select({
+      user: { id: users.id, email: users.email, name: users.name },
+      locale: users.locale,
+      offeredAt: ownershipTransfers.createdAt,
+      account: { name: accounts.name, locale: accounts.locale },
+      owner: { name: owners.name },
+      isActive: sql<boolean>`${mayActInName(users, at)} and ${isActiveUserRow(owners)}`,
+    })
     .from(ownershipTransfers)
+    .innerJoin(accounts, eq(accounts.id, ownershipTransfers.accountId))
+    .innerJoin(owners, eq(owners.id, accounts.ownerId))
     .innerJoin(users, eq(users.id, ownershipTransfers.userId))
+    .innerJoin(
+      memberships,
+      and(eq(memberships.accountId, ownershipTransfers.accountId), eq(memberships.userId, ownershipTransfers.userId)),
+    )
     .where(eq(ownershipTransfers.accountId, accountId));
   return found;
 }

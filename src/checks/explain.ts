@@ -1,4 +1,5 @@
 import { enterAccount } from '../accounts/enter.ts';
+import { isActiveMember } from '../accounts/store.ts';
 import type { AccountId, UserId } from '../ids.ts';
 import { findMember } from '../memberships/store.ts';
 import { earlier } from '../permissions/holding.ts';
@@ -18,7 +19,7 @@ type Explained = Reason & {
 
 /**
  * Each permission that a member has, in the catalogue's order, and why: by being the owner, by all permissions, by a role, by name,
- * by a grant, or implied by another one. Someone suspended, or whose time is over, has none.
+ * by a grant, or implied by another one. A member who is suspended or disabled, or whose membership has ended, has none.
  * @throws not-found, permission-missing for asking about others.
  */
 export async function explainPermissions({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
@@ -27,8 +28,8 @@ export async function explainPermissions({ db }: Service, caller: Caller, accoun
   if (!isSelf) requirePermission(acting, 'members:read');
   const member = await findMember(db, accountId, userId);
   if (!member) throw new Problem('not-found');
-  const { suspendedAt, endsAt, allPermissions } = member.membership;
-  if (suspendedAt !== null || (endsAt !== null && endsAt <= caller.now)) return [];
+  if (!(await isActiveMember(db, accountId, userId, caller.now))) return [];
+  const { endsAt, allPermissions } = member.membership;
   const keys = await listKeys(db);
   if (member.isOwner) return keys.map((it) => ({ permission: it, reasons: [{ by: 'owner' as const, endsAt: null }] }));
   if (allPermissions) {

@@ -1,16 +1,20 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
 import { findEpoch } from '../accounts/epoch-store.ts';
+import type { Db } from '../database/database.ts';
 import type { AccountId } from '../ids.ts';
+import { findAccountKey } from '../keys/store.ts';
 import { hasPermission } from '../permissions/access.ts';
 import { earlier } from '../permissions/holding.ts';
 import { listKeys } from '../permissions/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { accountTokenLifetime, signAccountToken } from '../tokens/account-token.ts';
+import { sessionEnded } from '../users/sessions/session.ts';
 
 /**
  * Says in a token, for one audience, what the caller may do in an account as a whole: what they hold on single resources or on
- * conditions is not in it. It ends after five minutes, and with the first of the permissions in it that ends.
+ * conditions is not in it. It ends after five minutes, with the first of the permissions in it that ends, and with the key that
+ * asked for it.
  * @throws audience-not-allowed, not-found, user-required for the platform.
  */
 export async function issueAccountToken(
@@ -27,7 +31,9 @@ export async function issueAccountToken(
   if (!config.tokenAudiences.includes(audience)) throw new Problem('audience-not-allowed');
   const permissions = catalogue.filter((it) => hasPermission(acting, it) && (wanted?.includes(it) ?? true));
   const { now } = caller;
-  const expiresAt = endOf(acting, permissions, new Date(now.getTime() + accountTokenLifetime * 1000));
+  const keyEnd = await endOfCallingKey(db, caller, accountId);
+  const lifetimeEnd = new Date(now.getTime() + accountTokenLifetime * 1000);
+  const expiresAt = endOf(acting, permissions, earlier(lifetimeEnd, keyEnd) ?? lifetimeEnd);
   const clientId = caller.key?.id ?? caller.sessionId ?? caller.identityId ?? acting.userId;
   const claims = { userId: acting.userId, clientId, accountId, audience, permissions, epoch: epoch ?? 0 };
   const accessToken = await signAccountToken({ keys, issuer: config.issuer }, claims, { now, expiresAt });
@@ -35,11 +41,19 @@ export async function issueAccountToken(
   return { accessToken, tokenType: 'Bearer' as const, expiresIn, epoch: claims.epoch };
 }
 
+/** When the account's key ends that is calling; null for never, and for a person. @throws unauthenticated where it is gone. */
+async function endOfCallingKey(db: Db, { key }: Caller, accountId: AccountId): Promise<Date | null> {
+  if (!key) return null;
+  const found = await findAccountKey(db, accountId, key.id);
+  if (!found) throw sessionEnded();
+  return found.key.expiresAt;
+}
+
 /** The first time at which something ends that a token names. */
-function endOf(acting: Acting, permissions: readonly string[], usual: Date): Date {
+function endOf(acting: Acting, permissions: readonly string[], latest: Date): Date {
   const named = acting.holdings.filter((it) => permissions.includes(it.permission));
   const ends = permissions.map((key) => latestEnd(named.filter((it) => it.permission === key).map((it) => it.endsAt)));
-  return [acting.endsAt, ...ends].reduce<Date>((first, it) => earlier(first, it) ?? first, usual);
+  return [acting.endsAt, ...ends].reduce<Date>((first, it) => earlier(first, it) ?? first, latest);
 }
 
 /** When someone has a permission no more that they hold in some ways; null for never. */

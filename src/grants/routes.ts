@@ -4,7 +4,7 @@ import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../http/schemas.ts';
 import type { GrantId } from '../ids.ts';
-import { namedMember } from '../memberships/named.ts';
+import { namedMember, namedMemberToChange } from '../memberships/named.ts';
 import { MemberParams } from '../memberships/schemas.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import type { Service } from '../service.ts';
@@ -50,7 +50,7 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       response: { 201: answer(Grants, 'The grants.'), ...problems(...refusals, 'too-many-grants') },
     },
     handler: async ({ caller, params: { accountId, userId }, body }, reply) => {
-      const given = await giveGrants(service, caller, accountId, namedMember(userId, caller), body);
+      const given = await giveGrants(service, caller, accountId, namedMemberToChange(userId, caller), body);
       return reply.code(201).send({ items: given.map(grantOf) });
     },
   });
@@ -65,7 +65,7 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       response: { 204: nothing('There is no such grant any more.'), ...problems(...refusals) },
     },
     handler: async ({ caller, params: { accountId, userId, grantId } }, reply) => {
-      await withdrawGrant(service, caller, accountId, namedMember(userId, caller), grantId);
+      await withdrawGrant(service, caller, accountId, namedMemberToChange(userId, caller), grantId);
       return reply.code(204).send(null);
     },
   });

@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { answerHeaders, withHeaders } from './answer-headers.ts';
 import { publicRoute } from './caller.ts';
+import { withOptionalBodies } from './optional-bodies.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -60,7 +61,7 @@ export async function collectOpenApi(app: FastifyInstance): Promise<void> {
       },
     },
     transformObject: (document) =>
-      withHeaders('openapiObject' in document ? document.openapiObject : document.swaggerObject),
+      withOptionalBodies(withHeaders('openapiObject' in document ? document.openapiObject : document.swaggerObject)),
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `Schema${index}`) },
   });
 }

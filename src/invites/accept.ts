@@ -64,7 +64,7 @@ async function identify(
   requirePasswordLogin(service.config);
   const { name, password } = register;
   // Looked at before the costly hash, and again below, where it counts.
-  const { invite, account, hasLogin } = await requireOffer(service, link);
+  const { invite, account, hasLogin } = await requireOffer(service, link, visit.now);
   const { email } = invite;
   const locale = invite.locale ?? account.locale;
   requireGoodPassword(password, '/register/password', { email, name, accounts: [account.name] });
@@ -92,7 +92,9 @@ async function join(
   visit: Visit,
 ) {
   const joining = { accountId, inviteId, link, now: visit.now };
-  if ('isNew' in accepting) return joinWithMore(service, { ...joining, who: accepting.user }, accepting, visit);
+  if ('isNew' in accepting) {
+    return joinWithMore(service, { ...joining, who: accepting.user, isNew: accepting.isNew }, accepting, visit);
+  }
   const plain = { ...joining, who: accepting };
   const outcome = await joinTogether(service.db, plain);
   if (outcome instanceof Problem) throw outcome;
@@ -108,7 +110,9 @@ function joinWithMore(service: Service, joining: Joining, proven: Proven | undef
     });
     const { user, facts } = decision;
     const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
-    const session = proven ? { session: await openSession(service, tx, user, visit) } : {};
-    return { ...shown(decision, ownerId), ...session };
+    if (!proven) return shown(decision, ownerId);
+    // As they are now, by the password that was proven.
+    const { passwordHash } = proven.user;
+    return { ...shown(decision, ownerId), session: await openSession(service, tx, { ...user, passwordHash }, visit) };
   });
 }

@@ -1,3 +1,4 @@
+import { requireActiveName } from '../accounts/platform.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { accessOf } from '../permissions/access.ts';
 import { effectOf, requireEffect } from '../permissions/given.ts';
@@ -13,7 +14,7 @@ import { updateInvite } from './store.ts';
 /**
  * Changes what a pending invite gives or says, without a new mail. Whoever changes it vouches for all of it from then
  * on, its words too, and so must hold what it gives and what it gave.
- * @throws permission-missing, not-found, cannot-grant, and the problem that names why it is not pending.
+ * @throws permission-missing, not-found, user-disabled, cannot-grant, and the problem that names why it is not pending.
  */
 export async function changeInvite(
   service: Service,
@@ -24,6 +25,7 @@ export async function changeInvite(
 ) {
   const given = access === undefined ? undefined : accessOf(access);
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
+    requireActiveName(acting);
     requirePending(invite, caller.now);
     requireGrantable(acting, await effectOf(tx, accountId, invite));
     requireOwnershipGrantable(acting, invite);
@@ -34,6 +36,7 @@ export async function changeInvite(
       ...(given?.endsAt && { expiresAt: earlier(invite.expiresAt, given.endsAt) ?? invite.expiresAt }),
       ...(message === undefined ? {} : { message }),
       invitedBy: acting.userId,
+      invitedByKey: acting.keyId,
     });
   });
 }

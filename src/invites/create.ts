@@ -1,8 +1,10 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { requireActiveName } from '../accounts/platform.ts';
 import type { Tx } from '../database/database.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
+import { holdKey } from '../keys/store.ts';
 import { type Access, accessOf } from '../permissions/access.ts';
 import { requireEffect } from '../permissions/given.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
@@ -19,7 +21,7 @@ import { holdMembership } from './store.ts';
 /**
  * Asks someone in: keeps the invite and promises its mail, in one statement, without holding the account. So any number of
  * people can invite at once; the index decides between two invites for one address, and the accept checks the inviter again.
- * @throws permission-missing, cannot-grant, invite-already-pending naming the pending one, already-member, opted-out, address-undeliverable,
+ * @throws permission-missing, user-disabled, cannot-grant, invite-already-pending naming the pending one, already-member, opted-out, address-undeliverable,
  * too-many-pending-invites, too-many-requests, invalid-request.
  */
 export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
@@ -32,6 +34,7 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   effect.catch(() => {});
   const acting = await enterAccount(db, caller, accountId);
   requirePermission(acting, 'invites:manage');
+  requireActiveName(acting);
   requireOwnershipGrantable(acting, { ownership });
   if (ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
   requireGrantable(acting, await effect);
@@ -93,6 +96,7 @@ function newRow(
     message: body.message ?? null,
     locale: body.locale ?? null,
     invitedBy: acting.userId,
+    invitedByKey: acting.keyId,
     createdAt: acting.now,
     lifetimeDays,
     expiresAt,
@@ -108,6 +112,7 @@ function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow)
   const { accountId, email } = row;
   return service.db.transaction(async (tx) => {
     await holdMembership(tx, accountId, row.invitedBy);
+    if (caller.key) await holdKey(tx, caller.key);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);
       if (await insertInvite(tx, row)) return;

@@ -21,6 +21,7 @@ export function inviteOf(
     message,
     locale,
     invitedBy: { id: inviter.id, name: inviter.name },
+    invitedByKey: invite.invitedByKey,
     createdAt,
     expiresAt,
     sendings,

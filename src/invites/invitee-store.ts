@@ -1,7 +1,8 @@
 import { and, asc, desc, eq, isNotNull, lt, ne, sql } from 'drizzle-orm';
+import { mayActInName } from '../accounts/store.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
-import { accounts, invites, users } from '../database/schema.ts';
-import { type AccountId, type InviteId, uuidOf } from '../ids.ts';
+import { accounts, identities, invites, memberships, sessions, users } from '../database/schema.ts';
+import { type AccountId, type IdentityId, type InviteId, type SessionId, type UserId, uuidOf } from '../ids.ts';
 import { hasStatus, inviterColumns, inviters } from './store.ts';
 
 /** Pending invites for an address in every account, newest first, one more than `limit`. */
@@ -42,11 +43,19 @@ const offer = prepared('find_offer', (db) =>
       invite: invites,
       inviter: inviterColumns,
       account: accounts,
+      isInviterActive: mayActInName(inviters, sql`${placeholderFor(memberships.endsAt, 'now')}`),
       hasLogin: isNotNull(users.id).mapWith(Boolean),
     })
     .from(invites)
     .innerJoin(accounts, eq(accounts.id, invites.accountId))
     .innerJoin(inviters, eq(inviters.id, invites.invitedBy))
+    .leftJoin(
+      memberships,
+      and(
+        eq(memberships.accountId, placeholderFor(invites.accountId, 'accountId')),
+        eq(memberships.userId, invites.invitedBy),
+      ),
+    )
     .leftJoin(users, eq(users.email, invites.email))
     .where(
       and(
@@ -56,9 +65,9 @@ const offer = prepared('find_offer', (db) =>
     ),
 );
 
-/** An invite with all that its mail and its preview say. */
-export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId) {
-  const [found] = await offer(db).execute({ accountId, inviteId });
+/** An invite with all that its mail and its preview say, and whether anything may be done in its inviter's name. */
+export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId, now: Date) {
+  const [found] = await offer(db).execute({ accountId, inviteId, now });
   return found;
 }
 
@@ -90,6 +99,35 @@ export function lockAccountAndInvites(tx: Tx, accountId: AccountId, ids: readonl
 export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
   const [held] = await lockAccountAndInvites(tx, accountId, [id]);
   return held;
+}
+
+/** Locks those who accept against changes until the transaction ends: the users first, then their sessions and identities. */
+export async function lockInvitees(
+  tx: Tx,
+  all: readonly { userId: UserId; sessionId: SessionId | null; identityId: IdentityId | null }[],
+): Promise<void> {
+  const lock = async (table: typeof users | typeof sessions | typeof identities, ids: (string | null)[]) => {
+    const uuids = ids.filter((it) => it !== null);
+    if (uuids.length === 0) return;
+    await tx
+      .select({ id: table.id })
+      .from(table)
+      .where(sql`${table.id} = any(${sql.param(uuids)}::text[]::uuid[])`)
+      .orderBy(asc(table.id))
+      .for('share');
+  };
+  await lock(
+    users,
+    all.map((it) => uuidOf('usr', it.userId)),
+  );
+  await lock(
+    sessions,
+    all.map(({ sessionId }) => sessionId && uuidOf('ses', sessionId)),
+  );
+  await lock(
+    identities,
+    all.map(({ identityId }) => identityId && uuidOf('idn', identityId)),
+  );
 }
 
 /** Keeps why a try to accept failed, on an invite that was not accepted. */

@@ -10,7 +10,7 @@ import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import type { UserRow } from '../users/store.ts';
-import { lockAccountAndInvites } from './invitee-store.ts';
+import { lockAccountAndInvites, lockInvitees } from './invitee-store.ts';
 import { type AskedFacts, admit, type Facts, findFacts, type NewMember } from './join-store.ts';
 import { type OpenedLink, requireLive } from './open-link.ts';
 import { requireAddressee, requireKeptByPlatform } from './rules.ts';
@@ -21,8 +21,10 @@ export interface Joining {
   inviteId: InviteId;
   /** The link that they follow, where they follow one. */
   link: OpenedLink | undefined;
-  /** A user who has just proven who they are; or the caller, who is read with all the rest. */
+  /** A user who has just proven who they are; or the caller. Both are read with all the rest. */
   who: UserRow | Caller;
+  /** Whether that user is made in the transaction that lets them in. */
+  isNew?: boolean;
   now: Date;
 }
 
@@ -107,10 +109,11 @@ export async function joinAlone(tx: Tx, joining: Joining, before: () => Promise<
   return decision;
 }
 
-/** The account first, then the invites. */
+/** The account first, then the invites, the invitees and their logins. */
 async function hold(tx: Tx, all: readonly Joining[]): Promise<void> {
   const ids = all.map((it) => it.inviteId);
   await lockAccountAndInvites(tx, accountOf(all), ids);
+  await lockInvitees(tx, all.filter((it) => !it.isNew).map(askedOf));
 }
 
 /** The facts of each, undefined where there is no such invite. */
@@ -121,7 +124,9 @@ async function readFacts(db: Db, all: readonly Joining[]) {
 }
 
 function askedOf({ inviteId, who }: Joining): AskedFacts {
-  return 'email' in who ? { inviteId, userId: who.id } : { inviteId, ...who };
+  if ('email' in who) return { inviteId, userId: who.id, sessionId: null, identityId: null, isProven: true };
+  const { userId, sessionId, identityId } = who;
+  return { inviteId, userId, sessionId, identityId, isProven: false };
 }
 
 const accountOf = (all: readonly Joining[]) => (all[0] as Joining).accountId;
@@ -132,15 +137,15 @@ const newTurn = () => ({ inviteIds: new Set<InviteId>(), userIds: new Set<UserId
 
 /**
  * The rules of an accept, in order.
- * @throws invite-token-invalid, unauthenticated, the problems that name why the invite is dead, invite-for-another-address,
+ * @throws invite-token-invalid, unauthenticated, user-disabled, the problems that name why the invite is dead, invite-for-another-address,
  * already-member, inviter-cannot-grant.
  */
 function decide(facts: Facts | undefined, joining: Joining, inTurn: ReturnType<typeof newTurn>): Decision {
   if (!facts) throw new Problem('invite-token-invalid');
   const { link, who, now } = joining;
   const { account, given, inviterAccess, isMember } = facts;
-  const user = 'email' in who ? who : facts.caller;
-  if (!user) throw sessionEnded();
+  const user = joining.isNew && 'email' in who ? who : facts.invitee;
+  if (!user) throw 'email' in who ? new Problem('user-disabled', undefined, {}, { userId: who.id }) : sessionEnded();
   const invite = inTurn.inviteIds.has(facts.invite.id)
     ? { ...facts.invite, status: 'accepted' as const }
     : facts.invite;

@@ -14,11 +14,15 @@ import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
 
+/** A mail in someone's name needs them active when it is written. Sending the invite again is a mail in the sender's name. */
+const inviterInactive = 'The inviter was no longer active when the mail was due.';
+
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
 export function inviteLetter(service: Writer): Letter {
   return {
     async write(promised, now) {
       const offer = await findLiveOffer(service, promised, now);
+      if (offer && !offer.isInviterActive) return { withheld: inviterInactive };
       return offer && writeOffer(service, 'invite', offer, now);
     },
     async settled(tx, promised, settlement, now) {
@@ -29,14 +33,15 @@ export function inviteLetter(service: Writer): Letter {
 }
 
 /**
- * The mail that reminds of an invite before it expires, as long as its account wishes that and sends to the address. It is
+ * The mail that reminds of an invite before it expires, if its account has reminders, its inviter is active, and mail to the
+ * address is not stopped. It is
  * the same invite, by a link of its own that lives no longer than the invite's sending.
  */
 export function inviteReminderLetter(service: Writer): Letter {
   return {
     async write(promised, now) {
       const offer = await findLiveOffer(service, promised, now);
-      if (!offer || offer.account.remindDaysBefore === null) return undefined;
+      if (!offer?.isInviterActive || offer.account.remindDaysBefore === null) return undefined;
       if (await findUndeliverable(service.db, offer.account.id, offer.invite.email)) return undefined;
       return writeOffer(service, 'reminder', offer, now);
     },
@@ -49,7 +54,7 @@ export function inviteReminderLetter(service: Writer): Letter {
 
 /** What a mail of an invite says; undefined where that is decided, expired, or sent again since. */
 async function findLiveOffer({ db }: Writer, { accountId, inviteId, sending }: Promised, now: Date) {
-  const offer = inviteId !== null ? await findOffer(db, accountId, inviteId) : undefined;
+  const offer = inviteId !== null ? await findOffer(db, accountId, inviteId, now) : undefined;
   const isLive = offer && statusAt(offer.invite, now) === 'pending' && offer.invite.sendings === sending;
   return isLive ? offer : undefined;
 }

@@ -1,6 +1,7 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, InviteId } from '../ids.ts';
+import { holdKey } from '../keys/store.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -8,8 +9,8 @@ import { inviteOf } from './invite.ts';
 import { findInvite, holdMembership, type InviteRow, lockInvite } from './store.ts';
 
 /**
- * What every change of an invite by its account shares: hold the caller's membership and the invite, in the order in
- * which removing a member does, so that nobody changes anything after they were removed; then enter, change it, show it.
+ * What every change of an invite by its account shares: lock the caller's membership, their key and the invite, in the order in
+ * which removing a member or revoking a key does, so that nothing is changed after that; then enter, change it, show it.
  */
 export function manageInvite(
   { db }: Service,
@@ -20,6 +21,7 @@ export function manageInvite(
 ) {
   return db.transaction(async (tx) => {
     await holdMembership(tx, accountId, caller.userId);
+    if (caller.key) await holdKey(tx, caller.key);
     const invite = await lockInvite(tx, accountId, inviteId);
     const acting = await enterAccount(tx, caller, accountId);
     requirePermission(acting, 'invites:manage');

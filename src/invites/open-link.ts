@@ -25,8 +25,8 @@ export function requireLive(invite: InviteRow, link: OpenedLink | undefined, now
 }
 
 /** A link names an invite that was: only a database that was put back could have forgotten it. @throws invite-token-invalid. */
-export async function requireOffer({ db }: Service, { accountId, inviteId }: InviteClaims) {
-  const offer = await findOffer(db, accountId, inviteId);
+export async function requireOffer({ db }: Service, { accountId, inviteId }: InviteClaims, now: Date) {
+  const offer = await findOffer(db, accountId, inviteId, now);
   if (!offer) throw new Problem('invite-token-invalid');
   return offer;
 }

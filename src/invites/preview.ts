@@ -9,7 +9,7 @@ import { requireLink, requireLive, requireOffer } from './open-link.ts';
  */
 export async function previewInvite(service: Service, { token }: { token: string }, now: Date) {
   const link = await requireLink(service, token, now);
-  const offer = await requireOffer(service, link);
+  const offer = await requireOffer(service, link, now);
   requireLive(offer.invite, link, now);
   const { invite, inviter, account, hasLogin } = offer;
   const { email, ownership, message, expiresAt } = invite;

@@ -1,4 +1,5 @@
 import { enterAccount } from '../accounts/enter.ts';
+import { requireActiveName } from '../accounts/platform.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import type { AccountId, InviteId } from '../ids.ts';
@@ -16,13 +17,14 @@ import { findInvite, updateInvite } from './store.ts';
 /**
  * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the old
  * link dead. Who sends it vouches for it.
- * @throws permission-missing, not-found, cannot-grant where it gives more than the caller holds, already-member,
+ * @throws permission-missing, not-found, user-disabled, cannot-grant where it gives more than the caller holds, already-member,
  * invite-already-pending where a later invite holds the address, opted-out, address-undeliverable, too-many-pending-invites, too-many-requests, and
  * the problem that names why it was decided.
  */
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
   await countResending(service, caller, accountId, inviteId);
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
+    requireActiveName(acting);
     requireUndecided(invite);
     requireGrantable(acting, await effectOf(tx, accountId, invite));
     requireOwnershipGrantable(acting, invite);
@@ -36,7 +38,8 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     const expiresAt = expiryOf(caller.now, invite.lifetimeDays, invite.endsAt);
     if (expiresAt <= caller.now) throw new Problem('invite-expired', 'What it gives has ended. Invite anew.');
     const sent = await updateInvite(tx, invite, {
-      ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt, invitedBy: acting.userId },
+      ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt },
+      ...{ invitedBy: acting.userId, invitedByKey: acting.keyId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },
     });
     await promiseMails(tx, mailsOf(acting.account, caller.now, expiresAt), sent, caller.now);

@@ -38,6 +38,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         201: answer(Invite, 'The invite, pending.'),
         ...problems(
           'permission-missing',
+          'user-disabled',
           'cannot-grant',
           'account-has-owner',
           'invite-already-pending',
@@ -108,7 +109,14 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       body: ref(InviteChanges),
       response: {
         200: answer(Invite, 'The invite as it is now.'),
-        ...problems('permission-missing', 'cannot-grant', 'account-has-owner', 'invite-expired', ...decided),
+        ...problems(
+          'permission-missing',
+          'user-disabled',
+          'cannot-grant',
+          'account-has-owner',
+          'invite-expired',
+          ...decided,
+        ),
       },
     },
     handler: ({ caller, params: { accountId, inviteId }, body }) =>
@@ -127,6 +135,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         200: answer(Invite, 'The invite, pending.'),
         ...problems(
           'permission-missing',
+          'user-disabled',
           'cannot-grant',
           'account-has-owner',
           'already-member',
@@ -145,7 +154,8 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags,
       operationId: 'revokeInvite',
       summary: 'Revoke an invite',
-      description: 'Its link is dead from now on. Needs `invites:manage`.',
+      description:
+        'Its link is dead from now on. Needs `invites:manage` alone, whatever the invite gives: revoking gives nobody anything, and has to be quick.',
       params: InviteParams,
       response: { 200: answer(Invite, 'The invite, revoked.'), ...problems('permission-missing', ...decided) },
     },

@@ -17,6 +17,7 @@ import {
   Time,
   TimeOrNull,
 } from '../http/schemas.ts';
+import { idPattern, type KeyId } from '../ids.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
 import { Access, AccessRequest, mostPermissions, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
@@ -102,6 +103,12 @@ export const Invite = Type.Object(
     message: MessageOrNull,
     locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
     invitedBy: ref(Inviter),
+    invitedByKey: Type.Unsafe<KeyId | null>({
+      type: ['string', 'null'],
+      pattern: idPattern('key'),
+      maxLength: 30,
+      description: 'The key with which that was done, of the account or the platform; null for a person.',
+    }),
     createdAt: Time,
     expiresAt: Time,
     sendings: Integer({

@@ -3,7 +3,7 @@ import { type Db, equalsLiteral, placeholderFor, prepared, type Tx } from '../da
 import { rowSet } from '../database/row-set.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
 import { latest, together } from '../database/together.ts';
-import type { AccountId, DeliveryEventId, DeliveryId, InviteId, UserId } from '../ids.ts';
+import type { AccountId, DeliveryEventId, DeliveryId, InviteId, KeyId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
 import { hasStatus, type InviteRow } from './store.ts';
 
@@ -23,6 +23,8 @@ export interface NewInviteRow {
   message: string | null;
   locale: string | null;
   invitedBy: UserId;
+  /** The key that is calling; null for a person. */
+  invitedByKey: KeyId | null;
   createdAt: Date;
   lifetimeDays: number;
   expiresAt: Date;
@@ -36,7 +38,17 @@ const queuedSource = 'usher queued';
 
 const newInvites = rowSet(invites, 'invites', [
   ...(['accountId', 'id', 'email', 'allPermissions', 'permissions', 'roles', 'endsAt', 'ownership', 'status'] as const),
-  ...(['message', 'locale', 'invitedBy', 'createdAt', 'lifetimeDays', 'expiresAt', 'sendings', 'deliveryAt'] as const),
+  ...([
+    'message',
+    'locale',
+    'invitedBy',
+    'invitedByKey',
+    'createdAt',
+    'lifetimeDays',
+    'expiresAt',
+    'sendings',
+    'deliveryAt',
+  ] as const),
 ]);
 const newMails = rowSet(outbox, 'mails', [
   ...(['id', 'kind', 'accountId', 'inviteId', 'sending', 'status', 'attempts', 'dueAt', 'createdAt'] as const),
@@ -52,6 +64,11 @@ const create = prepared('create_invites', (db) => {
   const account = sql`${placeholderFor(invites.accountId, 'accountId')}::uuid`;
   // Behind a select, it has no value that the planner could see: so the plan that it made once suits each time.
   const most = sql`(select ${sql.placeholder('pendingBefore')}::bigint)`;
+  const key = sql`${placeholderFor(invites.invitedByKey, 'invitedByKey')}::uuid`;
+  // Locked as the membership is: revoking the key waits for this invite, and finds it.
+  const isKeyGood = sql`(${key} is null
+    or coalesce((select true from account_keys where account_id = ${account} and id = ${key} and revoked_at is null for share), false)
+    or coalesce((select true from platform_keys where id = ${key} and revoked_at is null for share), false))`;
   // Taken in the order of their addresses: so two statements that hold addresses of each other don't wait for each other.
   const created = db.$with('created', { id: invites.id }).as(sql`
     insert into invites (${newInvites.columns})
@@ -59,7 +76,8 @@ const create = prepared('create_invites', (db) => {
     from (select asked.*, row_number() over (order by email) - 1 as before from ${newInvites.rows} asked) it,
       (select from memberships
         where account_id = ${account} and user_id = ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid for key share) inviter
-    where ${isFree(sql`from memberships m join users u on u.id = m.user_id where m.account_id = ${account} and u.email = it.email`)}
+    where ${isKeyGood}
+      and ${isFree(sql`from memberships m join users u on u.id = m.user_id where m.account_id = ${account} and u.email = it.email`)}
       and ${isFree(sql`from opt_outs o where o.account_id = ${account} and o.email = it.email`)}
       and ${isFree(sql`from undeliverable_addresses u where u.account_id = ${account} and u.email = it.email`)}
       and (${most} is null or it.before <= ${most} - (
@@ -83,19 +101,25 @@ const create = prepared('create_invites', (db) => {
 
 /**
  * Keeps an invite, promises its mails and begins its timeline, unless one is pending for the address, it belongs to a member
- * or to someone who asked not to be invited again, mail to it does not arrive, too many are pending, or the inviter is a
- * member no more. Holds the inviter's membership, so that removing them sees this invite or prevents it. One statement, and
- * so a transaction by itself; those of one inviter that come at once go in one.
+ * or to someone who asked not to be invited again, mail to it does not arrive, too many are pending, the inviter is a
+ * member no more, or the calling key is revoked. Locks the inviter's membership and the key, so that removing or revoking them
+ * sees this invite or prevents it. One statement, and so a transaction by itself; those of one inviter that come at once go in one.
  * @returns whether it was kept.
  */
 export const insertInvite = together<NewInviteRow, boolean>({
-  laneOf: ({ accountId, invitedBy }) => `${accountId},${invitedBy}`,
+  laneOf: ({ accountId, invitedBy, invitedByKey }) => `${accountId},${invitedBy},${invitedByKey}`,
   most: 100,
   async ask(db, all) {
-    const { accountId, invitedBy, createdAt: now, pendingBefore } = latest(all, (it) => it.createdAt.getTime());
+    const {
+      accountId,
+      invitedBy,
+      invitedByKey,
+      createdAt: now,
+      pendingBefore,
+    } = latest(all, (it) => it.createdAt.getTime());
     const mails = all.map((it) => mailsOf(it.promised, { accountId, inviteId: it.id, sending: 1 }, it.createdAt));
     const kept = await create(db).execute({
-      ...{ accountId, invitedBy, now, pendingBefore },
+      ...{ accountId, invitedBy, invitedByKey, now, pendingBefore },
       invites: newInvites.valueOf(all.map(invitedRow)),
       mails: newMails.valueOf(mails.flatMap((it) => it.mails)),
       events: newEvents.valueOf(mails.map((it) => it.event)),

@@ -1,4 +1,5 @@
 import { type Acting, changeAccount } from '../accounts/enter.ts';
+import { requireActiveName } from '../accounts/platform.ts';
 import type { Tx } from '../database/database.ts';
 import { type AccountId, type KeyId, newId, platformUserId } from '../ids.ts';
 import { effectiveAccessOf } from '../memberships/manage.ts';
@@ -10,84 +11,127 @@ import { listKeys } from '../permissions/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { newKeyText } from '../tokens/key-text.ts';
-import { tellMade } from './audit.ts';
+import { auditMade, auditRevoked } from './audit.ts';
 import { accountKeyOf, unused } from './key.ts';
-import { endOfNewKey, endOfReplaced, requireAhead, requireGoing } from './rules.ts';
-import type { KeyRotation, NewAccountKey } from './schemas.ts';
+import { endMadeWithAccountKey, revokeInvitesMadeWith } from './made-with-store.ts';
+import { lockCallingPlatformKey } from './platform-keys.ts';
+import { endOfReplaced, handOut, requireAhead, requireGoing, requireNoLater, requireWithinScopes } from './rules.ts';
+import type { KeyRevocation, KeyRotation, NewAccountKey } from './schemas.ts';
 import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, markRevoked } from './store.ts';
 
 /**
  * Makes a key that acts as the caller within its scopes. With a key, another one can be made that may do no more, and that ends
  * with it.
- * @throws permission-missing, cannot-grant, user-required where no member stands behind it, invalid-request.
+ * @throws permission-missing, cannot-grant, user-required where no member stands behind it, user-disabled, invalid-request.
  */
-export function createAccountKey({ db }: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
-  const end = requireAhead(asked.expiresAt, caller.now);
-  const making = changeAccount(db, caller, accountId, async (tx, acting) => {
+export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
+  const expiresAt = requireAhead(asked.expiresAt, caller.now);
+  const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
     requirePermission(acting, 'keys:manage');
     if (acting.userId === platformUserId)
       throw new Problem('user-required', 'The platform keeps this account: use its own key.');
-    const maker = await findMaker(tx, caller, accountId);
-    requireWithinMaker(asked.scopes, maker?.scopes);
+    requireActiveName(acting);
+    const calling = await findCalling();
+    requireNoLater(expiresAt, calling);
+    const ends = handOut(calling, { kind: 'account', scopes: asked.scopes, madeBy: null, expiresAt });
     requireGrantable(acting, await reachOf(tx, acting, { userId: acting.userId, scopes: asked.scopes }));
-    const ends = { madeBy: maker?.id ?? null, expiresAt: endOfNewKey(end, maker?.expiresAt ?? null) };
-    const row = newRow(acting, asked, ends);
-    return keep(tx, acting.name, row);
+    return keep(tx, acting.name, newRow(acting, asked, ends));
   });
-  return tellMade(caller, making, { accountId });
+  return auditMade(caller, making, { accountId });
 }
 
 /**
- * Makes a key in the place of another, with the same name and scopes, and as the same member. The old one goes on for a while.
+ * Makes a key that replaces another, with the same name and scopes, and as the same member. The old one is good until the
+ * overlap is over, and so are the keys that were made with it. A person who rotates a key of their own renews it.
  * @throws permission-missing, not-found, cannot-grant where its scopes exceed what the caller holds, or its member holds more,
- * key-ended.
+ * user-disabled, key-ended.
  */
 export function rotateAccountKey(
-  { db }: Service,
+  service: Service,
   caller: Caller,
   accountId: AccountId,
   keyId: KeyId,
   { overlapSeconds }: KeyRotation,
 ) {
-  const making = changeAccount(db, caller, accountId, async (tx, acting) => {
-    const { key, maker } = await requireManageableKey(tx, caller, acting, keyId);
+  const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
+    const { key, maker } = await requireManageableKey(tx, acting, keyId, findCalling);
     requireGoing(key, caller.now);
     if (key.userId !== acting.userId)
       throw new Problem('cannot-grant', 'A key is rotated by the member as whom it acts.');
+    requireActiveName(acting);
     requireGrantable(acting, await reachOf(tx, acting, key));
+    const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
+    await endMadeWithAccountKey(tx, accountId, keyId, { notAfter });
     const isRenewed = acting.isPerson && key.madeBy === null;
-    const row = newRow(acting, key, {
-      madeBy: key.madeBy,
-      expiresAt: isRenewed ? renewed(key, caller.now) : key.expiresAt,
-    });
-    await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: endOfReplaced(key, overlapSeconds, caller.now) });
+    const expiresAt = isRenewed ? renewed(key, caller.now) : key.expiresAt;
+    // Read after that: the key may have made the one that is calling.
+    const ends = handOut(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
+    const row = newRow(acting, key, ends);
+    await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: notAfter });
     return keep(tx, maker.name, row);
   });
-  return tellMade(caller, making, { accountId });
+  return auditMade(caller, making, { accountId });
 }
 
-/** Revokes a key, and every key that was made with it, at once. Again: the same. @throws permission-missing, not-found, cannot-grant. */
+/**
+ * Revokes a key and every key that was made with it, at once; where asked, also the pending invites that were made with any of
+ * them. Again: the same.
+ * @throws permission-missing, not-found, cannot-grant.
+ */
 export async function revokeAccountKey(
-  { db }: Service,
+  service: Service,
   caller: Caller,
   accountId: AccountId,
   keyId: KeyId,
+  { revokeInvites = false }: KeyRevocation,
 ): Promise<void> {
-  await changeAccount(db, caller, accountId, async (tx, acting) => {
-    await requireManageableKey(tx, caller, acting, keyId);
+  const invites = await changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
+    await requireManageableKey(tx, acting, keyId, findCalling);
     await markRevoked(tx, accountId, keyId, caller.now);
+    const ended = await endMadeWithAccountKey(tx, accountId, keyId, { revokedAt: caller.now });
+    return revokeInvites ? revokeInvitesMadeWith(tx, accountId, [keyId, ...ended], caller.now) : undefined;
   });
-  caller.audit('key_revoked', { accountId, keyId });
+  auditRevoked(caller, { accountId, keyId, invites });
+}
+
+type CallingKey = Parameters<typeof handOut>[0];
+
+/**
+ * Changes the keys of an account. A platform's key that is calling is locked before the account, as revoking it locks them.
+ * @param change is given a look at the calling key, which finds none where a person is calling.
+ */
+function changeKeys<T>(
+  { db }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  change: (tx: Tx, acting: Acting, findCalling: () => Promise<CallingKey>) => Promise<T>,
+): Promise<T> {
+  const { key } = caller;
+  if (key?.kind === 'platform') {
+    return db.transaction(async (tx) => {
+      const calling = await lockCallingPlatformKey(tx, caller, 'accounts:manage');
+      return changeAccount(tx, caller, accountId, (inAccount, acting) =>
+        change(inAccount, acting, async () => calling),
+      );
+    });
+  }
+  return changeAccount(db, caller, accountId, (tx, acting) =>
+    change(tx, acting, async () => {
+      const found = key && (await findAccountKey(tx, accountId, key.id));
+      return found ? { ...found.key, kind: 'account' } : undefined;
+    }),
+  );
 }
 
 /** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
-async function requireManageableKey(tx: Tx, caller: Caller, acting: Acting, keyId: KeyId) {
+async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId, findCalling: () => Promise<CallingKey>) {
   requirePermission(acting, 'keys:manage');
   const found = await findAccountKey(tx, acting.account.id, keyId);
   if (!found) throw new Problem('not-found');
   const isOwn = acting.isPerson && found.key.userId === acting.userId;
   if (isOwn) return found;
-  requireWithinMaker(found.key.scopes, (await findMaker(tx, caller, acting.account.id))?.scopes);
+  const calling = await findCalling();
+  if (calling) requireWithinScopes(calling, { kind: 'account', scopes: found.key.scopes });
   requireNotAbove(acting, await reachOf(tx, acting, found.key));
   return found;
 }
@@ -108,22 +152,9 @@ async function reachOf(
   return effectiveAccessOf(tx, acting, member);
 }
 
-/** With a key that has scopes no key for everything is made: its member may be able to do more, now or later. @throws cannot-grant. */
-function requireWithinMaker(scopes: readonly string[], ofMaker: readonly string[] | undefined): void {
-  if (scopes.includes('*') && ofMaker && !ofMaker.includes('*')) {
-    throw new Problem('cannot-grant', 'This key has scopes, and makes none without.', { missing: ['*'] });
-  }
-}
-
 /** The end of a key that takes the place of another: as long after now as the other's was after it was made. */
 function renewed({ createdAt, expiresAt }: AccountKeyRow, now: Date): Date | null {
   return expiresAt === null ? null : new Date(now.getTime() + expiresAt.getTime() - createdAt.getTime());
-}
-
-/** The key that is calling, where one is. */
-async function findMaker(tx: Tx, caller: Caller, accountId: AccountId): Promise<AccountKeyRow | undefined> {
-  if (caller.key?.kind !== 'account') return undefined;
-  return (await findAccountKey(tx, accountId, caller.key.id))?.key;
 }
 
 function newRow(

@@ -9,7 +9,15 @@ import { requirePermission } from '../permissions/rules.ts';
 import type { Service } from '../service.ts';
 import { createAccountKey, revokeAccountKey, rotateAccountKey } from './account-keys.ts';
 import { accountKeyOf } from './key.ts';
-import { AccountKeyPage, AccountKeyParams, KeyRotation, KeysQuery, MadeAccountKey, NewAccountKey } from './schemas.ts';
+import {
+  AccountKeyPage,
+  AccountKeyParams,
+  KeyRevocation,
+  KeyRotation,
+  KeysQuery,
+  MadeAccountKey,
+  NewAccountKey,
+} from './schemas.ts';
 import { listAccountKeys } from './store.ts';
 
 const tags = ['Keys'];
@@ -45,10 +53,13 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'createAccountKey',
       summary: 'Make a key for a machine',
       description:
-        'It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. `secret` is shown this once. Needs `keys:manage`, and every scope.',
+        'It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. Made with a key, it ends no later than that key and is revoked with it. `secret` is shown this once. Needs `keys:manage`, and every scope.',
       params: AccountParams,
       body: ref(NewAccountKey),
-      response: { 201: answer(MadeAccountKey, 'The key, with its secret.'), ...problems(...refusals, 'user-required') },
+      response: {
+        201: answer(MadeAccountKey, 'The key, with its secret.'),
+        ...problems(...refusals, 'user-required', 'user-disabled'),
+      },
     },
     handler: async ({ caller, params, body }, reply) =>
       reply.code(201).send(await createAccountKey(service, caller, params.accountId, body)),
@@ -58,29 +69,34 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     schema: {
       tags,
       operationId: 'rotateAccountKey',
-      summary: 'Make a key in the place of another',
+      summary: 'Replace a key by a new one',
       description:
-        'With the same name and scopes. The old one goes on for a while, so that nothing stops meanwhile. Needs `keys:manage`, and that the key acts as you.',
+        'With the same name and scopes. The old one is good for a while longer, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs `keys:manage`, and that the key acts as you.',
       params: AccountKeyParams,
       body: ref(KeyRotation),
-      response: { 201: answer(MadeAccountKey, 'The new key, with its secret.'), ...problems(...refusals, 'key-ended') },
+      response: {
+        201: answer(MadeAccountKey, 'The new key, with its secret.'),
+        ...problems(...refusals, 'user-disabled', 'key-ended'),
+      },
     },
     handler: async ({ caller, params: { accountId, keyId }, body }, reply) =>
       reply.code(201).send(await rotateAccountKey(service, caller, accountId, keyId, body)),
   });
 
   app.post('/v1/accounts/:accountId/keys/:keyId/revoke', {
+    config: { hasOptionalBody: true },
     schema: {
       tags,
       operationId: 'revokeAccountKey',
       summary: 'Revoke a key',
       description:
-        'From its next request on it counts for nothing, nor does any key that was made with it. Needs `keys:manage`, and that it may do no more than you.',
+        'From the next request on it is refused, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, as after a theft; no body revokes the keys alone. Needs `keys:manage`, and that it may do no more than you.',
       params: AccountKeyParams,
-      response: { 204: nothing('It counts no more.'), ...problems(...refusals) },
+      body: ref(KeyRevocation),
+      response: { 204: nothing('The key is revoked.'), ...problems(...refusals) },
     },
-    handler: async ({ caller, params: { accountId, keyId } }, reply) => {
-      await revokeAccountKey(service, caller, accountId, keyId);
+    handler: async ({ caller, params: { accountId, keyId }, body }, reply) => {
+      await revokeAccountKey(service, caller, accountId, keyId, body);
       return reply.code(204).send(null);
     },
   });

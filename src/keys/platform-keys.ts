@@ -1,57 +1,102 @@
 import { requirePlatform } from '../accounts/platform.ts';
-import type { Db } from '../database/database.ts';
+import type { PlatformScope } from '../accounts/schemas.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { type KeyId, newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { newKeyText } from '../tokens/key-text.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
-import { tellMade } from './audit.ts';
+import { auditMade, auditRevoked } from './audit.ts';
 import { platformKeyOf, unused } from './key.ts';
-import { endOfNewKey, endOfReplaced, requireAhead, requireGoing } from './rules.ts';
-import type { KeyRotation, NewPlatformKey } from './schemas.ts';
-import { insertPlatformKey, lockPlatformKey, markReplaced, markRevoked, type PlatformKeyRow } from './store.ts';
+import { endMadeWithPlatformKey, revokeInvitesMadeWith } from './made-with-store.ts';
+import {
+  endOfReplaced,
+  handOut,
+  isOver,
+  requireAhead,
+  requireGoing,
+  requireNoLater,
+  requireWithinScopes,
+} from './rules.ts';
+import type { KeyRevocation, KeyRotation, NewPlatformKey } from './schemas.ts';
+import { insertPlatformKey, lockPlatformKeys, markReplaced, markRevoked, type PlatformKeyRow } from './store.ts';
+
+const manages: PlatformScope = 'platform-keys:manage';
 
 /**
  * Makes a platform's key with another one: it may do no more than that one, and ends with it.
  * @throws platform-key-required, permission-missing, cannot-grant, invalid-request.
  */
 export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPlatformKey) {
-  const end = requireAhead(asked.expiresAt, caller.now);
+  const expiresAt = requireAhead(asked.expiresAt, caller.now);
   const making = db.transaction(async (tx) => {
-    const maker = await requireMaker(tx, caller);
-    requireWithin(maker.scopes, asked.scopes);
-    const expiresAt = endOfNewKey(end, maker.expiresAt);
-    return keep(tx, newRow(asked, { madeBy: maker.id, expiresAt }, caller.now));
+    const calling = await lockCallingPlatformKey(tx, caller, manages);
+    requireNoLater(expiresAt, calling);
+    const ends = handOut(calling, { kind: 'platform', scopes: asked.scopes, madeBy: null, expiresAt });
+    return keep(tx, newRow(asked, ends, caller.now));
   });
-  return tellMade(caller, making);
+  return auditMade(caller, making);
 }
 
-/** Makes a key in the place of another. @throws the same, not-found, key-ended. */
+/**
+ * Makes a key that replaces another. The old one is good until the overlap is over, and so are the keys that were made with it.
+ * @throws the same, not-found, key-ended.
+ */
 export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
   const making = db.transaction(async (tx) => {
-    const maker = await requireMaker(tx, caller);
-    const key = await lockPlatformKey(tx, keyId);
-    if (!key) throw new Problem('not-found');
+    const { calling, key } = await lockCallingAndTarget(tx, caller, keyId);
     requireGoing(key, caller.now);
-    requireWithin(maker.scopes, key.scopes);
-    const row = newRow(key, key, caller.now);
-    await markReplaced(tx, null, keyId, { by: row.id, expiresAt: endOfReplaced(key, overlapSeconds, caller.now) });
+    const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
+    const ended = await endMadeWithPlatformKey(tx, keyId, { notAfter });
+    const bounding = ended.includes(calling.id) ? { ...calling, expiresAt: notAfter } : calling;
+    const row = newRow(key, handOut(bounding, key, keyId), caller.now);
+    await markReplaced(tx, null, keyId, { by: row.id, expiresAt: notAfter });
     return keep(tx, row);
   });
-  return tellMade(caller, making);
+  return auditMade(caller, making);
 }
 
-/** Revokes a key, and every key that was made with it, at once. Again: the same. @throws platform-key-required, permission-missing, cannot-grant, not-found. */
-export async function revokePlatformKey({ db }: Service, caller: Caller, keyId: KeyId): Promise<void> {
-  await db.transaction(async (tx) => {
-    const maker = await requireMaker(tx, caller);
-    const key = await lockPlatformKey(tx, keyId);
-    if (!key) throw new Problem('not-found');
-    requireWithin(maker.scopes, key.scopes);
-    // A key that is just being made with one of them is there once that one can be revoked.
-    while ((await markRevoked(tx, null, keyId, caller.now)) > 0);
+/**
+ * Revokes a key and every key that was made with it, of the platform and of accounts, at once; where asked, also the pending
+ * invites that were made with any of them. Again: the same.
+ * @throws platform-key-required, permission-missing, cannot-grant, not-found.
+ */
+export async function revokePlatformKey(
+  { db }: Service,
+  caller: Caller,
+  keyId: KeyId,
+  { revokeInvites = false }: KeyRevocation,
+): Promise<void> {
+  const invites = await db.transaction(async (tx) => {
+    const { calling, key } = await lockCallingAndTarget(tx, caller, keyId);
+    requireWithinScopes(calling, key);
+    await markRevoked(tx, null, keyId, caller.now);
+    const ended = await endMadeWithPlatformKey(tx, keyId, { revokedAt: caller.now });
+    return revokeInvites ? revokeInvitesMadeWith(tx, null, [keyId, ...ended], caller.now) : undefined;
   });
-  caller.audit('key_revoked', { keyId });
+  auditRevoked(caller, { keyId, invites });
+}
+
+/**
+ * The platform's key that is calling, locked until the transaction ends: what it is handed comes before its end, and ends with it.
+ * @throws platform-key-required, permission-missing, unauthenticated.
+ */
+export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: PlatformScope, target?: KeyId) {
+  await requirePlatform(tx, caller, scope);
+  const callingId = caller.key?.id as KeyId;
+  const locked = await lockPlatformKeys(tx, target === undefined ? [callingId] : [callingId, target]);
+  const calling = locked.find((it) => it.id === callingId);
+  // It may have ended while it was waited for.
+  if (!calling || isOver(calling, caller.now)) throw sessionEnded();
+  const key = locked.find((it) => it.id === target);
+  return { ...calling, kind: 'platform' as const, key };
+}
+
+/** The same, with the key that is rotated or revoked. @throws not-found. */
+async function lockCallingAndTarget(tx: Tx, caller: Caller, keyId: KeyId) {
+  const { key, ...calling } = await lockCallingPlatformKey(tx, caller, manages, keyId);
+  if (!key) throw new Problem('not-found');
+  return { calling, key: { ...key, kind: 'platform' as const } };
 }
 
 /** Makes a key by an operator's hand, which owes nothing to another. */
@@ -63,21 +108,6 @@ export async function makePlatformKey(
   const { text, hash, ...row } = withText(newRow(asked, { madeBy: null, expiresAt: asked.expiresAt }, now));
   await insertPlatformKey(db, { ...row, hash });
   return { row: { ...row, hash }, text };
-}
-
-/** The key that is calling, which may make others. */
-async function requireMaker(tx: Parameters<typeof lockPlatformKey>[0], caller: Caller): Promise<PlatformKeyRow> {
-  await requirePlatform(tx, caller, 'platform-keys:manage');
-  const maker = caller.key && (await lockPlatformKey(tx, caller.key.id));
-  if (!maker || maker.revokedAt !== null) throw sessionEnded();
-  return maker;
-}
-
-/** @throws cannot-grant for a scope that the maker has not. */
-function requireWithin(own: readonly string[], scopes: readonly string[]): void {
-  const missing = own.includes('*') ? [] : scopes.filter((it) => !own.includes(it));
-  if (missing.length > 0)
-    throw new Problem('cannot-grant', 'This key has not all of those scopes itself.', { missing });
 }
 
 function newRow(

@@ -8,6 +8,7 @@ import type { Service } from '../service.ts';
 import { platformKeyOf } from './key.ts';
 import { createPlatformKey, revokePlatformKey, rotatePlatformKey } from './platform-keys.ts';
 import {
+  KeyRevocation,
   KeyRotation,
   KeysQuery,
   MadePlatformKey,
@@ -63,9 +64,9 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
     schema: {
       tags,
       operationId: 'rotatePlatformKey',
-      summary: 'Make a platform key in the place of another',
+      summary: 'Replace a platform key by a new one',
       description:
-        'With the same name, scopes and end. The old one goes on for a while. Needs a platform key with `platform-keys:manage`.',
+        'With the same name and scopes. The old one is good for a while longer; keys that were made with it, of accounts too, end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
       body: ref(KeyRotation),
       response: {
@@ -78,17 +79,19 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
   });
 
   app.post('/v1/platform-keys/:keyId/revoke', {
+    config: { hasOptionalBody: true },
     schema: {
       tags,
       operationId: 'revokePlatformKey',
       summary: 'Revoke a platform key',
       description:
-        'From its next request on it counts for nothing, nor does any key that was made with it. Needs a platform key with `platform-keys:manage`.',
+        'From the next request on it is refused, and so is every key that was made with it, of the platform and of accounts. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; no body revokes the keys alone. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
-      response: { 204: nothing('It counts no more.'), ...problems(...refusals) },
+      body: ref(KeyRevocation),
+      response: { 204: nothing('The key is revoked.'), ...problems(...refusals) },
     },
-    handler: async ({ caller, params }, reply) => {
-      await revokePlatformKey(service, caller, params.keyId);
+    handler: async ({ caller, params, body }, reply) => {
+      await revokePlatformKey(service, caller, params.keyId, body);
       return reply.code(204).send(null);
     },
   });

@@ -1,11 +1,59 @@
+import type { KeyId } from '../ids.ts';
 import { earlier, isAhead, lasts } from '../permissions/holding.ts';
 import { invalidField, Problem } from '../problems.ts';
+import type { Key } from '../service.ts';
 
-/** A key ends with the key that makes it, and not after it. @returns its end. @throws cannot-grant for a later one. */
-export function endOfNewKey(asked: Date | null, makersEnd: Date | null): Date | null {
-  if (asked === null) return makersEnd;
-  if (!lasts(makersEnd, asked)) throw new Problem('cannot-grant', 'A key can’t outlive the key that makes it.');
-  return asked;
+/** A key, as far as it bounds the keys that are handed to it, or is handed out itself. */
+export interface KeyBounds {
+  kind: Key['kind'];
+  scopes: readonly string[];
+  expiresAt: Date | null;
+}
+
+/** How a key ends: by itself, and with the key that it was handed to. */
+interface Ends {
+  expiresAt: Date | null;
+  madeBy: KeyId | null;
+}
+
+/**
+ * The rule for every key that is handed out, of an account or of the platform, created or rotated. What a key asks for ends no
+ * later than that key, may do no more, and is revoked with it (`madeBy`). What a person or the operator asks for ends as
+ * requested. A key that rotates itself is replaced: its successor keeps its end and its maker.
+ *
+ * A key that ends early takes along all that was handed to it, through any number of keys (`made-with-store.ts`): at once
+ * when it is revoked, and with the overlap when it is replaced. So no secret in a thief's hands survives either.
+ * @param replaces the key that is rotated.
+ * @throws cannot-grant for a scope that the calling key does not have.
+ */
+export function handOut(
+  calling: (KeyBounds & { id: KeyId }) | undefined,
+  key: KeyBounds & Ends,
+  replaces?: KeyId,
+): Ends {
+  const { madeBy, expiresAt } = key;
+  if (!calling) return { madeBy, expiresAt };
+  requireWithinScopes(calling, key);
+  if (calling.id === replaces) return { madeBy, expiresAt };
+  return { madeBy: calling.id, expiresAt: earlier(calling.expiresAt, expiresAt) };
+}
+
+/**
+ * A key may do no more than the one that makes, rotates or revokes it. What an account key's scopes cover is compared with what
+ * the caller may do; here only that a scoped key hands out no `*`, which may come to more later.
+ * @throws cannot-grant, naming what is missing.
+ */
+export function requireWithinScopes(calling: Omit<KeyBounds, 'expiresAt'>, key: Omit<KeyBounds, 'expiresAt'>): void {
+  if (calling.kind !== key.kind || calling.scopes.includes('*')) return;
+  const isMissing = (it: string) => it === '*' || (key.kind === 'platform' && !calling.scopes.includes(it));
+  const missing = key.scopes.filter(isMissing);
+  if (missing.length > 0) throw new Problem('cannot-grant', 'This key does not have those scopes itself.', { missing });
+}
+
+/** An end that was asked for is never shortened in silence. @throws cannot-grant for one after the calling key's. */
+export function requireNoLater(requested: Date | null, calling: KeyBounds | undefined): void {
+  if (requested === null || !calling || lasts(calling.expiresAt, requested)) return;
+  throw new Problem('cannot-grant', 'A key can’t outlive the key that makes it.');
 }
 
 /** @throws invalid-request for a time that is over. */
@@ -16,7 +64,7 @@ export function requireAhead(expiresAt: Date | undefined, now: Date): Date | nul
   return end;
 }
 
-/** When a key ends that another takes the place of: after the overlap, and no later than it would have ended. */
+/** When a replaced key ends: after the overlap, and no later than it would have ended. */
 export function endOfReplaced({ expiresAt }: { expiresAt: Date | null }, overlapSeconds: number, now: Date): Date {
   const afterOverlap = new Date(now.getTime() + overlapSeconds * 1000);
   return earlier(afterOverlap, expiresAt) ?? afterOverlap;
@@ -27,6 +75,9 @@ export function requireGoing(
   key: { revokedAt: Date | null; expiresAt: Date | null; replacedBy: string | null },
   now: Date,
 ): void {
-  const isOver = key.expiresAt !== null && key.expiresAt <= now;
-  if (key.revokedAt !== null || isOver || key.replacedBy !== null) throw new Problem('key-ended');
+  if (key.replacedBy !== null || isOver(key, now)) throw new Problem('key-ended');
 }
+
+/** Whether a key was revoked, or has expired. */
+export const isOver = ({ revokedAt, expiresAt }: { revokedAt: Date | null; expiresAt: Date | null }, now: Date) =>
+  revokedAt !== null || (expiresAt !== null && expiresAt <= now);

@@ -70,6 +70,19 @@ export const KeyRotation = Type.Object(
 );
 export type KeyRotation = Static<typeof KeyRotation>;
 
+export const KeyRevocation = Type.Object(
+  {
+    revokeInvites: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether the pending invites that were made with the key, or with a key that is revoked with it, are revoked too.',
+      }),
+    ),
+  },
+  { $id: 'KeyRevocation', additionalProperties: false, examples: [{ revokeInvites: true }] },
+);
+export type KeyRevocation = Static<typeof KeyRevocation>;
+
 const shown = {
   id: idSchema('key'),
   name,

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, platformKeys, users } from '../database/schema.ts';
 import type { AccountId, KeyId } from '../ids.ts';
@@ -10,6 +10,9 @@ export type PlatformKeyRow = typeof platformKeys.$inferSelect;
 type Paging = { limit: number; cursor?: KeyId };
 /** Which keys: an account's, or the platform's. */
 export type Holder = AccountId | null;
+
+const isOf = (holder: Holder, id: KeyId) =>
+  holder === null ? eq(platformKeys.id, id) : and(eq(accountKeys.accountId, holder), eq(accountKeys.id, id));
 
 const selectAccountKeys = (db: Db) =>
   db
@@ -41,10 +44,14 @@ export function listPlatformKeys(db: Db, { limit, cursor }: Paging): Promise<Pla
     .limit(limit + 1);
 }
 
-/** A platform's key, held until the transaction ends. */
-export async function lockPlatformKey(tx: Tx, id: KeyId): Promise<PlatformKeyRow | undefined> {
-  const [found] = await tx.select().from(platformKeys).where(eq(platformKeys.id, id)).for('no key update');
-  return found;
+/** Some of the platform's keys, locked in the order of their ids until the transaction ends. */
+export function lockPlatformKeys(tx: Tx, ids: readonly KeyId[]): Promise<PlatformKeyRow[]> {
+  return tx
+    .select()
+    .from(platformKeys)
+    .where(inArray(platformKeys.id, [...ids]))
+    .orderBy(asc(platformKeys.id))
+    .for('no key update');
 }
 
 export async function insertAccountKey(tx: Tx, row: AccountKeyRow): Promise<void> {
@@ -63,26 +70,32 @@ export async function markReplaced(
   replaced: { by: KeyId; expiresAt: Date },
 ): Promise<void> {
   const changes = { replacedBy: replaced.by, expiresAt: replaced.expiresAt };
-  if (holder === null) await tx.update(platformKeys).set(changes).where(eq(platformKeys.id, id));
-  else
-    await tx
-      .update(accountKeys)
-      .set(changes)
-      .where(and(eq(accountKeys.accountId, holder), eq(accountKeys.id, id)));
+  await tx
+    .update(holder === null ? platformKeys : accountKeys)
+    .set(changes)
+    .where(isOf(holder, id));
 }
 
-/** Revokes a key, and every key that was made with it. @returns how many. */
-export async function markRevoked(tx: Tx, holder: Holder, id: KeyId, now: Date): Promise<number> {
-  const keys = holder === null ? sql`platform_keys` : sql`account_keys`;
-  const ofHolder = holder === null ? sql`true` : sql`k.account_id = ${sql.param(holder, accountKeys.accountId)}`;
-  const { rows } = (await tx.execute(sql`
-    with recursive ended(id) as (
-      select k.id from ${keys} k where ${ofHolder} and k.id = ${sql.param(id, accountKeys.id)}
-      union select k.id from ${keys} k join ended on k.made_by = ended.id where ${ofHolder})
-    update ${keys} k set revoked_at = ${sql.param(now, accountKeys.revokedAt)}
-    from ended where k.id = ended.id and ${ofHolder} and k.revoked_at is null
-    returning k.id`)) as unknown as { rows: unknown[] };
-  return rows.length;
+/** Revokes a key; one that was revoked before keeps its time. */
+export async function markRevoked(tx: Tx, holder: Holder, id: KeyId, now: Date): Promise<void> {
+  const keys = holder === null ? platformKeys : accountKeys;
+  const revokedAt = sql`coalesce(${keys.revokedAt}, ${sql.param(now, keys.revokedAt)}::timestamptz)`;
+  await tx.update(keys).set({ revokedAt }).where(isOf(holder, id));
+}
+
+/**
+ * Locks the calling key against being revoked until the transaction ends: what is done with it comes before that, and is
+ * found by it. A made-up secret locks nothing.
+ */
+export async function holdKey(tx: Tx, key: Key): Promise<void> {
+  const keys = key.kind === 'account' ? accountKeys : platformKeys;
+  await tx
+    .select({ id: keys.id })
+    .from(keys)
+    .where(
+      and(isOf(key.kind === 'account' ? key.accountId : null, key.id), eq(keys.hash, key.hash), isNull(keys.revokedAt)),
+    )
+    .for('share');
 }
 
 /** Keeps when a key was last used. Whoever shows another's id changes nothing. */
@@ -93,8 +106,7 @@ export async function markUsed(db: Db, key: Key, now: Date, since: Date): Promis
     .set({ lastUsedAt: now })
     .where(
       and(
-        key.kind === 'account' ? eq(accountKeys.accountId, key.accountId) : undefined,
-        eq(table.id, key.id),
+        isOf(key.kind === 'account' ? key.accountId : null, key.id),
         eq(table.hash, key.hash),
         isNull(table.revokedAt),
         or(isNull(table.lastUsedAt), lt(table.lastUsedAt, since)),

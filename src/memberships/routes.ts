@@ -10,7 +10,7 @@ import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { changeMember } from './change.ts';
 import { memberOf } from './member.ts';
-import { namedMember } from './named.ts';
+import { namedMember, namedMemberToChange } from './named.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
@@ -77,7 +77,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: ({ caller, params: { accountId, userId }, body }) =>
-      changeMember(service, caller, accountId, namedMember(userId, caller), body),
+      changeMember(service, caller, accountId, namedMemberToChange(userId, caller), body),
   });
 
   app.delete('/v1/accounts/:accountId/members/:userId', {
@@ -86,7 +86,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'removeMember',
       summary: 'Remove a member, or leave',
       description:
-        'Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing. The owner can’t be removed.',
+        'Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing but a person: a key leaves no account for its maker. The owner can’t be removed.',
       params: MemberParams,
       response: {
         204: nothing('They are no member any more.'),
@@ -94,7 +94,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: async ({ caller, params: { accountId, userId } }, reply) => {
-      await removeMember(service, caller, accountId, namedMember(userId, caller));
+      await removeMember(service, caller, accountId, namedMemberToChange(userId, caller));
       return reply.code(204).send(null);
     },
   });
@@ -113,7 +113,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: ({ caller, params: { accountId, userId } }) =>
-      suspendMember(service, caller, accountId, namedMember(userId, caller)),
+      suspendMember(service, caller, accountId, namedMemberToChange(userId, caller)),
   });
 
   app.post('/v1/accounts/:accountId/members/:userId/reactivate', {
@@ -129,6 +129,6 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       },
     },
     handler: ({ caller, params: { accountId, userId } }) =>
-      reactivateMember(service, caller, accountId, namedMember(userId, caller)),
+      reactivateMember(service, caller, accountId, namedMemberToChange(userId, caller)),
   });
 };

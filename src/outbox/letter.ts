@@ -16,10 +16,15 @@ export interface Settlement {
   reason: string | null;
 }
 
+/** A mail that is dropped for a reason that its sender should know. It is settled as failed. */
+export interface Withheld {
+  withheld: string;
+}
+
 /** How one kind of promised mail is written, by the feature that promises it. */
 export interface Letter {
-  /** Writes it from what is true now; undefined where there is nothing to say any more. */
-  write(promised: Promised, now: Date): Promise<Omit<Mail, 'deliveryId'> | undefined>;
+  /** Writes it from what is true now; undefined where there is nothing to say any more, or why it is not sent. */
+  write(promised: Promised, now: Date): Promise<Omit<Mail, 'deliveryId'> | Withheld | undefined>;
   /** Keeps what came of a try to send it, in the transaction that settles the promise. */
   settled?(tx: Tx, promised: Promised, settlement: Settlement, now: Date): Promise<void>;
 }

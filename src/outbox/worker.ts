@@ -94,7 +94,7 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   const { service, letters, log } = options;
   const about = { delivery: row.id, kind: row.kind, attempt: row.attempts };
   try {
-    const outcome = await send(options, row).catch((err): Outcome => {
+    const outcome = await send(options, row).catch((err): Sent => {
       log.error({ err, ...about }, 'a mail could not be written');
       return { outcome: 'deferred', reason: 'the mail could not be written' };
     });
@@ -105,7 +105,7 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
       const isOurs = await settle(tx, row, changes);
       if (isOurs && told) await letters[row.kind].settled?.(tx, row, told, now);
     });
-    service.metrics.countMail(row.kind, told?.event ?? 'dropped');
+    service.metrics.countMail(row.kind, told && changes.status !== 'dropped' ? told.event : 'dropped');
     log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
   } catch (err) {
     // The lease runs out, and the row is claimed again: by then it may have been sent, and is sent twice.
@@ -113,31 +113,37 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   }
 }
 
+/** What came of it: the transport's outcome, or that it was dropped for a reason to be recorded. */
+type Sent = Outcome | { outcome: 'dropped'; reason: string };
+
 /** @returns what came of it; undefined where there was nothing to say any more. */
-async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Outcome | undefined> {
+async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Sent | undefined> {
   const mail = await letters[row.kind].write(row, service.clock());
+  if (mail && 'withheld' in mail) return { outcome: 'dropped', reason: mail.withheld };
   return mail && transport({ deliveryId: row.id, ...mail }, service.clock());
 }
 
 /** The same, as its feature is told. */
 function toldOf(
-  outcome: Outcome,
+  outcome: Sent,
   { status, lastError }: ReturnType<typeof settlementOf>,
   { attempts }: OutboxRow,
 ): Settlement {
   const isBounce = outcome.outcome === 'refused' && outcome.isBounce === true;
-  const event = isBounce ? 'bounced' : status === 'sent' || status === 'failed' ? status : 'retrying';
+  const isGivenUp = status === 'failed' || status === 'dropped';
+  const event = isBounce ? 'bounced' : isGivenUp ? 'failed' : status === 'sent' ? 'sent' : 'retrying';
   return { event, attempt: attempts, reason: lastError ?? null };
 }
 
 function settlementOf(
-  outcome: Outcome | undefined,
+  outcome: Sent | undefined,
   { attempts }: OutboxRow,
   now: Date,
 ): Partial<Pick<OutboxRow, 'status' | 'dueAt' | 'settledAt' | 'lastError'>> {
   if (!outcome) return { status: 'dropped' as const, settledAt: now };
   if (outcome.outcome === 'sent') return { status: 'sent' as const, settledAt: now, lastError: null };
   const lastError = outcome.reason;
+  if (outcome.outcome === 'dropped') return { status: 'dropped' as const, settledAt: now, lastError };
   if (outcome.outcome === 'refused' || attempts >= mostAttempts) {
     return { status: 'failed' as const, settledAt: now, lastError };
   }

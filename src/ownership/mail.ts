@@ -1,17 +1,17 @@
+import { findOwnershipTransfer } from '../accounts/store.ts';
 import { oneLine } from '../mail/one-line.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
-import { findStandingOffer } from './store.ts';
 
-/** To the member to whom the ownership was offered, as long as the offer stands. It holds no link that decides anything. */
+/** To the member to whom the ownership was offered, while the offer is active. It has no link that decides anything. */
 export function ownershipOfferedLetter({ config, db }: Pick<Service, 'config' | 'db'>): Letter {
   return {
-    async write({ accountId, userId }) {
-      const offer = userId !== null ? await findStandingOffer(db, accountId, userId) : undefined;
-      if (!offer) return undefined;
-      const { account, owner, user } = offer;
+    async write({ accountId, userId }, now) {
+      const offer = await findOwnershipTransfer(db, accountId, now);
+      if (!offer?.isActive || offer.user.id !== userId) return undefined;
+      const { account, owner, user, locale } = offer;
       const values = { address: user.email, account: oneLine(account.name), owner: oneLine(owner.name) };
-      return { to: user.email, ...config.mails.write('ownership-offered', [user.locale, account.locale], values) };
+      return { to: user.email, ...config.mails.write('ownership-offered', [locale, account.locale], values) };
     },
   };
 }

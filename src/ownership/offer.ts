@@ -1,4 +1,5 @@
 import { changeAccount } from '../accounts/enter.ts';
+import { isActiveMember } from '../accounts/store.ts';
 import { type AccountId, newId } from '../ids.ts';
 import { findMember } from '../memberships/store.ts';
 import { invalidField, Problem } from '../problems.ts';
@@ -10,7 +11,8 @@ import { upsertTransfer } from './store.ts';
 
 /**
  * Offers the ownership to a member, who is told by mail. Nothing moves until they accept; an earlier offer is replaced.
- * @throws cannot-grant for anyone but the owner, not-found for someone who is no member, member-suspended.
+ * @throws cannot-grant for anyone but the owner, not-found for someone who is not a member, member-suspended for one who is not
+ * active.
  */
 export function offerOwnership({ db }: Service, caller: Caller, accountId: AccountId, { userId }: OwnershipOffer) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
@@ -18,7 +20,7 @@ export function offerOwnership({ db }: Service, caller: Caller, accountId: Accou
     if (userId === caller.userId) throw invalidField('/userId', 'is the owner already');
     const member = await findMember(tx, accountId, userId);
     if (!member) throw new Problem('not-found', 'This person is no member of the account.');
-    if (member.membership.suspendedAt !== null) throw new Problem('member-suspended');
+    if (!(await isActiveMember(tx, accountId, userId, caller.now))) throw new Problem('member-suspended');
     await upsertTransfer(tx, accountId, userId, caller.now);
     await promise(tx, { id: newId('dlv'), kind: 'ownership-offered', accountId, userId }, caller.now);
     return { user: member.user, offeredAt: caller.now };

@@ -1,7 +1,6 @@
 import { and, eq } from 'drizzle-orm';
-import { alias } from 'drizzle-orm/pg-core';
-import { type Db, equalsLiteral, type Tx } from '../database/database.ts';
-import { accounts, invites, memberships, ownershipTransfers, users } from '../database/schema.ts';
+import { equalsLiteral, type Tx } from '../database/database.ts';
+import { accounts, invites, memberships, ownershipTransfers } from '../database/schema.ts';
 import type { AccountId, UserId } from '../ids.ts';
 
 /** Keeps an offer; one that stood before is replaced. */
@@ -10,23 +9,6 @@ export async function upsertTransfer(tx: Tx, accountId: AccountId, userId: UserI
     .insert(ownershipTransfers)
     .values({ accountId, userId, createdAt })
     .onConflictDoUpdate({ target: ownershipTransfers.accountId, set: { userId, createdAt } });
-}
-
-/** The offer of an account's ownership to someone, where it stands, with all that its mail says. */
-export async function findStandingOffer(db: Db, accountId: AccountId, userId: UserId) {
-  const owners = alias(users, 'owners');
-  const [found] = await db
-    .select({
-      account: { name: accounts.name, locale: accounts.locale },
-      owner: { name: owners.name },
-      user: { email: users.email, locale: users.locale },
-    })
-    .from(ownershipTransfers)
-    .innerJoin(accounts, eq(accounts.id, ownershipTransfers.accountId))
-    .innerJoin(owners, eq(owners.id, accounts.ownerId))
-    .innerJoin(users, eq(users.id, ownershipTransfers.userId))
-    .where(and(eq(ownershipTransfers.accountId, accountId), eq(ownershipTransfers.userId, userId)));
-  return found;
 }
 
 /** @returns whether there was one. */

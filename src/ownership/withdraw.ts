@@ -9,7 +9,7 @@ import { deleteTransfer } from './store.ts';
 /** Ends the offer of the ownership: taken back by the owner, or turned down by the member it was made to. */
 export function withdrawOwnership({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
-    const offer = await findOwnershipTransfer(tx, accountId);
+    const offer = await findOwnershipTransfer(tx, accountId, caller.now);
     if (!acting.isPerson || offer?.user.id !== acting.userId) requireOwner(acting);
     if (!(await deleteTransfer(tx, accountId))) throw new Problem('not-found', 'No offer of the ownership stands.');
   });

@@ -24,6 +24,7 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
   const platformName = config.mail.from.name || 'The platform';
   const acting = {
     ...{ account: row, userId: platformUserId, name: platformName, isOwner: false, isPerson: false, now: caller.now },
+    ...{ keyId: caller.key?.id ?? null, isUserActive: true },
     ...{ allPermissions: true, endsAt: null, holdings: [] },
   };
   const invite = await db.transaction(async (tx) => {

@@ -69,7 +69,8 @@ export const accessProblems = {
   },
   'member-suspended': {
     status: 409,
-    title: 'The member is suspended',
-    about: 'Ownership can be offered to an active member only. Reactivate them first.',
+    title: 'The member is not active',
+    about:
+      'Ownership can be offered to an active member only. This one is suspended, their membership has ended, or the operator has disabled their login.',
   },
 } as const satisfies Record<string, ProblemKind>;

@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke an invite
-         * @description Its link is dead from now on. Needs `invites:manage`.
+         * @description Its link is dead from now on. Needs `invites:manage` alone, whatever the invite gives: revoking gives nobody anything, and has to be quick.
          */
         post: operations["revokeInvite"];
         delete?: never;
@@ -904,7 +904,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a member, or leave
-         * @description Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing. The owner can’t be removed.
+         * @description Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing but a person: a key leaves no account for its maker. The owner can’t be removed.
          */
         delete: operations["removeMember"];
         options?: never;
@@ -1059,7 +1059,7 @@ export interface paths {
         put?: never;
         /**
          * Make a key for a machine
-         * @description It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. `secret` is shown this once. Needs `keys:manage`, and every scope.
+         * @description It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. Made with a key, it ends no later than that key and is revoked with it. `secret` is shown this once. Needs `keys:manage`, and every scope.
          */
         post: operations["createAccountKey"];
         delete?: never;
@@ -1078,8 +1078,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a key in the place of another
-         * @description With the same name and scopes. The old one goes on for a while, so that nothing stops meanwhile. Needs `keys:manage`, and that the key acts as you.
+         * Replace a key by a new one
+         * @description With the same name and scopes. The old one is good for a while longer, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs `keys:manage`, and that the key acts as you.
          */
         post: operations["rotateAccountKey"];
         delete?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a key
-         * @description From its next request on it counts for nothing, nor does any key that was made with it. Needs `keys:manage`, and that it may do no more than you.
+         * @description From the next request on it is refused, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, as after a theft; no body revokes the keys alone. Needs `keys:manage`, and that it may do no more than you.
          */
         post: operations["revokeAccountKey"];
         delete?: never;
@@ -1450,8 +1450,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a platform key in the place of another
-         * @description With the same name, scopes and end. The old one goes on for a while. Needs a platform key with `platform-keys:manage`.
+         * Replace a platform key by a new one
+         * @description With the same name and scopes. The old one is good for a while longer; keys that were made with it, of accounts too, end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["rotatePlatformKey"];
         delete?: never;
@@ -1471,7 +1471,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a platform key
-         * @description From its next request on it counts for nothing, nor does any key that was made with it. Needs a platform key with `platform-keys:manage`.
+         * @description From the next request on it is refused, and so is every key that was made with it, of the platform and of accounts. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; no body revokes the keys alone. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["revokePlatformKey"];
         delete?: never;
@@ -2339,6 +2339,8 @@ export interface components {
              */
             locale: string | null;
             invitedBy: components["schemas"]["Inviter"];
+            /** @description The key with which that was done, of the account or the platform; null for a person. */
+            invitedByKey: string | null;
             /**
              * Format: date-time
              * @example 2026-11-22T09:30:00.000Z
@@ -2869,6 +2871,15 @@ export interface components {
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
+        };
+        /**
+         * @example {
+         *       "revokeInvites": true
+         *     }
+         */
+        KeyRevocation: {
+            /** @description Whether the pending invites that were made with the key, or with a key that is revoked with it, are revoked too. */
+            revokeInvites?: boolean;
         };
         KeyRotation: {
             /**
@@ -7087,7 +7098,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7298,7 +7309,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7424,7 +7435,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10704,7 +10715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `user-required`: This is for people, and a key was sent. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `user-required`: This is for people, and a key was sent. `user-disabled`: The operator has disabled this login. `identity-not-linked`: This login at the identity provider belongs to no user here. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10816,7 +10827,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `user-disabled`: The operator has disabled this login. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10904,9 +10915,13 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRevocation"];
+            };
+        };
         responses: {
-            /** @description It counts no more. */
+            /** @description The key is revoked. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -11059,7 +11074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `member-suspended`: The member is suspended. */
+            /** @description `member-suspended`: The member is not active. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12972,9 +12987,13 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRevocation"];
+            };
+        };
         responses: {
-            /** @description It counts no more. */
+            /** @description The key is revoked. */
             204: {
                 headers: {
                     [name: string]: unknown;

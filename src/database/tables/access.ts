@@ -77,6 +77,7 @@ export const accountKeys = pgTable(
   (t) => [
     primaryKey({ columns: [t.accountId, t.id] }),
     index('account_keys_maker').on(t.accountId, t.userId),
+    index('account_keys_made_by').on(t.madeBy, t.accountId).where(sql`made_by is not null`),
     foreignKey({
       name: 'account_keys_of_a_member',
       columns: [t.accountId, t.userId],

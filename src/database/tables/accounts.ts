@@ -88,6 +88,8 @@ export const invites = pgTable(
     invitedBy: id('usr', 'invited_by')
       .notNull()
       .references(() => users.id),
+    /** The key by which `invitedBy` did so, of the account or the platform; none where a person did. */
+    invitedByKey: id('key', 'invited_by_key'),
     createdAt: time('created_at').notNull(),
     /** How long each sending of it lasts. */
     lifetimeDays: integer('lifetime_days').notNull(),
@@ -111,6 +113,9 @@ export const invites = pgTable(
     index('invites_status').on(t.accountId, t.status, t.id),
     index('invites_pending_until').on(t.accountId, t.expiresAt).where(sql`status = 'pending'`),
     index('invites_inviter').on(t.accountId, t.invitedBy).where(sql`status = 'pending'`),
+    index('invites_by_key')
+      .on(t.invitedByKey, t.accountId, t.id)
+      .where(sql`status = 'pending' and invited_by_key is not null`),
     index('invites_email').on(t.email, t.id),
     // One for each outcome of a delivery, so that those of one are found among any number of others.
     index('invites_waiting')

@@ -1,7 +1,7 @@
 // Shared by all accounts: what can be given anywhere, and the keys of the operator's own backend.
 
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, check, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
+import { bigint, boolean, check, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import type { Translations } from '../../json-columns.ts';
 import { id, keyColumns, time } from './columns.ts';
 
@@ -41,4 +41,6 @@ export const rolePresets = pgTable('role_presets', {
 });
 
 /** Keys of the operator's own backend. */
-export const platformKeys = pgTable('platform_keys', { id: id('key', 'id').primaryKey(), ...keyColumns() });
+export const platformKeys = pgTable('platform_keys', { id: id('key', 'id').primaryKey(), ...keyColumns() }, (t) => [
+  index('platform_keys_made_by').on(t.madeBy).where(sql`made_by is not null`),
+]);

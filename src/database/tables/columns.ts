@@ -47,7 +47,7 @@ export const keyColumns = () => ({
   name: text('name').notNull(),
   hash: text('hash').notNull(),
   scopes: text('scopes').array().notNull(),
-  /** The key that made it, with which it ends; none where a person did. */
+  /** The key that was given its secret, with which it ends: of the account or the platform. None where a person was. */
   madeBy: id('key', 'made_by'),
   createdAt: time('created_at').notNull(),
   expiresAt: time('expires_at'),

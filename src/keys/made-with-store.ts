@@ -1,0 +1,113 @@
+import { and, asc, eq, type SQLWrapper, sql } from 'drizzle-orm';
+import type { Tx } from '../database/database.ts';
+import { accountKeys, accounts, invites, platformKeys } from '../database/schema.ts';
+import { type AccountId, type KeyId, uuidOf } from '../ids.ts';
+
+/** How keys end early: revoked at a time, or no later than one. */
+export type EarlyEnd = { revokedAt: Date } | { notAfter: Date };
+
+const isAnyOf = (column: SQLWrapper, ids: readonly KeyId[]) =>
+  sql`${column} = any(${sql.param(ids.map((it) => uuidOf('key', it)))}::text[]::uuid[])`;
+
+/** What ends a key. A key that was revoked before keeps its time; a key that ends earlier keeps its end. */
+const changesOf = (keys: typeof accountKeys | typeof platformKeys, end: EarlyEnd) =>
+  'revokedAt' in end
+    ? { revokedAt: sql`coalesce(${keys.revokedAt}, ${sql.param(end.revokedAt, keys.revokedAt)}::timestamptz)` }
+    : { expiresAt: sql`least(${keys.expiresAt}, ${sql.param(end.notAfter, keys.expiresAt)}::timestamptz)` };
+
+/**
+ * Level by level: a key that makes others is locked meanwhile (its own row, or its account), so that each level is whole once
+ * the one above is written. @returns the keys of all levels below.
+ */
+async function throughLevels(
+  roots: readonly KeyId[],
+  endLevel: (makers: readonly KeyId[]) => Promise<{ id: KeyId }[]>,
+) {
+  const all: KeyId[] = [];
+  for (let level = roots; level.length > 0; ) {
+    level = (await endLevel(level)).map((it) => it.id);
+    all.push(...level);
+  }
+  return all;
+}
+
+/** Ends every key that was made with an account's key. The account is locked. @returns them. */
+export function endMadeWithAccountKey(tx: Tx, accountId: AccountId, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
+  return throughLevels([key], (makers) =>
+    tx
+      .update(accountKeys)
+      .set(changesOf(accountKeys, end))
+      .where(and(eq(accountKeys.accountId, accountId), isAnyOf(accountKeys.madeBy, makers)))
+      .returning({ id: accountKeys.id }),
+  );
+}
+
+/**
+ * Ends every key that was made with a platform's key, the platform's first and then those of all accounts, which are locked in
+ * between, in the order of their ids. The key is locked. @returns them.
+ */
+export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
+  const ofPlatform = await throughLevels([key], (makers) =>
+    tx
+      .update(platformKeys)
+      .set(changesOf(platformKeys, end))
+      .where(isAnyOf(platformKeys.madeBy, makers))
+      .returning({ id: platformKeys.id }),
+  );
+  const roots = [key, ...ofPlatform];
+  await moveEpochs(tx, roots);
+  const ofAccounts = await throughLevels(roots, (makers) =>
+    tx
+      .update(accountKeys)
+      .set(changesOf(accountKeys, end))
+      .where(isAnyOf(accountKeys.madeBy, makers))
+      .returning({ id: accountKeys.id }),
+  );
+  return [...ofPlatform, ...ofAccounts];
+}
+
+/** Locks the accounts that have a key made with some keys, and moves their epochs. */
+async function moveEpochs(tx: Tx, makers: readonly KeyId[]): Promise<void> {
+  const theirs = sql`
+    select id from accounts
+    where id in (select account_id from account_keys where ${isAnyOf(sql`made_by`, makers)}) order by id for no key update`;
+  await tx
+    .update(accounts)
+    .set({ epoch: sql`${accounts.epoch} + 1` })
+    .where(sql`${accounts.id} in (${theirs})`);
+}
+
+/**
+ * Revokes the pending invites that were made with some keys, in one account or in all, locked in the order in which everything
+ * locks several invites. @returns how many.
+ */
+export async function revokeInvitesMadeWith(
+  tx: Tx,
+  accountId: AccountId | null,
+  keys: readonly KeyId[],
+  now: Date,
+): Promise<number> {
+  const theirs = tx.$with('theirs').as(
+    tx
+      .select({ accountId: invites.accountId, id: invites.id })
+      .from(invites)
+      .where(
+        and(
+          accountId === null ? undefined : eq(invites.accountId, accountId),
+          isAnyOf(invites.invitedByKey, keys),
+          // In words and not in a parameter, so that the partial index is used.
+          sql`${invites.status} = 'pending'`,
+        ),
+      )
+      .orderBy(asc(invites.accountId), asc(invites.id))
+      .for('no key update'),
+  );
+  const revoked = await tx
+    .with(theirs)
+    .update(invites)
+    .set({ status: 'revoked', decidedAt: now })
+    .from(theirs)
+    .where(and(eq(invites.accountId, theirs.accountId), eq(invites.id, theirs.id)))
+    .returning({ id: invites.id });
+  return revoked.length;
+}

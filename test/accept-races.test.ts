@@ -1,0 +1,213 @@
+import { eq } from 'drizzle-orm';
+import t from 'tap';
+import { identities, sessions, users } from '../src/database/schema.ts';
+import {
+  type AccountId,
+  type IdentityId,
+  type InviteId,
+  newId,
+  type SessionId,
+  type UserId,
+  uuidOf,
+} from '../src/ids.ts';
+import { admit, type Facts, findFacts } from '../src/invites/join-store.ts';
+import { type Hold, racesOn, untilWaiting } from './support/races.ts';
+import { isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { until } from './support/until.ts';
+
+const started = await startService(t);
+const { call, clock, db, invite, newAccount, newUser, tokenFor } = started;
+const { ownTransaction, whileHeld } = racesOn(started);
+
+type Account = Awaited<ReturnType<typeof newAccount>>;
+
+const access = { permissions: ['invoices:read'] };
+
+/** A pending invite, and the one session of the user whom it is for. */
+async function sentInvite(account: Account) {
+  const user = await newUser();
+  const { body } = await invite(account, account.owner, user.email, access);
+  const token = await tokenFor(user.email, 'invite');
+  const [session] = await db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.userId, user.id as UserId));
+  return { id: body.id as InviteId, user, token, sessionId: session?.id as SessionId };
+}
+type Sent = Awaited<ReturnType<typeof sentInvite>>;
+
+const isMember = async (account: Account, { id }: TestUser) =>
+  (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).status === 200;
+
+const holdAccount = ({ id }: { id: string }): Hold => ({
+  statement: 'select from accounts where id = $1 for no key update',
+  values: [uuidOf('acc', id as AccountId)],
+});
+
+const update = ({ user }: Sent, changes: Partial<typeof users.$inferInsert>) =>
+  db
+    .update(users)
+    .set(changes)
+    .where(eq(users.id, user.id as UserId));
+
+/** What may happen to an invitee, by itself: as an operator disables them their sessions end too. */
+const changes = {
+  disabled: (sent: Sent) => update(sent, { disabledAt: clock() }),
+  'with another address': (sent: Sent) => update(sent, { email: newEmail('moved') }),
+  'logged out': ({ sessionId }: Sent) =>
+    db.update(sessions).set({ endedAt: clock() }).where(eq(sessions.id, sessionId)),
+};
+type Change = keyof typeof changes;
+
+t.test('What an invitee was judged by is still true when it is written, or nothing is written', async (t) => {
+  const account = await newAccount();
+  const accountId = account.id as AccountId;
+
+  async function isAdmitted(sent: Sent, by: { sessionId?: SessionId; identityId?: IdentityId }, change: () => unknown) {
+    const inviteId = sent.id;
+    const userId = sent.user.id as UserId;
+    const url = `${account.url}/invites/${inviteId}`;
+    const isTold = async () => (await call('GET', url, { token: account.owner.token })).body.lastSentAt;
+    await until('its mail to be written down', isTold);
+    const who = { inviteId, userId, sessionId: null, identityId: null, isProven: false, ...by };
+    const [facts] = await findFacts(db, accountId, [who], clock());
+    t.ok(facts?.invitee, 'they were active and logged in');
+    await change();
+    const { invite } = facts as Facts;
+    const member = { ...invite, userId, id: newId('mem'), createdAt: clock() };
+    const made = await admit(db, [{ facts: facts as Facts, member }], clock());
+    t.equal(await isMember(account, sent.user), made.size === 1);
+    return made.size === 1;
+  }
+
+  t.equal(await sentInvite(account).then((it) => isAdmitted(it, it, () => {})), true, 'nothing changes');
+  for (const [what, change] of Object.entries(changes)) {
+    const sent = await sentInvite(account);
+    t.equal(await isAdmitted(sent, { sessionId: sent.sessionId }, () => change(sent)), false, what);
+  }
+
+  const identityId = newId('idn');
+  for (const isRemoved of [true, false]) {
+    const sent = await sentInvite(account);
+    const userId = sent.user.id as UserId;
+    const row = { id: identityId, userId, issuer: 'https://login.example.com', subject: 'anna', createdAt: clock() };
+    await db.insert(identities).values(row);
+    const remove = () => db.delete(identities).where(eq(identities.id, identityId));
+    t.equal(await isAdmitted(sent, { identityId }, isRemoved ? remove : () => {}), !isRemoved, 'their identity');
+    await remove();
+  }
+});
+
+const bearer = ({ token, user }: Sent) => call('POST', '/v1/invites/accept', { body: { token }, token: user.token });
+const own = ({ id, user }: Sent) => call('POST', `/v1/me/invites/${id}/accept`, { token: user.token });
+const login = ({ token, user: { email } }: Sent) =>
+  call('POST', '/v1/invites/accept', { body: { token, login: { email, password } } });
+
+const unauthenticated = { status: 401, code: 'unauthenticated' };
+const another = { status: 403, code: 'invite-for-another-address' };
+const loggedIn: [Change, object][] = [
+  ['disabled', unauthenticated],
+  ['with another address', another],
+  ['logged out', unauthenticated],
+];
+const byLogin: [Change, object][] = [
+  ['disabled', { status: 403, code: 'user-disabled' }],
+  ['with another address', another],
+];
+
+for (const [way, accept, cases] of [
+  ['as the caller', bearer, loggedIn],
+  ['from the list of their own', own, loggedIn],
+  ['by logging in', login, byLogin],
+] as const) {
+  t.test(`Someone who accepts ${way} and meanwhile is`, { skip: !isPostgres }, async (t) => {
+    for (const [what, refusal] of cases) {
+      t.test(`${what} is not admitted`, async (t) => {
+        const account = await newAccount();
+        const sent = await sentInvite(account);
+        const answer = await whileHeld(holdAccount(account), async (untilWaiting) => {
+          const accepting = accept(sent);
+          await untilWaiting(1);
+          await changes[what](sent);
+          return () => accepting;
+        });
+        t.match(await answer(), refusal);
+        t.equal(await isMember(account, sent.user), false);
+      });
+    }
+
+    t.test('just being disabled is not admitted', async (t) => {
+      const account = await newAccount();
+      const sent = await sentInvite(account);
+      const answer = await ownTransaction(async (client) => {
+        await client.query('update users set disabled_at = now() where id = $1', [
+          uuidOf('usr', sent.user.id as UserId),
+        ]);
+        const accepting = accept(sent);
+        await untilWaiting(client, 1);
+        await client.query('commit');
+        return () => accepting;
+      });
+      t.match(await answer(), cases[0]?.[1]);
+      t.equal(await isMember(account, sent.user), false);
+    });
+  });
+}
+
+t.test('Someone who accepts while their session is being ended is not admitted', { skip: !isPostgres }, async (t) => {
+  const account = await newAccount();
+  const sent = await sentInvite(account);
+  const answer = await ownTransaction(async (client) => {
+    await client.query('update sessions set ended_at = now() where id = $1', [uuidOf('ses', sent.sessionId)]);
+    const accepting = bearer(sent);
+    await untilWaiting(client, 1);
+    await client.query('commit');
+    return () => accepting;
+  });
+  t.match(await answer(), unauthenticated);
+  t.equal(await isMember(account, sent.user), false);
+});
+
+t.test(
+  'Revoking a key with its invites leaves none that is just being made or changed',
+  { skip: !isPostgres },
+  async (t) => {
+    const account = await newAccount();
+    const { token } = account.owner;
+    const operator = await started.newPlatformKey();
+    const ofAccount = await call('POST', `${account.url}/keys`, { body: { name: 'x', scopes: ['*'] }, token });
+    const ofPlatform = await call('POST', '/v1/platform-keys', { body: { name: 'x', scopes: ['*'] }, token: operator });
+    const pending = async () =>
+      (await call('GET', `${account.url}/invites?status=pending&limit=100`, { token })).body.items.length;
+    for (const [key, url, by] of [
+      [ofAccount.body, `${account.url}/keys/${ofAccount.body.id}/revoke`, token],
+      [ofPlatform.body, `/v1/platform-keys/${ofPlatform.body.id}/revoke`, operator],
+    ]) {
+      const revoke = () => call('POST', url, { body: { revokeInvites: true }, token: by });
+      const changed = await invite(account, account.owner, newEmail(), access);
+      const change = () =>
+        call('PATCH', `${account.url}/invites/${changed.body.id}`, { body: { message: 'Hi' }, token: key.secret });
+      // What is held lets each come as far as it can, with the key locked, before it is revoked.
+      const taken = newEmail();
+      const sample = uuidOf('inv', changed.body.id);
+      const answers = await ownTransaction(async (client) => {
+        await client.query(
+          `insert into invites select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).*
+          from invites i where id = $1`,
+          [sample, taken],
+        );
+        await client.query('select from invites where id = $1 for no key update', [sample]);
+        const making = invite(account, { token: key.secret } as TestUser, taken, access);
+        await untilWaiting(client, 1);
+        const changing = change();
+        await untilWaiting(client, 2);
+        const revoking = revoke();
+        await untilWaiting(client, 3);
+        return [making, changing, revoking].map((it) => () => it);
+      });
+      const [made, edited, revoked] = await Promise.all(answers.map((it) => it()));
+      t.same([made?.status, edited?.status, revoked?.status], [201, 200, 204]);
+      t.equal(await pending(), 0);
+    }
+  },
+);
