@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import t from 'tap';
 import { type Db, openDatabase } from '../src/database/database.ts';
-import { idOf, newId, uuidOf } from '../src/ids.ts';
+import { idOf, newId, platformAccountId, uuidOf } from '../src/ids.ts';
 import { root } from './support/root.ts';
 import { freshDatabase, newEmail, password, startService } from './support/service.ts';
 
@@ -48,6 +48,9 @@ async function fill(db: Db) {
     await tx.execute(sql`
       insert into outbox (id, kind, account_id, invite_id, sending, status, attempts, due_at, created_at)
       values (gen_random_uuid(), 'invite', ${a}, ${invite}, 1, 'queued', 0, now(), now())`);
+    await tx.execute(sql`
+      insert into outbox (id, kind, registration_id, status, attempts, due_at, created_at)
+      values (gen_random_uuid(), 'registration', gen_random_uuid(), 'queued', 0, now(), now())`);
     await tx.execute(sql`insert into sessions values (${session}, ${o}, now(), now() + interval '7 days', null)`);
     await tx.execute(sql`insert into refresh_tokens values ('a hash', ${session}, now(), null)`);
     await tx.execute(sql`insert into ownership_transfers values (${a}, ${m}, now())`);
@@ -101,4 +104,8 @@ t.test('a database of the oldest release goes on with all that was in it', async
     rows: { kept: number }[];
   };
   t.equal(rows[0]?.kept, 1);
+  const { rows: mails } = (await db.execute(
+    sql`select count(*)::int as count from outbox where account_id = ${uuidOf('acc', platformAccountId)}`,
+  )) as unknown as { rows: { count: number }[] };
+  t.equal(mails[0]?.count, 1, 'a mail of no account has the account that stands for none');
 });
