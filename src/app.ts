@@ -6,6 +6,7 @@ import { authzenRoutes } from './authzen/routes.ts';
 import { catalogueRoutes } from './catalogue/routes.ts';
 import { checkRoutes } from './checks/routes.ts';
 import type { Config } from './config.ts';
+import { isProven } from './credential-proof.ts';
 import type { Db } from './database/database.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
 import { devRoutes } from './dev/routes.ts';
@@ -162,8 +163,8 @@ export async function buildApp(options: AppOptions) {
   app.addHook('onRoute', addCommonProblems);
   checkRequests(root);
   const recordKeyUse = recordUse(db);
-  app.addHook('onResponse', async ({ optionalCaller }, { statusCode }) => {
-    if (optionalCaller?.key && statusCode !== 401) await recordKeyUse(optionalCaller);
+  app.addHook('onResponse', async ({ optionalCaller }) => {
+    if (optionalCaller?.key && isProven(optionalCaller)) await recordKeyUse(optionalCaller);
   });
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 

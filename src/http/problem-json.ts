@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUnavailable } from '../database/errors.ts';
+import { RowBusy } from '../database/lock-queue.ts';
 import { Problem, type ProblemCode, problems } from '../problems.ts';
 import { auditRefusal } from './audit.ts';
 import { isValidationError, problemOfValidation } from './validation.ts';
@@ -16,7 +17,8 @@ export function renderProblems(app: FastifyInstance, issuer: string): void {
     // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
     const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
     if (problems[problem.code].status < 500) auditRefusal(request, problem);
-    else if (error instanceof Problem) request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
+    else if (error instanceof Problem || error instanceof RowBusy)
+      request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
     else if (problems[problem.code].status >= 500) request.log.error({ err: error }, problem.code);
     return sendProblem(request, reply, problem, issuer);
   });
@@ -67,10 +69,13 @@ export function problemOf(error: unknown): Problem {
   if (isValidationError(error)) return problemOfValidation(error);
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
   if (known[code]) return new Problem(known[code]);
+  if (error instanceof RowBusy) return new Problem('unavailable', rowBusy, { retryAfter: 1 });
   if (isUnavailable(error)) return new Problem('unavailable');
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid-request', malformed(code));
   return new Problem('internal-error');
 }
+
+const rowBusy = 'Too many requests are waiting to change the same thing. Nothing was changed.';
 
 function malformed(code: string): string {
   return code.includes('JSON') ? 'The body is not JSON.' : 'The request is malformed.';

@@ -1,3 +1,4 @@
+import { inLockQueue } from '../database/lock-queue.ts';
 import { type InviteId, newId } from '../ids.ts';
 import { takeOver } from '../ownership/take-over.ts';
 import { Problem } from '../problems.ts';
@@ -102,13 +103,15 @@ async function join(
 
 /** In a transaction of its own, with a user or a session that is made in it, or as the owner. */
 function joinWithMore(service: Service, joining: Joining, proven: Proven | undefined, visit: Visit) {
-  return service.db.transaction(async (tx) => {
-    const decision = await joinAlone(tx, joining, async () => {
-      if (proven?.isNew && !(await insertUser(tx, proven.user))) throw new Problem('login-exists');
+  const work = () =>
+    service.db.transaction(async (tx) => {
+      const decision = await joinAlone(tx, joining, async () => {
+        if (proven?.isNew && !(await insertUser(tx, proven.user))) throw new Problem('login-exists');
+      });
+      const { user, facts } = decision;
+      const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
+      const session = proven ? { session: await openSession(service, tx, user, visit) } : {};
+      return { ...shown(decision, ownerId), ...session };
     });
-    const { user, facts } = decision;
-    const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
-    const session = proven ? { session: await openSession(service, tx, user, visit) } : {};
-    return { ...shown(decision, ownerId), ...session };
-  });
+  return inLockQueue(service.db, joining.accountId, work);
 }

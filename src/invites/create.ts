@@ -1,5 +1,6 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
@@ -106,7 +107,7 @@ const looks = 3;
 /** The rare way: something stood against the invite. An expired one gives way; anything else is the answer. */
 function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow): Promise<void> {
   const { accountId, email } = row;
-  return service.db.transaction(async (tx) => {
+  const work = async (tx: Tx) => {
     await holdMembership(tx, accountId, row.invitedBy);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);
@@ -121,5 +122,6 @@ function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow)
       await requireRoom(service, tx, accountId, caller.now);
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
-  });
+  };
+  return inLockQueue(service.db, `${accountId} ${email}`, () => service.db.transaction(work));
 }

@@ -1,4 +1,4 @@
-import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { type Acting, changeInside } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
@@ -8,7 +8,7 @@ import { inviteOf } from './invite.ts';
 import { findInvite, holdMembership, type InviteRow, lockInvite } from './store.ts';
 
 /**
- * What every change of an invite by its account shares: hold the caller's membership and the invite, in the order in
+ * What every change of an invite by its account shares: lock the caller's membership and the invite, in the order in
  * which removing a member does, so that nobody changes anything after they were removed; then enter, change it, show it.
  */
 export function manageInvite(
@@ -18,10 +18,11 @@ export function manageInvite(
   inviteId: InviteId,
   change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<unknown>,
 ) {
-  return db.transaction(async (tx) => {
+  const lock = async (tx: Tx) => {
     await holdMembership(tx, accountId, caller.userId);
-    const invite = await lockInvite(tx, accountId, inviteId);
-    const acting = await enterAccount(tx, caller, accountId);
+    return lockInvite(tx, accountId, inviteId);
+  };
+  return changeInside(db, caller, accountId, { row: inviteId, lock }, async (tx, acting, invite) => {
     requirePermission(acting, 'invites:manage');
     if (!invite) throw new Problem('not-found');
     await change(tx, acting, invite);

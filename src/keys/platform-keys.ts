@@ -1,5 +1,6 @@
 import { requirePlatform } from '../accounts/platform.ts';
-import type { Db } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { type KeyId, newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -17,8 +18,7 @@ import { insertPlatformKey, lockPlatformKey, markReplaced, markRevoked, type Pla
  */
 export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPlatformKey) {
   const end = requireAhead(asked.expiresAt, caller.now);
-  const making = db.transaction(async (tx) => {
-    const maker = await requireMaker(tx, caller);
+  const making = changeKeys(db, caller, async (tx, maker) => {
     requireWithin(maker.scopes, asked.scopes);
     const expiresAt = endOfNewKey(end, maker.expiresAt);
     return keep(tx, newRow(asked, { madeBy: maker.id, expiresAt }, caller.now));
@@ -28,8 +28,7 @@ export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPla
 
 /** Makes a key in the place of another. @throws the same, not-found, key-ended. */
 export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
-  const making = db.transaction(async (tx) => {
-    const maker = await requireMaker(tx, caller);
+  const making = changeKeys(db, caller, async (tx, maker) => {
     const key = await lockPlatformKey(tx, keyId);
     if (!key) throw new Problem('not-found');
     requireGoing(key, caller.now);
@@ -43,8 +42,7 @@ export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId,
 
 /** Revokes a key, and every key that was made with it, at once. Again: the same. @throws platform-key-required, permission-missing, cannot-grant, not-found. */
 export async function revokePlatformKey({ db }: Service, caller: Caller, keyId: KeyId): Promise<void> {
-  await db.transaction(async (tx) => {
-    const maker = await requireMaker(tx, caller);
+  await changeKeys(db, caller, async (tx, maker) => {
     const key = await lockPlatformKey(tx, keyId);
     if (!key) throw new Problem('not-found');
     requireWithin(maker.scopes, key.scopes);
@@ -65,8 +63,25 @@ export async function makePlatformKey(
   return { row: { ...row, hash }, text };
 }
 
+/**
+ * What every change of a platform's key shares: the key that is calling is verified before anything is locked, and again
+ * under its lock.
+ */
+async function changeKeys<T>(
+  db: Db,
+  caller: Caller,
+  change: (tx: Tx, maker: PlatformKeyRow) => Promise<T>,
+): Promise<T> {
+  await requirePlatform(db, caller, 'platform-keys:manage');
+  const work = () => db.transaction(async (tx) => change(tx, await requireMaker(tx, caller)));
+  return inLockQueue(db, platformKeys, work);
+}
+
+/** All platform keys queue up as one: they are few, and a change may lock several. */
+const platformKeys = 'platform-keys';
+
 /** The key that is calling, which may make others. */
-async function requireMaker(tx: Parameters<typeof lockPlatformKey>[0], caller: Caller): Promise<PlatformKeyRow> {
+async function requireMaker(tx: Tx, caller: Caller): Promise<PlatformKeyRow> {
   await requirePlatform(tx, caller, 'platform-keys:manage');
   const maker = caller.key && (await lockPlatformKey(tx, caller.key.id));
   if (!maker || maker.revokedAt !== null) throw sessionEnded();

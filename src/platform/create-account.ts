@@ -2,6 +2,8 @@ import { accountOf } from '../accounts/account.ts';
 import { newAccountRow } from '../accounts/create.ts';
 import { requirePlatform } from '../accounts/platform.ts';
 import { insertAccountWithOwner } from '../accounts/store.ts';
+import type { Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { newId, platformUserId } from '../ids.ts';
 import { inviteOwner } from '../invites/create.ts';
@@ -26,11 +28,12 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
     ...{ account: row, userId: platformUserId, name: platformName, isOwner: false, isPerson: false, now: caller.now },
     ...{ allPermissions: true, endsAt: null, holdings: [] },
   };
-  const invite = await db.transaction(async (tx) => {
+  const make = async (tx: Tx) => {
     await upsertPlatformUser(tx, platformName, caller.now);
     await insertAccountWithOwner(tx, row, newId('mem'));
     return inviteOwner(tx, acting, email, owner.locale === undefined ? {} : { locale: owner.locale });
-  });
+  };
+  const invite = await inLockQueue(db, platformUserId, () => db.transaction(make));
   caller.audit('account_created', { accountId: row.id, inviteId: invite.id });
   return { account: accountOf(row, undefined), invite };
 }

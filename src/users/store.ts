@@ -1,4 +1,5 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
+import { proving } from '../credential-proof.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import {
   accountKeys,
@@ -58,9 +59,12 @@ export const credentialOf = ({ userId, sessionId, identityId, key }: Caller): st
 const standing = prepared((db) => db.select().from(users).where(isStanding()).prepare('find_standing_user'));
 
 /** The user that a caller is, if they still are. */
-export async function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
-  const [user] = await standing(db).execute(standingOf(caller));
-  return user;
+export function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
+  const found = standing(db).execute(standingOf(caller));
+  return proving(
+    caller,
+    found.then(([user]) => user),
+  );
 }
 
 // --- Users ----------------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+import type { Tx } from '../../database/database.ts';
+import { inLockQueue } from '../../database/lock-queue.ts';
 import { requireCanonicalEmail } from '../../email-address.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
@@ -46,7 +48,7 @@ export async function resetPassword(
   if (!user) throw new Problem('password-reset-token-invalid');
   requireGoodPassword(password, '/password', user);
   const passwordHash = await passwords.hash(password);
-  const session = await db.transaction(async (tx) => {
+  const set = async (tx: Tx) => {
     await lockUser(tx, user.id);
     const taken = await deletePasswordResets(tx, reset.email);
     if (!taken.some((it) => it.id === id)) throw new Problem('password-reset-token-invalid');
@@ -55,7 +57,8 @@ export async function resetPassword(
     await markSessionsEnded(tx, user.id, visit.now);
     await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
     return openSession(service, tx, { ...user, passwordHash }, visit);
-  });
+  };
+  const session = await inLockQueue(db, user.id, () => db.transaction(set));
   visit.audit('authn_password_change', { userId: user.id, by: 'password-reset' });
   return session;
 }

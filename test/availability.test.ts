@@ -1,0 +1,249 @@
+import t, { type Test } from 'tap';
+import { lockQueueState } from '../src/database/lock-queue.ts';
+import { newId, uuidOf } from '../src/ids.ts';
+import { addGauges } from '../src/metrics/gauges.ts';
+import { newKeyText } from '../src/tokens/key-text.ts';
+import { pathWith, readDocument } from './support/openapi.ts';
+import { racesOn, tally } from './support/races.ts';
+import { freshDatabase, isPostgres, newEmail, startService, type TestUser } from './support/service.ts';
+import { until } from './support/until.ts';
+
+t.setTimeout(120_000);
+
+t.test('a credential that is not valid', async (t) => {
+  const statements: string[] = [];
+  const lines: string[] = [];
+  const service = await startService(t, {
+    statements: { logQuery: (statement) => void statements.push(statement) },
+    env: { LOG_LEVEL: 'info' },
+    logTo: { write: (line) => void lines.push(line) },
+  });
+  const { app, call, newAccount, newMember, newUser, invite } = service;
+  const account = await newAccount();
+  const { owner } = account;
+  const member = await newMember(account, { permissions: ['invoices:view'] });
+  const { body: pending } = await invite(account, owner, newEmail('invited'));
+  const { body: role } = await call('POST', `${account.url}/roles`, {
+    body: { name: 'Reader', permissions: ['invoices:view'] },
+    token: owner.token,
+  });
+  const { body: key } = await call('POST', `${account.url}/keys`, {
+    body: { name: 'test', scopes: ['*'] },
+    token: owner.token,
+  });
+  const platformKeyId = newId('key');
+
+  const { operations, sampleOf } = readDocument(app);
+  const values = {
+    ...{ accountId: account.id, userId: member.id, inviteId: pending.id, roleId: role.id, keyId: key.id },
+    ...{ grantId: newId('grt'), sessionId: newId('ses'), identityId: newId('idn') },
+    ...{ type: 'domain', id: 'example.com', resourceType: 'domain', resourceId: 'example.com' },
+  };
+  const changing = operations.filter((it) => it.method !== 'GET' && it.credential === 'bearer');
+  const inAccount = changing.filter((it) => it.path.startsWith('/v1/accounts/{accountId}'));
+
+  /** Makes every call with a token. @returns which of them wrote, locked or opened a transaction, or answered something else. */
+  async function offending(calls: typeof changing, token: string, ...statuses: number[]): Promise<string[]> {
+    const found: string[] = [];
+    for (const { method, path, body, id } of calls) {
+      statements.length = 0;
+      const payload = body && sampleOf(body);
+      const { status } = await call(method, pathWith(path, values), {
+        token,
+        ...(payload !== undefined && { body: payload }),
+      });
+      if (!statuses.includes(status)) found.push(`${id} answered ${status}`);
+      const bad = statements.find((it) =>
+        /^\s*(begin|insert|update|delete)\b|\bfor (no key )?(update|share|key)/i.test(it),
+      );
+      if (bad) found.push(`${id}: ${bad}`);
+    }
+    return found;
+  }
+
+  t.test('opens no transaction, locks and writes nothing: a made-up key', async (t) => {
+    t.ok(inAccount.length >= 20, `${inAccount.length} calls`);
+    const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
+    t.same(await offending(changing, newKeyText({ kind: 'account', ...names }).text, 400, 401, 403), []);
+    t.same(await offending(changing, newKeyText({ kind: 'platform', id: platformKeyId }).text, 400, 401, 403), []);
+  });
+
+  t.test('nor does a stranger to the account, or an ended session', async (t) => {
+    const stranger = await newUser();
+    t.same(await offending(inAccount, stranger.token, 400, 403, 404), []);
+    await call('DELETE', '/v1/me/sessions', { token: stranger.token });
+    await call('POST', '/v1/auth/logout', { body: { refreshToken: stranger.refreshToken } });
+    t.same(await offending(changing, stranger.token, 400, 401, 403), []);
+    statements.length = 0;
+    const { status } = await call('POST', '/v1/auth/refresh', { body: { refreshToken: stranger.refreshToken } });
+    t.equal(status, 401);
+    t.notMatch(statements.join('\n'), /\bbegin\b|for update/i, 'nor does its refresh token');
+  });
+
+  t.test('is logged under nobody’s id', async (t) => {
+    const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
+    const madeUp = newKeyText({ kind: 'account', ...names }).text;
+    lines.length = 0;
+    await call('PATCH', account.url, { body: { name: 'Taken' }, token: madeUp });
+    await call('PATCH', account.url, { body: { name: 1 }, token: madeUp });
+    await call('GET', '/v1/me', { token: madeUp });
+    await call('GET', `/v1/accounts/${newId('acc')}`, { token: madeUp });
+    const events = lines.map((it) => JSON.parse(it)).filter((it) => it.msg === 'security');
+    t.same(
+      events.map((it) => it.event),
+      ['authn_token_invalid', 'input_validation_fail', 'authz_fail', 'authn_token_invalid'],
+    );
+    for (const id of [owner.id, key.id])
+      t.notOk(
+        lines.some((it) => it.includes(`"${id}"`)),
+        id,
+      );
+    lines.length = 0;
+    await call('GET', `/v1/accounts/${newId('acc')}`, { token: key.secret });
+    t.match(
+      JSON.parse(lines.find((it) => it.includes('authz_fail')) ?? '{}'),
+      { userId: owner.id, keyId: key.id },
+      'a key that is valid is named',
+    );
+  });
+
+  t.test('does not keep a key from being shown as used', async (t) => {
+    const { body: other } = await call('POST', `${account.url}/keys`, {
+      body: { name: 'other', scopes: ['*'] },
+      token: owner.token,
+    });
+    const names = { id: other.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
+    await call('GET', '/v1/me', { token: newKeyText({ kind: 'account', ...names }).text });
+    await call('GET', account.url, { token: other.secret });
+    const lastUsed = await until('the key to be shown as used', async () => {
+      const { body } = await call('GET', `${account.url}/keys`, { token: owner.token });
+      return body.items.find((it: { id: string }) => it.id === other.id).lastUsedAt;
+    });
+    t.ok(lastUsed);
+  });
+});
+
+t.test(
+  'requests that wait for one row',
+  { skip: !isPostgres && 'the embedded database has one connection' },
+  async (t) => {
+    const database = await freshDatabase(t);
+    if (database.kind !== 'postgres') throw new Error('not on Postgres');
+    const service = await startService(t, { database: { ...database, poolSize: 4 } });
+    const { call, db, newAccount, newUser, newPlatformKey, invite, tokenFor } = service;
+    const { whileHeld } = racesOn(service);
+    const stranger = await newAccount();
+    const rename = (account: { url: string; owner: TestUser }, i: number) =>
+      call('PATCH', account.url, { body: { name: `Name ${i}` }, token: account.owner.token });
+
+    /**
+     * While the test has a lock, makes 60 calls that need it. A stranger's read and the surplus are answered before the lock is
+     * released, and all is well after it.
+     */
+    async function testCrowd(
+      t: Test,
+      lock: { statement: string; values: unknown[] },
+      act: (i: number) => Promise<Answer>,
+    ) {
+      const early: Answer[] = [];
+      const all: Promise<Answer>[] = [];
+      await whileHeld(lock, async (untilWaiting) => {
+        for (let i = 0; i < 60; i += 1) {
+          const answered = act(i);
+          all.push(answered);
+          void answered.then((it) => early.push(it));
+        }
+        await untilWaiting(22);
+        await until('the surplus to be answered', () => early.length >= 38);
+        const { status } = await call('GET', stranger.url, { token: stranger.owner.token });
+        t.equal(status, 200, 'a stranger’s read is answered meanwhile');
+        t.same(tally(early), { '503 unavailable': 38 }, 'the surplus is refused at once');
+        for (const { headers } of early) t.equal(headers['retry-after'], '1');
+      });
+      const counts = tally(await Promise.all(all));
+      t.equal(counts['503 unavailable'], 38, 'no other is refused');
+      t.equal(lockQueueState(db).waiting, 0);
+      return counts;
+    }
+
+    const account = await newAccount();
+    const lockAccount = (id: string) => ({
+      statement: 'select from accounts where id = $1 for update',
+      values: [uuidOf('acc', id as `acc_${string}`)],
+    });
+
+    t.test('for an account: its changes', async (t) => {
+      const counts = await testCrowd(t, lockAccount(account.id), (i) => rename(account, i));
+      t.equal(counts['200'], 22);
+      t.equal((await rename(account, 61)).status, 200, 'and it works as before');
+    });
+
+    t.test('of two accounts do not wait for each other', async (t) => {
+      const other = await newAccount();
+      await whileHeld(lockAccount(account.id), async (untilWaiting) => {
+        const waiting = Array.from({ length: 5 }, (_, i) => rename(account, i));
+        await untilWaiting(5);
+        t.equal((await rename(other, 1)).status, 200);
+        void Promise.all(waiting);
+      });
+    });
+
+    t.test('for an account: invites that are accepted and declined', async (t) => {
+      const emails = Array.from({ length: 60 }, () => newEmail('crowd'));
+      const tokens: string[] = [];
+      for (const email of emails) {
+        await invite(account, account.owner, email, { permissions: [] });
+        tokens.push(await tokenFor(email, 'invite'));
+      }
+      const counts = await testCrowd(t, lockAccount(account.id), (i) =>
+        call('POST', '/v1/invites/decline', { body: { token: tokens[i] } }),
+      );
+      t.equal(counts['200'], 22);
+    });
+
+    t.test('for a user: sessions that are ended', async (t) => {
+      const user = await newUser();
+      const lock = {
+        statement: 'select from sessions where user_id = $1 for update',
+        values: [uuidOf('usr', user.id as `usr_${string}`)],
+      };
+      await service.logIn(user);
+      const counts = await testCrowd(t, lock, () => call('DELETE', '/v1/me/sessions', { token: user.token }));
+      t.equal(counts['204'], 22);
+    });
+
+    t.test('for a refresh token', async (t) => {
+      const user = await newUser();
+      const lock = { statement: 'select from refresh_tokens for update', values: [] };
+      const counts = await testCrowd(t, lock, () =>
+        call('POST', '/v1/auth/refresh', { body: { refreshToken: user.refreshToken } }),
+      );
+      t.ok((counts['200'] ?? 0) > 0);
+    });
+
+    t.test('for the catalogue, and for the platform’s keys', async (t) => {
+      const token = await newPlatformKey();
+      await testCrowd(t, { statement: 'select from catalogue for update', values: [] }, (i) =>
+        call('POST', '/v1/role-presets', { body: { name: `Preset ${i}`, permissions: [] }, token }),
+      );
+      await testCrowd(t, { statement: 'select from platform_keys for update', values: [] }, (i) =>
+        call('POST', '/v1/platform/keys', { body: { name: `key ${i}`, scopes: ['*'] }, token }),
+      );
+    });
+
+    t.test('are counted for operators', async (t) => {
+      const read = addGauges(service.service.metrics.registry, {
+        service: service.service,
+        database: { db, connections: () => ({ idle: 0, busy: 0, waiting: 0 }) },
+      });
+      t.match(await read(), /^usher_lock_queue_waiting 0$/m);
+      t.match(await read(), new RegExp(`^usher_lock_queue_refused_total ${lockQueueState(db).refused}$`, 'm'));
+    });
+  },
+);
+
+interface Answer {
+  status: number;
+  code: string | undefined;
+  headers: Record<string, unknown>;
+}
