@@ -15,6 +15,7 @@ import { grantRoutes } from './grants/routes.ts';
 import { type ProcessState, refuseWhenUnable } from './http/availability.ts';
 import { takeJson } from './http/bodies.ts';
 import { authenticateCallers } from './http/caller.ts';
+import { closeUnfinished } from './http/connections.ts';
 import { allowOrigins } from './http/cors.ts';
 import { collectOpenApi, serveDocs } from './http/docs.ts';
 import { healthRoutes } from './http/health.ts';
@@ -139,6 +140,7 @@ export async function buildApp(options: AppOptions) {
     metrics,
   };
 
+  closeUnfinished(root);
   logRequests(root);
   root.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) =>
     metrics.countRequest(method, routeOptions.url, statusCode, elapsedTime),

@@ -3,7 +3,7 @@ import type { Db } from './database.ts';
 /** How many works of one row run at once: one has the lock, and the next waits for it in the database. */
 const atOnce = 2;
 /** How many more wait in memory, without a connection. */
-const mostWaiting = 20;
+const mostWaiting = 50;
 /** Milliseconds that one of them waits, as long as Postgres lets it wait for a lock. */
 const longestWait = 5_000;
 

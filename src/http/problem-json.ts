@@ -41,20 +41,35 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(document);
 }
 
-/** Answers what is not even HTTP, and so has no request: there is no base URL to name the problem's type with. */
+/** Problems of what Node could not read as a request; any other is `invalid-request`. */
+const unreadable: Record<string, { code: ProblemCode; phrase: string }> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', phrase: 'Request Timeout' },
+  HPE_HEADER_OVERFLOW: { code: 'headers-too-large', phrase: 'Request Header Fields Too Large' },
+};
+
+/** Milliseconds that the client has to take the answer. */
+const farewell = 1_000;
+
+/**
+ * Answers what is not a complete HTTP request, and so has no base URL to name the problem's type with. Then destroys the
+ * socket, as Node does without a handler: a socket that is only ended stays half open for as long as the client likes, and
+ * a stopping service waits for it.
+ */
 export function refuseMalformedHttp(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const { status, title } = problems['invalid-request'];
-  const body = JSON.stringify({ type: '/problems/invalid-request', title, status, code: 'invalid-request' });
+  const { code, phrase } = unreadable[error.code ?? ''] ?? { code: 'invalid-request', phrase: 'Bad Request' };
+  const { status, title } = problems[code];
+  const body = JSON.stringify({ type: `/problems/${code}`, title, status, code });
   const head = [
-    'HTTP/1.1 400 Bad Request',
+    `HTTP/1.1 ${status} ${phrase}`,
     `Content-Type: ${problemMediaType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
     'X-Content-Type-Options: nosniff',
     'Connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  setTimeout(() => socket.destroy(), farewell).unref();
 }
 
 const known: Record<string, ProblemCode> = {

@@ -19,6 +19,17 @@ export const requestsProblems = {
     title: 'The method is not allowed here',
     about: 'The address exists, but not with this method. The `Allow` header lists the methods that it has.',
   },
+  'request-timeout': {
+    status: 408,
+    title: 'The request did not arrive in time',
+    about:
+      'A request must arrive as a whole within 30 seconds. The connection was closed and nothing was changed: send it again.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers of the request are too large',
+    about: 'The headers of a request may have 16 KiB altogether. The connection was closed and nothing was changed.',
+  },
   'too-large': {
     status: 413,
     title: 'The request is too large',
