@@ -350,10 +350,8 @@ t.test('the limiter', async (t) => {
   });
 
   t.test('asks for the longest wait where several are exceeded', async (t) => {
-    const limiter = limiterOf(
-      parseRateLimits('invites.inviter=1/60, invites.account=1/3600, invites.recipient=9/86400'),
-    );
-    const tries = (['invites.inviter', 'invites.account', 'invites.recipient'] as const).map((limit) => ({
+    const limiter = limiterOf(parseRateLimits('invites.inviter=1/60, invites.account=1/3600, invites.pair=9/86400'));
+    const tries = (['invites.inviter', 'invites.account', 'invites.pair'] as const).map((limit) => ({
       limit,
       of: 'someone',
     }));
@@ -396,6 +394,7 @@ const waitOf = (asked: Promise<void>) =>
 /** Counters that nobody may ask. */
 const untouchable: Counters = {
   hit: () => Promise.reject(new Error('was asked to count')),
+  undo: () => Promise.reject(new Error('was asked to count')),
   close: async () => {},
 };
 

@@ -36,9 +36,10 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   requireOwnershipGrantable(acting, { ownership });
   if (ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
   requireGrantable(acting, await effect);
-  await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
   const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
-  if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
+  await countSending(service, { accountId, userId: acting.userId, email }, caller.now, async () => {
+    if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
+  });
   return madeOf(acting, row);
 }
 

@@ -5,6 +5,7 @@ import { mostAttempts, waitAfter } from './backoff.ts';
 import type { Letters, Settlement } from './letter.ts';
 import { createLoop } from './loop.ts';
 import { createPace, type Pace, unpaced } from './pace.ts';
+import { countMail, dueAfter } from './recipient-limit.ts';
 import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
 
 /** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
@@ -30,7 +31,7 @@ export interface Worker {
 }
 
 export interface WorkerOptions {
-  service: Pick<Service, 'db' | 'clock' | 'metrics'>;
+  service: Pick<Service, 'db' | 'clock' | 'limiter' | 'metrics'>;
   letters: Letters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
@@ -92,11 +93,16 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   const { service, letters, log } = options;
   const about = { delivery: row.id, kind: row.kind, attempt: row.attempts };
   try {
-    const outcome = await send(options, row).catch((err): Outcome => {
+    const outcome = await send(options, row).catch((err): Sent => {
       log.error({ err, ...about }, 'a mail could not be written');
       return { outcome: 'deferred', reason: 'the mail could not be written' };
     });
     const now = service.clock();
+    if (outcome?.outcome === 'delayed') {
+      await delay(options, row, outcome.dueAt);
+      service.metrics.countMail(row.kind, 'delayed');
+      return log.info({ ...about, outcome: 'delayed', dueAt: outcome.dueAt }, 'mail');
+    }
     const changes = settlementOf(outcome, row, now);
     const told = outcome && toldOf(outcome, changes, row);
     await service.db.transaction(async (tx) => {
@@ -111,10 +117,34 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   }
 }
 
+/** What came of an attempt, or that its recipient gets no more such mails for now. */
+type Sent = Outcome | { outcome: 'delayed'; dueAt: Date };
+
 /** @returns what came of it; undefined where there was nothing to say any more. */
-async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Outcome | undefined> {
-  const mail = await letters[row.kind].write(row, service.clock());
-  return mail && transport({ deliveryId: row.id, ...mail }, service.clock());
+async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Sent | undefined> {
+  const now = service.clock();
+  const written = await letters[row.kind].write(row, now);
+  if (!written) return undefined;
+  const { sender, ...mail } = written;
+  const taken = await countMail(service.limiter, row, { to: mail.to, sender }, now);
+  if (taken.exceeded) {
+    await taken.giveBack();
+    return { outcome: 'delayed', dueAt: dueAfter(taken.exceeded.until, taken, row) };
+  }
+  const outcome = await transport({ deliveryId: row.id, ...mail }, service.clock());
+  if (outcome.outcome !== 'sent') await taken.giveBack();
+  return outcome;
+}
+
+/** What a delayed mail is shown with. It names nobody who caused the others. */
+const delayReason = 'This address has been sent many mails today. The mail is sent by itself later.';
+
+/** Puts a mail off. That is no failure: the attempt which the claim counted is taken back. */
+function delay({ service, letters }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
+  return service.db.transaction(async (tx) => {
+    const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });
+    if (isOurs) await letters[row.kind].delayed?.(tx, row, delayReason);
+  });
 }
 
 /** The same, as its feature is told. */

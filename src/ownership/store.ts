@@ -18,7 +18,7 @@ export async function findStandingOffer(db: Db, accountId: AccountId, userId: Us
   const [found] = await db
     .select({
       account: { name: accounts.name, locale: accounts.locale },
-      owner: { name: owners.name },
+      owner: { id: owners.id, name: owners.name },
       user: { email: users.email, locale: users.locale },
     })
     .from(ownershipTransfers)

@@ -22,7 +22,6 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
   const email = requireCanonicalEmail(owner.email, '/owner/email');
   await requirePlatform(db, caller, 'accounts:create');
   const row = newAccountRow({ name, ...(locale !== undefined && { locale }) }, platformUserId, caller.now);
-  await countSending(service, { accountId: row.id, userId: platformUserId, email }, caller.now);
   const platformName = config.mail.from.name || 'The platform';
   const acting = {
     ...{ account: row, userId: platformUserId, name: platformName, isOwner: false, isPerson: false, now: caller.now },
@@ -33,7 +32,10 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
     await insertAccountWithOwner(tx, row, newId('mem'));
     return inviteOwner(tx, acting, email, owner.locale === undefined ? {} : { locale: owner.locale });
   };
-  const invite = await inLockQueue(db, platformUserId, () => db.transaction(make));
+  const sending = { accountId: row.id, userId: platformUserId, email };
+  const invite = await countSending(service, sending, caller.now, () =>
+    inLockQueue(db, platformUserId, () => db.transaction(make)),
+  );
   caller.audit('account_created', { accountId: row.id, inviteId: invite.id });
   return { account: accountOf(row, undefined), invite };
 }

@@ -35,7 +35,6 @@ export async function requestEmailChange(
   const email = requireCanonicalEmail(body.email, '/email');
   const { user, passwordHash } = await requireCurrentPassword(service, caller, body.currentPassword);
   const { sessionId, now } = caller;
-  await service.limiter.requireWithin([{ limit: 'email-change.user', of: user.id }], now);
   const expiresAt = new Date(now.getTime() + changeLifetime);
   const keep = async (tx: Tx) => {
     const held = await lockUserByPassword(tx, user.id, passwordHash);
@@ -43,7 +42,9 @@ export async function requestEmailChange(
     const whose = { userId: held.id, sessionId, oldEmail: held.email };
     await insertEmailChange(tx, { id: newId('emc'), ...whose, email, createdAt: now, expiresAt }, newId('dlv'));
   };
-  await inLockQueue(service.db, user.id, () => service.db.transaction(keep));
+  await service.limiter.counting([{ limit: 'email-change.user', of: user.id }], now, () =>
+    inLockQueue(service.db, user.id, () => service.db.transaction(keep)),
+  );
 }
 
 /**

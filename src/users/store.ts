@@ -129,11 +129,17 @@ export async function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
+/** The mail of a registration or a reset: one that is not sent is written as dropped, by the same statement. */
+export interface PromisedMail {
+  id: DeliveryId;
+  isSent: boolean;
+}
+
 /**
  * Keeps a registration and promises its mail; forgets those of the address whose time is over. One statement, and so a
  * transaction by itself.
  */
-export async function insertRegistration(db: Db, registration: RegistrationRow, deliveryId: DeliveryId): Promise<void> {
+export async function insertRegistration(db: Db, registration: RegistrationRow, mail: PromisedMail): Promise<void> {
   const { id: registrationId, email, createdAt } = registration;
   const forgotten = db.$with('forgotten').as(
     db
@@ -147,15 +153,18 @@ export async function insertRegistration(db: Db, registration: RegistrationRow, 
       .returning({ id: registrations.id }),
   );
   const kept = db.$with('kept').as(db.insert(registrations).values(registration).returning({ id: registrations.id }));
-  await db.with(forgotten, kept).insert(outbox).values({
-    id: deliveryId,
-    kind: 'registration',
-    registrationId,
-    status: 'queued',
-    attempts: 0,
-    dueAt: createdAt,
-    createdAt,
-  });
+  await db
+    .with(forgotten, kept)
+    .insert(outbox)
+    .values({
+      id: mail.id,
+      kind: 'registration',
+      registrationId,
+      ...(mail.isSent ? { status: 'queued' } : { status: 'dropped', settledAt: createdAt }),
+      attempts: 0,
+      dueAt: createdAt,
+      createdAt,
+    });
 }
 
 export async function findRegistration(db: Db, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {

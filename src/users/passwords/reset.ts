@@ -20,12 +20,15 @@ const resetLifetime = 30 * 60_000;
  * it says, is decided when it is written.
  * @throws too-many-requests, password-login-off.
  */
-export async function requestPasswordReset(service: Service, body: { email: string }, { now, audit }: Visit) {
+export async function requestPasswordReset(service: Service, body: { email: string }, { now, client, audit }: Visit) {
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
-  await service.limiter.requireWithin([{ limit: 'reset.address', of: email }], now);
+  await service.limiter.requireWithin([{ limit: 'reset.address', of: `${email} ${client.network}` }], now);
+  // Beyond this a link that is still valid is in the mailbox already. The same is done either way, so that it takes as long.
+  const { exceeded } = await service.limiter.take([{ limit: 'reset.mails', of: email }], now);
   const expiresAt = new Date(now.getTime() + resetLifetime);
-  await insertPasswordReset(service.db, { id: newId('rst'), email, createdAt: now, expiresAt }, newId('dlv'));
+  const reset = { id: newId('rst'), email, createdAt: now, expiresAt };
+  await insertPasswordReset(service.db, reset, { id: newId('dlv'), isSent: !exceeded });
   audit('authn_password_reset_requested', { address: service.derivedKeys.pseudonymOf(email) });
 }
 
