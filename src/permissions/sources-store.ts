@@ -8,7 +8,8 @@ import type { Source } from './sources.ts';
  * What a membership's permissions come from, as a column of a query that has `memberships`: what it was given, by roles and by
  * grants in the whole account. Null where it is nothing. Grants on resources or conditions are left out: there may be many.
  */
-export const sourcesColumn = (now: SQL) => sources(now, sql`g.resource_type is null and g.condition = '{}'`);
+export const sourcesColumn = (now: SQL) =>
+  sources(now, sql`g.resource_type is null and g.resource_id is null and g.condition = '{}'`);
 
 // In words, since the columns of a query on one table are written without its name.
 const sources = (now: SQL, whichGrants: SQL) => sql<Source[] | null>`(

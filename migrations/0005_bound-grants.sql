@@ -1,0 +1,2 @@
+CREATE INDEX "grants_unconditional" ON "grants" USING btree ("account_id","user_id","resource_type","resource_id","permission",coalesce(ends_at, 'infinity')) WHERE condition = '{}';--> statement-breakpoint
+CREATE INDEX "grants_conditional" ON "grants" USING btree ("account_id","user_id") WHERE condition <> '{}';
