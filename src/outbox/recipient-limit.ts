@@ -29,8 +29,11 @@ const causedBy: Record<OutboxRow['kind'], 'others' | 'anyone' | 'recipient'> = {
 /** Who a mail is counted for beside its recipient: the person who caused it, or the account. */
 export type Sender = UserId | AccountId;
 
-/** Milliseconds between the mails of senders who were sent for once and twice, when a delay is over. */
-const step = 60_000;
+/**
+ * Milliseconds between a sender's first and second mail when a delay is over. Short, so that a mail which is enqueued when
+ * the window ends does not overtake those that have waited for it.
+ */
+const step = 1_000;
 /** Milliseconds in which a mail comes to be sent or is out of date: no invite lives longer. */
 const longestWait = 91 * 24 * 3_600_000;
 

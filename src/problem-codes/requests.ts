@@ -45,7 +45,7 @@ export const requestsProblems = {
     status: 429,
     title: 'Too many requests',
     about:
-      'A limit was reached: on tries from one network, for one address, or on invites by one person, account or to one recipient. Nothing was done. Try again after the seconds in `Retry-After`, which `retryAfter` repeats. Someone who cannot log in because others try their password can still log in from where they did before, or with the link that `POST /v1/auth/password-reset` mails.',
+      'A limit was reached: on tries from one network, for one address, or on mails caused by one person or account. Nothing was done. Try again after the seconds in `Retry-After`, which `retryAfter` repeats. Someone who cannot log in because others try their password can still log in from where they did before, or with the link that `POST /v1/auth/password-reset` mails.',
   },
   'internal-error': {
     status: 500,
