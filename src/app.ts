@@ -6,6 +6,7 @@ import { authzenRoutes } from './authzen/routes.ts';
 import { catalogueRoutes } from './catalogue/routes.ts';
 import { checkRoutes } from './checks/routes.ts';
 import type { Config } from './config.ts';
+import { isProven } from './credential-proof.ts';
 import type { Db } from './database/database.ts';
 import { watchOutages } from './database/outages.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
@@ -15,6 +16,7 @@ import { grantRoutes } from './grants/routes.ts';
 import { type ProcessState, refuseWhenUnable } from './http/availability.ts';
 import { takeJson } from './http/bodies.ts';
 import { authenticateCallers } from './http/caller.ts';
+import { closeUnfinished } from './http/connections.ts';
 import { allowOrigins } from './http/cors.ts';
 import { collectOpenApi, serveDocs } from './http/docs.ts';
 import { healthRoutes } from './http/health.ts';
@@ -142,7 +144,7 @@ export async function buildApp(options: AppOptions) {
   };
 
   app.addHook('onClose', async () => service.outages.close());
-
+  closeUnfinished(root);
   logRequests(root);
   root.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) =>
     metrics.countRequest(method, routeOptions.url, statusCode, elapsedTime),
@@ -168,8 +170,8 @@ export async function buildApp(options: AppOptions) {
   allowNoBody(root);
   checkRequests(root);
   const recordKeyUse = recordUse(db);
-  app.addHook('onResponse', async ({ optionalCaller }, { statusCode }) => {
-    if (optionalCaller?.key && statusCode !== 401) await recordKeyUse(optionalCaller);
+  app.addHook('onResponse', async ({ optionalCaller }) => {
+    if (optionalCaller?.key && isProven(optionalCaller)) await recordKeyUse(optionalCaller);
   });
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 

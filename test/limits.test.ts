@@ -116,6 +116,25 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     t.match(await other.hit([hit, hit], start), [{ count: 4 }, { count: 4 }]);
   });
 
+  t.test('take hits back that came to nothing, as long as their window runs', async (t) => {
+    const [one1, two] = [
+      { key: key(), window: 60 },
+      { key: key(), window: 60 },
+    ];
+    await one.hit([one1, two], start);
+    const [again] = await other.hit([one1], after(1));
+    await other.undo([{ key: one1.key, resetsAt: again?.resetsAt as Date }]);
+    t.match(await one.hit([one1, two], after(2)), [{ count: 2 }, { count: 2 }], 'and no other');
+    const [next] = await one.hit([one1], after(61));
+    t.same(next, { count: 1, resetsAt: after(121) });
+    await one.undo([{ key: one1.key, resetsAt: after(60) }]);
+    t.match(await one.hit([one1], after(62)), [{ count: 2 }], 'one of a window that is over changes nothing');
+    const both = { key: one1.key, resetsAt: after(121) };
+    await one.undo([both, both, both]);
+    t.match(await other.hit([one1], after(63)), [{ count: 1 }], 'and there is no less than none');
+    await one.undo([]);
+  });
+
   t.test('lose none of many hits at once, from two replicas and in any order', async (t) => {
     const hits = Array.from({ length: 8 }, () => ({ key: key(), window: 60 }));
     const calls = Array.from({ length: 100 }, (_, i) => {
@@ -350,10 +369,8 @@ t.test('the limiter', async (t) => {
   });
 
   t.test('asks for the longest wait where several are exceeded', async (t) => {
-    const limiter = limiterOf(
-      parseRateLimits('invites.inviter=1/60, invites.account=1/3600, invites.recipient=9/86400'),
-    );
-    const tries = (['invites.inviter', 'invites.account', 'invites.recipient'] as const).map((limit) => ({
+    const limiter = limiterOf(parseRateLimits('invites.inviter=1/60, invites.account=1/3600, invites.pair=9/86400'));
+    const tries = (['invites.inviter', 'invites.account', 'invites.pair'] as const).map((limit) => ({
       limit,
       of: 'someone',
     }));
@@ -381,6 +398,19 @@ t.test('the limiter', async (t) => {
     t.pass();
   });
 
+  t.test('counts nothing of what is refused', async (t) => {
+    const limiter = limiterOf(parseRateLimits('invites.pair=2/60, invites.account=3/60'));
+    const tries = (['invites.account', 'invites.pair'] as const).map((limit) => ({ limit, of: 'one' }));
+    const refuse = () => Promise.reject(new Problem('already-member'));
+    for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'already-member' });
+    t.equal(await limiter.counting(tries, start, async () => 'sent'), 'sent');
+    const fail = () => Promise.reject(new Error('the answer was lost'));
+    await t.rejects(limiter.counting(tries, start, fail), 'of which it is not known whether something was done');
+    for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'too-many-requests' });
+    await limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start);
+    await t.rejects(limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start));
+  });
+
   t.test('refuses where nothing can be counted', async (t) => {
     await t.rejects(createLimiter(untouchable, usual).requireWithin(login('eve@example.com'), start));
   });
@@ -396,6 +426,7 @@ const waitOf = (asked: Promise<void>) =>
 /** Counters that nobody may ask. */
 const untouchable: Counters = {
   hit: () => Promise.reject(new Error('was asked to count')),
+  undo: () => Promise.reject(new Error('was asked to count')),
   close: async () => {},
 };
 
@@ -412,6 +443,7 @@ t.test('RATE_LIMITS', async (t) => {
     ['login.networks=1/2', /does not exist: login.networks/],
     ['toString=1/2, __proto__=1/2', /does not exist: toString; .*does not exist: __proto__/],
     ['login.network=1/2, login.network=2/3', /names login.network twice/],
+    ['reset.mails=5/1801', /gives reset.mails other than 1 to 1000000 tries in 1 to 1800 seconds/],
     ['login.network=0/60', /gives login.network other than 1 to 1000000 tries/],
     ['login.network=10/0', /in 1 to 2678400 seconds/],
     ['login.network=1000001/60', /1000000/],

@@ -1,4 +1,5 @@
 import type { Db, Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId, KeyId, UserId } from '../ids.ts';
 import { type EffectiveAccess, effective, withinScopes } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
@@ -78,9 +79,9 @@ async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): P
 }
 
 /**
- * The one door through which it is changed who is in an account: locks the account first and enters it after that, so that
- * two changes come one after the other and the second sees what the first did. Moves the account's epoch.
- * @throws what `enterAccount` throws, and whatever `change` throws, which undoes everything.
+ * The only way to change who is in an account, and what they may do there. Locks the account row, so that two changes
+ * come one after the other and the second sees what the first did. Moves the account's epoch.
+ * @throws what `changeInside` throws.
  */
 export function changeAccount<T>(
   db: Db,
@@ -88,8 +89,29 @@ export function changeAccount<T>(
   accountId: AccountId,
   change: (tx: Tx, acting: Acting) => Promise<T>,
 ): Promise<T> {
-  return db.transaction(async (tx) => {
-    await lockAccountRow(tx, accountId);
-    return change(tx, await enterAccount(tx, caller, accountId));
-  });
+  const lock = (tx: Tx) => lockAccountRow(tx, accountId);
+  return changeInside(db, caller, accountId, { row: accountId, lock }, change);
+}
+
+/**
+ * A change of something in an account, in a transaction that locks a row first. The caller is verified before it begins:
+ * a made-up key, an ended session or a stranger to the account opens no transaction, locks nothing and waits for nobody.
+ * The decision is made on what is read after that, under the lock.
+ * @param row the id of the row that `lock` locks, by which requests for it queue up.
+ * @throws what `enterAccount` throws, RowBusy, and whatever `change` throws, which undoes everything.
+ */
+export async function changeInside<T, Locked>(
+  db: Db,
+  caller: Caller,
+  accountId: AccountId,
+  { row, lock }: { row: string; lock(tx: Tx): Promise<Locked> },
+  change: (tx: Tx, acting: Acting, locked: Locked) => Promise<T>,
+): Promise<T> {
+  await enterAccount(db, caller, accountId);
+  return inLockQueue(db, row, () =>
+    db.transaction(async (tx) => {
+      const locked = await lock(tx);
+      return change(tx, await enterAccount(tx, caller, accountId), locked);
+    }),
+  );
 }

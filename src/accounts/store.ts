@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
+import { proving } from '../credential-proof.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { sharing } from '../database/together.ts';
@@ -65,11 +66,7 @@ const entry = prepared('find_entry', (db) =>
     .where(isStanding()),
 );
 
-/**
- * The caller's user, the account with their active membership in it where there is one, and what they may do; undefined where
- * they stand no more.
- */
-export const findEntry = sharing(
+const sharedEntry = sharing(
   ({ caller, accountId }: { caller: Caller; accountId: AccountId }) => `${credentialOf(caller)},${accountId}`,
   async (db, { caller, accountId }) => {
     const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
@@ -77,6 +74,13 @@ export const findEntry = sharing(
   },
   ({ caller }) => caller.now.getTime(),
 );
+
+/**
+ * The caller's user, the account with their active membership in it where there is one, and what they may do; undefined where
+ * their credential is not valid.
+ */
+export const findEntry = (db: Db, asked: { caller: Caller; accountId: AccountId }) =>
+  proving(asked.caller, sharedEntry(db, asked));
 
 /** Of a prepared query about the caller: the platform's key that they sent, and that still counts. */
 export const isCallingPlatform = () =>
@@ -100,9 +104,12 @@ const platformEntry = prepared('find_platform_entry', (db) =>
 );
 
 /** The scopes of a platform's key, and an account with its owner where there is one; undefined where the key stands no more. */
-export async function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
-  const [found] = await platformEntry(db).execute({ ...standingOf(caller), accountId });
-  return found;
+export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
+  const found = platformEntry(db).execute({ ...standingOf(caller), accountId });
+  return proving(
+    caller,
+    found.then(([entry]) => entry),
+  );
 }
 
 /** Holds the account until the transaction ends, and moves its epoch. Invites can be made meanwhile: they take no such lock. */
@@ -151,7 +158,7 @@ export async function findOwnershipTransfer(db: Db, accountId: AccountId, when: 
       locale: users.locale,
       offeredAt: ownershipTransfers.createdAt,
       account: { name: accounts.name, locale: accounts.locale },
-      owner: { name: owners.name },
+      owner: { id: owners.id, name: owners.name },
       isActive: sql<boolean>`${mayActInName(users, at)} and ${isActiveUserRow(owners)}`,
     })
     .from(ownershipTransfers)

@@ -1,10 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Db, Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { PermissionDeclaration } from '../permissions/permission.ts';
 import { invalidField, Problem } from '../problems.ts';
 import { arrange, compare } from './arrange.ts';
 import { findHolders, type Holders, isHeld, lockHolders, stripPermissions } from './holders-store.ts';
-import { listPermissions, lockCatalogue, moveVersion, type PermissionRow, replacePermissions } from './store.ts';
+import {
+  catalogueRow,
+  listPermissions,
+  lockCatalogue,
+  moveVersion,
+  type PermissionRow,
+  replacePermissions,
+} from './store.ts';
 
 export interface Declaring {
   /** Says what it would come to, and changes nothing. */
@@ -26,23 +34,29 @@ export interface CatalogueChange {
  * removed permission back when one of its name is added later.
  * @throws invalid-request, and permission-in-use where something would be removed that someone has.
  */
-export async function declareCatalogue(
+export function declareCatalogue(
   db: Db,
+  declared: readonly PermissionDeclaration[],
+  declaring: Declaring,
+): Promise<CatalogueChange> {
+  return inLockQueue(db, catalogueRow, () => db.transaction((tx) => declareIn(tx, declared, declaring)));
+}
+
+async function declareIn(
+  tx: Tx,
   declared: readonly PermissionDeclaration[],
   { dryRun, removeInUse }: Declaring,
 ): Promise<CatalogueChange> {
-  return db.transaction(async (tx) => {
-    await lockCatalogue(tx);
-    const current = await listPermissions(tx);
-    const wanted = arrange(requireOwnAsTheyAre(declared, current), current);
-    const { added, changed, removed } = compare(current, wanted);
-    const change = { dryRun, added, changed, removed: await findHolders(tx, removed) };
-    if (dryRun) return change;
-    if (isSameAs(current, wanted)) return change;
-    if (!removeInUse && change.removed.some(isHeld)) throw inUse(change.removed.filter(isHeld));
-    await write(tx, wanted, [...removed, ...added]);
-    return change;
-  });
+  await lockCatalogue(tx);
+  const current = await listPermissions(tx);
+  const wanted = arrange(requireOwnAsTheyAre(declared, current), current);
+  const { added, changed, removed } = compare(current, wanted);
+  const change = { dryRun, added, changed, removed: await findHolders(tx, removed) };
+  if (dryRun) return change;
+  if (isSameAs(current, wanted)) return change;
+  if (!removeInUse && change.removed.some(isHeld)) throw inUse(change.removed.filter(isHeld));
+  await write(tx, wanted, [...removed, ...added]);
+  return change;
 }
 
 /** Whether nothing would be changed, the order neither. */

@@ -14,6 +14,9 @@ export async function moveVersion(tx: Tx): Promise<void> {
   await tx.update(catalogue).set({ version: sql`${catalogue.version} + 1` });
 }
 
+/** What requests that lock the catalogue queue up by: it is one row. */
+export const catalogueRow = 'catalogue';
+
 /** Holds the catalogue until the transaction ends, so that one change of it comes after the other. */
 export async function lockCatalogue(tx: Tx): Promise<void> {
   await tx.select().from(catalogue).for('no key update');

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../accounts/store.ts';
+import { proving } from '../credential-proof.ts';
 import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
 import { accounts, memberships, platformKeys, users } from '../database/schema.ts';
 import { type AccountId, uuidOf } from '../ids.ts';
@@ -46,7 +47,11 @@ export function asked<More>(name: string, more: SQL<More>) {
   ) => {
     const given = { ...standingOf(caller), accountId, ...listsOf(questions), ...values };
     const isPlatform = caller.key?.kind === 'platform';
-    const [found] = isPlatform ? await byPlatform(db).execute(given) : await byUser(db).execute(given);
+    const rows = isPlatform ? byPlatform(db).execute(given) : byUser(db).execute(given);
+    const found = await proving<{ scopes: string[] | null; answers: Answer[] | null; more: unknown }>(
+      caller,
+      rows.then(([row]) => row),
+    );
     return found && { scopes: found.scopes, answers: found.answers ?? [], more: found.more as More };
   };
 }

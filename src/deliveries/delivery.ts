@@ -1,4 +1,4 @@
-import { type DeliveryEventName, inWords, overtaken } from './events.ts';
+import { type DeliveryEventName, delayed, inWords, overtaken } from './events.ts';
 import type { DeliveryEventRow } from './store.ts';
 
 interface Delivered {
@@ -16,12 +16,14 @@ export function deliveryOf(invite: Delivered, sendingStopped: boolean) {
   const { status, createdAt, deliveryAt, deliveryReason, deliveryAttempts } = invite;
   const event = eventOf(invite);
   const isOvertaken = status !== 'pending' && (event === 'queued' || event === 'retrying');
+  // A mail that waits for its first attempt has a reason only where it was put off.
+  const isDelayed = event === 'queued' && deliveryReason !== null;
   return {
     event,
     at: deliveryAt ?? createdAt,
     attempts: deliveryAttempts,
     reason: deliveryReason,
-    message: isOvertaken ? overtaken : inWords[event],
+    message: isOvertaken ? overtaken : isDelayed ? delayed : inWords[event],
     sendingStopped,
   };
 }

@@ -10,10 +10,15 @@ import { listKeys } from '../permissions/store.ts';
 import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import type { NewGrant, NewGrants } from './schemas.ts';
-import { countGrants, deleteGrant, findGrant, type GrantRow, insertGrants } from './store.ts';
+import { countGrants, deleteGrant, findGrant, type GrantCounts, type GrantRow, insertGrants } from './store.ts';
 
-/** How many grants a member may have. */
-const mostGrants = 10_000;
+/**
+ * How many grants a member may have. Grants on resources are found by an index. Each decision compares all that are on a
+ * condition, and each request of the member reads all that hold in the whole account: of those there may be fewer.
+ */
+const mostGrants: GrantCounts = { all: 10_000, conditional: 100, inWholeAccount: 500 };
+
+const grantKinds = ['all', 'conditional', 'inWholeAccount'] as const;
 
 /**
  * Gives a member single permissions: for a time, on some resources, or on a condition. All of them, or none.
@@ -32,8 +37,9 @@ export function giveGrants(
     await requireGivable(tx, grants, caller.now);
     const rows = grants.map((it) => newRow(it, { accountId, userId, createdAt: caller.now }));
     requireGrantable(await everywhere(tx, acting), givenBy(rows));
-    if ((await countGrants(tx, accountId, userId)) + rows.length > mostGrants) throw new Problem('too-many-grants');
     await insertGrants(tx, rows);
+    const counts = await countGrants(tx, accountId, userId);
+    if (grantKinds.some((it) => counts[it] > mostGrants[it])) throw new Problem('too-many-grants');
     return rows;
   });
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt } from 'drizzle-orm';
+import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { grants } from '../database/schema.ts';
 import type { AccountId, GrantId, UserId } from '../ids.ts';
@@ -47,7 +47,18 @@ export async function deleteGrant(tx: Tx, { accountId, userId, id }: GrantRow): 
   await tx.delete(grants).where(and(eq(grants.accountId, accountId), eq(grants.userId, userId), eq(grants.id, id)));
 }
 
-/** How many grants a member has. */
-export function countGrants(db: Db, accountId: AccountId, userId: UserId): Promise<number> {
-  return db.$count(grants, and(eq(grants.accountId, accountId), eq(grants.userId, userId)));
+/** How many grants a member has: all of them, those on a condition, and the others that hold in the whole account. */
+export async function countGrants(db: Db, accountId: AccountId, userId: UserId): Promise<GrantCounts> {
+  const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
+  const [counts] = await db
+    .select({
+      all: sql<number>`count(*)`.mapWith(Number),
+      conditional: countOf(sql`condition <> '{}'`),
+      inWholeAccount: countOf(sql`condition = '{}' and resource_type is null`),
+    })
+    .from(grants)
+    .where(and(eq(grants.accountId, accountId), eq(grants.userId, userId)));
+  return counts as GrantCounts;
 }
+
+export type GrantCounts = Record<'all' | 'conditional' | 'inWholeAccount', number>;

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Audit, SecurityEvent } from '../audit.ts';
+import { isProven } from '../credential-proof.ts';
 import { networkOf } from '../limits/network.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Problem, ProblemCode } from '../problems.ts';
@@ -9,21 +10,23 @@ const refusals = /_(fail|invalid|reuse|exceeded)$/;
 
 /**
  * Writes events of a request into its log: one line of JSON each, with `event`, what came of it, who and from where. The
- * request's id and the time are on every line.
+ * request's id and the time are on every line. A caller is named once their credential is verified.
  */
 export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSecurityEvent'>): Audit {
   return (event, details = {}) => {
     const isRefusal = refusals.test(event);
+    const caller = request.optionalCaller;
+    const proven = caller && isProven(caller) ? caller : undefined;
     const line = {
       event,
       outcome: isRefusal ? 'refused' : 'success',
       network: networkOf(request.ip),
       method: request.method,
       route: request.routeOptions.url,
-      userId: request.optionalCaller?.userId,
-      sessionId: request.optionalCaller?.sessionId ?? undefined,
-      identityId: request.optionalCaller?.identityId ?? undefined,
-      keyId: request.optionalCaller?.key?.id,
+      userId: proven?.userId,
+      sessionId: proven?.sessionId ?? undefined,
+      identityId: proven?.identityId ?? undefined,
+      keyId: proven?.key?.id,
       ...details,
     };
     metrics.countSecurityEvent(event, line.outcome);

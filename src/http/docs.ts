@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { answerHeaders, withHeaders } from './answer-headers.ts';
 import { publicRoute } from './caller.ts';
+import { openApiFiles } from './openapi-files.ts';
 import { withOptionalBodies } from './optional-bodies.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -95,11 +96,21 @@ const css = `
 
 /** The document at `/openapi.json`, and Swagger UI at `/docs`. Neither is part of the document. */
 export async function serveDocs(app: FastifyInstance): Promise<void> {
-  app.get('/openapi.json', { schema: { hide: true, security: publicRoute } }, async () => app.swagger());
+  const send = openApiFiles(app);
+  app.get('/openapi.json', { schema: { hide: true, security: publicRoute } }, (request, reply) =>
+    send('json', request, reply),
+  );
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: policy,
     logo,
+    // Swagger UI serialises the document for each request: its two routes are answered before it does.
+    uiHooks: {
+      preHandler: async (request, reply) => {
+        const [, format] = /^\/docs\/(json|yaml)$/.exec(request.routeOptions.url ?? '') ?? [];
+        if (format === 'json' || format === 'yaml') return send(format, request, reply);
+      },
+    },
     theme: { title: 'Usher API', css: [{ filename: 'usher.css', content: css }] },
     uiConfig: {
       tryItOutEnabled: true,

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isAway, isUnavailable, outageReason } from '../database/errors.ts';
+import { RowBusy } from '../database/lock-queue.ts';
 import type { Outages } from '../database/outages.ts';
 import { Problem, type ProblemCode, problems } from '../problems.ts';
 import { auditRefusal } from './audit.ts';
@@ -17,7 +18,8 @@ export function renderProblems(app: FastifyInstance, issuer: string, outages: Pi
     // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
     const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
     if (problems[problem.code].status < 500) auditRefusal(request, problem);
-    else if (error instanceof Problem) request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
+    else if (error instanceof Problem || error instanceof RowBusy)
+      request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
     else if (isAway(error)) outages.report(error);
     else request.log.error({ err: error }, problem.code);
     return sendProblem(request, reply, problem, issuer);
@@ -41,20 +43,35 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(document);
 }
 
-/** Answers what is not even HTTP, and so has no request: there is no base URL to name the problem's type with. */
+/** Problems of what Node could not read as a request; any other is `invalid-request`. */
+const unreadable: Record<string, { code: ProblemCode; phrase: string }> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', phrase: 'Request Timeout' },
+  HPE_HEADER_OVERFLOW: { code: 'headers-too-large', phrase: 'Request Header Fields Too Large' },
+};
+
+/** Milliseconds that the client has to take the answer. */
+const farewell = 1_000;
+
+/**
+ * Answers what is not a complete HTTP request, and so has no base URL to name the problem's type with. Then destroys the
+ * socket, as Node does without a handler: a socket that is only ended stays half open for as long as the client likes, and
+ * a stopping service waits for it.
+ */
 export function refuseMalformedHttp(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const { status, title } = problems['invalid-request'];
-  const body = JSON.stringify({ type: '/problems/invalid-request', title, status, code: 'invalid-request' });
+  const { code, phrase } = unreadable[error.code ?? ''] ?? { code: 'invalid-request', phrase: 'Bad Request' };
+  const { status, title } = problems[code];
+  const body = JSON.stringify({ type: `/problems/${code}`, title, status, code });
   const head = [
-    'HTTP/1.1 400 Bad Request',
+    `HTTP/1.1 ${status} ${phrase}`,
     `Content-Type: ${problemMediaType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
     'X-Content-Type-Options: nosniff',
     'Connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  setTimeout(() => socket.destroy(), farewell).unref();
 }
 
 const known: Record<string, ProblemCode> = {
@@ -69,10 +86,13 @@ export function problemOf(error: unknown): Problem {
   if (isValidationError(error)) return problemOfValidation(error);
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
   if (known[code]) return new Problem(known[code]);
+  if (error instanceof RowBusy) return new Problem('unavailable', rowBusy, { retryAfter: 1 });
   if (isUnavailable(error)) return new Problem('unavailable', outageReason(error));
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid-request', malformed(code));
   return new Problem('internal-error');
 }
+
+const rowBusy = 'Too many requests are waiting to change the same thing. Nothing was changed.';
 
 function malformed(code: string): string {
   return code.includes('JSON') ? 'The body is not JSON.' : 'The request is malformed.';

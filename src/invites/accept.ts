@@ -1,3 +1,4 @@
+import { inLockQueue } from '../database/lock-queue.ts';
 import { type InviteId, newId } from '../ids.ts';
 import { takeOver } from '../ownership/take-over.ts';
 import { Problem } from '../problems.ts';
@@ -104,15 +105,17 @@ async function join(
 
 /** In a transaction of its own, with a user or a session that is made in it, or as the owner. */
 function joinWithMore(service: Service, joining: Joining, proven: Proven | undefined, visit: Visit) {
-  return service.db.transaction(async (tx) => {
-    const decision = await joinAlone(tx, joining, async () => {
-      if (proven?.isNew && !(await insertUser(tx, proven.user))) throw new Problem('login-exists');
+  const work = () =>
+    service.db.transaction(async (tx) => {
+      const decision = await joinAlone(tx, joining, async () => {
+        if (proven?.isNew && !(await insertUser(tx, proven.user))) throw new Problem('login-exists');
+      });
+      const { user, facts } = decision;
+      const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
+      if (!proven) return shown(decision, ownerId);
+      // As they are now, by the password that was proven.
+      const { passwordHash } = proven.user;
+      return { ...shown(decision, ownerId), session: await openSession(service, tx, { ...user, passwordHash }, visit) };
     });
-    const { user, facts } = decision;
-    const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
-    if (!proven) return shown(decision, ownerId);
-    // As they are now, by the password that was proven.
-    const { passwordHash } = proven.user;
-    return { ...shown(decision, ownerId), session: await openSession(service, tx, { ...user, passwordHash }, visit) };
-  });
+  return inLockQueue(service.db, joining.accountId, work);
 }

@@ -1,3 +1,4 @@
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import type { Service } from '../service.ts';
@@ -24,7 +25,8 @@ export async function keepingAttempt<T>(
   } catch (error) {
     if (error instanceof Problem && !noReason.includes(error.code)) {
       // Where it can't be kept, the refusal is still the answer.
-      await db.transaction((tx) => markAttempt(tx, accountId, inviteId, error.code, now)).catch(() => {});
+      const mark = () => db.transaction((tx) => markAttempt(tx, accountId, inviteId, error.code, now));
+      await inLockQueue(db, inviteId, mark).catch(() => {});
     }
     throw error;
   }

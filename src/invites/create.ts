@@ -1,6 +1,7 @@
 import { type Acting, enterAccount } from '../accounts/enter.ts';
 import { requireActiveName } from '../accounts/platform.ts';
 import type { Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
@@ -38,9 +39,10 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   requireOwnershipGrantable(acting, { ownership });
   if (ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
   requireGrantable(acting, await effect);
-  await countSending(service, { accountId, userId: acting.userId, email }, caller.now);
   const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
-  if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
+  await countSending(service, { accountId, userId: acting.userId, email }, caller.now, async () => {
+    if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
+  });
   return madeOf(acting, row);
 }
 
@@ -110,7 +112,7 @@ const looks = 3;
 /** The rare way: something stood against the invite. An expired one gives way; anything else is the answer. */
 function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow): Promise<void> {
   const { accountId, email } = row;
-  return service.db.transaction(async (tx) => {
+  const work = async (tx: Tx) => {
     await holdMembership(tx, accountId, row.invitedBy);
     if (caller.key) await holdKey(tx, caller.key);
     for (let look = 0; look < looks; look += 1) {
@@ -126,5 +128,6 @@ function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow)
       await requireRoom(service, tx, accountId, caller.now);
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
-  });
+  };
+  return inLockQueue(service.db, `${accountId} ${email}`, () => service.db.transaction(work));
 }

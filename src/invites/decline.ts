@@ -1,3 +1,4 @@
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -26,11 +27,13 @@ function decline(
   link: OpenedLink | undefined,
   now: Date,
 ) {
-  return db.transaction(async (tx) => {
-    const held = await lockAccountAndInvite(tx, accountId, inviteId);
-    if (!held) throw new Problem('invite-token-invalid');
-    requireLive(held.invite, link, now);
-    await updateInvite(tx, held.invite, { status: 'declined', decidedAt: now });
-    return { account: held.account, status: 'declined' as const };
-  });
+  const work = () =>
+    db.transaction(async (tx) => {
+      const held = await lockAccountAndInvite(tx, accountId, inviteId);
+      if (!held) throw new Problem('invite-token-invalid');
+      requireLive(held.invite, link, now);
+      await updateInvite(tx, held.invite, { status: 'declined', decidedAt: now });
+      return { account: held.account, status: 'declined' as const };
+    });
+  return inLockQueue(db, accountId, work);
 }

@@ -1,6 +1,7 @@
 import type { AccountRow } from '../accounts/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { isOfStatement } from '../database/errors.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { latest, together } from '../database/together.ts';
 import { type AccountId, type InviteId, newId, type UserId } from '../ids.ts';
 import { memberOf } from '../memberships/member.ts';
@@ -54,14 +55,16 @@ interface Joined {
 export const joinTogether = together<Joining, Outcome>({
   laneOf: ({ accountId }) => accountId,
   most: 100,
-  async ask(db, all) {
-    const outcomes = await joinAll(db, all);
-    if (!outcomes.includes('anew')) return outcomes;
-    const again = all.filter((_, i) => isOpen(outcomes[i]));
-    const settled = await joinHeld(db, again);
-    return outcomes.map((it) => (isOpen(it) ? (settled.shift() as Outcome) : it));
-  },
+  ask: (db, all) => inLockQueue(db, accountOf(all), () => joinInTurn(db, all)),
 });
+
+async function joinInTurn(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
+  const outcomes = await joinAll(db, all);
+  if (!outcomes.includes('anew')) return outcomes;
+  const again = all.filter((_, i) => isOpen(outcomes[i]));
+  const settled = await joinHeld(db, again);
+  return outcomes.map((it) => (isOpen(it) ? (settled.shift() as Outcome) : it));
+}
 
 /** With the account held. Where it fails, nobody who is in already is told so, and each of the others is let in by themselves. */
 async function joinHeld(db: Db, all: readonly Joining[]): Promise<Outcome[]> {

@@ -5,28 +5,27 @@ import { hasOptedOut } from './opt-out-store.ts';
 import { hasMorePendingThan } from './sending-store.ts';
 
 /**
- * Counts a mail to someone who is invited: by who sends it, for which account, and to whom. What is refused for one person or one
- * account uses up nothing of what others share: it is counted first.
- * @throws too-many-requests.
+ * Counts a mail to an invitee: by who sends it, for which account, and to whom. An attempt that is refused enqueues no mail
+ * and counts nothing. How many mails an address gets is limited when they are sent (`outbox/recipient-limit.ts`).
+ * @throws too-many-requests, and what `send` throws.
  */
-export async function countSending(
+export function countSending<T>(
   { limiter }: Pick<Service, 'limiter'>,
   { accountId, userId, email }: { accountId: AccountId; userId: UserId; email: string },
   now: Date,
-): Promise<void> {
-  const ofAccount = { limit: 'invites.pair', of: `${accountId} ${email}` } as const;
+  send: () => Promise<T>,
+): Promise<T> {
+  const ofAccount = [
+    { limit: 'invites.account', of: accountId },
+    { limit: 'invites.pair', of: `${accountId} ${email}` },
+  ] as const;
   const ofInviter = [
     { limit: 'invites.inviter', of: userId },
     { limit: 'invites.pair', of: `${userId} ${email}` },
   ] as const;
   // The platform invites an owner into each of any number of accounts.
-  const own = userId === platformUserId ? [ofAccount] : [ofAccount, ...ofInviter];
-  const shared = [
-    { limit: 'invites.account', of: accountId },
-    { limit: 'invites.recipient', of: email },
-  ] as const;
-  await limiter.requireWithin(own, now);
-  await limiter.requireWithin(shared, now);
+  const tries = userId === platformUserId ? ofAccount : [...ofAccount, ...ofInviter];
+  return limiter.counting(tries, now, send);
 }
 
 /** How many invites of an account may be pending beside a new one; null for any number. */

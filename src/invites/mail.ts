@@ -1,6 +1,7 @@
 import type { Tx } from '../database/database.ts';
 import { recordSettlement } from '../deliveries/settled.ts';
 import { findUndeliverable } from '../deliveries/store.ts';
+import { platformUserId } from '../ids.ts';
 import { oneLine } from '../mail/one-line.ts';
 import type { Letter, Promised, Settlement } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
@@ -29,6 +30,7 @@ export function inviteLetter(service: Writer): Letter {
       await recordSettlement(tx, promised, settlement, now);
       await keepTry(tx, promised, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
     },
+    delayed: (tx, promised, deliveryReason) => keepTry(tx, promised, { deliveryReason }),
   };
 }
 
@@ -84,7 +86,9 @@ async function writeOffer(
     optOutLink: optOutLink(config, optOutToken),
     reportLink: config.reportUrl.replace('{token}', reportToken),
   });
-  return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(config, optOutToken) };
+  // The platform sends for many accounts, and one must not keep back another's mail.
+  const sender = invite.invitedBy === platformUserId ? account.id : invite.invitedBy;
+  return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(config, optOutToken), sender };
 }
 
 /** Which first sentence fits what an invite gives. */

@@ -1,4 +1,4 @@
-import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { type Acting, changeInside } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { holdKey } from '../keys/store.ts';
@@ -19,11 +19,12 @@ export function manageInvite(
   inviteId: InviteId,
   change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<unknown>,
 ) {
-  return db.transaction(async (tx) => {
+  const lock = async (tx: Tx) => {
     await holdMembership(tx, accountId, caller.userId);
     if (caller.key) await holdKey(tx, caller.key);
-    const invite = await lockInvite(tx, accountId, inviteId);
-    const acting = await enterAccount(tx, caller, accountId);
+    return lockInvite(tx, accountId, inviteId);
+  };
+  return changeInside(db, caller, accountId, { row: inviteId, lock }, async (tx, acting, invite) => {
     requirePermission(acting, 'invites:manage');
     if (!invite) throw new Problem('not-found');
     await change(tx, acting, invite);

@@ -1,4 +1,5 @@
 import type { Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -17,12 +18,14 @@ import { verifyOptOutToken } from './token.ts';
 export async function optOut({ db, ...service }: Service, { token }: { token: string }, now: Date) {
   const link = await verifyOptOutToken(service, token, now);
   if (!link) throw new Problem('opt-out-token-invalid');
-  return db.transaction(async (tx) => {
-    const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
-    if (!held) throw new Problem('opt-out-token-invalid');
-    await refuseFurther(tx, held, now);
-    return { account: held.account, email: held.invite.email };
-  });
+  const work = () =>
+    db.transaction(async (tx) => {
+      const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
+      if (!held) throw new Problem('opt-out-token-invalid');
+      await refuseFurther(tx, held, now);
+      return { account: held.account, email: held.invite.email };
+    });
+  return inLockQueue(db, link.accountId, work);
 }
 
 /** Keeps that the address of an invite wants no more of them, and declines it where it is pending. Both are held. */

@@ -1,3 +1,4 @@
+import { inLockQueue } from '../database/lock-queue.ts';
 import { Problem } from '../problems.ts';
 import type { Service, Visit } from '../service.ts';
 import { lockAccountAndInvite } from './invitee-store.ts';
@@ -14,13 +15,15 @@ import { verifyReportToken } from './token.ts';
 export async function reportInvite({ db, ...service }: Service, { token }: { token: string }, visit: Visit) {
   const link = await verifyReportToken(service, token, visit.now);
   if (!link) throw new Problem('report-token-invalid');
-  const { account, invite, isNew } = await db.transaction(async (tx) => {
-    const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
-    if (!held) throw new Problem('report-token-invalid');
-    const isNew = await insertReport(tx, held.invite, visit.now);
-    await refuseFurther(tx, held, visit.now);
-    return { ...held, isNew };
-  });
+  const work = () =>
+    db.transaction(async (tx) => {
+      const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
+      if (!held) throw new Problem('report-token-invalid');
+      const isNew = await insertReport(tx, held.invite, visit.now);
+      await refuseFurther(tx, held, visit.now);
+      return { ...held, isNew };
+    });
+  const { account, invite, isNew } = await inLockQueue(db, link.accountId, work);
   if (isNew) {
     visit.audit('invite_reported', { inviterId: invite.invitedBy, accountId: account.id, inviteId: invite.id });
   }

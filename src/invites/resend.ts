@@ -22,7 +22,16 @@ import { findInvite, updateInvite } from './store.ts';
  * the problem that names why it was decided.
  */
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
-  await countResending(service, caller, accountId, inviteId);
+  // Counted before the transaction that sends: a counter's row is locked for no longer than it takes to count.
+  const acting = await enterAccount(service.db, caller, accountId);
+  requirePermission(acting, 'invites:manage');
+  const found = await findInvite(service.db, accountId, inviteId);
+  if (!found) throw new Problem('not-found');
+  const sending = { accountId, userId: acting.userId, email: found.invite.email };
+  return countSending(service, sending, caller.now, () => resend(service, caller, accountId, inviteId));
+}
+
+function resend(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requireActiveName(acting);
     requireUndecided(invite);
@@ -50,15 +59,6 @@ export async function resendInvite(service: Service, caller: Caller, accountId: 
     const found = await findInvite(service.db, accountId, inviteId);
     throw alreadyPending(found && (await findPendingId(service.db, accountId, found.invite.email)));
   });
-}
-
-/** Counted before the transaction that sends: a counter is held by nobody for longer than it takes to count. */
-async function countResending(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
-  const acting = await enterAccount(service.db, caller, accountId);
-  requirePermission(acting, 'invites:manage');
-  const found = await findInvite(service.db, accountId, inviteId);
-  if (!found) throw new Problem('not-found');
-  await countSending(service, { accountId, userId: acting.userId, email: found.invite.email }, caller.now);
 }
 
 const alreadyPending = (inviteId?: InviteId) =>

@@ -173,7 +173,7 @@ export async function updateInvite(tx: Tx, invite: InviteRow, changes: Partial<I
 export async function markTried(
   tx: Tx,
   { accountId, id, sending }: { accountId: AccountId; id: InviteId; sending: number },
-  tried: Partial<Pick<InviteRow, 'deliveryAttempts' | 'lastSentAt'>>,
+  tried: Partial<Pick<InviteRow, 'deliveryAttempts' | 'deliveryReason' | 'lastSentAt'>>,
 ): Promise<void> {
   await tx
     .update(invites)

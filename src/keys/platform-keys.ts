@@ -1,6 +1,7 @@
 import { requirePlatform } from '../accounts/platform.ts';
 import type { PlatformScope } from '../accounts/schemas.ts';
 import type { Db, Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { type KeyId, newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -29,7 +30,7 @@ const manages: PlatformScope = 'platform-keys:manage';
  */
 export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPlatformKey) {
   const expiresAt = requireAhead(asked.expiresAt, caller.now);
-  const making = db.transaction(async (tx) => {
+  const making = changeKeys(db, caller, async (tx) => {
     const calling = await lockCallingPlatformKey(tx, caller, manages);
     requireNoLater(expiresAt, calling);
     const ends = handOut(calling, { kind: 'platform', scopes: asked.scopes, madeBy: null, expiresAt });
@@ -43,7 +44,7 @@ export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPla
  * @throws the same, not-found, key-ended.
  */
 export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
-  const making = db.transaction(async (tx) => {
+  const making = changeKeys(db, caller, async (tx) => {
     const { calling, key } = await lockCallingAndTarget(tx, caller, keyId);
     requireGoing(key, caller.now);
     const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
@@ -67,7 +68,7 @@ export async function revokePlatformKey(
   keyId: KeyId,
   { revokeInvites = false }: KeyRevocation,
 ): Promise<void> {
-  const invites = await db.transaction(async (tx) => {
+  const invites = await changeKeys(db, caller, async (tx) => {
     const { calling, key } = await lockCallingAndTarget(tx, caller, keyId);
     requireWithinScopes(calling, key);
     await markRevoked(tx, null, keyId, caller.now);
@@ -109,6 +110,18 @@ export async function makePlatformKey(
   await insertPlatformKey(db, { ...row, hash });
   return { row: { ...row, hash }, text };
 }
+
+/**
+ * What every change of a platform's key shares: the key that is calling is verified before anything is locked. `change`
+ * verifies it again under its lock.
+ */
+async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise<T>): Promise<T> {
+  await requirePlatform(db, caller, manages);
+  return inLockQueue(db, platformKeys, () => db.transaction(change));
+}
+
+/** All platform keys queue up as one: they are few, and a change may lock several. */
+const platformKeys = 'platform-keys';
 
 function newRow(
   { name, scopes }: { name: string; scopes: readonly string[] },

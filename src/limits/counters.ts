@@ -18,6 +18,11 @@ export interface Counters {
    * @returns how often each was done by now, in the order given. Throws the store's own error where it is away.
    */
   hit(hits: readonly Hit[], now: Date): Promise<Count[]>;
+  /**
+   * Takes hits back that came to nothing, in one round trip, as long as the window in which they were counted runs.
+   * @param hits each with the end of that window.
+   */
+  undo(hits: readonly { key: string; resetsAt: Date }[]): Promise<void>;
   close(): Promise<void>;
 }
 

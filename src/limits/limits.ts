@@ -9,6 +9,8 @@ interface Limit {
   window: number;
   /** What is counted, and by what. */
   about: string;
+  /** Seconds that the window may have at most. */
+  longest?: number;
 }
 
 const minute = 60;
@@ -17,7 +19,10 @@ const halfHour = 30 * minute;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-const limit = (max: number, window: number, about: string): Limit => ({ max, window, about });
+const limit = (max: number, window: number, about: string, longest?: number): Limit => ({
+  ...{ max, window, about },
+  ...(longest !== undefined && { longest }),
+});
 
 /** Every limit, documented once. Those of a network are counted before anything of a request is read. */
 export const limits = {
@@ -35,30 +40,50 @@ export const limits = {
   ),
   'refresh.network': limit(600, minute, 'Sessions refreshed from one network.'),
   'register.network': limit(60, minute, 'Registrations from one network.'),
-  'register.address': limit(5, hour, 'Registrations of one address, each of which sends it a mail.'),
+  'register.address': limit(5, hour, 'Registrations of one address from one network.'),
+  'register.mails': limit(
+    10,
+    day,
+    'Mails to one address for its registrations, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most as long as a link lives.',
+    day,
+  ),
   'verify.network': limit(100, minute, 'Tokens of mailed links tried from one network.'),
   'reset.network': limit(60, minute, 'Password resets asked for from one network.'),
-  'reset.address': limit(
+  'reset.address': limit(5, halfHour, 'Password resets requested for one address from one network.'),
+  'reset.mails': limit(
     5,
     halfHour,
-    'Password resets asked for with one address, each of which sends it a mail whose link lives as long.',
+    'Mails to one address for its password resets, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most as long as a link lives.',
+    halfHour,
   ),
   'preview.network': limit(300, minute, 'Invites looked at from one network.'),
   'accept.network': limit(300, minute, 'Invites accepted or declined from one network.'),
   'accept.invite': limit(120, minute, 'Looks at one invite, and decisions on it.'),
   'webhook.network': limit(1200, minute, 'Batches of events by a mail service from one network.'),
   'password.user': limit(10, quarter, 'Guesses of the current password by someone who is logged in.'),
-  'email-change.user': limit(5, hour, 'Changes of the address that one user asks for.'),
+  'email-change.user': limit(5, hour, 'Changes of the address that one user requests.'),
+  'ownership.pair': limit(5, day, 'Offers of the ownership by one account, or by one person, to one member.'),
   'invites.inviter': limit(1000, hour, 'Invites sent by one person, and sent again.'),
   'invites.account': limit(5000, hour, 'Invites sent by one account, and sent again.'),
   'invites.pair': limit(10, day, 'Invites sent by one account, or by one person, to one address, and sent again.'),
-  'invites.recipient': limit(30, day, 'Invites sent to one address by all accounts together, and sent again.'),
+  'mail.recipient': limit(
+    30,
+    day,
+    'Mails to one address that others caused: invites, reminders, ownership offers, removals, links to confirm a changed address. Beyond it they are delayed, and nothing is refused.',
+  ),
+  'mail.sender': limit(
+    10,
+    day,
+    'The same mails to one address that one person caused, or the platform for one account. Beyond it they are delayed.',
+  ),
 };
 
 export type LimitName = keyof typeof limits;
 
 /** How many tries each limit allows in how many seconds; or no limit at all. */
-export type RateLimits = Readonly<Record<LimitName, Omit<Limit, 'about'>>> | 'off';
+export type RateLimits = Readonly<Record<LimitName, Rate>> | 'off';
+
+type Rate = Pick<Limit, 'max' | 'window'>;
 
 /** One thing tried, and what its limit is counted by: an address, a network, an id. */
 export interface Try {
@@ -73,19 +98,59 @@ export interface Limiter {
    * @throws too-many-requests with the seconds after which none of those exceeded is any more.
    */
   requireWithin(tries: readonly Try[], now: Date): Promise<void>;
+  /**
+   * The same for what counts only where it succeeds: where `act` refuses with a problem, or one of the limits is exceeded,
+   * nothing was done and nothing is counted.
+   */
+  counting<T>(tries: readonly Try[], now: Date, act: () => Promise<T>): Promise<T>;
+  /** Counts one try of each, and answers with which limits are exceeded: for callers that refuse nobody. */
+  take(tries: readonly Try[], now: Date): Promise<Taken>;
 }
 
+export interface Taken {
+  /** The exceeded limit that is so for the longest time. */
+  exceeded: { limit: LimitName; until: Date } | undefined;
+  /** How often each was tried by now, this time included, in the order given. */
+  counts: number[];
+  /** Takes back what was counted, but for what is exceeded. */
+  giveBack(): Promise<void>;
+}
+
+const untouched: Taken = { exceeded: undefined, counts: [], giveBack: async () => {} };
+
 export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
+  async function take(tries: readonly Try[], now: Date): Promise<Taken> {
+    if (limits === 'off' || tries.length === 0) return untouched;
+    const hits = tries.map(({ limit, of }) => ({ limit, key: keyOf(limit, of), ...limits[limit] }));
+    const counted = (await counters.hit(hits, now)).map((it, i) => ({ ...it, ...(hits[i] as (typeof hits)[number]) }));
+    const isExceeded = ({ count, max }: (typeof counted)[number]) => count > max;
+    const [longest] = counted.filter(isExceeded).sort((a, b) => b.resetsAt.getTime() - a.resetsAt.getTime());
+    return {
+      exceeded: longest && { limit: longest.limit, until: longest.resetsAt },
+      counts: counted.map((it) => it.count),
+      giveBack: () => counters.undo(counted.filter((it) => !isExceeded(it))),
+    };
+  }
+
+  const requireTaken = ({ exceeded }: Taken, now: Date) => {
+    if (exceeded) throw tooManyRequests(exceeded.until.getTime() - now.getTime(), exceeded.limit);
+  };
+
   return {
+    take,
     async requireWithin(tries, now) {
-      if (limits === 'off' || tries.length === 0) return;
-      const hits = tries.map(({ limit, of }) => ({ limit, key: keyOf(limit, of), ...limits[limit] }));
-      const counts = await counters.hit(hits, now);
-      const exceeded = counts.flatMap(({ count, resetsAt }, i) =>
-        count > (hits[i]?.max ?? 0) ? { limit: hits[i]?.limit, wait: resetsAt.getTime() - now.getTime() } : [],
-      );
-      const [longest] = exceeded.sort((a, b) => b.wait - a.wait);
-      if (longest) throw tooManyRequests(longest.wait, longest.limit);
+      requireTaken(await take(tries, now), now);
+    },
+    async counting(tries, now, act) {
+      const taken = await take(tries, now);
+      try {
+        requireTaken(taken, now);
+        return await act();
+      } catch (error) {
+        // After any other failure it is not known whether something was done. A refusal stays one that can't be taken back.
+        if (error instanceof Problem) await taken.giveBack().catch(() => {});
+        throw error;
+      }
     },
   };
 }
@@ -123,8 +188,8 @@ export function parseRateLimits(text: string | undefined): RateLimits {
       mistakes.push(`must be off, or limits such as login.network=100/60 parted by commas, not "${entry}"`);
     else if (!Object.hasOwn(limits, name)) mistakes.push(`names a limit that does not exist: ${name}`);
     else if (given.has(name)) mistakes.push(`names ${name} twice`);
-    else if (!isRate(rate))
-      mistakes.push(`gives ${name} other than 1 to ${most.max} tries in 1 to ${most.window} seconds`);
+    else if (!isRate(rate, windowOf(name)))
+      mistakes.push(`gives ${name} other than 1 to ${most.max} tries in 1 to ${windowOf(name)} seconds`);
     given.add(name);
     parsed[name] = rate;
   }
@@ -132,5 +197,7 @@ export function parseRateLimits(text: string | undefined): RateLimits {
   return parsed as RateLimits;
 }
 
-const isRate = ({ max, window }: Omit<Limit, 'about'>) =>
-  max >= 1 && max <= most.max && window >= 1 && window <= most.window;
+const windowOf = (name: string) => (limits[name as LimitName] as Limit).longest ?? most.window;
+
+const isRate = ({ max, window }: Rate, longest: number) =>
+  max >= 1 && max <= most.max && window >= 1 && window <= longest;

@@ -37,6 +37,13 @@ export function memoryCounters(most = usualMost): Counters {
       const running = hits.map((hit) => countUp(hit, now));
       return running.map((it) => ({ ...it }));
     },
+    async undo(hits) {
+      for (const { key, resetsAt } of hits) {
+        const running = counts.get(key);
+        if (running && running.resetsAt.getTime() === resetsAt.getTime())
+          running.count = Math.max(0, running.count - 1);
+      }
+    },
     async close() {},
   };
 }

@@ -32,6 +32,10 @@ export function postgresCounters(db: Db): Counters {
       const counts = new Map(rows.map(({ key, ...count }) => [key, count]));
       return hits.map(({ key }) => counts.get(key) as Count);
     },
+    async undo(hits) {
+      if (hits.length === 0) return;
+      await countDown(db).execute({ keys: keysOf(hits), ends: hits.map((it) => it.resetsAt.toISOString()) });
+    },
     close: async () => void (await cleaning),
   };
 }
@@ -53,6 +57,22 @@ const countUp = prepared('count_up', (db) => {
       resets_at = case when running.resets_at <= ${now} then excluded.resets_at else running.resets_at end
     returning key, count, resets_at`);
   return db.with(counted).select().from(counted);
+});
+
+/** The same order of rows. */
+const countDown = prepared('count_down', (db) => {
+  const { key } = rateLimits;
+  const locked = db.$with('locked', { key }).as(sql`
+    select running.key, undone.times
+    from rate_limits running join (
+      select key, ends_at, count(*)::integer as times
+      from unnest(${sql.placeholder('keys')}::text[], ${sql.placeholder('ends')}::text[]::timestamptz[]) as hit (key, ends_at)
+      group by key, ends_at) undone on undone.key = running.key and undone.ends_at = running.resets_at
+    order by running.key for update of running`);
+  const undone = db.$with('undone', { key }).as(sql`
+    update rate_limits set count = greatest(0, count - times) from locked where rate_limits.key = locked.key
+    returning rate_limits.key`);
+  return db.with(locked, undone).select().from(undone);
 });
 
 /** Leaves alone what another replica is at. */

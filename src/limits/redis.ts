@@ -58,6 +58,16 @@ export function redisCounters(url: string, log: Pick<FastifyBaseLogger, 'info' |
         return meanwhile.hit(hits, now);
       }
     },
+    async undo(hits) {
+      if (hits.length === 0) return;
+      if (redis.status !== 'ready') return meanwhile.undo(hits);
+      try {
+        const keys = hits.map(({ key }) => prefix + key);
+        await redis.eval(countDown, keys.length, ...keys, ...hits.map((it) => it.resetsAt.getTime()));
+      } catch (error) {
+        noteAway(error as Error);
+      }
+    },
     close: async () => redis.disconnect(),
   };
 }
@@ -77,6 +87,14 @@ const countUp = `
     answer[2 * i] = resetsAt
   end
   return answer`;
+
+const countDown = `
+  for i, key in ipairs(KEYS) do
+    local counted = redis.call('HMGET', key, 'count', 'resetsAt')
+    if counted[2] and tonumber(counted[2]) == tonumber(ARGV[i]) and tonumber(counted[1]) > 0 then
+      redis.call('HINCRBY', key, 'count', -1)
+    end
+  end`;
 
 /** Of a key that was hit twice, the last count holds for both. */
 function countsIn(answer: number[], hits: readonly { key: string }[]): Count[] {

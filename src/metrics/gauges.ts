@@ -1,11 +1,12 @@
-import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import type { OpenDatabase } from '../database/database.ts';
+import { lockQueueState } from '../database/lock-queue.ts';
 import { countOutbox } from '../outbox/store.ts';
 import type { Service } from '../service.ts';
 
 /** What is looked up when it is asked for. */
 interface Sources {
-  service: Pick<Service, 'clock' | 'passwords'>;
+  service: Pick<Service, 'clock' | 'db' | 'passwords'>;
   database: Pick<OpenDatabase, 'db' | 'connections'>;
 }
 
@@ -23,6 +24,12 @@ export function addGauges(registry: Registry, { service, database }: Sources): (
   const age = gauge('usher_outbox_oldest_due_seconds', 'For how long the longest due mail has been waiting.');
   const isUp = gauge('usher_database_up', '1 where the database answers.');
   const connections = gauge('usher_database_connections', 'Connections of the pool.', ['state']);
+  const queued = gauge('usher_lock_queue_waiting', 'Requests that wait in memory to change a row that others change.');
+  const refused = new Counter({
+    name: 'usher_lock_queue_refused_total',
+    help: 'Requests answered 503 because too many waited to change the same row.',
+    registers: [registry],
+  });
   const hashing = gauge('usher_password_queue', 'Passwords that wait to be hashed or compared.');
 
   async function lookAtOutbox(): Promise<void> {
@@ -33,6 +40,10 @@ export function addGauges(registry: Registry, { service, database }: Sources): (
   }
 
   return async () => {
+    const locks = lockQueueState(service.db);
+    queued.set(locks.waiting);
+    refused.reset();
+    refused.inc(locks.refused);
     hashing.set(service.passwords.waiting());
     for (const [state, count] of Object.entries(database.connections())) connections.set({ state }, count);
     outbox.reset();

@@ -1,5 +1,6 @@
 import type { Tx } from '../database/database.ts';
 import type { Mail } from '../mail/mail.ts';
+import type { Sender } from './recipient-limit.ts';
 import type { OutboxRow } from './store.ts';
 
 /** What a promised mail is about. */
@@ -21,10 +22,18 @@ export interface Withheld {
   withheld: string;
 }
 
+/** A mail that is about to be sent. */
+export interface Written extends Omit<Mail, 'deliveryId'> {
+  /** Who caused it, where it is somebody else than its recipient (see `recipient-limit.ts`). */
+  sender?: Sender;
+}
+
 /** How one kind of promised mail is written, by the feature that promises it. */
 export interface Letter {
   /** Writes it from what is true now; undefined where there is nothing to say any more, or why it is not sent. */
-  write(promised: Promised, now: Date): Promise<Omit<Mail, 'deliveryId'> | Withheld | undefined>;
+  write(promised: Promised, now: Date): Promise<Written | Withheld | undefined>;
+  /** Records that it is delayed, and why, in the transaction that moves its due time. */
+  delayed?(tx: Tx, promised: Promised, reason: string): Promise<void>;
   /** Keeps what came of a try to send it, in the transaction that settles the promise. */
   settled?(tx: Tx, promised: Promised, settlement: Settlement, now: Date): Promise<void>;
 }

@@ -48,18 +48,26 @@ export function claimDue(
 }
 
 /**
- * Writes down what came of a claim, unless another worker has claimed the row since.
+ * Writes down what came of a claim, unless another worker has claimed the row since: it is known by the attempt that it
+ * counted and by its lease, since a delayed mail counts no attempt.
  * @returns whether it was still ours to write.
  */
 export async function settle(
   tx: Tx,
-  { accountId, id, attempts }: OutboxRow,
-  changes: Partial<Pick<OutboxRow, 'status' | 'dueAt' | 'settledAt' | 'lastError'>>,
+  { accountId, id, attempts, dueAt }: OutboxRow,
+  changes: Partial<Pick<OutboxRow, 'status' | 'attempts' | 'dueAt' | 'settledAt' | 'lastError'>>,
 ): Promise<boolean> {
   const settled = await tx
     .update(outbox)
     .set(changes)
-    .where(and(isMail(accountId, id), eq(outbox.attempts, attempts), equalsLiteral(outbox.status, 'queued')))
+    .where(
+      and(
+        isMail(accountId, id),
+        eq(outbox.attempts, attempts),
+        eq(outbox.dueAt, dueAt),
+        equalsLiteral(outbox.status, 'queued'),
+      ),
+    )
     .returning({ id: outbox.id });
   return settled.length === 1;
 }

@@ -6,6 +6,7 @@ import { mostAttempts, waitAfter } from './backoff.ts';
 import type { Letters, Settlement } from './letter.ts';
 import { createLoop } from './loop.ts';
 import { createPace, type Pace, unpaced } from './pace.ts';
+import { countMail, dueAfter } from './recipient-limit.ts';
 import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
 
 /** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
@@ -31,7 +32,7 @@ export interface Worker {
 }
 
 export interface WorkerOptions {
-  service: Pick<Service, 'db' | 'outages' | 'clock' | 'metrics'>;
+  service: Pick<Service, 'db' | 'outages' | 'clock' | 'limiter' | 'metrics'>;
   letters: Letters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
@@ -99,6 +100,11 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
       return { outcome: 'deferred', reason: 'the mail could not be written' };
     });
     const now = service.clock();
+    if (outcome?.outcome === 'delayed') {
+      await delay(options, row, outcome.dueAt);
+      service.metrics.countMail(row.kind, 'delayed');
+      return log.info({ ...about, outcome: 'delayed', dueAt: outcome.dueAt }, 'mail');
+    }
     const changes = settlementOf(outcome, row, now);
     const told = outcome && toldOf(outcome, changes, row);
     await service.db.transaction(async (tx) => {
@@ -113,19 +119,41 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   }
 }
 
-/** What came of it: the transport's outcome, or that it was dropped for a reason to be recorded. */
-type Sent = Outcome | { outcome: 'dropped'; reason: string };
+/** The transport's outcome, that it was dropped for a reason to be recorded, or that its recipient gets no more for now. */
+type Sent = Attempted | { outcome: 'delayed'; dueAt: Date };
+type Attempted = Outcome | { outcome: 'dropped'; reason: string };
 
 /** @returns what came of it; undefined where there was nothing to say any more. */
 async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Sent | undefined> {
-  const mail = await letters[row.kind].write(row, service.clock());
-  if (mail && 'withheld' in mail) return { outcome: 'dropped', reason: mail.withheld };
-  return mail && transport({ deliveryId: row.id, ...mail }, service.clock());
+  const now = service.clock();
+  const written = await letters[row.kind].write(row, now);
+  if (!written) return undefined;
+  if ('withheld' in written) return { outcome: 'dropped', reason: written.withheld };
+  const { sender, ...mail } = written;
+  const taken = await countMail(service.limiter, row, { to: mail.to, sender }, now);
+  if (taken.exceeded) {
+    await taken.giveBack();
+    return { outcome: 'delayed', dueAt: dueAfter(taken.exceeded.until, taken, row) };
+  }
+  const outcome = await transport({ deliveryId: row.id, ...mail }, service.clock());
+  if (outcome.outcome !== 'sent') await taken.giveBack();
+  return outcome;
+}
+
+/** What a delayed mail is shown with. It names nobody who caused the others. */
+const delayReason = 'This address has been sent many mails today. The mail is sent by itself later.';
+
+/** Puts a mail off. That is no failure: the attempt which the claim counted is taken back. */
+function delay({ service, letters }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
+  return service.db.transaction(async (tx) => {
+    const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });
+    if (isOurs) await letters[row.kind].delayed?.(tx, row, delayReason);
+  });
 }
 
 /** The same, as its feature is told. */
 function toldOf(
-  outcome: Sent,
+  outcome: Attempted,
   { status, lastError }: ReturnType<typeof settlementOf>,
   { attempts }: OutboxRow,
 ): Settlement {
@@ -136,7 +164,7 @@ function toldOf(
 }
 
 function settlementOf(
-  outcome: Sent | undefined,
+  outcome: Attempted | undefined,
   { attempts }: OutboxRow,
   now: Date,
 ): Partial<Pick<OutboxRow, 'status' | 'dueAt' | 'settledAt' | 'lastError'>> {

@@ -11,7 +11,8 @@ export function ownershipOfferedLetter({ config, db }: Pick<Service, 'config' | 
       if (!offer?.isActive || offer.user.id !== userId) return undefined;
       const { account, owner, user, locale } = offer;
       const values = { address: user.email, account: oneLine(account.name), owner: oneLine(owner.name) };
-      return { to: user.email, ...config.mails.write('ownership-offered', [locale, account.locale], values) };
+      const words = config.mails.write('ownership-offered', [locale, account.locale], values);
+      return { to: user.email, ...words, sender: owner.id };
     },
   };
 }

@@ -1,6 +1,7 @@
-import { changeAccount } from '../accounts/enter.ts';
+import { changeAccount, enterAccount } from '../accounts/enter.ts';
 import { isActiveMember } from '../accounts/store.ts';
-import { type AccountId, newId } from '../ids.ts';
+import type { Db } from '../database/database.ts';
+import { type AccountId, newId, type UserId } from '../ids.ts';
 import { findMember } from '../memberships/store.ts';
 import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -12,9 +13,20 @@ import { upsertTransfer } from './store.ts';
 /**
  * Offers the ownership to a member, who is told by mail. Nothing moves until they accept; an earlier offer is replaced.
  * @throws cannot-grant for anyone but the owner, not-found for someone who is not a member, member-suspended for one who is not
- * active.
+ * active, too-many-requests.
  */
-export function offerOwnership({ db }: Service, caller: Caller, accountId: AccountId, { userId }: OwnershipOffer) {
+export async function offerOwnership(
+  { db, limiter }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  { userId }: OwnershipOffer,
+) {
+  requireOwner(await enterAccount(db, caller, accountId));
+  const tries = [accountId, caller.userId].map((by) => ({ limit: 'ownership.pair' as const, of: `${by} ${userId}` }));
+  return limiter.counting(tries, caller.now, () => offer(db, caller, accountId, userId));
+}
+
+function offer(db: Db, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     requireOwner(acting);
     if (userId === caller.userId) throw invalidField('/userId', 'is the owner already');

@@ -55,8 +55,32 @@ export function hasPermission(holder: EffectiveAccess, permission: string): bool
 export function missingPermissions(holder: EffectiveAccess, other: EffectiveAccess): string[] {
   const hasAll = (until: Date | null) => holder.allPermissions && lasts(holder.endsAt, until);
   if (other.allPermissions) return hasAll(other.endsAt) ? [] : ['*'];
-  const isCovered = (it: Holding) => hasAll(it.endsAt) || holder.holdings.some((own) => covers(own, it));
+  const isHeld = holdingLookup(holder.holdings);
+  const isCovered = (it: Holding) => hasAll(it.endsAt) || isHeld(it);
   return [...new Set(other.holdings.filter((it) => !isCovered(it)).map((it) => it.permission))].sort();
+}
+
+/**
+ * Whether some holdings cover another one, by one look for each place that would: to compare each with each takes seconds
+ * where two members have thousands of grants.
+ */
+function holdingLookup(holdings: readonly Holding[]): (wanted: Holding) => boolean {
+  const placeOf = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);
+  const longest = new Map<string, Holding>();
+  const conditional = new Map<string, Holding[]>();
+  for (const it of holdings) {
+    const { permission, resource, condition, endsAt } = it;
+    const place = placeOf(permission, resource?.type, resource?.id);
+    const known = longest.get(place);
+    if (Object.keys(condition).length > 0) conditional.set(permission, [...(conditional.get(permission) ?? []), it]);
+    else if (!known || lasts(endsAt, known.endsAt)) longest.set(place, it);
+  }
+  return (wanted) => {
+    const { permission, resource } = wanted;
+    const places = [placeOf(permission), placeOf(permission, resource?.type, null)];
+    const found = [...places, placeOf(permission, resource?.type, resource?.id)].flatMap((it) => longest.get(it) ?? []);
+    return [...found, ...(conditional.get(permission) ?? [])].some((it) => covers(it, wanted));
+  };
 }
 
 /** The same access as far as it goes at a moment, whatever will come of it. */

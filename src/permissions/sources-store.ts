@@ -11,7 +11,7 @@ import type { Source } from './sources.ts';
  * table shared by all accounts, Citus plans no subquery that takes it from `memberships`.
  */
 export const sourcesColumn = (account: SQL, now: SQL) =>
-  sources(account, now, sql`g.resource_type is null and g.condition = '{}'`);
+  sources(account, now, sql`g.resource_type is null and g.resource_id is null and g.condition = '{}'`);
 
 // Lists that are put together, and no union: Citus plans no union with a table shared by all accounts. In words, since the
 // columns of a query on one table are written without its name.

@@ -2,6 +2,8 @@ import { accountOf } from '../accounts/account.ts';
 import { newAccountRow } from '../accounts/create.ts';
 import { requirePlatform } from '../accounts/platform.ts';
 import { insertAccountWithOwner } from '../accounts/store.ts';
+import type { Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { newId, platformUserId } from '../ids.ts';
 import { inviteOwner } from '../invites/create.ts';
@@ -20,18 +22,21 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
   const email = requireCanonicalEmail(owner.email, '/owner/email');
   await requirePlatform(db, caller, 'accounts:create');
   const row = newAccountRow({ name, ...(locale !== undefined && { locale }) }, platformUserId, caller.now);
-  await countSending(service, { accountId: row.id, userId: platformUserId, email }, caller.now);
   const platformName = config.mail.from.name || 'The platform';
   const acting = {
     ...{ account: row, userId: platformUserId, name: platformName, isOwner: false, isPerson: false, now: caller.now },
     ...{ keyId: caller.key?.id ?? null, isUserActive: true },
     ...{ allPermissions: true, endsAt: null, holdings: [] },
   };
-  const invite = await db.transaction(async (tx) => {
+  const make = async (tx: Tx) => {
     await upsertPlatformUser(tx, platformName, caller.now);
     await insertAccountWithOwner(tx, row, newId('mem'));
     return inviteOwner(tx, acting, email, owner.locale === undefined ? {} : { locale: owner.locale });
-  });
+  };
+  const sending = { accountId: row.id, userId: platformUserId, email };
+  const invite = await countSending(service, sending, caller.now, () =>
+    inLockQueue(db, platformUserId, () => db.transaction(make)),
+  );
   caller.audit('account_created', { accountId: row.id, inviteId: invite.id });
   return { account: accountOf(row, undefined), invite };
 }

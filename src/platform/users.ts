@@ -1,5 +1,6 @@
 import { requirePlatform } from '../accounts/platform.ts';
 import { isDuplicate } from '../database/errors.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { canonicalEmail } from '../email-address.ts';
 import { idPattern, type UserId } from '../ids.ts';
 import { invalidField, invalidParameter, Problem } from '../problems.ts';
@@ -45,7 +46,8 @@ export async function nameUser(
   if (externalId !== null && new RegExp(idPattern('usr')).test(externalId)) {
     throw invalidField('/externalId', 'must not look like an id of ours');
   }
-  const changed = await updateExternalId(db, id, externalId).catch((error: unknown) => {
+  const change = () => updateExternalId(db, id, externalId);
+  const changed = await inLockQueue(db, id, change).catch((error: unknown) => {
     throw isDuplicate(error, 'users_external_id_unique') ? new Problem('external-id-taken') : error;
   });
   if (!changed) throw new Problem('not-found');

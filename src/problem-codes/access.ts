@@ -55,7 +55,7 @@ export const accessProblems = {
     status: 409,
     title: 'The member has too many grants',
     about:
-      'A member may hold 10,000 grants. Give a permission on a type of resource, or in the whole account, instead.',
+      'A member may have 10,000 grants; of these, 100 on a condition, and 500 in the whole account without one. Grant a permission on a type of resource, or give it by the membership or a role.',
   },
   'key-ended': {
     status: 409,

@@ -19,6 +19,17 @@ export const requestsProblems = {
     title: 'The method is not allowed here',
     about: 'The address exists, but not with this method. The `Allow` header lists the methods that it has.',
   },
+  'request-timeout': {
+    status: 408,
+    title: 'The request did not arrive in time',
+    about:
+      'A request must arrive as a whole within 30 seconds. The connection was closed and nothing was changed: send it again.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers of the request are too large',
+    about: 'The headers of a request may have 16 KiB altogether. The connection was closed and nothing was changed.',
+  },
   'too-large': {
     status: 413,
     title: 'The request is too large',
@@ -34,7 +45,7 @@ export const requestsProblems = {
     status: 429,
     title: 'Too many requests',
     about:
-      'A limit was reached: on tries from one network, for one address, or on invites by one person, account or to one recipient. Nothing was done. Try again after the seconds in `Retry-After`, which `retryAfter` repeats. Someone who cannot log in because others try their password can still log in from where they did before, or with the link that `POST /v1/auth/password-reset` mails.',
+      'A limit was reached: on tries from one network, for one address, or on mails caused by one person or account. Nothing was done. Try again after the seconds in `Retry-After`, which `retryAfter` repeats. Someone who cannot log in because others try their password can still log in from where they did before, or with the link that `POST /v1/auth/password-reset` mails.',
   },
   'internal-error': {
     status: 500,

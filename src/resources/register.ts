@@ -1,30 +1,31 @@
 import { enterAccount } from '../accounts/enter.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId } from '../ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { deleteResource, insertResource, type ResourceRow } from './store.ts';
 
+interface Named {
+  accountId: AccountId;
+  type: string;
+  id: string;
+}
+
 /** Makes a resource of an account known, so that it is found by those who may act on all of its type. Again: the same. @throws permission-missing. */
-export function registerResource(
-  { db }: Service,
-  caller: Caller,
-  { accountId, type, id }: { accountId: AccountId; type: string; id: string },
-): Promise<ResourceRow> {
-  return db.transaction(async (tx) => {
-    requirePermission(await enterAccount(tx, caller, accountId), 'resources:manage');
-    return insertResource(tx, { accountId, type, id, createdAt: caller.now });
-  });
+export async function registerResource({ db }: Service, caller: Caller, named: Named): Promise<ResourceRow> {
+  requirePermission(await enterAccount(db, caller, named.accountId), 'resources:manage');
+  const row = { ...named, createdAt: caller.now };
+  return inLockQueue(db, rowOf(named), () => db.transaction((tx) => insertResource(tx, row)));
 }
 
 /** Forgets one. Grants that name it stay. @throws permission-missing, not-found. */
-export function forgetResource(
-  { db }: Service,
-  caller: Caller,
-  { accountId, type, id }: { accountId: AccountId; type: string; id: string },
-): Promise<void> {
-  return db.transaction(async (tx) => {
-    requirePermission(await enterAccount(tx, caller, accountId), 'resources:manage');
-    if (!(await deleteResource(tx, accountId, type, id))) throw new Problem('not-found');
-  });
+export async function forgetResource({ db }: Service, caller: Caller, named: Named): Promise<void> {
+  const { accountId, type, id } = named;
+  requirePermission(await enterAccount(db, caller, accountId), 'resources:manage');
+  const forget = () => db.transaction((tx) => deleteResource(tx, accountId, type, id));
+  if (!(await inLockQueue(db, rowOf(named), forget))) throw new Problem('not-found');
 }
+
+/** What requests about one resource queue up by. */
+const rowOf = ({ accountId, type, id }: Named) => JSON.stringify([accountId, type, id]);

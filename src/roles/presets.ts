@@ -1,6 +1,7 @@
 import { requirePlatform } from '../accounts/platform.ts';
-import { lockCatalogue, moveVersion } from '../catalogue/store.ts';
+import { catalogueRow, lockCatalogue, moveVersion } from '../catalogue/store.ts';
 import type { Tx } from '../database/database.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import type { RoleId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -55,11 +56,13 @@ async function changePresets<T>(
   change: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   await requirePlatform(db, caller, 'role-presets:manage');
-  const changed = await db.transaction(async (tx) => {
-    await lockCatalogue(tx);
-    await moveVersion(tx);
-    return change(tx);
-  });
+  const changed = await inLockQueue(db, catalogueRow, () =>
+    db.transaction(async (tx) => {
+      await lockCatalogue(tx);
+      await moveVersion(tx);
+      return change(tx);
+    }),
+  );
   caller.audit('role_changed', { roleId });
   return changed;
 }

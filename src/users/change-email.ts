@@ -1,4 +1,6 @@
+import type { Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';
+import { inLockQueue } from '../database/lock-queue.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
@@ -33,14 +35,16 @@ export async function requestEmailChange(
   const email = requireCanonicalEmail(body.email, '/email');
   const { user, passwordHash } = await requireCurrentPassword(service, caller, body.currentPassword);
   const { sessionId, now } = caller;
-  await service.limiter.requireWithin([{ limit: 'email-change.user', of: user.id }], now);
   const expiresAt = new Date(now.getTime() + changeLifetime);
-  await service.db.transaction(async (tx) => {
+  const keep = async (tx: Tx) => {
     const held = await lockUserByPassword(tx, user.id, passwordHash);
     if (!held) throw new Problem('password-wrong');
     const whose = { userId: held.id, sessionId, oldEmail: held.email };
     await insertEmailChange(tx, { id: newId('emc'), ...whose, email, createdAt: now, expiresAt }, newId('dlv'));
-  });
+  };
+  await service.limiter.counting([{ limit: 'email-change.user', of: user.id }], now, () =>
+    inLockQueue(service.db, user.id, () => service.db.transaction(keep)),
+  );
 }
 
 /**
@@ -52,7 +56,7 @@ export async function confirmEmailChange(service: Service, { token }: { token: s
   const id = await verifyEmailChangeToken(service, token, now);
   const asked = id && (await findEmailChange(service.db, id));
   if (!asked) throw new Problem('email-change-token-invalid');
-  const confirming = service.db.transaction(async (tx) => {
+  const confirm = async (tx: Tx) => {
     await lockUser(tx, asked.userId);
     const taken = await markEmailChangeConfirmed(tx, asked.id, now);
     if (!taken || !(await replaceEmail(tx, taken))) throw new Problem('email-change-token-invalid');
@@ -60,7 +64,8 @@ export async function confirmEmailChange(service: Service, { token }: { token: s
     await promise(tx, { id: newId('dlv'), kind: 'email-changed', emailChangeId: taken.id }, now);
     const sessions = await markSessionsEnded(tx, taken.userId, now, taken.sessionId ?? undefined);
     return { ...taken, sessions };
-  });
+  };
+  const confirming = inLockQueue(service.db, asked.userId, () => service.db.transaction(confirm));
   const change = await confirming.catch((error) => {
     throw isDuplicate(error, 'users_email_unique') ? new Problem('email-change-token-invalid') : error;
   });

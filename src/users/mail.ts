@@ -84,13 +84,13 @@ export function emailChangeLetter(service: Writer): Letter {
     async write({ emailChangeId }, now) {
       const change = emailChangeId === null ? undefined : await findEmailChange(db, emailChangeId);
       if (!change || change.confirmedAt || change.expiresAt <= now) return undefined;
-      const { email: address, oldEmail, expiresAt } = change;
+      const { email: address, oldEmail, expiresAt, userId: sender } = change;
       const taken = await findUserByEmail(db, address);
-      if (taken) return { to: address, ...config.mails.write('login-exists', [taken.locale], { address }) };
+      if (taken) return { to: address, ...config.mails.write('login-exists', [taken.locale], { address }), sender };
       const user = await findUser(db, change.userId);
       const link = config.emailChangeUrl.replace('{token}', await signEmailChangeToken(service, change, now));
       const values = { address, oldEmail, link, until: expiresAt };
-      return { to: address, ...config.mails.write('email-change', [user?.locale], values) };
+      return { to: address, ...config.mails.write('email-change', [user?.locale], values), sender };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
+import { proving } from '../credential-proof.ts';
 import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
 import {
   accountKeys,
@@ -58,9 +59,12 @@ export const credentialOf = ({ userId, sessionId, identityId, key }: Caller): st
 const standing = prepared('find_standing_user', (db) => db.select().from(users).where(isStanding()));
 
 /** The user that a caller is, if they still are. */
-export async function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
-  const [user] = await standing(db).execute(standingOf(caller));
-  return user;
+export function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
+  const found = standing(db).execute(standingOf(caller));
+  return proving(
+    caller,
+    found.then(([user]) => user),
+  );
 }
 
 // --- Users ----------------------------------------------------------------------------------------------------------
@@ -129,11 +133,17 @@ export async function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
+/** The mail of a registration or a reset: one that is not sent is written as dropped, by the same statement. */
+export interface PromisedMail {
+  id: DeliveryId;
+  isSent: boolean;
+}
+
 /**
  * Keeps a registration and promises its mail; forgets those of the address whose time is over. One statement, and so a
  * transaction by itself.
  */
-export async function insertRegistration(db: Db, registration: RegistrationRow, deliveryId: DeliveryId): Promise<void> {
+export async function insertRegistration(db: Db, registration: RegistrationRow, mail: PromisedMail): Promise<void> {
   const { id: registrationId, email, createdAt } = registration;
   const forgotten = db.$with('forgotten').as(
     db
@@ -147,15 +157,18 @@ export async function insertRegistration(db: Db, registration: RegistrationRow, 
       .returning({ id: registrations.id }),
   );
   const kept = db.$with('kept').as(db.insert(registrations).values(registration).returning({ id: registrations.id }));
-  await db.with(forgotten, kept).insert(outbox).values({
-    id: deliveryId,
-    kind: 'registration',
-    registrationId,
-    status: 'queued',
-    attempts: 0,
-    dueAt: createdAt,
-    createdAt,
-  });
+  await db
+    .with(forgotten, kept)
+    .insert(outbox)
+    .values({
+      id: mail.id,
+      kind: 'registration',
+      registrationId,
+      ...(mail.isSent ? { status: 'queued' } : { status: 'dropped', settledAt: createdAt }),
+      attempts: 0,
+      dueAt: createdAt,
+      createdAt,
+    });
 }
 
 export async function findRegistration(db: Db, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { lockQueueState } from '../../src/database/lock-queue.ts';
 import { isPostgres, type TestService } from './service.ts';
 import { until } from './until.ts';
 
@@ -15,7 +16,10 @@ const patience = 10_000;
 const mostWaiting = 8;
 
 /** Makes races certain: the test holds a row until requests wait for it. Postgres alone can do that. */
-export function racesOn({ choice }: Pick<TestService, 'choice'>) {
+export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>) {
+  /** Requests that wait in the service, behind those that wait in the database. */
+  const queued = () => lockQueueState(db).waiting;
+
   /** A transaction of the test's own on the same Postgres. It is rolled back, unless the test ends it. */
   async function ownTransaction<T>(run: (client: pg.Client) => Promise<T>): Promise<T> {
     if (choice.kind !== 'postgres') throw new Error('the embedded database has one connection');
@@ -37,7 +41,7 @@ export function racesOn({ choice }: Pick<TestService, 'choice'>) {
   function whileHeld<T>({ statement, values }: Hold, act: (untilWaiting: Wait) => Promise<T>): Promise<T> {
     return ownTransaction(async (client) => {
       await client.query(statement, values);
-      return act((count) => untilWaiting(client, count));
+      return act((count) => untilWaiting(client, count, queued));
     });
   }
 
@@ -65,15 +69,15 @@ type Wait = (count: number) => Promise<void>;
 const question = `select count(*)::int as waiting from pg_stat_activity
   where datname = current_database() and application_name = 'usher' and wait_event_type = 'Lock'`;
 
-/** Waits until as many requests of the service wait for a lock. */
-export async function untilWaiting(client: pg.Client, count: number): Promise<void> {
+/** Waits until as many requests of the service wait for a lock, in the database or in the service's own queue. */
+export async function untilWaiting(client: pg.Client, count: number, queued = () => 0): Promise<void> {
   await until(
     `${count} requests to wait for a lock`,
     async () => {
       // Inside a transaction the view is a snapshot of its first look.
       await client.query('select pg_stat_clear_snapshot()');
       const { rows } = await client.query(question);
-      return rows[0].waiting >= count;
+      return rows[0].waiting + queued() >= count;
     },
     patience,
   );

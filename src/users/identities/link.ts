@@ -1,3 +1,5 @@
+import type { Tx } from '../../database/database.ts';
+import { inLockQueue } from '../../database/lock-queue.ts';
 import { type IdentityId, newId } from '../../ids.ts';
 import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
@@ -24,12 +26,13 @@ export async function linkIdentity(
   if (!external) throw invalidField('/accessToken', 'is no access token of an identity provider that is taken here');
   const { issuer, subject } = external;
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: caller.now };
-  const isNew = await service.db.transaction(async (tx) => {
+  const link = async (tx: Tx) => {
     if (!(await lockUserByPassword(tx, user.id, passwordHash))) throw new Problem('password-wrong');
     const isNew = await insertIdentity(tx, row);
     if (isNew) await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId: user.id }, caller.now);
     return isNew;
-  });
+  };
+  const isNew = await inLockQueue(service.db, user.id, () => service.db.transaction(link));
   if (isNew) {
     caller.audit('user_updated', { changed: 'identity', identityId: row.id });
     return identityOf(row);
@@ -45,13 +48,14 @@ export async function linkIdentity(
  */
 export async function unlinkIdentity({ db, config }: Service, caller: Caller, identityId: IdentityId): Promise<void> {
   const { id: userId } = await requireUser(db, caller);
-  await db.transaction(async (tx) => {
+  const unlink = async (tx: Tx) => {
     const user = await lockUser(tx, userId);
     const all = await listIdentities(tx, userId);
     if (!all.some((it) => it.id === identityId)) throw new Problem('not-found');
     const hasPassword = config.passwordLogin && user?.passwordHash !== null;
     if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
     await deleteIdentity(tx, userId, identityId);
-  });
+  };
+  await inLockQueue(db, userId, () => db.transaction(unlink));
   caller.audit('user_updated', { changed: 'identity', identityId });
 }

@@ -1,3 +1,5 @@
+import type { Tx } from '../../database/database.ts';
+import { inLockQueue } from '../../database/lock-queue.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
@@ -20,13 +22,14 @@ export async function changePassword(
   const { user, passwordHash } = await requireCurrentPassword(service, caller, currentPassword);
   requireGoodPassword(newPassword, '/newPassword', user);
   const hash = await service.passwords.hash(newPassword);
-  const sessions = await service.db.transaction(async (tx) => {
+  const change = async (tx: Tx) => {
     if (!(await replacePasswordHash(tx, user.id, passwordHash, hash))) throw new Problem('password-wrong');
     await deletePasswordResets(tx, user.email);
     await deleteEmailChanges(tx, user.id);
     await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, caller.now);
     return markSessionsEnded(tx, user.id, caller.now, caller.sessionId ?? undefined);
-  });
+  };
+  const sessions = await inLockQueue(service.db, user.id, () => service.db.transaction(change));
   caller.audit('authn_password_change', { by: 'password', sessions });
 }
 

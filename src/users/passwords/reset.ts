@@ -1,3 +1,5 @@
+import type { Tx } from '../../database/database.ts';
+import { inLockQueue } from '../../database/lock-queue.ts';
 import { requireCanonicalEmail } from '../../email-address.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
@@ -18,12 +20,15 @@ const resetLifetime = 30 * 60_000;
  * it says, is decided when it is written.
  * @throws too-many-requests, password-login-off.
  */
-export async function requestPasswordReset(service: Service, body: { email: string }, { now, audit }: Visit) {
+export async function requestPasswordReset(service: Service, body: { email: string }, { now, client, audit }: Visit) {
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
-  await service.limiter.requireWithin([{ limit: 'reset.address', of: email }], now);
+  await service.limiter.requireWithin([{ limit: 'reset.address', of: `${email} ${client.network}` }], now);
+  // Beyond this a link that is still valid is in the mailbox already. The same is done either way, so that it takes as long.
+  const { exceeded } = await service.limiter.take([{ limit: 'reset.mails', of: email }], now);
   const expiresAt = new Date(now.getTime() + resetLifetime);
-  await insertPasswordReset(service.db, { id: newId('rst'), email, createdAt: now, expiresAt }, newId('dlv'));
+  const reset = { id: newId('rst'), email, createdAt: now, expiresAt };
+  await insertPasswordReset(service.db, reset, { id: newId('dlv'), isSent: !exceeded });
   audit('authn_password_reset_requested', { address: service.derivedKeys.pseudonymOf(email) });
 }
 
@@ -46,7 +51,7 @@ export async function resetPassword(
   if (!user) throw new Problem('password-reset-token-invalid');
   requireGoodPassword(password, '/password', user);
   const passwordHash = await passwords.hash(password);
-  const session = await db.transaction(async (tx) => {
+  const set = async (tx: Tx) => {
     await lockUser(tx, user.id);
     const taken = await deletePasswordResets(tx, reset.email);
     if (!taken.some((it) => it.id === id)) throw new Problem('password-reset-token-invalid');
@@ -55,7 +60,8 @@ export async function resetPassword(
     await markSessionsEnded(tx, user.id, visit.now);
     await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
     return openSession(service, tx, { ...user, passwordHash }, visit);
-  });
+  };
+  const session = await inLockQueue(db, user.id, () => db.transaction(set));
   visit.audit('authn_password_change', { userId: user.id, by: 'password-reset' });
   return session;
 }

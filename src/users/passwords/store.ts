@@ -1,7 +1,8 @@
 import { and, eq, gt, lte } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
 import { outbox, passwordResets, users } from '../../database/schema.ts';
-import type { DeliveryId, PasswordResetId, UserId } from '../../ids.ts';
+import type { PasswordResetId, UserId } from '../../ids.ts';
+import type { PromisedMail } from '../store.ts';
 
 export type PasswordResetRow = typeof passwordResets.$inferSelect;
 
@@ -9,7 +10,7 @@ export type PasswordResetRow = typeof passwordResets.$inferSelect;
  * Keeps that a new password was asked for, and promises the mail; forgets what the address asked for whose time is over. One
  * statement, and so a transaction by itself.
  */
-export async function insertPasswordReset(db: Db, reset: PasswordResetRow, deliveryId: DeliveryId): Promise<void> {
+export async function insertPasswordReset(db: Db, reset: PasswordResetRow, mail: PromisedMail): Promise<void> {
   const { id: passwordResetId, email, createdAt } = reset;
   const forgotten = db.$with('forgotten').as(
     db
@@ -18,15 +19,18 @@ export async function insertPasswordReset(db: Db, reset: PasswordResetRow, deliv
       .returning({ id: passwordResets.id }),
   );
   const kept = db.$with('kept').as(db.insert(passwordResets).values(reset).returning({ id: passwordResets.id }));
-  await db.with(forgotten, kept).insert(outbox).values({
-    id: deliveryId,
-    kind: 'password-reset',
-    passwordResetId,
-    status: 'queued',
-    attempts: 0,
-    dueAt: createdAt,
-    createdAt,
-  });
+  await db
+    .with(forgotten, kept)
+    .insert(outbox)
+    .values({
+      id: mail.id,
+      kind: 'password-reset',
+      passwordResetId,
+      ...(mail.isSent ? { status: 'queued' } : { status: 'dropped', settledAt: createdAt }),
+      attempts: 0,
+      dueAt: createdAt,
+      createdAt,
+    });
 }
 
 export async function findPasswordReset(db: Db, id: PasswordResetId, now: Date): Promise<PasswordResetRow | undefined> {

@@ -1,3 +1,4 @@
+import { inLockQueue } from '../../database/lock-queue.ts';
 import type { SessionId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
@@ -7,13 +8,15 @@ import { markSessionEnded, markSessionsEnded } from './store.ts';
 /** Ends one session of the caller's, this one too. @throws not-found where they have none with this id. */
 export async function endSession({ db }: Service, caller: Caller, sessionId: SessionId): Promise<void> {
   const user = await requireUser(db, caller);
-  if (!(await markSessionEnded(db, user.id, sessionId, caller.now))) throw new Problem('not-found');
+  const end = () => markSessionEnded(db, user.id, sessionId, caller.now);
+  if (!(await inLockQueue(db, user.id, end))) throw new Problem('not-found');
   caller.audit('authn_token_revoked', { sessionId });
 }
 
 /** Ends every session of the caller's but this one. */
 export async function endOtherSessions({ db }: Service, caller: Caller): Promise<void> {
   const user = await requireUser(db, caller);
-  const sessions = await markSessionsEnded(db, user.id, caller.now, caller.sessionId ?? undefined);
+  const end = () => markSessionsEnded(db, user.id, caller.now, caller.sessionId ?? undefined);
+  const sessions = await inLockQueue(db, user.id, end);
   caller.audit('authn_token_revoked', { sessions });
 }

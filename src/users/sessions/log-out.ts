@@ -1,3 +1,4 @@
+import { inLockQueue } from '../../database/lock-queue.ts';
 import type { Service, Visit } from '../../service.ts';
 import { hashOf } from './session.ts';
 import { findSessionOfToken, markSessionEnded } from './store.ts';
@@ -9,6 +10,8 @@ export async function logOut(
   { now, audit }: Visit,
 ): Promise<void> {
   const session = await findSessionOfToken(db, hashOf(refreshToken));
-  if (!session || !(await markSessionEnded(db, session.userId, session.id, now))) return;
+  if (!session || session.endedAt !== null) return;
+  const end = () => markSessionEnded(db, session.userId, session.id, now);
+  if (!(await inLockQueue(db, session.id, end))) return;
   audit('authn_token_revoked', { userId: session.userId, sessionId: session.id, by: 'logout' });
 }

@@ -1,10 +1,12 @@
 import type { Tx } from '../../database/database.ts';
+import { inLockQueue } from '../../database/lock-queue.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { expiryOf, hashOf, markOf, sessionEnded, sessionOf } from './session.ts';
 import {
   findRefreshToken,
+  findSessionOfToken,
   insertRefreshToken,
   lockRefreshToken,
   markSessionEnded,
@@ -27,7 +29,13 @@ const furthest = 8;
 export async function refreshSession(service: Service, { refreshToken }: { refreshToken: string }, visit: Visit) {
   requirePasswordLogin(service.config);
   // The verdict leaves the transaction as a value: ending the session must not be rolled back with the refusal.
-  const outcome = await service.db.transaction((tx) => exchange(service, tx, refreshToken, visit));
+  const { db } = service;
+  const known = await findSessionOfToken(db, hashOf(refreshToken));
+  // A token that names no open session opens no transaction and locks nothing.
+  if (!known || known.endedAt !== null || known.expiresAt <= visit.now) throw sessionEnded();
+  const outcome = await inLockQueue(db, known.id, () =>
+    db.transaction((tx) => exchange(service, tx, refreshToken, visit)),
+  );
   if (!outcome) throw sessionEnded();
   const { session, user } = outcome;
   const whose = { userId: user.id, sessionId: session.id };

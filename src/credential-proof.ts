@@ -1,0 +1,18 @@
+import type { Credential, Key } from './service.ts';
+
+/** API keys that a statement has found in the database, by the hash of their secret. */
+const provenKeys = new WeakSet<Key>();
+
+/**
+ * Whether a caller's credential was verified. A token is, by its signature, before there is a caller. An API key is mere
+ * text until a statement finds it: anybody can make one up that names the ids of others. Nothing is written, counted or
+ * logged under the ids of a caller before this is true.
+ */
+export const isProven = ({ key }: Credential) => key === null || provenKeys.has(key);
+
+/** Marks the credential as verified where the statement that looks for it finds something. Every such statement uses this. */
+export async function proving<T>({ key }: Credential, found: Promise<T | undefined>): Promise<T | undefined> {
+  const result = await found;
+  if (result !== undefined && key) provenKeys.add(key);
+  return result;
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+interface File {
+  bytes: Buffer;
+  mediaType: string;
+  /** A strong validator (RFC 9110, section 8.8.3). */
+  etag: string;
+}
+
+type Format = 'json' | 'yaml';
+
+/**
+ * Answers requests for the OpenAPI document. It is serialised once for each format, by the first request: that takes
+ * longer than most requests do, and the result is always the same.
+ */
+export function openApiFiles(app: FastifyInstance) {
+  const files: Partial<Record<Format, File>> = {};
+
+  function serialise(format: Format): File {
+    const text = format === 'yaml' ? app.swagger({ yaml: true }) : JSON.stringify(app.swagger());
+    const bytes = Buffer.from(text);
+    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+    const mediaType = format === 'yaml' ? 'application/yaml' : 'application/json; charset=utf-8';
+    return { bytes, mediaType, etag };
+  }
+
+  return (format: Format, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const file = files[format] ?? serialise(format);
+    files[format] = file;
+    // Kept by clients, and asked for again with `If-None-Match` each time.
+    reply.headers({ etag: file.etag, 'cache-control': 'no-cache' });
+    if (isKnown(request.headers['if-none-match'], file.etag)) return reply.code(304).send();
+    return reply.type(file.mediaType).send(file.bytes);
+  };
+}
+
+const isKnown = (header: string | undefined, etag: string) =>
+  (header ?? '').split(',').some((it) => [etag, `W/${etag}`, '*'].includes(it.trim()));
