@@ -7,8 +7,9 @@ import { eq } from 'drizzle-orm';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { type DatabaseChoice, openDatabase } from '../src/database/database.ts';
-import { outbox } from '../src/database/schema.ts';
-import type { InviteId } from '../src/ids.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { outbox, registrations } from '../src/database/schema.ts';
+import { type InviteId, newId } from '../src/ids.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
 import { promisesOf } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
@@ -238,6 +239,24 @@ t.test('SIGTERM', async (t) => {
   t.equal(rows[0]?.status, 'sent', 'the running delivery was finished and written down');
   // What the last request promised is sent before the end, or left as it is to the next start.
   t.match(rows[1], rows[1]?.attempts === 0 ? { status: 'queued' } : { status: 'sent' }, 'nothing is left half done');
+});
+
+t.test('A running service deletes what has expired', async (t) => {
+  const { choice, env } = await sending(t, await startSendgridServer(t));
+  const before = await openDatabase(choice);
+  await migrate(before.db);
+  const [createdAt, expiresAt] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-01-02T00:00:00Z')];
+  const expired = { id: newId('reg'), email: newEmail(), locale: null, createdAt, expiresAt };
+  await before.db.insert(registrations).values(expired);
+  await before.close();
+
+  const service = await startProcess(t, env);
+  await until('the registration to go', () => service.printed.stdout.includes('expired rows deleted'));
+  t.notMatch(service.printed.stdout, expired.email);
+  t.strictSame(await service.end('SIGTERM'), { code: 0, signal: null });
+  const after = await openDatabase(choice);
+  t.teardown(() => after.close());
+  t.same(await after.db.select().from(registrations), []);
 });
 
 /** A request whose body comes in two halves. */
