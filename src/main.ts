@@ -9,6 +9,7 @@ import { driverError, isUnavailable, outageReason } from './database/errors.ts';
 import { migrate } from './database/migrate.ts';
 import type { ProcessState } from './http/availability.ts';
 import { lettersOf } from './letters.ts';
+import { createRetention } from './lifecycle/retention.ts';
 import type { Transport } from './mail/mail.ts';
 import { addGauges } from './metrics/gauges.ts';
 import { type MetricsServer, serveMetrics } from './metrics/server.ts';
@@ -39,12 +40,13 @@ async function run(config: Config): Promise<void> {
   const state: ProcessState = { phase: 'starting', isWorkerStuck: () => worker?.isStuck() ?? false };
   const { app, service } = await buildApp({ config, db: database.db, keys, state, onChange: () => worker?.wake() });
   worker = createWorker(await workerOptions(service, app.log));
+  const retention = createRetention(service, app.log);
   closeWithGrace({ delay: config.stopDelay * 1000 + grace, logger: false }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'stopping after an error');
     state.phase = 'stopping';
     await setTimeout(config.stopDelay * 1000);
     await app.close();
-    await worker.stop();
+    await Promise.all([worker.stop(), retention.stop()]);
     await metrics?.close();
     await database.close();
     await tracing?.close();
@@ -54,6 +56,7 @@ async function run(config: Config): Promise<void> {
   await untilAnswered(app.log, state, () => prepare(config, database));
   state.phase = 'serving';
   worker.start();
+  retention.start();
   announce(config, app.server.address());
 }
 

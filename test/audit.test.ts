@@ -266,8 +266,8 @@ t.test('The audit log has one line', async (t) => {
 
   t.test('for a user who is made, and for an address that is changed', async (t) => {
     const email = newEmail();
-    await call('POST', '/v1/auth/register', { body: { email, password, name: 'Some Body' } });
-    const verification = { token: await linkTo(email, 'verify-email') };
+    await call('POST', '/v1/auth/register', { body: { email } });
+    const verification = { token: await linkTo(email, 'verify-email'), name: 'Some Body', password };
     const verify = () => call('POST', '/v1/auth/verify-email', { body: verification });
     const made = await requireOne(t, verify, { event: 'user_created', by: 'verify-email', userId: /^usr_/ });
 
@@ -318,8 +318,10 @@ t.test('The audit log has one line', async (t) => {
     const invalid = { event: 'authn_token_invalid' };
     const token = 'eyJhbGciOiJub25lIn0.e30.';
     await requireOne(t, () => call('GET', '/v1/me', { token }), { ...invalid, code: 'unauthenticated' });
+    const chosen = { name: 'Some Body', password };
+    const verify = () => call('POST', '/v1/auth/verify-email', { body: { token, ...chosen } });
+    await requireOne(t, verify, { ...invalid, code: 'verification-token-invalid' });
     for (const [url, code] of [
-      ['/v1/auth/verify-email', 'verification-token-invalid'],
       ['/v1/auth/email-change/confirm', 'email-change-token-invalid'],
       ['/v1/invites/preview', 'invite-token-invalid'],
       ['/v1/invites/report', 'report-token-invalid'],
@@ -392,7 +394,8 @@ t.test('Nobody forges a line, whatever a request says of itself', async (t) => {
     await send('POST', '/v1/auth/login', { body: { email, password: text } });
     await send('POST', '/v1/auth/refresh', { body: { refreshToken: text } });
     await send('POST', '/v1/auth/password-reset', { body: { email: `${text}@example.com` } });
-    await send('POST', '/v1/auth/register', { body: { email: newEmail(), password, name: text } });
+    await send('POST', '/v1/auth/register', { body: { email: newEmail(), locale: text } });
+    await send('POST', '/v1/auth/verify-email', { body: { token: text, password, name: text } });
     await send('GET', `/v1/accounts/${encodeURIComponent(text)}/members`, { token });
     await send('GET', `/v1/me/sessions?cursor=${encodeURIComponent(text)}`, { token });
     await send('GET', `/v1/${encodeURI(text)}`);
@@ -498,8 +501,8 @@ t.test('Headers', async (t) => {
     [405, { method: 'PATCH', url: '/v1/me', headers: credential }],
     [413, post('/v1/auth/login', { email: 'x'.repeat(100_000), password })],
     [415, post('/v1/auth/login', 'email=x', { 'content-type': 'text/plain' })],
-    [400, post('/v1/auth/verify-email', { token: 'x' })],
-    [429, post('/v1/auth/verify-email', { token: 'x' })],
+    [400, post('/v1/auth/email-change/confirm', { token: 'x' })],
+    [429, post('/v1/auth/email-change/confirm', { token: 'x' })],
   ];
 
   t.test('forbid storing and guessing of types on every answer', async (t) => {

@@ -674,7 +674,7 @@ t.test('http', async (t) => {
     const body = { email, access: { allPermissions: true } };
     const created = await call('POST', `${account.url}/invites`, { body, token: owner.token, headers: evil });
     t.equal(created.status, 201);
-    await call('POST', '/v1/auth/register', { body: { email, password, name: 'Adam' }, headers: evil });
+    await call('POST', '/v1/auth/register', { body: { email }, headers: evil });
     const user = await newUser();
     const next = newEmail();
     await call('POST', '/v1/auth/password-reset', { body: { email: user.email }, headers: evil });

@@ -104,7 +104,7 @@ t.test('the link against further invites', async (t) => {
     t.equal((await byLink('preview', sent.optOut)).code, 'invite-token-invalid');
     t.equal((await byLink('decline', sent.optOut)).code, 'invite-token-invalid');
     t.equal((await byLink('accept', sent.optOut, { register })).code, 'invite-token-invalid');
-    const verified = await call('POST', '/v1/auth/verify-email', { body: { token: sent.optOut } });
+    const verified = await call('POST', '/v1/auth/verify-email', { body: { token: sent.optOut, ...register } });
     t.equal(verified.code, 'verification-token-invalid');
     const reset = await call('POST', '/v1/auth/password-reset/confirm', { body: { token: sent.optOut, password } });
     t.equal(reset.code, 'password-reset-token-invalid');

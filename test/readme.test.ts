@@ -146,12 +146,12 @@ t.test('the demo stops with a reason', async (t) => {
     const mail = { subject: 'Verify your e-mail address', text: `http://localhost/#token=${token}` };
     const { base } = await fake(t, (path) => {
       if (path === '/v1/auth/register') return [202, {}];
-      if (path === '/v1/auth/verify-email') return [200, { user: { name: 'Somebody Else' } }];
+      if (path === '/v1/auth/verify-email') return [201, { user: { name: 'Somebody Else' } }];
       return [200, { items: [mail] }];
     });
     await t.rejects(
       walk(base, () => {}),
-      { message: /^Step 3 should have been answered 200 with .*Olivia/s },
+      { message: /^Step 3 should have been answered 201 with .*Olivia/s },
     );
   });
 });

@@ -32,10 +32,9 @@ const changePassword = ({ token }: Tokens, newPassword = changed, currentPasswor
 const askEmail = ({ token }: Tokens, email: string, currentPassword = password) =>
   call('POST', '/v1/me/email-change', { token, body: { email, currentPassword } });
 const confirmEmail = (token: string) => call('POST', '/v1/auth/email-change/confirm', { body: { token } });
-const register = (email: string, secret: string, name = 'Some Body') =>
-  call('POST', '/v1/auth/register', { body: { email, password: secret, name } });
-const verify = (token: string, secret?: string) =>
-  call('POST', '/v1/auth/verify-email', { body: { token, ...(secret && { password: secret }) } });
+const register = (email: string) => call('POST', '/v1/auth/register', { body: { email } });
+const verify = (token: string, chosen: { name: string; password: string }) =>
+  call('POST', '/v1/auth/verify-email', { body: { token, ...chosen } });
 
 /** Another session of a user. */
 async function anotherSession({ email }: { email: string }, secret = password): Promise<Tokens> {
@@ -121,7 +120,7 @@ t.test('POST /v1/auth/password-reset', async (t) => {
     await change(disabled, { disabledAt: new Date() });
     await takePassword(passwordless);
     const unverified = newEmail();
-    await register(unverified, password);
+    await register(unverified);
     const answers: Answer[] = [];
     for (const email of [known.email, newEmail(), disabled.email, passwordless.email, unverified]) {
       answers.push(await askReset(email));
@@ -134,7 +133,7 @@ t.test('POST /v1/auth/password-reset', async (t) => {
     const [known, disabled] = [await newUser(), await newUser()];
     await change(disabled, { disabledAt: new Date() });
     const [unknown, unverified] = [newEmail(), newEmail()];
-    await register(unverified, password);
+    await register(unverified);
     const all = [known.email, disabled.email, unknown, unverified];
     await Promise.all(all.map(mailsTo));
     travel(second);
@@ -295,7 +294,7 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     const { user, link } = await newForgetter();
     const { link: emailLink } = await askedEmail(user);
     const unverified = newEmail();
-    await register(unverified, password);
+    await register(unverified);
     const [header, payload, signature = ''] = link.split('.');
     const altered = `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
     const foreign = [user.token, user.refreshToken, emailLink, await tokenFor(unverified, 'verify-email')];
@@ -712,78 +711,47 @@ t.test('POST /v1/auth/email-change/confirm', async (t) => {
 });
 
 t.test('Several people who register one address', async (t) => {
-  const theirs = 'a password of the owner of the mailbox';
-  const mallorys = 'a password of Mallory, who reads no mail';
+  const owners = { name: 'Olivia Owner', password: 'a password of the owner of the mailbox' };
+  const others = { name: 'Somebody Else', password: 'chosen behind the other link' };
 
-  /** Mallory registers the address, and so does whoever reads its mailbox: the tokens of both mails. */
+  /** Mallory registers the address, and so does the owner of its mailbox, who gets both mails: their tokens. */
   async function bothRegister() {
     const email = newEmail();
-    await register(email, mallorys, 'Mallory');
-    const hers = await tokenFor(email, 'verify-email');
+    await register(email);
+    const first = await tokenFor(email, 'verify-email');
     travel(second);
-    await register(email, theirs, 'Olivia Owner');
-    return { email, hers, owners: await tokenFor(email, 'verify-email') };
+    await register(email);
+    return { email, first, second: await tokenFor(email, 'verify-email') };
   }
 
-  t.test('leave a login without a password, whichever link is opened without one', async (t) => {
-    for (const which of ['hers', 'owners'] as const) {
+  t.test('leave the owner of the mailbox the login, with whichever link they open', async (t) => {
+    for (const [used, unused] of [
+      ['first', 'second'],
+      ['second', 'first'],
+    ] as const) {
       const registered = await bothRegister();
       const { email } = registered;
-      const { status, body } = await verify(registered[which]);
-      t.match({ status, body }, { status: 200, body: { user: { email, hasPassword: false } } });
-      t.same(await whichLogIn(email, mallorys, theirs), [], which);
-      t.equal((await verify(registered[which === 'hers' ? 'owners' : 'hers'])).code, 'verification-token-invalid');
-
-      const session = await reset(await askedReset(email), changed);
-      t.match(session.body, { user: { hasPassword: true } });
-      t.same(await whichLogIn(email, mallorys, theirs, changed), [changed], 'and a reset sets one');
+      const { status, body } = await verify(registered[used], owners);
+      t.match({ status, body }, { status: 201, body: { user: { email, name: owners.name, hasPassword: true } } });
+      t.equal((await verify(registered[unused], others)).code, 'verification-token-invalid', `the ${unused} link dies`);
+      t.same(await whichLogIn(email, owners.password, others.password), [owners.password]);
     }
   });
 
-  t.test('keep the password that is given again with its own link', async (t) => {
-    const { email, owners, hers } = await bothRegister();
-    const { status, body } = await verify(owners, theirs);
-    t.match({ status, body }, { status: 200, body: { user: { name: 'Olivia Owner', hasPassword: true } } });
-    t.equal((await verify(hers, mallorys)).code, 'verification-token-invalid');
-    t.same(await whichLogIn(email, mallorys, theirs), [theirs]);
-  });
-
-  t.test('leave a login without a password where another one is given', async (t) => {
-    const { email, hers } = await bothRegister();
-    const { body } = await verify(hers, theirs);
-    t.match(body, { user: { hasPassword: false } });
-    t.same(await whichLogIn(email, mallorys, theirs), []);
-  });
-
-  t.test('make one login where both links are opened at the same moment', async (t) => {
-    const { email, hers, owners } = await bothRegister();
+  t.test('make one login where both links are used at the same moment', async (t) => {
+    const { email, first, second: newer } = await bothRegister();
     const newest: Hold = {
-      statement: "select from registrations where email = $1 and name = 'Olivia Owner' for update",
+      statement: 'select from registrations where email = $1 order by id desc limit 1 for update',
       values: [email],
     };
     const answers = await meet(
       newest,
-      () => verify(owners),
-      () => verify(hers),
+      () => verify(newer, owners),
+      () => verify(first, others),
     );
-    t.same(tally(answers), { 200: 1, '400 verification-token-invalid': 1 });
-    t.same(await whichLogIn(email, mallorys, theirs), []);
-  });
-
-  t.test('are not there where one registered alone: then the password counts without being given again', async (t) => {
-    const email = newEmail();
-    await register(email, theirs);
-    const { body } = await verify(await tokenFor(email, 'verify-email'));
-    t.match(body, { user: { hasPassword: true } });
-    t.same(await whichLogIn(email, theirs), [theirs]);
-  });
-
-  t.test('are not there either where someone gives a wrong password: then it does not count', async (t) => {
-    const email = newEmail();
-    await register(email, mallorys);
-    const { body } = await verify(await tokenFor(email, 'verify-email'), theirs);
-    t.match(body, { user: { hasPassword: false } });
-    t.same(await whichLogIn(email, mallorys, theirs), []);
+    t.same(tally(answers), { 201: 1, '400 verification-token-invalid': 1 });
+    const winner = answers[0]?.status === 201 ? owners : others;
+    t.same(await whichLogIn(email, owners.password, others.password), [winner.password]);
   });
 });
 
@@ -791,14 +759,15 @@ t.test('What is no text where a token or a password belongs is refused by its pl
   const { user, link } = await newForgetter();
   const { link: emailLink } = await askedEmail(user);
   const unverified = newEmail();
-  await register(unverified, password);
+  await register(unverified);
+  const verification = await tokenFor(unverified, 'verify-email');
   const { token } = user;
   const calls: [Method: 'POST' | 'PUT', url: string, body: Record<string, string>, credential?: string][] = [
     ['POST', '/v1/auth/login', { email: user.email, password }],
-    ['POST', '/v1/auth/register', { email: newEmail(), password, name: 'Some Body' }],
+    ['POST', '/v1/auth/register', { email: newEmail() }],
     ['POST', '/v1/auth/refresh', { refreshToken: user.refreshToken }],
     ['POST', '/v1/auth/logout', { refreshToken: user.refreshToken }],
-    ['POST', '/v1/auth/verify-email', { token: await tokenFor(unverified, 'verify-email'), password }],
+    ['POST', '/v1/auth/verify-email', { token: verification, name: 'Some Body', password }],
     ['POST', '/v1/auth/password-reset', { email: user.email }],
     ['POST', '/v1/auth/password-reset/confirm', { token: link, password: changed }],
     ['POST', '/v1/auth/email-change/confirm', { token: emailLink }],
@@ -806,7 +775,6 @@ t.test('What is no text where a token or a password belongs is refused by its pl
     ['POST', '/v1/me/email-change', { email: newEmail(), currentPassword: password }, token],
     ['POST', '/v1/me/identities', { accessToken: 'x', currentPassword: password }, token],
   ];
-  const optional = ['/v1/auth/verify-email/password'];
   for (const [method, url, body, credential] of calls) {
     for (const field of Object.keys(body).filter((it) => it !== 'name')) {
       const values: [what: string, value: unknown][] = [
@@ -821,7 +789,7 @@ t.test('What is no text where a token or a password belongs is refused by its pl
         ['NUL', `${body[field]}\0`],
         ['half a character', '\ud800 is half a character'],
         ['too long', 'x'.repeat(20_000)],
-        ...(optional.includes(`${url}/${field}`) ? [] : ([['missing', undefined]] as [string, unknown][])),
+        ['missing', undefined],
       ];
       for (const [what, value] of values) {
         const answer = await call(method, url, { token: credential, body: { ...body, [field]: value } });
@@ -835,6 +803,7 @@ t.test('What is no text where a token or a password belongs is refused by its pl
   t.ok(await goesOn(user), 'and nothing was changed');
   t.same(await whichLogIn(user.email, password), [password]);
   t.equal((await confirmEmail(emailLink)).status, 200, 'nor used up');
+  t.equal((await verify(verification, { name: 'Some Body', password })).status, 201);
 });
 
 /** Held where a mail is promised. */

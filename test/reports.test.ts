@@ -122,7 +122,9 @@ t.test('the link to report an invite', async (t) => {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
     t.equal(oneClick.code, 'opt-out-token-invalid');
-    const verified = await call('POST', '/v1/auth/verify-email', { body: { token: sent.report } });
+    const verified = await call('POST', '/v1/auth/verify-email', {
+      body: { token: sent.report, name: 'Eve', password },
+    });
     t.equal(verified.code, 'verification-token-invalid');
     t.equal((await call('GET', '/v1/me', { token: sent.report })).code, 'unauthenticated');
     for (const token of [sent.accept, sent.optOut, account.owner.token]) {

@@ -6,8 +6,9 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import t from 'tap';
 import { type Db, openDatabase } from '../src/database/database.ts';
 import { idOf, newId, platformAccountId, uuidOf } from '../src/ids.ts';
+import { signVerificationToken } from '../src/users/link-tokens.ts';
 import { root } from './support/root.ts';
-import { freshDatabase, newEmail, password, startService } from './support/service.ts';
+import { day, freshDatabase, newEmail, password, startService } from './support/service.ts';
 
 const migrationsFolder = join(root, 'migrations');
 
@@ -32,6 +33,7 @@ async function fill(db: Db) {
   const emails = { owner: newEmail('owner'), member: newEmail('member'), guest: newEmail('guest') };
   const passwordHash = await hash(password, { memoryCost: 64, timeCost: 1, parallelism: 1 });
   const [session, invite] = [uuidOf('ses', newId('ses')), uuidOf('inv', newId('inv'))];
+  const registration = { id: newId('reg'), email: newEmail('nina') };
   await db.transaction(async (tx) => {
     await tx.execute(sql`set constraints all deferred`);
     await tx.execute(sql`
@@ -55,19 +57,19 @@ async function fill(db: Db) {
     await tx.execute(sql`insert into refresh_tokens values ('a hash', ${session}, now(), null)`);
     await tx.execute(sql`insert into ownership_transfers values (${a}, ${m}, now())`);
     await tx.execute(sql`
-      insert into registrations values (gen_random_uuid(), ${newEmail()}, 'Nina New', ${passwordHash}, now(), now() + interval '1 day')`);
+      insert into registrations values (${uuidOf('reg', registration.id)}, ${registration.email}, 'Nina New', ${passwordHash}, now(), now() + interval '1 day')`);
   });
-  return { account, session, emails };
+  return { account, session, emails, registration };
 }
 
 t.test('a database of the oldest release goes on with all that was in it', async (t) => {
   const database = await freshDatabase(t);
   const old = await openDatabase(database);
   await migrateToOldest(old.db);
-  const { account, session, emails } = await fill(old.db);
+  const { account, session, emails, registration } = await fill(old.db);
   await old.close();
 
-  const { call, logIn, tokenFor, db } = await startService(t, { database });
+  const { call, clock, db, logIn, service, tokenFor } = await startService(t, { database });
   const url = `/v1/accounts/${account}`;
   const token = await logIn({ email: emails.owner });
   t.match(await call('GET', url, { token }), {
@@ -108,4 +110,9 @@ t.test('a database of the oldest release goes on with all that was in it', async
     sql`select count(*)::int as count from outbox where account_id = ${uuidOf('acc', platformAccountId)}`,
   )) as unknown as { rows: { count: number }[] };
   t.equal(mails[0]?.count, 1, 'a mail of no account has the account that stands for none');
+  const { id, email } = registration;
+  const expiresAt = new Date(clock().getTime() + day);
+  const nina = { token: await signVerificationToken(service, { id, expiresAt }, clock()), name: 'Nina New', password };
+  const verified = await call('POST', '/v1/auth/verify-email', { body: nina });
+  t.match(verified, { status: 201, body: { user: { email, name: 'Nina New' } } }, 'a link mailed before still works');
 });

@@ -10,18 +10,16 @@ interface PasswordField {
   id: string;
   label: string;
   kind: 'new' | 'current';
-  isOptional?: boolean;
 }
 
 /**
  * A field for a password, hidden until its button shows it (OWASP ASVS 5.0, 6.2.6). It may be pasted into, and a password
  * manager is told what belongs there (6.2.7).
  */
-export function passwordField({ id, label, kind, isOptional = false }: PasswordField): Html {
+export function passwordField({ id, label, kind }: PasswordField): Html {
   const shortest = kind === 'new' ? html` minlength="${String(min)}"` : [];
-  const required = isOptional ? [] : html` required`;
   return html`<label for="${id}">${label}</label>
-<p class="secret"><input id="${id}" name="password" type="password" autocomplete="${kind}-password"${shortest} maxlength="${String(max)}"${required}>
+<p class="secret"><input id="${id}" name="password" type="password" autocomplete="${kind}-password"${shortest} maxlength="${String(max)}" required>
 <button type="button" class="second show" aria-label="Show the password">Show</button></p>`;
 }
 

@@ -31,7 +31,7 @@ const samples: Record<MailKind, MailValues[]> = {
     { ...person, ...bare },
     { ...person, ...owning },
   ],
-  'verify-email': [{ address, name: 'Adam Accountant', until, link }],
+  'verify-email': [{ address, until, link }],
   'login-exists': [{ address }],
   'password-reset': [{ address, until, link }],
   'no-password': [{ address }],

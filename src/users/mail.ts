@@ -1,5 +1,4 @@
 import type { UserId } from '../ids.ts';
-import { oneLine } from '../mail/one-line.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
 import { listIdentities } from './identities/store.ts';
@@ -9,18 +8,21 @@ import { findEmailChange, findRegistration, findUser, findUserByEmail } from './
 
 type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 
-/** To someone who registered: a link to verify the address, or word that it has a login already. */
+/**
+ * To an address that was registered: a link to verify it, or a notice that it has a login already. Anyone can have this mail
+ * sent to anyone, so it contains no text that the sender chose.
+ */
 export function registrationLetter(service: Writer): Letter {
   const { config, db } = service;
   return {
     async write({ registrationId }, now) {
       const registration = registrationId === null ? undefined : await findRegistration(db, registrationId, now);
       if (!registration) return undefined;
-      const { email: address, name, locale, expiresAt } = registration;
+      const { email: address, locale, expiresAt } = registration;
       const user = await findUserByEmail(db, address);
       if (user) return { to: address, ...config.mails.write('login-exists', [user.locale], { address }) };
       const link = config.verifyUrl.replace('{token}', await signVerificationToken(service, registration, now));
-      const values = { address, name: oneLine(name), link, until: expiresAt };
+      const values = { address, link, until: expiresAt };
       return { to: address, ...config.mails.write('verify-email', [locale], values) };
     },
   };
@@ -77,7 +79,11 @@ const issuersOf = async (db: Service['db'], userId: UserId) => [
   ...new Set((await listIdentities(db, userId)).map((it) => it.issuer)),
 ];
 
-/** To the new address that someone asked for: a link to confirm it, or word that it has a login already. */
+/**
+ * To the new address of a requested change: a link to confirm it, or a notice that it has a login already. It names the old
+ * address although the sender chose it: that address is verified, it names the user who is accountable for the mail, and
+ * without it the recipient cannot tell whose login would get their address.
+ */
 export function emailChangeLetter(service: Writer): Letter {
   const { config, db } = service;
   return {

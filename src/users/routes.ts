@@ -33,7 +33,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       operationId: 'register',
       summary: 'Register',
       description:
-        'Sends a mail to the address: a link to verify it, or word that it has a login already. The answer is the same for every address. Until the address is verified, there is no login.',
+        'Sends a mail to the address: a link to verify it, or a notice that it already has a login. The answer is the same for every address. The link leads to the page that asks for a name and a password and calls `POST /v1/auth/verify-email`; until then there is no login, and only the address and the locale are kept, for a day.',
       body: ref(Registration),
       response: { 202: answer(RegistrationAccepted, 'A mail is on its way.'), ...problems('password-login-off') },
     },
@@ -51,14 +51,14 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       operationId: 'verifyEmail',
       summary: 'Verify an address',
       description:
-        'Turns a registration into a login with the token of the mail’s link, and opens a session. Works once. Ask for the `password` once more, and send it: where someone else has registered the address too, only that shows which of the two it is.',
+        'Creates the user with the token of the mail’s link, and opens a session. The token proves the mailbox, so the name and the password are chosen here. It works once; a refused name or password leaves it valid. Every other link sent to the address by registering stops working.',
       body: ref(VerifyEmailRequest),
       response: {
-        200: answer(Session, 'The address is verified.'),
+        201: answer(Session, 'The user is created.'),
         ...problems('verification-token-invalid', 'password-login-off'),
       },
     },
-    handler: ({ body, visit }) => verifyEmail(service, body, visit),
+    handler: async ({ body, visit }, reply) => reply.code(201).send(await verifyEmail(service, body, visit)),
   });
 
   app.get('/v1/me', {

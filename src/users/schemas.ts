@@ -36,7 +36,7 @@ export const Credentials = Type.Object(
 export type Credentials = Static<typeof Credentials>;
 
 export const Registration = Type.Object(
-  { email: Email, password: Password, name: PersonName, locale: Type.Optional(Locale) },
+  { email: Email, locale: Type.Optional(Locale) },
   { $id: 'Registration', additionalProperties: false },
 );
 export type Registration = Static<typeof Registration>;
@@ -49,16 +49,10 @@ const linkToken = Type.String({
 });
 
 export const VerifyEmailRequest = Type.Object(
-  {
-    token: linkToken,
-    password: Type.Optional({
-      ...PasswordGuess,
-      description:
-        'The password given when registering, which proves that it was the same person. Without it, or with another, the login is left without a password where others have registered the address too, or where this is another; choose one by a reset then.',
-    }),
-  },
+  { token: linkToken, name: PersonName, password: Password },
   { $id: 'VerifyEmailRequest', additionalProperties: false },
 );
+export type VerifyEmailRequest = Static<typeof VerifyEmailRequest>;
 
 export const PasswordResetRequest = Type.Object(
   { email: Email },

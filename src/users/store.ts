@@ -133,32 +133,18 @@ export async function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
-/** The mail of a registration or a reset: one that is not sent is written as dropped, by the same statement. */
+/** The mail of a registration or a reset. One that is not sent is written as dropped, by the same statement. */
 export interface PromisedMail {
   id: DeliveryId;
   isSent: boolean;
 }
 
-/**
- * Keeps a registration and promises its mail; forgets those of the address whose time is over. One statement, and so a
- * transaction by itself.
- */
+/** Stores a registration and enqueues its mail. One statement, and so a transaction by itself. */
 export async function insertRegistration(db: Db, registration: RegistrationRow, mail: PromisedMail): Promise<void> {
-  const { id: registrationId, email, createdAt } = registration;
-  const forgotten = db.$with('forgotten').as(
-    db
-      .delete(registrations)
-      .where(
-        and(
-          eq(registrations.email, email),
-          sql`${registrations.expiresAt} <= ${sql.param(createdAt, registrations.expiresAt)}`,
-        ),
-      )
-      .returning({ id: registrations.id }),
-  );
+  const { id: registrationId, createdAt } = registration;
   const kept = db.$with('kept').as(db.insert(registrations).values(registration).returning({ id: registrations.id }));
   await db
-    .with(forgotten, kept)
+    .with(kept)
     .insert(outbox)
     .values({
       id: mail.id,
@@ -179,10 +165,13 @@ export async function findRegistration(db: Db, id: RegistrationId, now: Date): P
   return found;
 }
 
-/** Takes every registration of an address. @returns those that could still be verified, for nobody else to take. */
-export async function deleteRegistrations(tx: Tx, email: string, now: Date): Promise<RegistrationRow[]> {
-  const taken = await tx.delete(registrations).where(eq(registrations.email, email)).returning();
-  return taken.filter((it) => it.expiresAt > now);
+/** Deletes every registration of an address. @returns the ids of those that this transaction deleted. */
+export async function deleteRegistrations(tx: Tx, email: string): Promise<RegistrationId[]> {
+  const deleted = await tx
+    .delete(registrations)
+    .where(eq(registrations.email, email))
+    .returning({ id: registrations.id });
+  return deleted.map((it) => it.id);
 }
 
 // --- Changes of address ---------------------------------------------------------------------------------------------

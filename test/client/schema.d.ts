@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Register
-         * @description Sends a mail to the address: a link to verify it, or word that it has a login already. The answer is the same for every address. Until the address is verified, there is no login.
+         * @description Sends a mail to the address: a link to verify it, or a notice that it already has a login. The answer is the same for every address. The link leads to the page that asks for a name and a password and calls `POST /v1/auth/verify-email`; until then there is no login, and only the address and the locale are kept, for a day.
          */
         post: operations["register"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Verify an address
-         * @description Turns a registration into a login with the token of the mail’s link, and opens a session. Works once. Ask for the `password` once more, and send it: where someone else has registered the address too, only that shows which of the two it is.
+         * @description Creates the user with the token of the mail’s link, and opens a session. The token proves the mailbox, so the name and the password are chosen here. It works once; a refused name or password leaves it valid. Every other link sent to the address by registering stops working.
          */
         post: operations["verifyEmail"];
         delete?: never;
@@ -1716,13 +1716,6 @@ export interface components {
              */
             email: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
-             * @example correct horse battery staple
-             */
-            password: string;
-            /** @example Olivia Owner */
-            name: string;
-            /**
              * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
              * @example de
              */
@@ -1774,11 +1767,13 @@ export interface components {
              * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
              */
             token: string;
+            /** @example Olivia Owner */
+            name: string;
             /**
-             * @description The password given when registering, which proves that it was the same person. Without it, or with another, the login is left without a password where others have registered the address too, or where this is another; choose one by a reset then.
+             * @description Any characters, taken exactly as sent. The most common passwords are refused.
              * @example correct horse battery staple
              */
-            password?: string;
+            password: string;
         };
         /**
          * @example {
@@ -3772,8 +3767,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The address is verified. */
-            200: {
+            /** @description The user is created. */
+            201: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];

@@ -180,9 +180,9 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
 
   /** A user with a session, who registered and verified the address. */
   async function newUser(email = newEmail(), name = 'Some Body'): Promise<TestUser> {
-    await call('POST', '/v1/auth/register', { body: { email, password, name } });
+    await call('POST', '/v1/auth/register', { body: { email } });
     const token = await tokenFor(email, 'verify-email');
-    const { body } = await call('POST', '/v1/auth/verify-email', { body: { token } });
+    const { body } = await call('POST', '/v1/auth/verify-email', { body: { token, name, password } });
     return { id: body.user.id, email, token: body.accessToken, refreshToken: body.refreshToken };
   }
 

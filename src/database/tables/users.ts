@@ -1,5 +1,6 @@
 // Shared by all accounts: who a person is, and how they prove it.
 
+import { sql } from 'drizzle-orm';
 import { index, pgTable, text, unique } from 'drizzle-orm/pg-core';
 import { id, time } from './columns.ts';
 
@@ -34,19 +35,21 @@ export const identities = pgTable(
   (t) => [unique('identities_issuer_subject').on(t.issuer, t.subject), index('identities_user').on(t.userId)],
 );
 
-/** Someone registered and has not verified the address yet. Several may wait for one address; the first verified wins. */
+/**
+ * A registration whose address is not verified yet. It keeps the address, and nothing else about the person: the name and the
+ * password come with the link. One address may have several; verifying one deletes them all.
+ */
 export const registrations = pgTable(
   'registrations',
   {
     id: id('reg', 'id').primaryKey(),
     email: text('email').notNull(),
-    name: text('name').notNull(),
-    passwordHash: text('password_hash').notNull(),
+    /** The language of the mail, and of later mails to the user. */
     locale: text('locale'),
     createdAt: time('created_at').notNull(),
     expiresAt: time('expires_at').notNull(),
   },
-  (t) => [index('registrations_email').on(t.email)],
+  (t) => [index('registrations_email').on(t.email), index('registrations_expires_at').on(t.expiresAt)],
 );
 
 /** Someone asked to choose a new password. Kept for every address, so that asking is the same for all of them. */
@@ -58,10 +61,10 @@ export const passwordResets = pgTable(
     createdAt: time('created_at').notNull(),
     expiresAt: time('expires_at').notNull(),
   },
-  (t) => [index('password_resets_email').on(t.email)],
+  (t) => [index('password_resets_email').on(t.email), index('password_resets_expires_at').on(t.expiresAt)],
 );
 
-/** A user asked to have another address, which counts once it is verified. Stays afterwards: the old address is told. */
+/** A requested change of a user's address. Kept once it is confirmed, since the mail to the old address is written from it. */
 export const emailChanges = pgTable(
   'email_changes',
   {
@@ -77,7 +80,10 @@ export const emailChanges = pgTable(
     expiresAt: time('expires_at').notNull(),
     confirmedAt: time('confirmed_at'),
   },
-  (t) => [index('email_changes_user').on(t.userId)],
+  (t) => [
+    index('email_changes_user').on(t.userId),
+    index('email_changes_expires_at').on(t.expiresAt).where(sql`confirmed_at is null`),
+  ],
 );
 
 export const sessions = pgTable(

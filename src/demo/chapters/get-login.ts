@@ -10,17 +10,20 @@ export async function getLogin(story: Pick<Story, 'base' | 'teller'>, person: Pe
   await tell(`${name} registers. The answer is the same whether the address is known or not.`, {
     method: 'POST',
     path: '/v1/auth/register',
-    body: { email, password, name },
+    body: { email },
     expect: 202,
   });
   const token = await readMail(story, person, 'Verify your e-mail address', 'A mail with a link comes.');
-  const session = await tell<Session>(`The link proves that the mailbox is theirs: ${name} has a login.`, {
-    method: 'POST',
-    path: '/v1/auth/verify-email',
-    body: { token },
-    expect: 200,
-    holding: { user: { email, name } },
-    show: ({ user }) => ({ user: { id: user.id, email: user.email, name: user.name } }),
-  });
+  const session = await tell<Session>(
+    `The link proves that the mailbox is theirs. ${name} chooses a name and a password, and has a login.`,
+    {
+      method: 'POST',
+      path: '/v1/auth/verify-email',
+      body: { token, name, password },
+      expect: 201,
+      holding: { user: { email, name } },
+      show: ({ user }) => ({ user: { id: user.id, email: user.email, name: user.name } }),
+    },
+  );
   person.token = session.accessToken;
 }

@@ -1,4 +1,4 @@
-import { and, eq, gt, lte } from 'drizzle-orm';
+import { and, eq, gt } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
 import { outbox, passwordResets, users } from '../../database/schema.ts';
 import type { PasswordResetId, UserId } from '../../ids.ts';
@@ -6,21 +6,12 @@ import type { PromisedMail } from '../store.ts';
 
 export type PasswordResetRow = typeof passwordResets.$inferSelect;
 
-/**
- * Keeps that a new password was asked for, and promises the mail; forgets what the address asked for whose time is over. One
- * statement, and so a transaction by itself.
- */
+/** Stores a requested reset and enqueues its mail. One statement, and so a transaction by itself. */
 export async function insertPasswordReset(db: Db, reset: PasswordResetRow, mail: PromisedMail): Promise<void> {
-  const { id: passwordResetId, email, createdAt } = reset;
-  const forgotten = db.$with('forgotten').as(
-    db
-      .delete(passwordResets)
-      .where(and(eq(passwordResets.email, email), lte(passwordResets.expiresAt, createdAt)))
-      .returning({ id: passwordResets.id }),
-  );
+  const { id: passwordResetId, createdAt } = reset;
   const kept = db.$with('kept').as(db.insert(passwordResets).values(reset).returning({ id: passwordResets.id }));
   await db
-    .with(forgotten, kept)
+    .with(kept)
     .insert(outbox)
     .values({
       id: mail.id,
