@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh a session
-         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. For ten seconds the client that used it gets the same answer again, so that two tabs, or a retry after a lost answer, end nothing.
+         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. The client that used it gets the same answer again in two cases: for ten seconds, since two of its tabs may refresh at once; and, while the next token is unused, for five minutes and ten times in a session, in any network, since the answer may have been lost.
          */
         post: operations["refreshSession"];
         delete?: never;
@@ -1568,7 +1568,7 @@ export interface components {
         ChangedEmail: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1577,7 +1577,7 @@ export interface components {
         Credentials: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1587,7 +1587,7 @@ export interface components {
         EmailChange: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1679,7 +1679,7 @@ export interface components {
             /** @example correct horse battery staple */
             currentPassword: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             newPassword: string;
@@ -1691,7 +1691,7 @@ export interface components {
              */
             token: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -1699,7 +1699,7 @@ export interface components {
         PasswordResetRequest: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1711,16 +1711,19 @@ export interface components {
         Registration: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
             /**
              * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
@@ -1754,11 +1757,14 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
             /** @description Without one, they log in at an identity provider, or have yet to choose one by a reset. */
             hasPassword: boolean;
@@ -1844,7 +1850,7 @@ export interface components {
         };
         ExplainedPermission: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -1858,7 +1864,7 @@ export interface components {
                 /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 grantId?: string;
                 /**
-                 * @description A key of the catalogue: `resource:action`.
+                 * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
                  * @example invoices:pay
                  */
                 impliedBy?: string;
@@ -1923,7 +1929,7 @@ export interface components {
         };
         Permission: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             key: string;
@@ -1969,7 +1975,7 @@ export interface components {
         };
         PermissionDeclaration: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             key: string;
@@ -2007,7 +2013,7 @@ export interface components {
         };
         PermissionHolders: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -2047,7 +2053,10 @@ export interface components {
         Account: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             ownerId: string;
@@ -2067,7 +2076,10 @@ export interface components {
          *     }
          */
         AccountChanges: {
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name?: string;
             settings?: {
                 /**
@@ -2094,7 +2106,10 @@ export interface components {
         AccountReference: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
         };
         AccountSettings: {
@@ -2121,7 +2136,10 @@ export interface components {
         MyAccount: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /** @example mem_01k7z2n4q8e6tbv5xw3c9d0hjm */
             membershipId: string;
@@ -2144,7 +2162,10 @@ export interface components {
             nextCursor: string | null;
         };
         NewAccount: {
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /**
              * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
@@ -2166,17 +2187,23 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
         };
         Inviter: {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
         };
         /** @description A user’s place in an account. */
@@ -2319,7 +2346,7 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2381,10 +2408,13 @@ export interface components {
             token: string;
             /** @description Makes a login for the invited address; the link has proven it. */
             register?: {
-                /** @example Olivia Owner */
+                /**
+                 * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+                 * @example Olivia Owner
+                 */
                 name: string;
                 /**
-                 * @description Any characters, taken exactly as sent. The most common passwords are refused.
+                 * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
                  * @example correct horse battery staple
                  */
                 password: string;
@@ -2434,7 +2464,7 @@ export interface components {
             invitedBy: components["schemas"]["Inviter"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2527,7 +2557,7 @@ export interface components {
         NewInvite: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2565,7 +2595,7 @@ export interface components {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2575,7 +2605,7 @@ export interface components {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2585,7 +2615,10 @@ export interface components {
             userId: string;
         };
         NewRole: {
-            /** @example Accountant */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Accountant
+             */
             name: string;
             /** @example Sees and pays invoices. */
             description?: string;
@@ -2601,7 +2634,10 @@ export interface components {
         Role: {
             /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Accountant */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Accountant
+             */
             name: string;
             /** @example Sees and pays invoices. */
             description: string;
@@ -2623,7 +2659,10 @@ export interface components {
          *     }
          */
         RoleChanges: {
-            /** @example Accountant */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Accountant
+             */
             name?: string;
             /** @example Sees and pays invoices. */
             description?: string;
@@ -2648,7 +2687,7 @@ export interface components {
             /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -2726,7 +2765,7 @@ export interface components {
         };
         NewGrant: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -2826,7 +2865,10 @@ export interface components {
         AccountKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -2881,7 +2923,10 @@ export interface components {
         MadeAccountKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -2925,7 +2970,10 @@ export interface components {
         MadePlatformKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -2975,7 +3023,10 @@ export interface components {
          *     }
          */
         NewAccountKey: {
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             scopes: string[];
             /**
@@ -2995,7 +3046,10 @@ export interface components {
          *     }
          */
         NewPlatformKey: {
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
             /**
@@ -3009,7 +3063,10 @@ export interface components {
         PlatformKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -3293,9 +3350,6 @@ export interface components {
             [key: string]: unknown;
         };
         ActionSearchResults: {
-            results: {
-                name: string;
-            }[];
             page: {
                 /** @description Send it as `page.token` to get the next page; empty on the last one. */
                 next_token: string;
@@ -3305,6 +3359,9 @@ export interface components {
                  */
                 count: number;
             };
+            results: {
+                name: string;
+            }[];
         };
         /** @description The metadata of a policy decision point (AuthZEN). */
         AuthzenConfiguration: {
@@ -3322,10 +3379,6 @@ export interface components {
             search_action_endpoint: string;
         };
         EntitySearchResults: {
-            results: {
-                type: string;
-                id: string;
-            }[];
             page: {
                 /** @description Send it as `page.token` to get the next page; empty on the last one. */
                 next_token: string;
@@ -3335,6 +3388,10 @@ export interface components {
                  */
                 count: number;
             };
+            results: {
+                type: string;
+                id: string;
+            }[];
         };
         /**
          * @example {
@@ -3474,7 +3531,10 @@ export interface components {
          *     }
          */
         NewPlatformAccount: {
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /**
              * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
@@ -3485,7 +3545,7 @@ export interface components {
             owner: {
                 /**
                  * Format: email
-                 * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+                 * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
                  * @example olivia@example.com
                  */
                 email: string;
@@ -3502,11 +3562,14 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
             /**
              * @description What your own systems call them. No address, and no id of ours.
@@ -6952,7 +7015,10 @@ export interface operations {
                 status?: "pending" | "accepted" | "declined" | "revoked" | "expired";
                 /** @description Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent. */
                 delivery?: "waiting" | "delivered" | "failed";
-                /** @description Invites to this address. */
+                /**
+                 * @description Invites to this address.
+                 * @example olivia@example.com
+                 */
                 email?: string;
                 /** @description How many at most. */
                 limit?: number;
@@ -11336,7 +11402,7 @@ export interface operations {
                  */
                 userId?: string;
                 /**
-                 * @description A key of the catalogue: `resource:action`.
+                 * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
                  * @example invoices:pay
                  */
                 permission: string;
@@ -12376,7 +12442,10 @@ export interface operations {
     findUsers: {
         parameters: {
             query?: {
-                /** @description Their verified address. */
+                /**
+                 * @description Their verified address.
+                 * @example olivia@example.com
+                 */
                 email?: string;
                 /**
                  * @description What your own systems call them. No address, and no id of ours.
