@@ -11,6 +11,7 @@ import type { Db } from './database/database.ts';
 import { watchOutages } from './database/outages.ts';
 import { deliveryRoutes } from './deliveries/routes.ts';
 import { devRoutes } from './dev/routes.ts';
+import { displayName } from './display-text.ts';
 import { isEmailAddress } from './email-address.ts';
 import { grantRoutes } from './grants/routes.ts';
 import { type ProcessState, refuseWhenUnable } from './http/availability.ts';
@@ -26,6 +27,7 @@ import { allowNoBody } from './http/optional-bodies.ts';
 import { refuseMalformedHttp, renderProblems, sendProblem } from './http/problem-json.ts';
 import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
+import { parseQuery } from './http/query-string.ts';
 import { checkRequests } from './http/request-checks.ts';
 import { serializerBuilder } from './http/serialization.ts';
 import { answerUnrouted } from './http/unrouted.ts';
@@ -59,6 +61,7 @@ import { tokenRoutes } from './tokens/routes.ts';
 import { identifyCaller } from './users/identify.ts';
 import { identityRoutes } from './users/identities/routes.ts';
 import { createPasswords, type PasswordCost } from './users/passwords/hashing.ts';
+import { passwordForm } from './users/passwords/normal-form.ts';
 import { passwordRoutes } from './users/passwords/routes.ts';
 import { userRoutes } from './users/routes.ts';
 import { sessionRoutes } from './users/sessions/routes.ts';
@@ -113,10 +116,13 @@ export async function buildApp(options: AppOptions) {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: refuseMalformedHttp,
-    routerOptions: { maxParamLength },
+    routerOptions: { maxParamLength, querystringParser: parseQuery },
     schemaController: {
       compilersFactory: {
-        buildValidator: validatorBuilder({ email: isEmailAddress }) as never,
+        buildValidator: validatorBuilder(
+          { email: isEmailAddress },
+          { 'display-name': displayName, password: passwordForm },
+        ) as never,
         buildSerializer: serializerBuilder(),
       },
     },

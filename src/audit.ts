@@ -37,7 +37,16 @@ export interface EventDetails {
   /** A pseudonym of an address that was named: the same for the same address, and telling nobody which. */
   address?: string | undefined;
   /** How someone proved who they are, or what was changed by it. */
-  by?: 'password' | 'invite' | 'verify-email' | 'password-reset' | 'refresh' | 'logout' | 'identity' | 'operator';
+  by?:
+    | 'password'
+    | 'invite'
+    | 'verify-email'
+    | 'password-reset'
+    | 'refresh'
+    | 'refresh-retry'
+    | 'logout'
+    | 'identity'
+    | 'operator';
   /** Which of a user's details changed. */
   changed?: 'email' | 'external-id' | 'identity' | 'password';
   /** How many sessions ended. */

@@ -1,6 +1,8 @@
 import { domainToASCII } from 'node:url';
 import { isEmailValid } from '@hapi/address';
-import { invalidField } from './problems.ts';
+import { trimmed } from './display-text.ts';
+import { notAnAddress } from './http/schemas.ts';
+import { invalidField, invalidParameter } from './problems.ts';
 
 /** What ends a host in a URL, or is dropped or decoded there. The ASCII form of a domain is found by a URL parser. */
 const notInDomain = /[\s\p{Cc}%/\\?#]/u;
@@ -10,13 +12,13 @@ const longest = 508;
 
 /**
  * The one canonical form of an e-mail address, which is compared, indexed and unique: Unicode-normalised (NFKC, so that
- * full-width letters become the usual ones), validated, then lower-cased. A domain in other scripts takes its
+ * full-width letters become ASCII), trimmed, validated, then lower-cased. A domain in other scripts takes its
  * ASCII form (RFC 5890 A-labels); a local part outside ASCII is refused, since not every mail server takes one.
  * @returns the canonical address, or undefined where the text is no address.
  */
 export function canonicalEmail(text: string): string | undefined {
   if (text.length > longest) return undefined;
-  const normal = text.normalize('NFKC');
+  const normal = trimmed(text.normalize('NFKC'));
   const at = normal.lastIndexOf('@');
   const given = normal.slice(at + 1);
   const domain = notInDomain.test(given) ? '' : domainToASCII(given);
@@ -33,6 +35,13 @@ export function isEmailAddress(text: string): boolean {
 /** The canonical form of an address in a body. @throws invalid-request where it is no address. */
 export function requireCanonicalEmail(text: string, pointer: string): string {
   const email = canonicalEmail(text);
-  if (email === undefined) throw invalidField(pointer, 'must be an e-mail address');
+  if (email === undefined) throw invalidField(pointer, notAnAddress.body);
+  return email;
+}
+
+/** The canonical form of an address in a query. @throws invalid-request where it is no address. */
+export function requireEmailParameter(text: string, parameter: string): string {
+  const email = canonicalEmail(text);
+  if (email === undefined) throw invalidParameter(parameter, notAnAddress.query);
   return email;
 }

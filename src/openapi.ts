@@ -2,7 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { openApiDocument } from './openapi-document.ts';
 
-const document = `${JSON.stringify(await openApiDocument(), null, 2)}\n`;
+const json = JSON.stringify(await openApiDocument(), null, 2);
+/** Patterns name characters that show nothing: escaped, a reader of the file sees them. */
+const document = `${json.replaceAll(/[^\n\P{C}]|[^ \P{Z}]|\p{Default_Ignorable_Code_Point}|\u2800|\ufffc/gu, escapeOf)}\n`;
+
+function escapeOf(character: string): string {
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
+  return units.map((it) => `\\u${it.toString(16).padStart(4, '0')}`).join('');
+}
+
 const [file] = process.argv.slice(2);
 if (file === undefined) process.stdout.write(document);
 else writeFileSync(file, document);

@@ -2,9 +2,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import t from 'tap';
 import { newId, uuidOf } from '../src/ids.ts';
 import { listKeys } from '../src/permissions/store.ts';
-import { startService } from './support/service.ts';
+import { newEmail, password, startService } from './support/service.ts';
 
-const { call, db, newAccount, newMember, newUser, invite, listAll, logIn } = await startService(t);
+const { call, db, newAccount, newMember, newPlatformKey, newUser, invite, listAll, logIn, tokenFor } =
+  await startService(t);
 
 /** The rows that a statement answers. */
 async function query(statement: SQL): Promise<Record<string, unknown>[]> {
@@ -67,23 +68,45 @@ t.test('POST /v1/accounts', async (t) => {
 t.test('A name is one line with something to see in it', async (t) => {
   const user = await newUser();
   const make = (name: string) => call('POST', '/v1/accounts', { body: { name }, token: user.token });
-  const unseen = ['\u200B', '\u00AD\u2060', '\uFEFF', '\u3164', '\u0301', ' \u00A0'];
-  const turning = ['a\u202Eb', 'a\u2066b', '\u200Fa'];
+  const fillers = ['\u2800', '\u3164', '\u115F\u1160', '\uFFA0', '\u{1D159}', '\u2800 \u2800', '\uFE0F', '\uFFFC'];
+  const unseen = ['\u200B', '\u00AD\u2060', '\uFEFF', '\u0301', ' \u00A0', ...fillers];
+  const turning = ['a\u202Eb', 'a\u2066b', 'b\u200Fa'];
   const breaking = ['a\nb', 'a\r\nBcc: b', 'a\u2028b', 'a\tb', 'a\u0085b', 'a\u0000b'];
   for (const name of [...unseen, ...turning, ...breaking, `${'x'.repeat(60_000)}\n`]) {
     t.match(await make(name), { status: 400, code: 'invalid-request' }, encodeURIComponent(name.slice(0, 20)));
   }
-  for (const name of [
-    ' Example',
-    'e\u0301a',
-    '\u05E9\u05E8\u05D4',
-    '日本',
-    '👩\u200D🔧',
-    '<b>bold</b> & "quoted"',
-    '“7”',
-  ]) {
+  for (const name of ['e\u0301a', '\u05E9\u05E8\u05D4', '日本', '👩\u200D🔧', '<b>bold</b> & "quoted"', '“7”']) {
     t.match(await make(name), { status: 201, body: { name } }, name);
   }
+});
+
+t.test('A name is stored without what keyboards and copying add around it, wherever it enters', async (t) => {
+  const { owner, url } = await newAccount();
+  const platform = await newPlatformKey();
+  const around = (name: string) => `\uFEFF \t\u00A0${name}\u200B\u3000 \u200E`;
+  const permissions = ['invoices:read'];
+  const enter = async (method: 'POST' | 'PATCH', path: string, body: object, token: string) => {
+    const { status, body: made } = await call(method, path, { body: { ...body, name: around('Some  Name') }, token });
+    t.same([Math.floor(status / 100), made.name], [2, 'Some  Name'], `${method} ${path}`);
+    return made;
+  };
+  await enter('POST', '/v1/accounts', {}, owner.token);
+  await enter('PATCH', url, {}, owner.token);
+  const role = await enter('POST', `${url}/roles`, { permissions }, owner.token);
+  t.equal(
+    (await call('PATCH', `${url}/roles/${role.id}`, { body: { name: around('x') }, token: owner.token })).body.name,
+    'x',
+  );
+  await enter('POST', `${url}/keys`, { scopes: permissions }, owner.token);
+  await enter('POST', '/v1/role-presets', { permissions }, platform);
+  await enter('POST', '/v1/platform-keys', { scopes: ['access:check'] }, platform);
+  const email = newEmail();
+  await invite({ url }, owner, email, { permissions });
+  const register = { name: around('Adam'), password };
+  const { body } = await call('POST', '/v1/invites/accept', { body: { token: await tokenFor(email), register } });
+  t.equal(body.session.user.name, 'Adam');
+  const long = await call('POST', '/v1/accounts', { body: { name: around('x'.repeat(100)) }, token: owner.token });
+  t.equal(long.status, 201, 'and its length is counted without');
 });
 
 t.test('GET and PATCH /v1/accounts/:accountId', async (t) => {

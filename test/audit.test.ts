@@ -259,6 +259,11 @@ t.test('The audit log has one line', async (t) => {
     const { body } = await logIn(user.email);
     const about = { userId: user.id, sessionId: sessionOf(body.accessToken) };
     await requireOne(t, () => refresh(body.refreshToken), { event: 'session_renewed', ...about, by: 'refresh' });
+    const retry = { event: 'session_renewed', ...about, by: 'refresh-retry' };
+    await requireOne(t, () => refresh(body.refreshToken, { 'x-forwarded-for': '203.0.113.77' }), {
+      ...retry,
+      network: '203.0.113.77',
+    });
     const reuse = { event: 'authn_token_reuse', code: 'unauthenticated', ...about };
     await requireOne(t, () => refresh(body.refreshToken, { 'user-agent': 'a thief' }), reuse);
     await requireOne(t, () => refresh(body.refreshToken), { event: 'authn_token_invalid', code: 'unauthenticated' });

@@ -418,6 +418,17 @@ t.test('the certification scenario, search', async (t) => {
     t.same([...one.results, ...two.results], [to('read'), to('write')]);
   });
 
+  t.test('the page comes first in an answer, as in the standard’s examples', async (t) => {
+    const asked = {
+      subject: { subject: { type: 'user' }, action: read, resource: record('record-1') },
+      resource: { subject: user('alice'), action: read, resource: { type: 'record' } },
+      action: { subject: user('alice'), resource: record('record-1') },
+    };
+    for (const [kind, body] of Object.entries(asked)) {
+      t.same(Object.keys((await post(`search/${kind}`, body)).body), ['page', 'results'], kind);
+    }
+  });
+
   t.test('a page token of another query, or one that is none, is 400', async (t) => {
     const asked = { subject: { type: 'user' }, action: read, resource: record('record-1'), page: { limit: 1 } };
     const { page } = await search('subject', asked);

@@ -150,7 +150,11 @@ t.test('PUT /v1/permissions', async (t) => {
       ['a key without an action', [permission('things')]],
       ['words that are too long', [permission('a:a', { title: 'x'.repeat(201) })]],
       ['a line break in a title', [permission('a:a', { title: 'x\ny' })]],
-      ['a language that is none', [permission('a:a', { translations: { 'no language': { title: 'x' } } })]],
+      [
+        'a language that is none',
+        [permission('a:a', { translations: { 'no language': { title: 'x' } } })],
+        { pointer: '/permissions/0/translations/no language' },
+      ],
       [
         'a prototype as a language',
         [{ ...permission('a:a'), translations: JSON.parse('{"constructor": {"title": "x"}}') }],
@@ -223,7 +227,7 @@ t.test('a mail and a preview name what an invite gives in the words of its langu
 });
 
 t.test('CATALOGUE_FILE', async (t) => {
-  const file = async (text: string) => {
+  const file = async (text: string | Buffer) => {
     const path = join(t.testdir(), `${Math.random().toString(36).slice(2)}.json`);
     await writeFile(path, text);
     return path;
@@ -237,6 +241,10 @@ t.test('CATALOGUE_FILE', async (t) => {
       ['[]', /"permissions"/],
       ['{"permissions": {}}', /"permissions"/],
       ['{"permissions": [{"key": "a:a"}]}', /\/permissions\/0/],
+      [
+        JSON.stringify({ permissions: [permission('a:a', { translations: { 'not a tag!': {} } })] }),
+        /\/permissions\/0\/translations/,
+      ],
       [JSON.stringify({ permissions: [{ ...permission('a:a'), key: 'nonsense' }] }), /\/permissions\/0\/key/],
     ];
     for (const [text, message] of wrong) {
@@ -244,6 +252,10 @@ t.test('CATALOGUE_FILE', async (t) => {
       t.throws(() => readCatalogueFile(path), { message }, text);
     }
     t.throws(() => readCatalogueFile('/no/such/file'), { message: /JSON file/ });
+    const latin1 = await file(
+      Buffer.from(JSON.stringify({ permissions: [permission('a:a', { title: 'é' })] }), 'latin1'),
+    );
+    t.throws(() => readCatalogueFile(latin1), { message: /UTF-8/ });
   });
 
   t.test('is put in place, and a removal of what is in use stops it', async (t) => {

@@ -313,6 +313,13 @@ t.test('SendGrid’s webhook', async (t) => {
     }
   });
 
+  t.test('refuses a signed batch that is not UTF-8', async (t) => {
+    const bytes = Buffer.from('[{"event":"bounce","reason":"gel\xf6scht"}]', 'latin1');
+    t.match(await postToWebhook(service, bytes, key.sign(bytes, now())), { status: 400, code: 'invalid-request' });
+    const marked = Buffer.from('\uFEFF[]');
+    t.match(await postToWebhook(service, marked, key.sign(marked, now())), { status: 204 }, 'a mark is passed over');
+  });
+
   t.test('takes no more than 4 MiB, and nothing but JSON', async (t) => {
     const big = Buffer.alloc(10 * 1024 * 1024, 32);
     t.match(await postToWebhook(service, big, key.sign(big, now())), { status: 413, code: 'too-large' });

@@ -331,6 +331,7 @@ t.test('whom a token names', async (t) => {
     const emailOf = async (email: unknown, email_verified: unknown) => (await named({ email, email_verified }))?.email;
     t.equal(await emailOf('ADAM@Example.COM', true), 'adam@example.com');
     t.equal(await emailOf('adam@example.com', 'true'), 'adam@example.com');
+    t.equal(await emailOf('\u00a0adam@example.com\u200b ', true), 'adam@example.com');
     for (const verified of [false, undefined, null, 'false', 'TRUE', 1, '1', {}, [true]]) {
       t.equal(await emailOf('adam@example.com', verified), undefined, JSON.stringify(verified));
     }
@@ -355,7 +356,8 @@ t.test('whom a token names', async (t) => {
     t.equal(await nameOf('Adam\u202eeve\0'), 'Adam eve');
     t.equal(await nameOf('𝒜'.repeat(101)), '𝒜'.repeat(100));
     t.equal(await nameOf(`${'a'.repeat(99)} b`), 'a'.repeat(99));
-    for (const name of ['', ' ', '\0', '\u200b', null, 1, {}, ['Adam'], undefined]) {
+    t.equal(await nameOf('\u200b\u00a0Adam\u2060'), 'Adam');
+    for (const name of ['', ' ', '\0', '\u200b', '\u2800', '\u3164', null, 1, {}, ['Adam'], undefined]) {
       t.equal(await nameOf(name), undefined, JSON.stringify(name));
     }
   });

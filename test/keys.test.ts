@@ -502,7 +502,8 @@ t.test('npm run key makes the first one', { skip: !isPostgres }, async (t) => {
   );
   t.match(made, { name: 'First', scopes: ['access:check', 'catalogue:manage'], secret: /^upk_/, expiresAt: String });
   t.match(await call('GET', '/v1/permissions', { token: made.secret }), { status: 200 });
-  for (const wrong of [['--scopes', 'everything'], ['--days', '0'], ['word']]) {
+  t.match(JSON.parse((await key('--name', ' Second\u00a0')).stdout), { name: 'Second' });
+  for (const wrong of [['--scopes', 'everything'], ['--days', '0'], ['--name', '\u2800'], ['word']]) {
     await t.rejects(key(...wrong), { code: 2, stderr: /Usage: npm run key/ }, wrong.join(' '));
   }
 });

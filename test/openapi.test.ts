@@ -71,6 +71,45 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
+  t.test('has no pattern that only one engine reads', async (t) => {
+    const patterns = new Set(schemasIn(printed).flatMap(([, { pattern }]) => (pattern === undefined ? [] : [pattern])));
+    t.ok(patterns.size >= 15, `${patterns.size} patterns`);
+    const compiles = (pattern: string, flags: string) => {
+      try {
+        return new RegExp(pattern, flags).source !== '';
+      } catch {
+        return false;
+      }
+    };
+    // Python has no \p and no \u{…}, Go has no \u and nothing that looks around or back.
+    const isPortable = (it: string) => !/\\[pPuUkKGzZAhHRX1-9]|\(\?/.test(it) && compiles(it, '') && compiles(it, 'u');
+    t.same(
+      ([...patterns] as string[]).filter((it) => !isPortable(it)),
+      [],
+    );
+    const [name = ''] = ([...patterns] as string[]).filter((it) => it.includes('\u2800'));
+    for (const flags of ['', 'u']) {
+      const isName = (text: string) => new RegExp(name, flags).test(text);
+      for (const right of ['Olivia Owner', '👩\u200D🔧', '日本', ' e\u0301', '\u3164a']) t.ok(isName(right), right);
+      for (const wrong of ['', ' ', '\u2800', '\u3164\u00a0', 'a\nb', 'a\u202eb'])
+        t.notOk(isName(wrong), encodeURIComponent(wrong));
+    }
+  });
+
+  t.test('describes translations as strictly as the service takes them', async (t) => {
+    const ajv = new Ajv2020({ strict: false });
+    ajv.addSchema({ ...printed, $id: 'document' });
+    const validate = ajv.compile({ $ref: 'document#/components/schemas/PermissionDeclaration' });
+    const declared = { key: 'a:a', title: 'A', description: 'A.', group: 'A' };
+    for (const good of [{}, { de: { title: 'A' } }, { 'pt-BR': {} }]) {
+      t.ok(validate({ ...declared, translations: good }), JSON.stringify(good));
+    }
+    const many = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`de-x${i}`, {}]));
+    for (const wrong of [{ 'no language': {} }, { constructor: {} }, { de: { titel: 'A' } }, { de: 'A' }, many]) {
+      t.notOk(validate({ ...declared, translations: wrong }), JSON.stringify(wrong));
+    }
+  });
+
   t.test('says which answers tell how much of a limit is left, and when to try again', async (t) => {
     const limited = operations.filter((it) => it['x-network-limit']);
     t.ok(limited.length >= 10, `${limited.length} operations`);

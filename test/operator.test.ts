@@ -27,7 +27,7 @@ t.test('npm run users', { skip: !isPostgres && 'the same on either database: onc
   await database.close();
 
   await t.test('says who someone is, by address in any spelling or by id, and nothing secret', async (t) => {
-    for (const who of [user.email, user.email.toUpperCase(), user.id]) {
+    for (const who of [user.email, ` ${user.email.toUpperCase()}\u00a0`, user.id]) {
       const { stdout, code } = await run(choice, 'show', who);
       t.equal(code, 0);
       t.match(JSON.parse(stdout), { id: user.id, email: user.email, disabledAt: null, hasPassword: true });
@@ -55,6 +55,7 @@ t.test('npm run users', { skip: !isPostgres && 'the same on either database: onc
 
   await t.test('does nothing for someone it does not know, and explains itself', async (t) => {
     t.match(await run(choice, 'disable', 'nobody@example.com'), { code: 1, stdout: '', stderr: /no user nobody@/ });
+    t.match(await run(choice, 'disable', 'hans'), { code: 1, stdout: '', stderr: /hans is neither an address nor/ });
     for (const words of [[], ['destroy', user.email], ['disable'], ['link', user.email, 'x'], ['constructor', 'x']]) {
       t.match(await run(choice, ...words), { code: 2, stdout: '', stderr: /^Usage:/ }, words.join(' '));
     }

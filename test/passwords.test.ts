@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hash } from '@node-rs/argon2';
 import t from 'tap';
 import { Problem } from '../src/problems.ts';
 import { isBreached } from '../src/users/passwords/breached-passwords.ts';
@@ -153,15 +154,14 @@ t.test('a hash', async (t) => {
   const passwords = await createPasswords();
   const cheap = { memoryCost: 8, timeCost: 1, parallelism: 1 };
 
-  t.test('is matched by its password exactly as sent, to the last of 256 characters', async (t) => {
+  t.test('is matched by its password in one Unicode form, to the last of 256 characters', async (t) => {
     const end = (last: string, filler = 'x') => `${filler.repeat(255)}${last}`;
     const pairs: [string, ...string[]][] = [
       [end('a'), end('b'), end('A'), end(''), `${end('a')}a`, end('a').slice(1)],
       [end('🐎', '🐎'), end('🦄', '🐎'), end('', '🐎'), end('\ud83d', '🐎')],
       ['👍🏽 a thumb', '👍 a thumb', '👍🏿 a thumb'],
-      ['Zoë rides', 'Zoe\u0308 rides', 'zoë rides', 'Zoe rides'],
-      [' spaces around ', 'spaces around', ' spaces around', ' spaces  around ', '\u00a0spaces around '],
-      ['ｆｕｌｌ width', 'full width'],
+      ['Zoë rides', 'zoë rides', 'Zoe rides'],
+      [' spaces around ', 'spaces around', ' spaces around', ' spaces  around '],
     ];
     const service = await createPasswords(cheap);
     for (const [secret, ...others] of pairs) {
@@ -169,6 +169,19 @@ t.test('a hash', async (t) => {
       t.ok(await service.matches(secret, hash), secret.slice(-12));
       for (const other of others) t.notOk(await service.matches(other, hash), JSON.stringify(other.slice(-12)));
     }
+    for (const [secret, same] of [
+      ['Zoë rides', 'Zoe\u0308 rides'],
+      ['ｆｕｌｌ width', 'full width'],
+      ['no-break\u00a0space', 'no-break space'],
+    ] as const) {
+      t.ok(await service.matches(same, await service.hash(secret)), same);
+      t.ok(await service.matches(secret, await service.hash(same)), secret);
+    }
+  });
+
+  t.test('of ASCII made by an older release is matched still', async (t) => {
+    const ascii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).join('');
+    t.ok(await passwords.matches(ascii, await hash(ascii, cheap)));
   });
 
   const good = await passwords.hash(password);

@@ -345,8 +345,6 @@ t.test('what is no e-mail address', async (t) => {
     'adam.@example.com',
     'ad..am@example.com',
     'ad am@example.com',
-    ' adam@example.com',
-    'adam@example.com ',
     'adam@exa\tmple.com',
     'adam@example.com\n',
     'adam\r\n@example.com',

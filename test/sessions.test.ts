@@ -425,8 +425,9 @@ t.test('A refresh token that comes a second time', async (t) => {
     for (const [what, other, later] of [
       ['from another program', client('198.51.100.7', safari), second],
       ['from one that says nothing of itself', client('198.51.100.7', ''), second],
-      ['from another network', client('203.0.113.9'), second],
-      ['from the same client after ten seconds', home, 10 * second + 1],
+      ['from another program in another network', client('203.0.113.9', safari), second],
+      ['from the same client after five minutes', home, 5 * minute + 1],
+      ['from the same client in another network after five minutes', client('203.0.113.9'), 5 * minute + 1],
       ['from the same client a long time after', home, 20 * minute],
     ] as const) {
       const { a, b } = await twice(home, other, later);
@@ -505,6 +506,85 @@ t.test('A refresh token that comes a second time', async (t) => {
     const before = await at(start, () => currentOf(body.accessToken));
     await at(new Date(start.getTime() + 9 * second), () => refresh(refreshToken));
     t.same(await at(start, () => currentOf(body.accessToken)), before);
+  });
+});
+
+t.test('A refresh whose answer was lost', async (t) => {
+  const train = client('203.0.113.9');
+  /** A session whose refresh was answered and the answer lost, at a time. */
+  async function losing() {
+    const { refreshToken: parent } = await newUserAtHome();
+    const start = clock();
+    const { body: lost } = await at(start, () => refresh(parent));
+    const later = (milliseconds: number, token: string, headers = home) =>
+      at(new Date(start.getTime() + milliseconds), () => refresh(token, headers));
+    return { parent, lost: lost as Tokens, later };
+  }
+
+  t.test('is answered again for five minutes, from any network, with the same next token', async (t) => {
+    for (const [what, headers, after] of [
+      ['from where it was sent', home, 11 * second],
+      ['from another network at once', train, second],
+      ['from another network', train, 11 * second],
+      ['at the end of the five minutes', train, 5 * minute],
+    ] as const) {
+      const { parent, lost, later } = await losing();
+      const again = await later(after, parent, headers);
+      t.same([again.status, again.body.refreshToken], [200, lost.refreshToken], what);
+      t.equal((await later(after + second, lost.refreshToken, headers)).status, 200, `${what}: and it goes on`);
+    }
+  });
+
+  t.test('ends the session once its successor was used', async (t) => {
+    const { parent, lost, later } = await losing();
+    const { body: next } = await later(second, lost.refreshToken);
+    t.equal((await later(11 * second, parent)).code, 'unauthenticated');
+    t.notOk(await goesOn(next));
+  });
+
+  t.test('is answered again ten times in a session, and then ends it', async (t) => {
+    const { parent, later } = await losing();
+    let token = parent;
+    let elapsed = 0;
+    for (let i = 0; i < 10; i += 1) {
+      elapsed += 11 * second;
+      const { status, body } = await later(elapsed, token, train);
+      t.equal(status, 200, `${i + 1}`);
+      // Every other time the answer arrives, and the next one is lost.
+      if (i % 2 === 0) {
+        await later(elapsed, body.refreshToken, train);
+        token = body.refreshToken;
+      }
+    }
+    t.equal((await later(elapsed + 11 * second, token, train)).code, 'unauthenticated', 'the eleventh');
+    t.equal((await later(elapsed + 11 * second, parent)).code, 'unauthenticated', 'and the session is over');
+  });
+
+  t.test('makes one line of successors, also where twenty come at once', async (t) => {
+    const { refreshToken } = await newUserAtHome();
+    const from = (i: number) => (i % 3 === 1 ? train : home);
+    const requests = Array.from({ length: 20 }, (_, i) => () => refresh(refreshToken, from(i)));
+    const answers = await meet(holdToken(refreshToken), ...requests);
+    t.same(tally(answers), { 200: 20 });
+    t.equal(new Set(answers.map((it) => it.body.refreshToken)).size, 1);
+    t.ok(await goesOn(answers[0]?.body));
+  });
+
+  t.test('of ten, no more are answered again where they come at once', async (t) => {
+    const { parent } = await losing();
+    const networks = Array.from({ length: 14 }, (_, i) => client(`203.0.113.${i + 1}`));
+    const answers = await meet(holdToken(parent), ...networks.map((it) => () => refresh(parent, it)));
+    t.same(tally(answers), { 200: 10, '401 unauthenticated': 4 });
+  });
+
+  t.test('of an older release is answered as that release would', async (t) => {
+    const { parent, later } = await losing();
+    await db
+      .update(refreshTokens)
+      .set({ usedByAgent: null })
+      .where(eq(refreshTokens.hash, hashOf(parent)));
+    t.equal((await later(second, parent)).status, 200, 'within ten seconds');
+    t.equal((await later(11 * second, parent)).code, 'unauthenticated');
   });
 });
 

@@ -156,7 +156,9 @@ t.test('what each answer of the mail server leads to', async (t) => {
   const deferred = (code: number) => ({ outcome: 'deferred', reason: `The mail server answered ${code}` });
   const refused = (code: number) => ({ outcome: 'refused', reason: `The mail server answered ${code}` });
   const table: [SmtpRefusals, object][] = [
-    ...[550, 551, 552, 553, 554].map((code): [SmtpRefusals, object] => [{ recipient: code }, refused(code)]),
+    // No such mailbox (RFC 5321, 4.2.3): an enhanced code would say so too, but not every server has them.
+    ...[550, 551].map((code): [SmtpRefusals, object] => [{ recipient: code }, { ...refused(code), isBounce: true }]),
+    ...[552, 553, 554].map((code): [SmtpRefusals, object] => [{ recipient: code }, refused(code)]),
     ...[550, 552, 554].map((code): [SmtpRefusals, object] => [{ content: code }, refused(code)]),
     ...[421, 450, 451, 452].map((code): [SmtpRefusals, object] => [{ recipient: code }, deferred(code)]),
     ...[421, 451, 452].map((code): [SmtpRefusals, object] => [{ content: code }, deferred(code)]),
@@ -331,7 +333,11 @@ t.test('through the service', async (t) => {
       '550 5.1.1 adam@example.com: no such user': { event: 'bounced', reason: 'The mail server answered 550 5.1.1' },
       '550 5.2.1 mailbox disabled': { event: 'bounced', reason: 'The mail server answered 550 5.2.1' },
       '550 5.7.1 not from you': { event: 'failed', reason: 'The mail server answered 550' },
-      '550 no': { event: 'failed', reason: 'The mail server answered 550' },
+      '550 no relaying here (#5.7.1)': { event: 'failed', reason: 'The mail server answered 550' },
+      '553 5.1.8 the domain of the sender does not exist': { event: 'failed', reason: 'The mail server answered 553' },
+      '550 Unknown user': { event: 'bounced', reason: 'The mail server answered 550' },
+      '551 User not local': { event: 'bounced', reason: 'The mail server answered 551' },
+      '553 sorry, that domain is not in my list': { event: 'failed', reason: 'The mail server answered 553' },
       '450 4.1.1 not now': { event: 'retrying', reason: 'The mail server answered 450' },
     };
     for (const [answer, { event, reason }] of Object.entries(answers)) {

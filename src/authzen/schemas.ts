@@ -175,28 +175,27 @@ const nextPage = Type.Object(
   { additionalProperties: false },
 );
 
+/** The page comes first, as in the standard's examples: a reader knows of the next one before the results. */
 export const EntitySearchResults = Type.Object(
   {
+    page: nextPage,
     results: Type.Array(
       Type.Object(
         { type: Type.String({ maxLength: 100 }), id: Type.String({ maxLength: 256 }) },
         { additionalProperties: false },
       ),
-      {
-        maxItems: 100,
-      },
+      { maxItems: 100 },
     ),
-    page: nextPage,
   },
   { $id: 'EntitySearchResults', additionalProperties: false },
 );
 
 export const ActionSearchResults = Type.Object(
   {
+    page: nextPage,
     results: Type.Array(Type.Object({ name: Type.String({ maxLength: 201 }) }, { additionalProperties: false }), {
       maxItems: 100,
     }),
-    page: nextPage,
   },
   { $id: 'ActionSearchResults', additionalProperties: false },
 );

@@ -56,7 +56,7 @@ export async function searchForSubjects(service: Service, caller: Caller, body: 
   const isKnown = subject.type === subjectType;
   const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page, places.uuid);
   const nameOf = ({ id, externalId }: Found) => externalId ?? idOf('usr', id);
-  return { ...found, results: found.results.map((it) => ({ type: subjectType, id: nameOf(it) })) };
+  return { page: found.page, results: found.results.map((it) => ({ type: subjectType, id: nameOf(it) })) };
 }
 
 /** On which resources of this type may they do this? (AuthZEN 1.0, Resource Search.) @throws what `searchFor` throws. */
@@ -77,7 +77,7 @@ export async function searchForResources(service: Service, caller: Caller, body:
   const search = isAnyAccount ? searchAccounts : isAccount ? searchAccount : searchResources;
   const found = await searchFor(service, caller, who && search, asked, page, isAccount ? places.uuid : places.name);
   const nameOf = ({ id }: Found) => (isAccount ? idOf('acc', id) : id);
-  return { ...found, results: found.results.map((it) => ({ type: resource.type, id: nameOf(it) })) };
+  return { page: found.page, results: found.results.map((it) => ({ type: resource.type, id: nameOf(it) })) };
 }
 
 /** What may they do on that resource? (AuthZEN 1.0, Action Search.) @throws what `searchFor` throws. */
@@ -92,7 +92,7 @@ export async function searchForActions(service: Service, caller: Caller, body: A
     properties: propertiesOf(subject.properties, undefined, resource.properties),
   };
   const found = await searchFor(service, caller, who && searchActions, asked, page, places.name);
-  return { ...found, results: found.results.map((it) => ({ name: actionOf(it.id, resource.type) })) };
+  return { page: found.page, results: found.results.map((it) => ({ name: actionOf(it.id, resource.type) })) };
 }
 
 /**
@@ -137,7 +137,7 @@ function pageOf(found: Found[], limit: number, query: string) {
   const results = found.slice(0, limit);
   const last = results.at(-1);
   const next_token = found.length > limit && last ? pageTokenAfter(last.id, query) : '';
-  return { results, page: { next_token, count: results.length } };
+  return { page: { next_token, count: results.length }, results };
 }
 
 function subjectValues(subject: Subject | null) {

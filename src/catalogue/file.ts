@@ -4,6 +4,7 @@ import type { Db } from '../database/database.ts';
 import type { PermissionDeclaration as Declaration } from '../permissions/permission.ts';
 import { mostPermissions } from '../permissions/schemas.ts';
 import { Problem } from '../problems.ts';
+import { utf8Text } from '../utf8.ts';
 import { declareCatalogue } from './declare.ts';
 import { PermissionDeclaration } from './schemas.ts';
 
@@ -20,9 +21,9 @@ export function readCatalogueFile(path: string): Declaration[] {
 function permissionsIn(path: string): unknown[] {
   let read: unknown;
   try {
-    read = JSON.parse(readFileSync(path, 'utf8'));
+    read = JSON.parse(utf8Text(readFileSync(path)) ?? 'not UTF-8');
   } catch {
-    throw new Error('must be the path of a JSON file that can be read');
+    throw new Error('must be the path of a JSON file in UTF-8 that can be read');
   }
   const { permissions } = (read ?? {}) as { permissions?: unknown };
   if (!Array.isArray(permissions) || permissions.length > mostPermissions) {

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Flag, Integer, idSchema, noControls, ref } from '../http/schemas.ts';
+import { Flag, Integer, idSchema, localePattern, noControls, ref } from '../http/schemas.ts';
 import type { Translations as TranslationsOf } from '../json-columns.ts';
 import { mostPermissions, PermissionKey } from '../permissions/schemas.ts';
 
@@ -15,14 +15,9 @@ const Translations = Type.Unsafe<TranslationsOf>({
   type: 'object',
   description: 'The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.',
   maxProperties: 50,
-  patternProperties: {
-    '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}$': {
-      type: 'object',
-      properties: { title, description, group },
-      additionalProperties: false,
-    },
-  },
-  additionalProperties: false,
+  // Not `patternProperties`: in the OpenAPI document the plugin makes every name valid of it.
+  propertyNames: { pattern: localePattern, maxLength: 35 },
+  additionalProperties: { type: 'object', properties: { title, description, group }, additionalProperties: false },
   examples: [{ de: { title: 'Rechnungen bezahlen' } }],
 });
 
@@ -50,7 +45,7 @@ export const PermissionsQuery = Type.Object(
   {
     locale: Type.Optional(
       Type.String({
-        pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}$',
+        pattern: localePattern,
         maxLength: 35,
         description: 'The language to show the words in, as far as they are there: a language tag (RFC 5646).',
       }),

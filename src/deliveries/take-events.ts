@@ -1,5 +1,6 @@
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
+import { requireUtf8 } from '../utf8.ts';
 import { readSendgridEvents } from './sendgrid-events.ts';
 import { isSignedBySendgrid, type Signed } from './sendgrid-signature.ts';
 import { recordReported } from './store.ts';
@@ -17,8 +18,9 @@ export async function takeSendgridEvents({ config, db, metrics }: Service, signe
 }
 
 function batchIn(body: Buffer): unknown[] {
+  const text = requireUtf8(body);
   try {
-    const batch: unknown = JSON.parse(body.toString('utf8'));
+    const batch: unknown = JSON.parse(text);
     if (Array.isArray(batch)) return batch;
   } catch {
     // The same answer as for other JSON.

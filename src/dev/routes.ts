@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { canonicalEmail } from '../email-address.ts';
+import { requireEmailParameter } from '../email-address.ts';
 import { publicRoute } from '../http/caller.ts';
+import { EmailParameter } from '../http/schemas.ts';
 import { listMails } from '../mail/transports/mailbox.ts';
 import type { Service } from '../service.ts';
 import { emailChangePage } from './email-change-page.ts';
@@ -14,7 +15,7 @@ import { resetPage } from './reset-page.ts';
 import { verifyPage } from './verify-page.ts';
 
 const MailboxQuery = Type.Object(
-  { to: Type.Optional(Type.String({ maxLength: 254 })) },
+  { to: EmailParameter('The address that mails are for.') },
   { additionalProperties: false },
 );
 
@@ -36,7 +37,7 @@ export const devRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async 
   if (config.mail.kind === 'mailbox') {
     app.get('/dev/mailbox', { schema: { ...hidden, querystring: MailboxQuery } }, async (request, reply) => {
       const { to: asked } = request.query;
-      const to = asked === undefined ? undefined : (canonicalEmail(asked) ?? asked);
+      const to = asked === undefined ? undefined : requireEmailParameter(asked, 'to');
       const mails = await listMails(db, to);
       const items = mails.map(({ recipient, ...mail }) => ({ ...mail, to: recipient }));
       reply.header('vary', 'accept');

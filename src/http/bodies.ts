@@ -1,25 +1,115 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problems.ts';
+import { requireUtf8 } from '../utf8.ts';
+import { readPairs } from './query-string.ts';
 
-/** Bodies are JSON, and nothing else is one. No body at all is none, whatever its content type: clients send the header with a bare POST. */
+// How bodies are read. An empty body is no body, whatever its content type: clients send the header with a bare POST.
+
+type Parsers = Pick<FastifyInstance, 'removeAllContentTypeParsers' | 'addContentTypeParser'>;
+type Done = (error: Error | null, body?: unknown) => void;
+
+/** The two ways in which a form is sent (HTML Standard, 4.10.21). */
+export const formTypes = ['application/x-www-form-urlencoded', 'multipart/form-data'];
+
+/** Bodies are JSON in UTF-8, and nothing else is accepted. */
 export function takeJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else parse(request, body, done);
-  });
+  dropTypeOfEmptyBodies(app);
+  take(app, ['application/json'], jsonParser(app));
 }
 
-/** Within a plugin, a body is the bytes of the JSON as they came: for whoever verifies a signature over them, and reads them after that. */
+/**
+ * Within a plugin, a body is the bytes of the JSON as they came, for a route that verifies a signature over them first. No body
+ * is no bytes: it has no signature either.
+ */
 export function takeBytes(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  const none = Buffer.alloc(0);
+  app.addHook('onRequest', async (request) => {
+    request.body = none;
+  });
+  take(app, ['application/json'], (_, body, done) => done(null, body), { none });
 }
 
-/** Within a plugin, a body of another content type is a request that is not valid, as AuthZEN has it. */
+/** Within a plugin, a body of another content type is an invalid request, as AuthZEN asks. */
 export function takeJsonAlone(app: FastifyInstance): void {
-  app.addContentTypeParser('*', (_request, _body, done) => {
-    done(new Problem('invalid-request', 'The content type must be application/json.'));
+  take(app, ['application/json'], jsonParser(app), {
+    refusal: () => new Problem('invalid-request', 'The content type must be application/json.'),
   });
+}
+
+/**
+ * Within a plugin, bodies are forms and nothing else: for callers that send what another standard prescribes. A form is read as an
+ * object of its fields; a file stays a file, so that no schema takes it for text.
+ */
+export function takeForms(app: Parsers): void {
+  take(app, formTypes, (request, body, done) => {
+    fieldsOf(body, request).then(
+      (fields) => done(null, fields),
+      (error: Error) => done(error),
+    );
+  });
+}
+
+function take(
+  app: Parsers,
+  types: string[],
+  parse: (request: FastifyRequest, body: Buffer, done: Done) => void,
+  {
+    none = undefined,
+    refusal = () => new Problem('unsupported-media-type'),
+  }: { none?: unknown; refusal?: () => Problem } = {},
+): void {
+  app.removeAllContentTypeParsers();
+  const isNoBody = ({ is404 }: FastifyRequest, body: Buffer) => is404 || body.length === 0;
+  app.addContentTypeParser<Buffer>(types, { parseAs: 'buffer' }, (request, body, done) => {
+    if (isNoBody(request, body)) return done(null, none);
+    requireReadable(request);
+    return parse(request, body, done);
+  });
+  app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, body, done) => {
+    if (isNoBody(request, body)) return done(null, none);
+    return done(refusal(), undefined);
+  });
+}
+
+/** Fastify refuses a malformed content type before it looks at the body. */
+function dropTypeOfEmptyBodies(app: FastifyInstance): void {
+  app.addHook('onRequest', async ({ raw: { headers } }) => {
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+    if (length === '0' && encoding === undefined) delete headers['content-type'];
+  });
+}
+
+function jsonParser(app: FastifyInstance) {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  return (request: FastifyRequest, body: Buffer, done: Done) => parse(request, requireUtf8(body), done);
+}
+
+const charsets = /;\s*charset\s*=\s*("?)([^";\s]*)\1/gi;
+
+/** @throws unsupported-media-type for another charset than UTF-8, and for a compressed body. */
+function requireReadable({ headers }: FastifyRequest): void {
+  const named = [...(headers['content-type'] ?? '').matchAll(charsets)].map(([, , charset = '']) => charset);
+  const isUtf8 = named.every((it) => /^utf-?8$/i.test(it));
+  const isPlain = /^(identity)?$/i.test(headers['content-encoding'] ?? '');
+  if (!isUtf8) throw new Problem('unsupported-media-type', 'The charset must be UTF-8.');
+  if (!isPlain) throw new Problem('unsupported-media-type', 'The body must not be compressed.');
+}
+
+/** @throws invalid-request for a body that is not a form, and for a repeated field: another reader would see another value. */
+async function fieldsOf(body: Buffer, { headers }: FastifyRequest): Promise<Record<string, unknown>> {
+  const text = requireUtf8(body);
+  const type = headers['content-type'] as string;
+  const isEncoded = /^\s*application\//i.test(type);
+  const fields = isEncoded ? readPairs(text) : await multipartIn(body, type);
+  if (!fields) throw new Problem('invalid-request', 'The body is not a form.');
+  if (new Set(fields.map(([name]) => name)).size < fields.length) {
+    throw new Problem('invalid-request', 'The form has a field twice.');
+  }
+  return Object.fromEntries(fields);
+}
+
+async function multipartIn(body: Buffer, type: string): Promise<[string, unknown][] | undefined> {
+  const response = new Response(new Uint8Array(body), { headers: { 'content-type': type } });
+  const form = await response.formData().catch(() => undefined);
+  return form && [...form.entries()];
 }

@@ -1,13 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem, type ProblemExtensions } from '../problems.ts';
+import { faultOf } from './query-string.ts';
 
 /**
- * What a JSON Schema can't say of a request. Before it is held against its schema: no body and no query where none is asked
- * for, and a query's numbers read from its text. After it: no text that a database column can't hold as it is, which is NUL
+ * What a JSON Schema can't say of a request. Before validation: a URL that decodes, no body and no query where the call takes
+ * none, a body where it needs one, and a query's numbers read from its text. After it: no text that a database column can't hold as it is, which is NUL
  * and half a surrogate pair, and nothing that is nested without an end.
  */
 export function checkRequests(app: FastifyInstance): void {
   app.addHook('preValidation', async (request) => {
+    refuseUndecodable(request);
     refuseUnasked(request);
     readNumbers(request);
   });
@@ -21,10 +23,22 @@ export function checkRequests(app: FastifyInstance): void {
   });
 }
 
+/** A route that does not exist answers 404 or 405, whatever is sent to it. */
+function refuseUndecodable({ is404, raw, query }: FastifyRequest): void {
+  if (is404) return;
+  // Node gives each byte outside ASCII as a character of its own, which no client means.
+  if (/[^\x21-\x7e]/.test(raw.url ?? '')) {
+    throw new Problem('invalid-request', 'Percent-encode characters outside ASCII in the URL.');
+  }
+  const fault = faultOf(query);
+  if (fault && 'parameter' in fault) throw invalid(fault);
+  if (fault) throw new Problem('invalid-request', fault.detail);
+}
+
 function refuseUnasked({ is404, routeOptions, body, query }: FastifyRequest): void {
-  // What is not there asks for nothing: it answers 404 or 405, whatever is sent to it.
   if (is404) return;
   const { schema } = routeOptions;
+  if (schema?.body && body === undefined) throw invalid({ pointer: '', detail: 'is required: this call takes a body' });
   if (!schema?.body && body !== undefined && body !== null && !isEmpty(body)) {
     throw invalid({ pointer: '', detail: 'this call takes no body' });
   }

@@ -1,6 +1,9 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { type Id, type IdPrefix, idPattern } from '../ids.ts';
 
+/** The keyword of a schema whose text is brought into a normal form before its length and pattern are checked. */
+export const normalFormKeyword = 'x-normal-form';
+
 const example = '01k7z2n4q8e6tbv5xw3c9d0hjm';
 
 export const idSchema = <P extends IdPrefix>(prefix: P) =>
@@ -34,36 +37,63 @@ export const Email = Type.String({
   format: 'email',
   minLength: 3,
   maxLength: 254,
-  description: 'An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.',
+  description: 'An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.',
   examples: ['olivia@example.com'],
 });
 
-/** Characters that show nothing by themselves, yet belong in names: spaces, marks, joiners and soft hyphens. */
-const unseen = '\\p{Zs}\\p{M}\\u00AD\\u200B-\\u200D\\u2060\\uFEFF';
-/** Something to see: no control, separator or mark, and nothing that is drawn as nothing. */
-const seen = '[^\\p{C}\\p{Z}\\p{M}\\p{Default_Ignorable_Code_Point}]';
+/** What is said of a text that is not an address. In a query string, a `+` is a space. */
+export const notAnAddress = {
+  body: 'must be an e-mail address',
+  query: 'must be an e-mail address; write a + in it as %2B',
+};
+
+/** An address in a query, of which the handler takes the canonical form (`requireEmailParameter`). */
+export const EmailParameter = (description: string) => Type.Optional({ ...Email, description });
+
+/** Control characters (`\\p{Cc}`) as a class of a pattern, in a notation that every regular expression engine reads. */
+export const controls = '\\x00-\\x1f\\x7f-\\x9f';
+
+/** Text without control characters. */
+export const noControls = `^[^${controls}]*$`;
+
+// Classes of characters. The characters stand in patterns as they are, not as `\\p{…}` or `\\u…`: the OpenAPI
+// document shows the patterns, and so every regular expression engine reads them.
+
+export const spaces = '\x20\xa0\u1680\u2000-\u200a\u202f\u205f\u3000';
+/** Soft hyphen, zero-width spaces and joiners, marks of direction, byte order mark. */
+export const zeroWidth = '\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff';
+/** Drawn as nothing, but part of the character before them: never trimmed. */
+const fillers = '\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\ufffc';
+/** Control characters, line breaks of any script, and what turns the direction of the text around it. */
+const refused = `${controls}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069`;
+const blank = `${spaces}\xad\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufeff${fillers}`;
 
 /**
- * One line that a person wrote: something to see in it, no control characters, no line breaks, nothing that turns the direction
- * of what stands around it. What may come before the first seen character is no seen character, so that matching takes one
- * pass, however long the text.
+ * One line with something to see in it, as far as every engine can say it: `displayName` is stricter. What
+ * may come before the first visible character is disjoint from it, so that matching takes one pass.
  */
-/** Text without control characters, which is `\\p{Cc}` in words that every reader of a JSON Schema has, with or without Unicode. */
-export const noControls = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$';
+export const displayNamePattern = `^[${blank}]*[^${refused}${blank}][^${refused}]*$`;
 
-const oneLine = `^[${unseen}]*${seen}[^\\p{Cc}\\p{Zl}\\p{Zp}\\p{Bidi_Control}]*$`;
+/** A name that people read. It is trimmed where a request names it. */
+export const DisplayName = (example: string) =>
+  Type.String({
+    minLength: 1,
+    maxLength: 100,
+    pattern: displayNamePattern,
+    [normalFormKeyword]: 'display-name',
+    description: 'One line with something to see in it. Spaces and zero-width characters around it are removed.',
+    examples: [example],
+  });
 
-export const PersonName = Type.String({ minLength: 1, maxLength: 100, pattern: oneLine, examples: ['Olivia Owner'] });
-export const AccountName = Type.String({
-  minLength: 1,
-  maxLength: 100,
-  pattern: oneLine,
-  examples: ['Example Hosting'],
-});
+export const PersonName = DisplayName('Olivia Owner');
+export const AccountName = DisplayName('Example Hosting');
+
+/** The form of a language tag (RFC 5646). */
+export const localePattern = '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}$';
 
 /** A language tag (RFC 5646), such as `de` or `pt-BR`. Where there are no words in it, there are in what it falls back to. */
 export const Locale = Type.String({
-  pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}$',
+  pattern: localePattern,
   maxLength: 35,
   description:
     'The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.',

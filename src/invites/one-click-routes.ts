@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { formTypes, takeForms } from '../http/bodies.ts';
 import { publicRoute } from '../http/caller.ts';
-import { formTypes, takeForms } from '../http/form-body.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
 import type { Service } from '../service.ts';

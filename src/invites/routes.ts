@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
 import { AccountParams } from '../accounts/schemas.ts';
-import { canonicalEmail } from '../email-address.ts';
+import { requireEmailParameter } from '../email-address.ts';
 import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
@@ -67,7 +67,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       const wanted = {
         ...(status && { status }),
         ...(delivery && { delivery }),
-        ...(email !== undefined && { email: canonicalEmail(email) ?? email }),
+        ...(email !== undefined && { email: requireEmailParameter(email, 'email') }),
         limit,
         ...(cursor && { cursor: cursor as InviteId }),
       };

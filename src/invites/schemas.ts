@@ -6,6 +6,7 @@ import {
   choice,
   cursorOf,
   Email,
+  EmailParameter,
   Integer,
   idSchema,
   Locale,
@@ -31,7 +32,7 @@ const Status = choice(['pending', 'accepted', 'declined', 'revoked', 'expired'])
 const Message = Type.String({
   minLength: 1,
   maxLength: 500,
-  pattern: '^([^\\p{Cc}]|[\\n\\r\\t])*$',
+  pattern: '^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$',
   description: 'A few words that the mail shows.',
   examples: ['Please pay the open invoices.'],
 });
@@ -131,7 +132,7 @@ export const InvitesQuery = Type.Object(
   {
     status: Type.Optional(Status),
     delivery: Type.Optional(DeliveryOutcome),
-    email: Type.Optional(Type.String({ minLength: 3, maxLength: 254, description: 'Invites to this address.' })),
+    email: EmailParameter('Invites to this address.'),
     ...PagingQuery,
     cursor: cursorOf('inv'),
   },

@@ -3,9 +3,9 @@ import { platformScopes } from '../accounts/schemas.ts';
 import {
   choice,
   cursorOf,
+  DisplayName,
   Integer,
   idSchema,
-  noControls,
   PagingQuery,
   pageOf,
   ref,
@@ -13,11 +13,12 @@ import {
   TimeOrNull,
 } from '../http/schemas.ts';
 import { Inviter } from '../memberships/schemas.ts';
+import { permissionKeyPattern } from '../permissions/schemas.ts';
 
 export const AccountKeyParams = Type.Object({ accountId: idSchema('acc'), keyId: idSchema('key') });
 export const PlatformKeyParams = Type.Object({ keyId: idSchema('key') });
 
-const name = Type.String({ minLength: 1, maxLength: 100, pattern: noControls, examples: ['Billing'] });
+const name = DisplayName('Billing');
 const expiresAt = Type.Unsafe<Date>({
   type: 'string',
   format: 'date-time',
@@ -27,7 +28,7 @@ const expiresAt = Type.Unsafe<Date>({
 });
 
 const AccountScope = Type.String({
-  pattern: '^([a-z][a-z0-9-]*:[a-z][a-z0-9-]*|\\*)$',
+  pattern: `^(${permissionKeyPattern}|\\*)$`,
   maxLength: 100,
   description: 'A permission, or `*` for everything that its maker may do at the time.',
   examples: ['members:read'],

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { platformScopes } from '../accounts/schemas.ts';
 import { isNew, migrate } from '../database/migrate.ts';
+import { displayName } from '../display-text.ts';
 import { platformKeyOf } from '../keys/key.ts';
 import { makePlatformKey } from '../keys/platform-keys.ts';
 import { fail, onDatabase } from './program.ts';
@@ -40,9 +41,9 @@ function read(): { name: string; scopes: string[]; days: number | undefined } | 
     const list = scopes.split(',').map((it) => it.trim());
     const isGood = list.every((it) => it === '*' || (platformScopes as readonly string[]).includes(it));
     const isTime = days === undefined || /^[1-9]\d{0,3}$/.test(days);
-    const isName = name.length > 0 && name.length <= 100;
-    return isGood && isTime && isName
-      ? { name, scopes: list, days: days === undefined ? undefined : Number(days) }
+    const label = displayName(name);
+    return isGood && isTime && label !== undefined && [...label].length <= 100
+      ? { name: label, scopes: list, days: days === undefined ? undefined : Number(days) }
       : undefined;
   } catch {
     return undefined;

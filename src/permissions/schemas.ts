@@ -6,10 +6,14 @@ import type { AccessRequest as Asked } from './access.ts';
 /** How many permissions a catalogue may hold. */
 export const mostPermissions = 1000;
 
+const word = '[a-z][a-z0-9_-]*';
+/** The form of a permission's key, as part of a pattern. */
+export const permissionKeyPattern = `${word}:${word}`;
+
 export const PermissionKey = Type.String({
-  pattern: '^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$',
+  pattern: `^${permissionKeyPattern}$`,
   maxLength: 100,
-  description: 'A key of the catalogue: `resource:action`.',
+  description: 'A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.',
   examples: ['invoices:pay'],
 });
 

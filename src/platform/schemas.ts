@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Account } from '../accounts/schemas.ts';
-import { AccountName, Email, idSchema, Locale, PersonName, ref } from '../http/schemas.ts';
+import { AccountName, controls, Email, EmailParameter, idSchema, Locale, PersonName, ref } from '../http/schemas.ts';
 import { Invite } from '../invites/schemas.ts';
 
 export const UserParams = Type.Object({ userId: idSchema('usr') });
@@ -8,7 +8,7 @@ export const UserParams = Type.Object({ userId: idSchema('usr') });
 const ExternalId = Type.String({
   minLength: 1,
   maxLength: 256,
-  pattern: '^[^@\\u0000-\\u001f\\u007f-\\u009f]+$',
+  pattern: `^[^@${controls}]+$`,
   description: 'What your own systems call them. No address, and no id of ours.',
   examples: ['alice'],
 });
@@ -17,7 +17,7 @@ const ExternalIdOrNull = Type.Unsafe<string | null>({ ...ExternalId, type: ['str
 
 export const UsersQuery = Type.Object(
   {
-    email: Type.Optional(Type.String({ minLength: 3, maxLength: 254, description: 'Their verified address.' })),
+    email: EmailParameter('Their verified address.'),
     externalId: Type.Optional(ExternalId),
   },
   { additionalProperties: false },

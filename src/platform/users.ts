@@ -1,7 +1,7 @@
 import { requirePlatform } from '../accounts/platform.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
-import { canonicalEmail } from '../email-address.ts';
+import { requireEmailParameter } from '../email-address.ts';
 import { idPattern, type UserId } from '../ids.ts';
 import { invalidField, invalidParameter, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -19,7 +19,7 @@ export async function findUsers(
     throw invalidParameter('email', 'or externalId is required, and one of them');
   const found =
     externalId === undefined
-      ? await findPerson(db, { email: canonicalEmail(email ?? '') ?? '' })
+      ? await findPerson(db, { email: requireEmailParameter(email ?? '', 'email') })
       : await findPersonByExternalId(db, externalId);
   return found ? [found] : [];
 }

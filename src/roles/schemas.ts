@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox';
-import { cursorOf, idSchema, noControls, PagingQuery, pageOf, Time } from '../http/schemas.ts';
+import { cursorOf, DisplayName, idSchema, noControls, PagingQuery, pageOf, Time } from '../http/schemas.ts';
 import { mostPermissions, PermissionKey } from '../permissions/schemas.ts';
 
 export const RoleParams = Type.Object({ accountId: idSchema('acc'), roleId: idSchema('rol') });
 export const PresetParams = Type.Object({ roleId: idSchema('rol') });
 
-const name = Type.String({ minLength: 1, maxLength: 100, pattern: noControls, examples: ['Accountant'] });
+const name = DisplayName('Accountant');
 const description = Type.String({ maxLength: 1000, pattern: noControls, examples: ['Sees and pays invoices.'] });
 const permissions = Type.Array(PermissionKey, {
   minItems: 1,

@@ -1,6 +1,6 @@
 import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
+import { displayName, trimmed } from '../display-text.ts';
 import { canonicalEmail } from '../email-address.ts';
-import { PersonName } from '../http/schemas.ts';
 import { oneLine } from '../mail/one-line.ts';
 import { Problem } from '../problems.ts';
 import type { IdentityProvider } from './identity-provider.ts';
@@ -89,10 +89,7 @@ const isTrue = (claim: unknown) => claim === true || claim === 'true';
 
 const emailIn = (claim: unknown) => (typeof claim === 'string' ? canonicalEmail(claim) : undefined);
 
-const personName = new RegExp((PersonName as { pattern?: string }).pattern as string, 'u');
-
 function nameIn(claim: unknown): string | undefined {
   if (typeof claim !== 'string') return undefined;
-  const name = [...oneLine(claim)].slice(0, 100).join('').trimEnd();
-  return personName.test(name) ? name : undefined;
+  return displayName([...trimmed(oneLine(claim))].slice(0, 100).join(''));
 }

@@ -17,7 +17,10 @@ export interface Operating {
 /** The user of an id or an address. @throws not-found. */
 export async function requireUserNamed(db: Db, name: string): Promise<UserRow> {
   const isId = new RegExp(idPattern('usr')).test(name);
-  const user = isId ? await findUser(db, name as UserId) : await findUserByEmail(db, canonicalEmail(name) ?? '');
+  const email = canonicalEmail(name);
+  if (!isId && email === undefined)
+    throw new Problem('not-found', `${name} is neither an address nor the id of a user.`);
+  const user = isId ? await findUser(db, name as UserId) : await findUserByEmail(db, email ?? '');
   if (!user) throw new Problem('not-found', `There is no user ${name}.`);
   return user;
 }

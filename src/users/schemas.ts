@@ -5,6 +5,7 @@ import {
   Integer,
   idSchema,
   Locale,
+  normalFormKeyword,
   PagingQuery,
   PersonName,
   pageOf,
@@ -12,13 +13,15 @@ import {
   Time,
 } from '../http/schemas.ts';
 
-/** Characters. At least 64 must be allowed (NIST SP 800-63B); the end is there to bound the work. */
+/** Characters of the normal form. At least 64 must be allowed (NIST SP 800-63B); the end is there to bound the work. */
 export const passwordLength = { min: 8, max: 256 };
 
 export const Password = Type.String({
   minLength: passwordLength.min,
   maxLength: passwordLength.max,
-  description: 'Any characters, taken exactly as sent. The most common passwords are refused.',
+  [normalFormKeyword]: 'password',
+  description:
+    'Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.',
   examples: ['correct horse battery staple'],
 });
 
@@ -26,6 +29,7 @@ export const Password = Type.String({
 const PasswordGuess = Type.String({
   minLength: 1,
   maxLength: passwordLength.max,
+  [normalFormKeyword]: 'password',
   examples: ['correct horse battery staple'],
 });
 

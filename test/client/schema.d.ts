@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh a session
-         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. For ten seconds the client that used it gets the same answer again, so that two tabs, or a retry after a lost answer, end nothing.
+         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. The client that used it gets the same answer again in two cases: for ten seconds, since two of its tabs may refresh at once; and, while the next token is unused, for five minutes and ten times in a session, in any network, since the answer may have been lost.
          */
         post: operations["refreshSession"];
         delete?: never;
@@ -1568,7 +1568,7 @@ export interface components {
         ChangedEmail: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1577,7 +1577,7 @@ export interface components {
         Credentials: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1587,7 +1587,7 @@ export interface components {
         EmailChange: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1679,7 +1679,7 @@ export interface components {
             /** @example correct horse battery staple */
             currentPassword: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             newPassword: string;
@@ -1691,7 +1691,7 @@ export interface components {
              */
             token: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -1699,7 +1699,7 @@ export interface components {
         PasswordResetRequest: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1711,7 +1711,7 @@ export interface components {
         Registration: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1747,11 +1747,14 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
             /** @description Without one, they log in at an identity provider, or have yet to choose one by a reset. */
             hasPassword: boolean;
@@ -1767,10 +1770,13 @@ export interface components {
              * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
              */
             token: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
             /**
-             * @description Any characters, taken exactly as sent. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -1839,7 +1845,7 @@ export interface components {
         };
         ExplainedPermission: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -1853,7 +1859,7 @@ export interface components {
                 /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 grantId?: string;
                 /**
-                 * @description A key of the catalogue: `resource:action`.
+                 * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
                  * @example invoices:pay
                  */
                 impliedBy?: string;
@@ -1918,7 +1924,7 @@ export interface components {
         };
         Permission: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             key: string;
@@ -1964,7 +1970,7 @@ export interface components {
         };
         PermissionDeclaration: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             key: string;
@@ -2002,7 +2008,7 @@ export interface components {
         };
         PermissionHolders: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -2042,7 +2048,10 @@ export interface components {
         Account: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             ownerId: string;
@@ -2062,7 +2071,10 @@ export interface components {
          *     }
          */
         AccountChanges: {
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name?: string;
             settings?: {
                 /**
@@ -2089,7 +2101,10 @@ export interface components {
         AccountReference: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
         };
         AccountSettings: {
@@ -2116,7 +2131,10 @@ export interface components {
         MyAccount: {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /** @example mem_01k7z2n4q8e6tbv5xw3c9d0hjm */
             membershipId: string;
@@ -2139,7 +2157,10 @@ export interface components {
             nextCursor: string | null;
         };
         NewAccount: {
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /**
              * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
@@ -2161,17 +2182,23 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
         };
         Inviter: {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
         };
         /** @description A user’s place in an account. */
@@ -2314,7 +2341,7 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2378,10 +2405,13 @@ export interface components {
             token: string;
             /** @description Makes a login for the invited address; the link has proven it. */
             register?: {
-                /** @example Olivia Owner */
+                /**
+                 * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+                 * @example Olivia Owner
+                 */
                 name: string;
                 /**
-                 * @description Any characters, taken exactly as sent. The most common passwords are refused.
+                 * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
                  * @example correct horse battery staple
                  */
                 password: string;
@@ -2431,7 +2461,7 @@ export interface components {
             invitedBy: components["schemas"]["Inviter"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2524,7 +2554,7 @@ export interface components {
         NewInvite: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2562,7 +2592,7 @@ export interface components {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2572,7 +2602,7 @@ export interface components {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2582,7 +2612,10 @@ export interface components {
             userId: string;
         };
         NewRole: {
-            /** @example Accountant */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Accountant
+             */
             name: string;
             /** @example Sees and pays invoices. */
             description?: string;
@@ -2598,7 +2631,10 @@ export interface components {
         Role: {
             /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Accountant */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Accountant
+             */
             name: string;
             /** @example Sees and pays invoices. */
             description: string;
@@ -2620,7 +2656,10 @@ export interface components {
          *     }
          */
         RoleChanges: {
-            /** @example Accountant */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Accountant
+             */
             name?: string;
             /** @example Sees and pays invoices. */
             description?: string;
@@ -2645,7 +2684,7 @@ export interface components {
             /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -2723,7 +2762,7 @@ export interface components {
         };
         NewGrant: {
             /**
-             * @description A key of the catalogue: `resource:action`.
+             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
@@ -2823,7 +2862,10 @@ export interface components {
         AccountKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -2887,7 +2929,10 @@ export interface components {
         MadeAccountKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -2931,7 +2976,10 @@ export interface components {
         MadePlatformKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -2981,7 +3029,10 @@ export interface components {
          *     }
          */
         NewAccountKey: {
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             scopes: string[];
             /**
@@ -3001,7 +3052,10 @@ export interface components {
          *     }
          */
         NewPlatformKey: {
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
             /**
@@ -3015,7 +3069,10 @@ export interface components {
         PlatformKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @example Billing */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Billing
+             */
             name: string;
             /**
              * @description How it begins.
@@ -3299,9 +3356,6 @@ export interface components {
             [key: string]: unknown;
         };
         ActionSearchResults: {
-            results: {
-                name: string;
-            }[];
             page: {
                 /** @description Send it as `page.token` to get the next page; empty on the last one. */
                 next_token: string;
@@ -3311,6 +3365,9 @@ export interface components {
                  */
                 count: number;
             };
+            results: {
+                name: string;
+            }[];
         };
         /** @description The metadata of a policy decision point (AuthZEN). */
         AuthzenConfiguration: {
@@ -3328,10 +3385,6 @@ export interface components {
             search_action_endpoint: string;
         };
         EntitySearchResults: {
-            results: {
-                type: string;
-                id: string;
-            }[];
             page: {
                 /** @description Send it as `page.token` to get the next page; empty on the last one. */
                 next_token: string;
@@ -3341,6 +3394,10 @@ export interface components {
                  */
                 count: number;
             };
+            results: {
+                type: string;
+                id: string;
+            }[];
         };
         /**
          * @example {
@@ -3480,7 +3537,10 @@ export interface components {
          *     }
          */
         NewPlatformAccount: {
-            /** @example Example Hosting */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Example Hosting
+             */
             name: string;
             /**
              * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
@@ -3491,7 +3551,7 @@ export interface components {
             owner: {
                 /**
                  * Format: email
-                 * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+                 * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
                  * @example olivia@example.com
                  */
                 email: string;
@@ -3508,11 +3568,14 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised and in lower case.
+             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
-            /** @example Olivia Owner */
+            /**
+             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @example Olivia Owner
+             */
             name: string;
             /**
              * @description What your own systems call them. No address, and no id of ours.
@@ -6958,7 +7021,10 @@ export interface operations {
                 status?: "pending" | "accepted" | "declined" | "revoked" | "expired";
                 /** @description Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent. */
                 delivery?: "waiting" | "delivered" | "failed";
-                /** @description Invites to this address. */
+                /**
+                 * @description Invites to this address.
+                 * @example olivia@example.com
+                 */
                 email?: string;
                 /** @description How many at most. */
                 limit?: number;
@@ -11346,7 +11412,7 @@ export interface operations {
                  */
                 userId?: string;
                 /**
-                 * @description A key of the catalogue: `resource:action`.
+                 * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
                  * @example invoices:pay
                  */
                 permission: string;
@@ -12386,7 +12452,10 @@ export interface operations {
     findUsers: {
         parameters: {
             query?: {
-                /** @description Their verified address. */
+                /**
+                 * @description Their verified address.
+                 * @example olivia@example.com
+                 */
                 email?: string;
                 /**
                  * @description What your own systems call them. No address, and no id of ours.

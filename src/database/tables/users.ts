@@ -1,7 +1,7 @@
 // Shared by all accounts: who a person is, and how they prove it.
 
 import { sql } from 'drizzle-orm';
-import { index, pgTable, text, unique } from 'drizzle-orm/pg-core';
+import { index, integer, pgTable, text, unique } from 'drizzle-orm/pg-core';
 import { id, time } from './columns.ts';
 
 /** A person with a login. The address is canonical and verified: nobody is here before they proved their mailbox. */
@@ -105,6 +105,8 @@ export const sessions = pgTable(
     loginNetwork: text('login_network'),
     /** When it was last refreshed; none where it was not yet. */
     lastUsedAt: time('last_used_at'),
+    /** How many times an answer of a refresh was given again, after it seemed lost. */
+    refreshRetries: integer('refresh_retries').notNull().default(0),
   },
   (t) => [index('sessions_user').on(t.userId)],
 );
@@ -119,8 +121,10 @@ export const refreshTokens = pgTable(
       .references(() => sessions.id, { onDelete: 'cascade' }),
     createdAt: time('created_at').notNull(),
     usedAt: time('used_at'),
-    /** A hash of the client that used it: only the same one may use it again, for a moment. */
+    /** A hash of the client that used it, its network included. */
     usedBy: text('used_by'),
+    /** A hash of the same client from any network; none in a row of an older release. */
+    usedByAgent: text('used_by_agent'),
   },
   (t) => [index('refresh_tokens_session').on(t.sessionId)],
 );

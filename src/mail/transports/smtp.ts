@@ -74,8 +74,18 @@ interface SmtpError {
 /** Out of order (RFC 5321), or about logging in (RFC 4954): what has to be mended there is not the mail. */
 const notAboutTheMail = [503, 530, 534, 535, 538];
 
-/** Enhanced status codes (RFC 3463) that are about the address: it does not exist, has moved, or its mailbox takes no mail. */
-const bounceCode = /^5\d\d[ -](5\.1\.\d{1,3}|5\.2\.1)\b/;
+/** An enhanced status code (RFC 3463), wherever the server puts it: some write it in brackets at the end. */
+const enhancedCode = /(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])/;
+/**
+ * Those about the address: it does not exist, has moved, or its mailbox takes no mail. 5.1.7 to 5.1.9 are about the sender and
+ * the way, though servers answer them to RCPT.
+ */
+const bounceCode = /^5\.(1\.(?![789]$)\d+|2\.1)$/;
+/**
+ * Without an enhanced code: no such mailbox here, and moved elsewhere (RFC 5321, 4.2.3). Not 553, which is what relays answer
+ * that don't know the client: a wrong setting must not stop the sending to every address.
+ */
+const bounces = [550, 551];
 
 /** Reads the codes of an error, and nothing else: it carries the server's words, which quote addresses and the mail. */
 function outcomeOf(error: unknown): Outcome {
@@ -83,8 +93,11 @@ function outcomeOf(error: unknown): Outcome {
   if (typeof answer !== 'number' || answer < 400 || answer > 599) {
     return { outcome: 'deferred', reason: `The mail server could not be used (${codeWord(originalCode ?? code)})` };
   }
-  const bounce = command === 'RCPT TO' ? bounceCode.exec(String(response))?.[1] : undefined;
-  if (bounce) return { outcome: 'refused', reason: `The mail server answered ${answer} ${bounce}`, isBounce: true };
+  const enhanced = enhancedCode.exec(String(response))?.[0];
+  const isBounce = enhanced === undefined ? bounces.includes(answer) : bounceCode.test(enhanced);
+  if (command === 'RCPT TO' && answer >= 500 && isBounce) {
+    return { outcome: 'refused', reason: ['The mail server answered', answer, enhanced].join(' ').trim(), isBounce };
+  }
   const reason = `The mail server answered ${answer}`;
   // Whatever it says to the greeting, the login or the sender, it says to every mail: that is the operator's to mend.
   const isAboutTheMail = (command === 'RCPT TO' || command === 'DATA') && !notAboutTheMail.includes(answer);

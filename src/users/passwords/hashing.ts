@@ -1,6 +1,7 @@
 import { hash, type Options, parseOptions, verify } from '@node-rs/argon2';
 import pLimit from 'p-limit';
 import { Problem } from '../../problems.ts';
+import { passwordForm } from './normal-form.ts';
 
 export type PasswordCost = Required<Pick<Options, 'memoryCost' | 'timeCost' | 'parallelism'>>;
 
@@ -21,8 +22,8 @@ export interface Passwords {
   /** The argon2id hash of a password, in PHC string format. */
   hash(password: string): Promise<string>;
   /**
-   * Whether a password is the one hashed, every character exactly as given. Takes as long where there is no hash to compare
-   * with, or a malformed one, and answers false.
+   * Whether a password is the one hashed, in its normal form. Takes as long where there is no hash to
+   * compare with, or a malformed one, and answers false.
    */
   matches(password: string, hash: string | null | undefined): Promise<boolean>;
   /** How many wait for their turn. */
@@ -41,11 +42,12 @@ export async function createPasswords(cost: PasswordCost = recommended): Promise
     return limit(work);
   };
   return {
-    hash: (password) => queue(() => hash(password, cost)),
+    hash: (password) => queue(() => hash(passwordForm(password), cost)),
     matches: (password, kept) =>
       queue(async () => {
-        const same = typeof kept === 'string' ? await verifyIfWellFormed(kept, password) : undefined;
-        if (same === undefined) await verify(decoy, password);
+        const form = passwordForm(password);
+        const same = typeof kept === 'string' ? await verifyIfWellFormed(kept, form) : undefined;
+        if (same === undefined) await verify(decoy, form);
         return same ?? false;
       }),
     waiting: () => limit.pendingCount,

@@ -3,8 +3,9 @@ import { inLockQueue } from '../../database/lock-queue.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
 import { requirePasswordLogin } from '../rules.ts';
-import { expiryOf, hashOf, markOf, sessionEnded, sessionOf } from './session.ts';
+import { expiryOf, hashOf, marksOf, sessionEnded, sessionOf } from './session.ts';
 import {
+  countRetry,
   findRefreshToken,
   findSessionOfToken,
   insertRefreshToken,
@@ -15,15 +16,20 @@ import {
   updateSession,
 } from './store.ts';
 
-/** Milliseconds in which the client that used a token may use it again: it sent it twice at once, or got no answer. */
+/** Milliseconds in which the client that used a token may use it again: two of its tabs sent it at once. */
 const grace = 10_000;
-/** How many tokens such a retry may be behind: a statement each. */
+/** How many tokens such a request may be behind: a statement each. */
 const furthest = 8;
 
+/** Milliseconds in which an answer that was lost on its way is given again, to the same client in any network. */
+const retryWindow = 5 * 60_000;
+/** How many times in a session. */
+const mostRetries = 10;
+
 /**
- * Exchanges a refresh token for new tokens of the same session (RFC 9700, 4.14.2: rotation). A used token that comes again is
- * in two hands, one of which stole it: the session ends for both. Only the client that used it may send it again, for a
- * moment, and is given the same next token each time.
+ * Exchanges a refresh token for new tokens of the same session (RFC 9700, 4.14.2: rotation). A used token
+ * that comes again is in two hands, one of which stole it: the session ends for both. The client that used
+ * it gets the same answer again in two cases: it sent the token twice at one moment, or its answer was lost.
  * @throws unauthenticated, password-login-off.
  */
 export async function refreshSession(service: Service, { refreshToken }: { refreshToken: string }, visit: Visit) {
@@ -40,7 +46,7 @@ export async function refreshSession(service: Service, { refreshToken }: { refre
   const { session, user } = outcome;
   const whose = { userId: user.id, sessionId: session.id };
   if ('stolen' in outcome) throw sessionEnded({ event: 'authn_token_reuse', ...whose });
-  visit.audit('session_renewed', { ...whose, by: 'refresh' });
+  visit.audit('session_renewed', { ...whose, by: outcome.isRetry ? 'refresh-retry' : 'refresh' });
   return sessionOf(service, user, session.id, outcome.next, visit.now);
 }
 
@@ -51,33 +57,46 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, visit: V
   const { token, session, user } = found;
   if (token.usedAt === null) {
     const [next] = service.derivedKeys.successorsOf(refreshToken);
-    await markTokenUsed(tx, token.hash, markOf(client), now);
+    await markTokenUsed(tx, token.hash, marksOf(client), now);
     await insertRefreshToken(tx, hashOf(next), session.id, now);
     await updateSession(tx, session.id, used(service, session, visit));
-    return { session, user, next };
+    return { session, user, next, isRetry: false };
   }
-  const isSameClient = token.usedBy === markOf(client);
-  if (isSameClient && now.getTime() - token.usedAt.getTime() <= grace) {
+  const age = now.getTime() - token.usedAt.getTime();
+  const marks = marksOf(client);
+  if (token.usedBy === marks.usedBy && age <= grace) {
     const newest = await newestFrom(service, tx, refreshToken);
-    if (newest !== undefined) return { session, user, next: newest };
+    if (newest !== undefined) return { session, user, next: newest, isRetry: false };
+  } else if (token.usedByAgent === marks.usedByAgent && age <= retryWindow) {
+    const next = await successorOf(service, tx, refreshToken);
+    const isLost = next.usedAt === null;
+    if (isLost && (await countRetry(tx, session.id, mostRetries))) {
+      return { session, user, next: next.text, isRetry: true };
+    }
   }
   await markSessionEnded(tx, session.userId, session.id, now);
   return { session, user, stolen: true };
 }
 
 /**
- * The token in a line of successors that was not used yet; undefined where it is further than a retry is ever behind.
- * @throws unavailable where another replica chose the next one with a key that this one lacks.
+ * The token that followed one.
+ * @throws unavailable where another replica chose it with a key that this one lacks.
  */
+async function successorOf(service: Service, tx: Tx, refreshToken: string) {
+  const candidates = service.derivedKeys.successorsOf(refreshToken);
+  const next = await findRefreshToken(tx, candidates.map(hashOf));
+  const text = candidates.find((it) => hashOf(it) === next?.hash);
+  if (!next || text === undefined) throw new Problem('unavailable');
+  return { text, usedAt: next.usedAt };
+}
+
+/** The newest token that follows one, unused; undefined where it is further than two tabs are ever apart. */
 async function newestFrom(service: Service, tx: Tx, refreshToken: string): Promise<string | undefined> {
   let token = refreshToken;
   for (let step = 0; step < furthest; step += 1) {
-    const candidates = service.derivedKeys.successorsOf(token);
-    const next = await findRefreshToken(tx, candidates.map(hashOf));
-    const chosen = candidates.find((it) => hashOf(it) === next?.hash);
-    if (!next || chosen === undefined) throw new Problem('unavailable');
-    if (next.usedAt === null) return chosen;
-    token = chosen;
+    const next = await successorOf(service, tx, token);
+    if (next.usedAt === null) return next.text;
+    token = next.text;
   }
   return undefined;
 }

@@ -45,7 +45,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       operationId: 'refreshSession',
       summary: 'Refresh a session',
       description:
-        'Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. For ten seconds the client that used it gets the same answer again, so that two tabs, or a retry after a lost answer, end nothing.',
+        'Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. The client that used it gets the same answer again in two cases: for ten seconds, since two of its tabs may refresh at once; and, while the next token is unused, for five minutes and ten times in a session, in any network, since the answer may have been lost.',
       body: ref(RefreshRequest),
       response: {
         200: answer(Session, 'The session goes on.'),

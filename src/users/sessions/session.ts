@@ -66,5 +66,8 @@ export type OpenedSession = Awaited<ReturnType<typeof openSession>>;
 /** What is kept of a refresh token. A look-up by the hash of a random secret tells an attacker's clock nothing. */
 export const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
 
-/** What is kept of a client, to know it again by. */
-export const markOf = ({ network, userAgent }: Client) => hashOf(`${network}\n${userAgent}`);
+/** What is stored of a client, to recognise it: in its network, and from any network. */
+export const marksOf = ({ network, userAgent }: Client) => ({
+  usedBy: hashOf(`${network}\n${userAgent}`),
+  usedByAgent: hashOf(userAgent),
+});

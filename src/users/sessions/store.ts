@@ -4,7 +4,7 @@ import { refreshTokens, sessions, users } from '../../database/schema.ts';
 import type { SessionId, UserId } from '../../ids.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
-export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt' | 'loginNetwork'>;
+export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt' | 'loginNetwork' | 'refreshRetries'>;
 
 /** Milliseconds for which a session that is over is kept: where someone logged in from is remembered that long. */
 const memory = 90 * 24 * 3_600_000;
@@ -87,8 +87,16 @@ export async function findSessionOfToken(db: Db, hash: string): Promise<SessionR
   return found?.session;
 }
 
-export async function markTokenUsed(tx: Tx, hash: string, usedBy: string, now: Date): Promise<void> {
-  await tx.update(refreshTokens).set({ usedAt: now, usedBy }).where(eq(refreshTokens.hash, hash));
+export async function markTokenUsed(
+  tx: Tx,
+  hash: string,
+  client: { usedBy: string; usedByAgent: string },
+  now: Date,
+): Promise<void> {
+  await tx
+    .update(refreshTokens)
+    .set({ usedAt: now, ...client })
+    .where(eq(refreshTokens.hash, hash));
 }
 
 /** Keeps the token that follows one. That it is there already is no mistake: it is the same each time. */
@@ -108,6 +116,16 @@ export async function updateSession(
   changes: Pick<SessionRow, 'expiresAt' | 'lastUsedAt' | 'userAgent' | 'network'>,
 ): Promise<void> {
   await tx.update(sessions).set(changes).where(eq(sessions.id, id));
+}
+
+/** Counts that a session's refresh is answered again. @returns whether it may be: false at the limit. */
+export async function countRetry(tx: Tx, id: SessionId, most: number): Promise<boolean> {
+  const counted = await tx
+    .update(sessions)
+    .set({ refreshRetries: sql`${sessions.refreshRetries} + 1` })
+    .where(and(eq(sessions.id, id), lt(sessions.refreshRetries, most)))
+    .returning({ id: sessions.id });
+  return counted.length === 1;
 }
 
 /** Sessions of a user that stand, newest first, one more than `limit`. */

@@ -1,0 +1,147 @@
+import type { DrizzleConfig } from 'drizzle-orm';
+import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import type { DatabaseChoice, Db, Schema, Tx } from './database.ts';
+import { isStartupRefused, isUnanswered, isUnavailable } from './errors.ts';
+import { startupOptions, type Timeouts } from './session-settings.ts';
+import { findTraits, onceFor, setTraits, type Traits } from './statements.ts';
+
+type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
+
+const defaultPoolSize = 10;
+
+/** How connections to one database are made, which is the same in all its pools. */
+interface Connecting {
+  choice: PostgresChoice;
+  traits: Traits;
+  /** What a connection is made with. */
+  configOf(timeouts: Timeouts): pg.ClientConfig;
+  /** Opens a connection outside the pool. */
+  connect(timeouts: Timeouts): Promise<pg.Client>;
+  /** Connects once, and finds out what the sessions take at startup, and whether the tables are distributed. */
+  reach(timeouts: Timeouts): Promise<void>;
+}
+
+export function connectTo(choice: PostgresChoice): Connecting {
+  const traits = { isUnnamed: choice.preparedStatements === false, isDistributed: false };
+  let takesOptions = true;
+  const configOf = (timeouts: Timeouts): pg.ClientConfig => ({
+    connectionString: takesOptions ? withOptions(choice.url, startupOptions(timeouts, traits)) : choice.url,
+    application_name: 'usher',
+    connectionTimeoutMillis: timeouts.connect,
+    query_timeout: timeouts.answer,
+    keepAlive: true,
+  });
+  const connect = async (timeouts: Timeouts) => {
+    const client = new pg.Client(configOf(timeouts));
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  };
+  const reach = async (timeouts: Timeouts) => {
+    const client = await connect(timeouts).catch((error) => {
+      if (!takesOptions || !isStartupRefused(error)) throw error;
+      takesOptions = false;
+      return connect(timeouts);
+    });
+    traits.isDistributed = await hasCitus(client).finally(() => client.end());
+  };
+  return { choice, traits, configOf, connect, reach };
+}
+
+async function hasCitus(client: pg.Client): Promise<boolean> {
+  const { rowCount } = await client.query("select from pg_extension where extname = 'citus'");
+  return rowCount === 1;
+}
+
+/** The URL with more `options`, which give way to its own. */
+function withOptions(text: string, options: string): string {
+  const url = new URL(text);
+  const own = url.searchParams.get('options');
+  url.searchParams.set('options', own === null ? options : `${options} ${own}`);
+  return url.href;
+}
+
+export function openPool(connecting: Connecting, options: DrizzleConfig<Schema>, timeouts: Timeouts) {
+  const pool = postgresPool(connecting, timeouts);
+  const open = (client: pg.Pool | pg.PoolClient) => {
+    const db = overPostgres(client, options) as unknown as Db;
+    setTraits(db, connecting.traits);
+    return db;
+  };
+  const db = open(pool);
+  const over = onceFor((connection: pg.PoolClient) => open(endingWhenSilent(connection)));
+  db.transaction = (work) => onOneConnection(pool, over, work);
+  const connections = () => ({
+    idle: pool.idleCount,
+    busy: pool.totalCount - pool.idleCount,
+    waiting: pool.waitingCount,
+  });
+  return { db, connections, close: () => pool.end() };
+}
+
+function postgresPool({ choice, configOf }: Connecting, timeouts: Timeouts): pg.Pool {
+  // A pool keeps the configuration that it was made with, and how to connect is found out later.
+  class Client extends pg.Client {
+    constructor() {
+      super(configOf(timeouts));
+    }
+  }
+  const { poolSize: max = defaultPoolSize } = choice;
+  const pool = new pg.Pool({ Client, max, connectionTimeoutMillis: timeouts.connect });
+  // An idle connection that breaks affects no request: the pool drops it and opens another when asked.
+  pool.on('error', () => {});
+  // One that breaks in use fails its statement, which is enough: without a listener, its event would end the process.
+  pool.on('connect', (connection) => void connection.on('error', () => {}));
+  return pool;
+}
+
+/**
+ * A transaction on a connection of the pool. The connection goes back whatever happens, also where the transaction could not
+ * begin, and is closed where it broke or fell silent: otherwise each such transaction would cost the pool a connection for good.
+ */
+async function onOneConnection<T>(
+  pool: pg.Pool,
+  over: (connection: pg.PoolClient) => Db,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  const connection = await pool.connect();
+  let isLost = false;
+  try {
+    return await transactionOn(over(connection), work);
+  } catch (error) {
+    isLost = isUnavailable(error);
+    throw error;
+  } finally {
+    connection.release(isLost);
+  }
+}
+
+/** The first transaction of each connection: all have one session, and what is prepared is kept with the object it is asked of. */
+const firstOf = new WeakMap<Db, Tx>();
+
+/**
+ * A transaction on a database of one connection. The work is given the same object in each of them, so that what it prepares is built
+ * once for the connection.
+ */
+function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return db.transaction((tx) => {
+    const first = firstOf.get(db) ?? tx;
+    setTraits(first, findTraits(db) as Traits);
+    firstOf.set(db, first);
+    return work(first);
+  });
+}
+
+/** The connection, but one unanswered statement ends it, so that the rollback behind it is not waited for as well. */
+function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
+  const query = async (...statement: unknown[]) => {
+    try {
+      return await (connection.query as (...it: unknown[]) => Promise<unknown>)(...statement);
+    } catch (error) {
+      if (isUnanswered(error)) void connection.end();
+      throw error;
+    }
+  };
+  return { query } as unknown as pg.PoolClient;
+}

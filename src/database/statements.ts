@@ -1,0 +1,67 @@
+import { sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Db } from './database.ts';
+import { mapRowsAtOnce } from './row-mapper.ts';
+
+/** What is true of a database and decides how statements are sent to it. */
+export interface Traits {
+  /** Whether statements are sent without a name, for poolers that do not keep prepared ones. */
+  isUnnamed: boolean;
+  /** Whether the tables are distributed by Citus, which refuses some statements about several accounts. */
+  isDistributed: boolean;
+}
+
+const traitsOf = new WeakMap<Db, Traits>();
+
+/** Gives a database, or a transaction of it, its traits. They may change until the first statement is sent. */
+export const setTraits = (db: Db, traits: Traits) => void traitsOf.set(db, traits);
+
+/** The traits of a database or a transaction; undefined for the embedded database, which has none of them. */
+export const findTraits = (db: Db): Traits | undefined => traitsOf.get(db);
+
+/** Whether the tables are distributed by Citus: then a statement about several accounts is sent for each of them. */
+export const isDistributed = (db: Db): boolean => traitsOf.get(db)?.isDistributed ?? false;
+
+/** What a query builder is before it has a name. */
+interface Preparable<Query> {
+  prepare(name: string): Query;
+}
+
+/**
+ * A query that is built once for a database and kept there as a prepared statement; inside a transaction once for its
+ * connection, on the embedded database again for each transaction.
+ * @param name unique in the service. Where prepared statements are off, the statement is sent without it.
+ */
+export function prepared<Query>(name: string, build: (db: Db) => Preparable<Query>): (db: Db) => Query {
+  return onceFor((db) => mapRowsAtOnce(build(db).prepare(findTraits(db)?.isUnnamed ? '' : name)));
+}
+
+/** Makes something once for each thing that it is made for, and forgets it with that thing. */
+export function onceFor<Thing extends object, Made>(make: (thing: Thing) => Made): (thing: Thing) => Made {
+  const kept = new WeakMap<Thing, Made>();
+  return (thing) => {
+    const known = kept.get(thing) ?? make(thing);
+    kept.set(thing, known);
+    return known;
+  };
+}
+
+/** Compares with a literal: a generic plan can't use a partial index (`where status = 'pending'`) for a parameter. */
+export const equalsLiteral = <Column extends PgColumn>(column: Column, word: Column['_']['data'] & string) =>
+  sql`${column} = ${sql.raw(`'${word}'`)}`;
+
+/** A time as a literal, for a plan that depends on how much is before it: a generic plan can't know. */
+export const literalTime = (time: Date) => sql.raw(`'${time.toISOString()}'::timestamptz`);
+
+/** A place in a prepared query for a value of a column, or for none, which is written as that column writes it. */
+export function placeholderFor(column: PgColumn, name: string) {
+  const mapToDriverValue = (value: unknown) => (value === null ? null : column.mapToDriverValue(value));
+  return sql.param(sql.placeholder(name), { mapToDriverValue });
+}
+
+/**
+ * A place in a prepared query for a list. Behind a select it has no length that the planner could see: so the plan that it made once
+ * suits each time.
+ */
+export const listPlaceholder = (name: string, type: 'text' | 'uuid' | 'jsonb') =>
+  sql`(select ${sql.placeholder(name)}::text[]::${sql.raw(type)}[])`;

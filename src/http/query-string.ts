@@ -1,0 +1,37 @@
+/** What is wrong with a query string that was parsed. The router has no place for a refusal: `checkRequests` makes it. */
+type Fault = { detail: string } | { parameter: string; detail: string };
+
+const faults = new WeakMap<object, Fault>();
+
+/** Parses a query string. It never throws; `faultOf` says what is wrong with the result. */
+export function parseQuery(text: string): Record<string, string> {
+  const query: Record<string, string> = Object.create(null);
+  if (text === '') return query;
+  const pairs = readPairs(text);
+  if (!pairs) faults.set(query, { detail: 'The query string does not decode as percent-encoded UTF-8.' });
+  for (const [name, value] of pairs ?? []) {
+    if (name in query) faults.set(query, { parameter: name, detail: 'must not be repeated' });
+    query[name] = value;
+  }
+  return query;
+}
+
+export const faultOf = (query: unknown): Fault | undefined => faults.get(query as object);
+
+/** The fields of an `application/x-www-form-urlencoded` text; undefined where it does not decode. */
+export function readPairs(text: string): [name: string, value: string][] | undefined {
+  try {
+    return text
+      .split('&')
+      .filter((it) => it !== '')
+      .map((it) => {
+        const at = it.indexOf('=');
+        return at === -1 ? [decode(it), ''] : [decode(it.slice(0, at)), decode(it.slice(at + 1))];
+      });
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws URIError for a bad escape, and for bytes that are not UTF-8. */
+const decode = (text: string) => decodeURIComponent(text.replaceAll('+', ' '));
