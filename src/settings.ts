@@ -1,5 +1,5 @@
 import { readCatalogueFile } from './catalogue/file.ts';
-import { readDatabaseUrl } from './database/url.ts';
+import { readDatabaseUrl } from './database-url.ts';
 import { parseRateLimits } from './limits/limits.ts';
 import { mailSettings } from './mail-settings.ts';
 import {

@@ -1,9 +1,10 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import t from 'tap';
-import { type Db, openDatabase, prepared } from '../src/database/database.ts';
+import { type Db, openDatabase } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { accounts, memberships, users } from '../src/database/schema.ts';
+import { prepared } from '../src/database/statements.ts';
 import { sharing, together } from '../src/database/together.ts';
 import { newId, uuidOf } from '../src/ids.ts';
 import { freshDatabase } from './support/service.ts';

@@ -1,8 +1,9 @@
 import { and, asc, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { proving } from '../credential-proof.ts';
-import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
+import { placeholderFor, prepared } from '../database/statements.ts';
 import { sharing } from '../database/together.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';

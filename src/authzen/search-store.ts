@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { isActiveNow, isAllowed, membershipOf, userNamed } from '../checks/decision-store.ts';
 import { account, asked, atNow } from '../checks/store.ts';
-import { type Db, placeholderFor } from '../database/database.ts';
+import type { Db } from '../database/database.ts';
 import { memberships, users } from '../database/schema.ts';
+import { placeholderFor } from '../database/statements.ts';
 import type { AccountId } from '../ids.ts';
 import type { Caller } from '../service.ts';
 

@@ -1,6 +1,7 @@
 import { asc, getTableColumns, notInArray, sql } from 'drizzle-orm';
-import { type Db, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { catalogue, permissions } from '../database/schema.ts';
+import { prepared } from '../database/statements.ts';
 
 export type PermissionRow = typeof permissions.$inferSelect;
 

@@ -1,8 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../accounts/store.ts';
 import { proving } from '../credential-proof.ts';
-import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
+import type { Db } from '../database/database.ts';
 import { accounts, memberships, platformKeys, users } from '../database/schema.ts';
+import { listPlaceholder as list, placeholderFor, prepared } from '../database/statements.ts';
 import { type AccountId, uuidOf } from '../ids.ts';
 import type { Caller } from '../service.ts';
 import { isStanding, standingOf } from '../users/store.ts';

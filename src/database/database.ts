@@ -1,17 +1,13 @@
-import { type DrizzleConfig, type ExtractTablesWithRelations, sql } from 'drizzle-orm';
-import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
-import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
-import pg from 'pg';
-import { isStartupRefused, isUnanswered, isUnavailable } from './errors.ts';
+import type { ExtractTablesWithRelations } from 'drizzle-orm';
+import type { PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
+import { connectTo, openPool } from './postgres.ts';
 import { requirePreparedStatements } from './prepared-statements.ts';
-import { mapRowsAtOnce } from './row-mapper.ts';
 import * as schema from './schema.ts';
 import {
   findWrongSettings,
   requireSessionSettings,
   setForRole,
   setInSession,
-  startupOptions,
   type Timeouts,
 } from './session-settings.ts';
 
@@ -27,7 +23,7 @@ export interface OpenDatabase {
   db: Db;
   /**
    * Connects once, and finds out whether sessions take their settings at startup. A pooler may refuse them: then they
-   * must be settings of the role.
+   * must be settings of the role. Also finds out whether the tables are distributed by Citus.
    */
   reach(): Promise<void>;
   /**
@@ -54,14 +50,10 @@ export type DatabaseChoice =
       readonly preparedStatements?: boolean;
     };
 
-type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
-
 /** Told of each SQL statement before it runs. */
 export interface StatementLog {
   logQuery(statement: string): void;
 }
-
-const defaultPoolSize = 10;
 
 /** A database that does not answer costs a request this much and no more. */
 const defaultTimeouts: Timeouts = {
@@ -109,190 +101,14 @@ export async function openDatabase(
   };
   const verify = async () => {
     await connecting.reach(timeouts);
-    await requireSessionSettings(db, timeouts);
+    await requireSessionSettings(db, timeouts, connecting.traits);
     if (choice.preparedStatements !== false) await requirePreparedStatements(() => connecting.connect(timeouts));
   };
   const setUpRole = async (role?: string) => {
-    const { wrong, role: current } = await findWrongSettings(db, timeouts);
+    const { wrong, role: current } = await findWrongSettings(db, timeouts, connecting.traits);
     if (role === undefined && wrong.length === 0) return 'not needed';
-    await setForRole(db, role ?? current, timeouts);
+    await setForRole(db, role ?? current, timeouts, connecting.traits);
     return 'set';
   };
   return { db, reach: () => connecting.reach(timeouts), verify, setUpRole, patiently, connections, close };
 }
-
-interface Connecting {
-  choice: PostgresChoice;
-  /** What a connection is made with. */
-  configOf(timeouts: Timeouts): pg.ClientConfig;
-  /** Opens a connection outside the pool. */
-  connect(timeouts: Timeouts): Promise<pg.Client>;
-  reach(timeouts: Timeouts): Promise<void>;
-}
-
-/** How connections are made, which is the same in all pools of a database. */
-function connectTo(choice: PostgresChoice): Connecting {
-  let takesOptions = true;
-  const configOf = (timeouts: Timeouts): pg.ClientConfig => ({
-    connectionString: takesOptions ? withOptions(choice.url, startupOptions(timeouts)) : choice.url,
-    application_name: 'usher',
-    connectionTimeoutMillis: timeouts.connect,
-    query_timeout: timeouts.answer,
-    keepAlive: true,
-  });
-  const connect = async (timeouts: Timeouts) => {
-    const client = new pg.Client(configOf(timeouts));
-    client.on('error', () => {});
-    await client.connect();
-    return client;
-  };
-  const reach = async (timeouts: Timeouts) => {
-    const client = await connect(timeouts).catch((error) => {
-      if (!takesOptions || !isStartupRefused(error)) throw error;
-      takesOptions = false;
-      return connect(timeouts);
-    });
-    await client.end();
-  };
-  return { choice, configOf, connect, reach };
-}
-
-/** The URL with more `options`, which give way to its own. */
-function withOptions(text: string, options: string): string {
-  const url = new URL(text);
-  const own = url.searchParams.get('options');
-  url.searchParams.set('options', own === null ? options : `${options} ${own}`);
-  return url.href;
-}
-
-function openPool(connecting: Connecting, options: DrizzleConfig<Schema>, timeouts: Timeouts) {
-  const pool = postgresPool(connecting, timeouts);
-  const isUnnamed = connecting.choice.preparedStatements === false;
-  const open = (client: pg.Pool | pg.PoolClient) => {
-    const db = overPostgres(client, options) as unknown as Db;
-    if (isUnnamed) unnamed.add(db);
-    return db;
-  };
-  const db = open(pool);
-  const over = onceFor((connection: pg.PoolClient) => open(endingWhenSilent(connection)));
-  db.transaction = (work) => onOneConnection(pool, over, work);
-  const connections = () => ({
-    idle: pool.idleCount,
-    busy: pool.totalCount - pool.idleCount,
-    waiting: pool.waitingCount,
-  });
-  return { db, connections, close: () => pool.end() };
-}
-
-function postgresPool({ choice, configOf }: Connecting, timeouts: Timeouts): pg.Pool {
-  // A pool keeps the configuration that it was made with, and how to connect is found out later.
-  class Client extends pg.Client {
-    constructor() {
-      super(configOf(timeouts));
-    }
-  }
-  const { poolSize: max = defaultPoolSize } = choice;
-  const pool = new pg.Pool({ Client, max, connectionTimeoutMillis: timeouts.connect });
-  // An idle connection that breaks affects no request: the pool drops it and opens another when asked.
-  pool.on('error', () => {});
-  // One that breaks in use fails its statement, which is enough: without a listener, its event would end the process.
-  pool.on('connect', (connection) => void connection.on('error', () => {}));
-  return pool;
-}
-
-/**
- * A transaction on a connection of the pool. The connection goes back whatever happens, also where the transaction could not
- * begin, and is closed where it broke or fell silent: otherwise each such transaction would cost the pool a connection for good.
- */
-async function onOneConnection<T>(
-  pool: pg.Pool,
-  over: (connection: pg.PoolClient) => Db,
-  work: (tx: Tx) => Promise<T>,
-): Promise<T> {
-  const connection = await pool.connect();
-  let isLost = false;
-  try {
-    return await transactionOn(over(connection), work);
-  } catch (error) {
-    isLost = isUnavailable(error);
-    throw error;
-  } finally {
-    connection.release(isLost);
-  }
-}
-
-/** The first transaction of each connection: all have one session, and what is prepared is kept with the object it is asked of. */
-const firstOf = new WeakMap<Db, Tx>();
-
-/**
- * A transaction on a database of one connection. The work is given the same object in each of them, so that what it prepares is built
- * once for the connection.
- */
-function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction((tx) => {
-    const first = firstOf.get(db) ?? tx;
-    if (unnamed.has(db)) unnamed.add(first);
-    firstOf.set(db, first);
-    return work(first);
-  });
-}
-
-/** The connection, but one unanswered statement ends it, so that the rollback behind it is not waited for as well. */
-function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
-  const query = async (...statement: unknown[]) => {
-    try {
-      return await (connection.query as (...it: unknown[]) => Promise<unknown>)(...statement);
-    } catch (error) {
-      if (isUnanswered(error)) void connection.end();
-      throw error;
-    }
-  };
-  return { query } as unknown as pg.PoolClient;
-}
-
-/** What a query builder is before it has a name. */
-interface Preparable<Query> {
-  prepare(name: string): Query;
-}
-
-/** Databases, and their transactions, whose statements are sent without a name. */
-const unnamed = new WeakSet<Db>();
-
-/**
- * A query that is built once for a database and kept there as a prepared statement; inside a transaction once for its
- * connection, on the embedded database again for each transaction.
- * @param name unique in the service. Where prepared statements are off, the statement is sent without it.
- */
-export function prepared<Query>(name: string, build: (db: Db) => Preparable<Query>): (db: Db) => Query {
-  return onceFor((db) => mapRowsAtOnce(build(db).prepare(unnamed.has(db) ? '' : name)));
-}
-
-/** Makes something once for each thing that it is made for, and forgets it with that thing. */
-function onceFor<Thing extends object, Made>(make: (thing: Thing) => Made): (thing: Thing) => Made {
-  const kept = new WeakMap<Thing, Made>();
-  return (thing) => {
-    const known = kept.get(thing) ?? make(thing);
-    kept.set(thing, known);
-    return known;
-  };
-}
-
-/** Compares with a literal: a generic plan can't use a partial index (`where status = 'pending'`) for a parameter. */
-export const equalsLiteral = <Column extends PgColumn>(column: Column, word: Column['_']['data'] & string) =>
-  sql`${column} = ${sql.raw(`'${word}'`)}`;
-
-/** A time as a literal, for a plan that depends on how much is before it: a generic plan can't know. */
-export const literalTime = (time: Date) => sql.raw(`'${time.toISOString()}'::timestamptz`);
-
-/** A place in a prepared query for a value of a column, or for none, which is written as that column writes it. */
-export function placeholderFor(column: PgColumn, name: string) {
-  const mapToDriverValue = (value: unknown) => (value === null ? null : column.mapToDriverValue(value));
-  return sql.param(sql.placeholder(name), { mapToDriverValue });
-}
-
-/**
- * A place in a prepared query for a list. Behind a select it has no length that the planner could see: so the plan that it made once
- * suits each time.
- */
-export const listPlaceholder = (name: string, type: 'text' | 'uuid' | 'jsonb') =>
-  sql`(select ${sql.placeholder(name)}::text[]::${sql.raw(type)}[])`;

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
+import type { Traits } from './statements.ts';
 
 /** Milliseconds; 0 is no limit. */
 export interface Timeouts {
@@ -40,18 +41,22 @@ const everywhere: readonly SessionSetting[] = [
  * Every session setting that the code relies on. Direct connections carry them as startup parameters; behind a pooler
  * that refuses or drops those, they are settings of the role (`setForRole`). Each start verifies them.
  */
-export const sessionSettings = ({ statement, lock, idleInTransaction }: Timeouts): SessionSetting[] => [
+export const sessionSettings = (
+  { statement, lock, idleInTransaction }: Timeouts,
+  { isDistributed }: Pick<Traits, 'isDistributed'>,
+): SessionSetting[] => [
   ...everywhere,
-  // Without it, hot statements are planned again at each execution: half the throughput.
-  { name: 'plan_cache_mode', value: 'force_generic_plan' },
+  // Without generic plans, hot statements are planned again at each execution: half the throughput. Citus can't make one
+  // for a statement that names an account.
+  { name: 'plan_cache_mode', value: isDistributed ? 'auto' : 'force_generic_plan' },
   timeout('statement_timeout', statement),
   timeout('lock_timeout', lock),
   timeout('idle_in_transaction_session_timeout', idleInTransaction),
 ];
 
 /** The settings as the `options` of a startup packet. */
-export const startupOptions = (timeouts: Timeouts): string =>
-  sessionSettings(timeouts)
+export const startupOptions = (timeouts: Timeouts, traits: Pick<Traits, 'isDistributed'>): string =>
+  sessionSettings(timeouts, traits)
     .map(({ name, value }) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
     .join(' ');
 
@@ -81,8 +86,8 @@ async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
 }
 
 /** The settings that a session lacks. */
-export async function findWrongSettings(db: Db, timeouts: Timeouts) {
-  const required = sessionSettings(timeouts);
+export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick<Traits, 'isDistributed'>) {
+  const required = sessionSettings(timeouts, traits);
   const facts = await readSession(
     db,
     required.map((it) => it.name),
@@ -94,8 +99,12 @@ export async function findWrongSettings(db: Db, timeouts: Timeouts) {
 }
 
 /** @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of them. */
-export async function requireSessionSettings(db: Db, timeouts: Timeouts): Promise<void> {
-  const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts);
+export async function requireSessionSettings(
+  db: Db,
+  timeouts: Timeouts,
+  traits: Pick<Traits, 'isDistributed'>,
+): Promise<void> {
+  const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts, traits);
   const [first] = wrong;
   if (!first) return;
   const others = wrong.slice(1).map((it) => it.name);
@@ -113,10 +122,15 @@ export async function requireSessionSettings(db: Db, timeouts: Timeouts): Promis
  * Makes the settings those of a role in this database. Sessions that are open keep what they have.
  * @throws the database's error 42501 where the caller may not change the role.
  */
-export async function setForRole(db: Db, role: string, timeouts: Timeouts): Promise<void> {
+export async function setForRole(
+  db: Db,
+  role: string,
+  timeouts: Timeouts,
+  traits: Pick<Traits, 'isDistributed'>,
+): Promise<void> {
   const { database } = await readSession(db, ['DateStyle']);
   await db.transaction(async (tx) => {
-    for (const { name, value } of sessionSettings(timeouts)) {
+    for (const { name, value } of sessionSettings(timeouts, traits)) {
       const [to, of] = [sql.identifier(role), sql.identifier(database)];
       await tx.execute(sql`alter role ${to} in database ${of} set ${sql.identifier(name)} = ${sql.raw(`'${value}'`)}`);
     }

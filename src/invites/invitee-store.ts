@@ -1,7 +1,8 @@
 import { and, asc, desc, eq, isNotNull, lt, ne, sql } from 'drizzle-orm';
 import { mayActInName } from '../accounts/store.ts';
-import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { accounts, identities, invites, memberships, sessions, users } from '../database/schema.ts';
+import { placeholderFor, prepared } from '../database/statements.ts';
 import { type AccountId, type IdentityId, type InviteId, type SessionId, type UserId, uuidOf } from '../ids.ts';
 import { hasStatus, inviterColumns, inviters } from './store.ts';
 

@@ -1,8 +1,9 @@
 import { and, eq, isNull, or, sql } from 'drizzle-orm';
 import { mayActInName } from '../accounts/store.ts';
-import { type Db, listPlaceholder as list, placeholderFor, prepared } from '../database/database.ts';
+import type { Db } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
 import { accounts, catalogue, identities, invites, memberships, sessions, users } from '../database/schema.ts';
+import { listPlaceholder as list, placeholderFor, prepared } from '../database/statements.ts';
 import {
   type AccountId,
   type IdentityId,

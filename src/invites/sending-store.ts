@@ -1,7 +1,8 @@
 import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
-import { type Db, equalsLiteral, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { rowSet } from '../database/row-set.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
+import { equalsLiteral, placeholderFor, prepared } from '../database/statements.ts';
 import { latest, together } from '../database/together.ts';
 import type { AccountId, DeliveryEventId, DeliveryId, InviteId, KeyId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';

@@ -14,8 +14,9 @@ import {
   sql,
 } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { type Db, equalsLiteral, literalTime, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { invites, memberships, undeliverableAddresses, users } from '../database/schema.ts';
+import { equalsLiteral, literalTime, placeholderFor, prepared } from '../database/statements.ts';
 import { type DeliveryOutcome, eventsOf } from '../deliveries/events.ts';
 import type { AccountId, InviteId, UserId } from '../ids.ts';
 import type { InviteStatus } from './rules.ts';

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
-import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import type { Db } from '../database/database.ts';
 import { rateLimits } from '../database/schema.ts';
+import { placeholderFor, prepared } from '../database/statements.ts';
 import type { Count, Counters } from './counters.ts';
 
 /** Milliseconds between two looks for rows that have run out, and how many of them go at once: a matter of 20 ms. */

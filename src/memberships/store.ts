@@ -1,7 +1,8 @@
 import { and, asc, eq, gt, ilike, isNull, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { type Db, equalsLiteral, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
+import { equalsLiteral, placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
 

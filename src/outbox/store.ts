@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, gt, gte, lte, or, type SQL, sql } from 'drizzle-orm';
-import { type Db, equalsLiteral, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { outbox } from '../database/schema.ts';
+import { equalsLiteral, isDistributed } from '../database/statements.ts';
 import type { AccountId, DeliveryId } from '../ids.ts';
 
 export type OutboxRow = typeof outbox.$inferSelect;
@@ -22,9 +23,9 @@ function isOf(lane: Lane, now: Date) {
 
 /**
  * Claims due rows of a lane: counts the attempt and moves the due time to the end of the lease, so that no other worker takes
- * them meanwhile and a worker that dies loses none. Two workers that find the same rows at once wait for each other, and the
- * second one then finds them claimed: Citus refuses `for update skip locked` across accounts. One statement, and so a
- * transaction by itself.
+ * them meanwhile and a worker that dies loses none. Workers skip rows that others are claiming. Citus refuses that across
+ * accounts: there, two workers that find the same rows wait for each other, and the second one finds them claimed.
+ * One statement, and so a transaction by itself.
  */
 export function claimDue(
   db: Db,
@@ -32,13 +33,13 @@ export function claimDue(
   { now, leaseUntil, most }: { now: Date; leaseUntil: Date; most: number },
 ): Promise<OutboxRow[]> {
   const isDue = and(equalsLiteral(outbox.status, 'queued'), lte(outbox.dueAt, now), isOf(lane, now));
-  const due = db
+  const found = db
     .select({ accountId: outbox.accountId, id: outbox.id })
     .from(outbox)
     .where(isDue)
     .orderBy(asc(outbox.dueAt))
-    .limit(most)
-    .as('due');
+    .limit(most);
+  const due = (isDistributed(db) ? found : found.for('update', { skipLocked: true })).as('due');
   return db
     .update(outbox)
     .set({ attempts: sql`${outbox.attempts} + 1`, dueAt: leaseUntil })

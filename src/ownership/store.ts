@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
-import { equalsLiteral, type Tx } from '../database/database.ts';
+import type { Tx } from '../database/database.ts';
 import { accounts, invites, memberships, ownershipTransfers } from '../database/schema.ts';
+import { equalsLiteral } from '../database/statements.ts';
 import type { AccountId, UserId } from '../ids.ts';
 
 /** Keeps an offer; one that stood before is replaced. */

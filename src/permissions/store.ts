@@ -1,6 +1,7 @@
 import { asc, type SQL, sql } from 'drizzle-orm';
-import { type Db, placeholderFor, prepared } from '../database/database.ts';
+import type { Db } from '../database/database.ts';
 import { permissions, roles } from '../database/schema.ts';
+import { placeholderFor, prepared } from '../database/statements.ts';
 import { sharing } from '../database/together.ts';
 import { type AccountId, idOf, type RoleId, uuidOf } from '../ids.ts';
 

@@ -1,7 +1,8 @@
 import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { unionAll } from 'drizzle-orm/pg-core';
-import { type Db, equalsLiteral, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { accounts, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
+import { equalsLiteral } from '../database/statements.ts';
 import type { AccountId, RoleId } from '../ids.ts';
 
 type Paging = { limit: number; cursor?: RoleId };

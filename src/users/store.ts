@@ -1,6 +1,6 @@
 import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { proving } from '../credential-proof.ts';
-import { type Db, placeholderFor, prepared, type Tx } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import {
   accountKeys,
   emailChanges,
@@ -12,6 +12,7 @@ import {
   sessions,
   users,
 } from '../database/schema.ts';
+import { placeholderFor, prepared } from '../database/statements.ts';
 import type { DeliveryId, EmailChangeId, RegistrationId, UserId } from '../ids.ts';
 import type { Caller } from '../service.ts';
 

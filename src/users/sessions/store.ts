@@ -1,6 +1,7 @@
 import { and, desc, eq, gt, inArray, isNull, lt, ne, sql } from 'drizzle-orm';
-import { type Db, placeholderFor, prepared, type Tx } from '../../database/database.ts';
+import type { Db, Tx } from '../../database/database.ts';
 import { refreshTokens, sessions, users } from '../../database/schema.ts';
+import { placeholderFor, prepared } from '../../database/statements.ts';
 import type { SessionId, UserId } from '../../ids.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { requireEscapes } from '../setting-values.ts';
+import { requireEscapes } from './setting-values.ts';
 
 /** What the driver reads; it drops any other parameter without a word, also those that ask for security. */
 const parameters = [
