@@ -7,6 +7,7 @@ import {
   cursorOf,
   Email,
   Integer,
+  idOrNull,
   idSchema,
   Locale,
   LocaleOrNull,
@@ -17,7 +18,6 @@ import {
   Time,
   TimeOrNull,
 } from '../http/schemas.ts';
-import { idPattern, type KeyId } from '../ids.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
 import { Access, AccessRequest, mostPermissions, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
@@ -77,6 +77,8 @@ export const InviteChanges = Type.Object(
 );
 export type InviteChanges = Static<typeof InviteChanges>;
 
+const Count = Integer({ minimum: 1, maximum: 2_147_483_647 });
+
 export const InviteAttempt = Type.Object(
   {
     at: Time,
@@ -103,19 +105,10 @@ export const Invite = Type.Object(
     message: MessageOrNull,
     locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
     invitedBy: ref(Inviter),
-    invitedByKey: Type.Unsafe<KeyId | null>({
-      type: ['string', 'null'],
-      pattern: idPattern('key'),
-      maxLength: 30,
-      description: 'The key with which that was done, of the account or the platform; null for a person.',
-    }),
+    invitedByKey: idOrNull('key', 'The key it was made with, of the account or the platform; null for a person.'),
     createdAt: Time,
     expiresAt: Time,
-    sendings: Integer({
-      minimum: 1,
-      maximum: 2_147_483_647,
-      description: 'How many times it was asked to be sent. Only the last link works.',
-    }),
+    sendings: { ...Count, description: 'How many times it was asked to be sent. Only the last link works.' },
     lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },
     delivery: ref(Delivery),
     lastAttempt: Type.Unsafe<Static<typeof InviteAttempt> | null>({

@@ -4,6 +4,7 @@ import {
   choice,
   cursorOf,
   Integer,
+  idOrNull,
   idSchema,
   noControls,
   PagingQuery,
@@ -92,11 +93,7 @@ const shown = {
   expiresAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
   revokedAt: TimeOrNull,
   lastUsedAt: { ...TimeOrNull, description: 'To the minute; null where it was not used yet.' },
-  replacedBy: Type.Unsafe<string | null>({
-    type: ['string', 'null'],
-    maxLength: 30,
-    description: 'The key that takes its place.',
-  }),
+  replacedBy: idOrNull('key', 'The key that takes its place.'),
 };
 
 const secret = Type.String({

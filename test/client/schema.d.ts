@@ -2339,7 +2339,10 @@ export interface components {
              */
             locale: string | null;
             invitedBy: components["schemas"]["Inviter"];
-            /** @description The key with which that was done, of the account or the platform; null for a person. */
+            /**
+             * @description The key it was made with, of the account or the platform; null for a person.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             invitedByKey: string | null;
             /**
              * Format: date-time
@@ -2859,7 +2862,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: string[];
             actsAs: components["schemas"]["Inviter"];
@@ -2923,7 +2929,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: string[];
             actsAs: components["schemas"]["Inviter"];
@@ -2967,7 +2976,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
             /**
@@ -3051,7 +3063,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
         };
