@@ -9,6 +9,9 @@ const example = '01k7z2n4q8e6tbv5xw3c9d0hjm';
 export const idSchema = <P extends IdPrefix>(prefix: P) =>
   Type.Unsafe<Id<P>>(Type.String({ pattern: idPattern(prefix), maxLength: 30, examples: [`${prefix}_${example}`] }));
 
+export const idOrNull = <P extends IdPrefix>(prefix: P, description: string) =>
+  Type.Unsafe<Id<P> | null>({ ...idSchema(prefix), type: ['string', 'null'], description });
+
 /** A reference to a schema that is registered under its `$id`, typed as what it refers to. */
 export const ref = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T>>(Type.Ref((schema as { $id?: string }).$id as string));

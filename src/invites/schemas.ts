@@ -8,6 +8,7 @@ import {
   Email,
   EmailParameter,
   Integer,
+  idOrNull,
   idSchema,
   Locale,
   LocaleOrNull,
@@ -18,7 +19,6 @@ import {
   Time,
   TimeOrNull,
 } from '../http/schemas.ts';
-import { idPattern, type KeyId } from '../ids.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
 import { Access, AccessRequest, mostPermissions, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
@@ -78,6 +78,8 @@ export const InviteChanges = Type.Object(
 );
 export type InviteChanges = Static<typeof InviteChanges>;
 
+const Count = Integer({ minimum: 1, maximum: 2_147_483_647 });
+
 export const InviteAttempt = Type.Object(
   {
     at: Time,
@@ -104,19 +106,10 @@ export const Invite = Type.Object(
     message: MessageOrNull,
     locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
     invitedBy: ref(Inviter),
-    invitedByKey: Type.Unsafe<KeyId | null>({
-      type: ['string', 'null'],
-      pattern: idPattern('key'),
-      maxLength: 30,
-      description: 'The key with which that was done, of the account or the platform; null for a person.',
-    }),
+    invitedByKey: idOrNull('key', 'The key it was made with, of the account or the platform; null for a person.'),
     createdAt: Time,
     expiresAt: Time,
-    sendings: Integer({
-      minimum: 1,
-      maximum: 2_147_483_647,
-      description: 'How many times it was asked to be sent. Only the last link works.',
-    }),
+    sendings: { ...Count, description: 'How many times it was asked to be sent. Only the last link works.' },
     lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },
     delivery: ref(Delivery),
     lastAttempt: Type.Unsafe<Static<typeof InviteAttempt> | null>({

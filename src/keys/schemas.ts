@@ -5,6 +5,7 @@ import {
   cursorOf,
   DisplayName,
   Integer,
+  idOrNull,
   idSchema,
   PagingQuery,
   pageOf,
@@ -93,11 +94,7 @@ const shown = {
   expiresAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
   revokedAt: TimeOrNull,
   lastUsedAt: { ...TimeOrNull, description: 'To the minute; null where it was not used yet.' },
-  replacedBy: Type.Unsafe<string | null>({
-    type: ['string', 'null'],
-    maxLength: 30,
-    description: 'The key that takes its place.',
-  }),
+  replacedBy: idOrNull('key', 'The key that takes its place.'),
 };
 
 const secret = Type.String({

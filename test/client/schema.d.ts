@@ -2361,7 +2361,10 @@ export interface components {
              */
             locale: string | null;
             invitedBy: components["schemas"]["Inviter"];
-            /** @description The key with which that was done, of the account or the platform; null for a person. */
+            /**
+             * @description The key it was made with, of the account or the platform; null for a person.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             invitedByKey: string | null;
             /**
              * Format: date-time
@@ -2896,7 +2899,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: string[];
             actsAs: components["schemas"]["Inviter"];
@@ -2963,7 +2969,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: string[];
             actsAs: components["schemas"]["Inviter"];
@@ -3010,7 +3019,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
             /**
@@ -3103,7 +3115,10 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
-            /** @description The key that takes its place. */
+            /**
+             * @description The key that takes its place.
+             * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
             replacedBy: string | null;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
         };
