@@ -413,7 +413,8 @@ t.test('a grant', async (t) => {
   t.test('is one of ten thousand of its member at most', async (t) => {
     const member = await newMember(account, { permissions: [] });
     const give = (count: number) => {
-      const grants = Array.from({ length: count }, () => ({ permission: 'members:read' }));
+      const resource = { type: 'invoice', id: 'INV-1' };
+      const grants = Array.from({ length: count }, () => ({ permission: 'members:read', resource }));
       return post(`${memberUrl(account, member)}/grants`, { grants }, owner);
     };
     t.match(await give(1), { status: 201 });

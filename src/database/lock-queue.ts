@@ -5,7 +5,7 @@ const atOnce = 2;
 /** How many more wait in memory, without a connection. */
 const mostWaiting = 50;
 /** Milliseconds that one of them waits at most: longer than a statement may take, so that one slow change fails nobody. */
-const longestWait = 10_000;
+const longestWait = 20_000;
 
 /** The refusal of work on a row that too many requests are waiting for. Nothing of it has begun. */
 export class RowBusy extends Error {
