@@ -152,7 +152,8 @@ function connectTo(choice: PostgresChoice): Connecting {
       takesOptions = false;
       return connect(timeouts);
     });
-    await client.end();
+    // Not awaited: a server that fell silent would keep the start waiting.
+    void client.end().catch(() => {});
   };
   return { choice, configOf, connect, reach };
 }
