@@ -8,6 +8,7 @@ import * as grants from './grants/schemas.ts';
 import { Alive, Ready } from './http/health.ts';
 import { ProblemPage } from './http/problem-pages.ts';
 import { ProblemDocument } from './http/problem-schemas.ts';
+import * as refusals from './invites/refusals/schemas.ts';
 import * as invites from './invites/schemas.ts';
 import * as keys from './keys/schemas.ts';
 import * as memberships from './memberships/schemas.ts';
@@ -27,6 +28,7 @@ const rooms = [
   memberships,
   deliveries,
   invites,
+  refusals,
   ownership,
   roles,
   grants,

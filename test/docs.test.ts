@@ -116,13 +116,13 @@ async function worldOf(t: Test, service: Awaited<ReturnType<typeof startService>
   const email = `invitee-${Date.now()}@example.com`;
   await invite(account, account.owner, email, { permissions: ['invoices:read'] });
   if (choice.kind !== 'postgres') throw new Error('not on Postgres');
+  // The role that docs/operators.md creates belongs to the whole server, and goes after the databases it has rights in.
+  t.teardown(() =>
+    db.execute(`do $$ begin
+      if exists (select from pg_roles where rolname = 'usher_app') then drop owned by usher_app; drop role usher_app; end if;
+    end $$`),
+  );
   t.teardown(() => db.execute(`drop database if exists usher_restored with (force)`));
-  // The role that docs/operators.md creates belongs to the whole server.
-  await db.execute('drop role if exists usher_app');
-  t.teardown(async () => {
-    await db.execute('drop owned by usher_app');
-    await db.execute('drop role usher_app');
-  });
   // Whom an operator keeps out, by the address that the page names.
   await db.execute(`update users set email = 'adam@example.com' where id = (select user_id from memberships order by created_at desc limit 1)
     and not exists (select from users where email = 'adam@example.com')`);

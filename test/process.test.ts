@@ -568,7 +568,9 @@ if (isPostgres) {
       async (t) => {
         proxy.freeze();
         await proxy.restore();
-        await until('it to have met silence', () => /"reason":"[^"]*terminated/.test(service.printed.stdout));
+        await until('it to have met silence', () =>
+          /"reason":"[^"]*(terminated|timeout expired)/.test(service.printed.stdout),
+        );
         proxy.thaw();
         await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
         t.match(await call('POST', '/v1/auth/login', { body: { email: newEmail(), password } }), { status: 401 });

@@ -1,5 +1,6 @@
 import { hasScope } from '../accounts/platform.ts';
 import type { Db } from '../database/database.ts';
+import { isDistributed } from '../database/statements.ts';
 import { latest, together } from '../database/together.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
@@ -7,7 +8,7 @@ import type { Caller } from '../service.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import { credentialOf } from '../users/store.ts';
 import type { Answer, Question } from './question.ts';
-import { answerQuestions } from './store.ts';
+import { answerAcrossAccounts, answerQuestions } from './store.ts';
 
 /** An answer with whether the caller may have it. */
 export interface Checked extends Answer {
@@ -19,28 +20,27 @@ export interface Checked extends Answer {
 
 /**
  * Answers questions for the caller: the platform about anybody; a member, or an account's key, about everyone in their account
- * with `members:read`, and about themselves without. What the caller may do is read in the same statement. Each account takes a
- * statement of its own, as all that an account owns is read by naming the account.
+ * with `members:read`, and about themselves without. What the caller may do is read in the same statement. Where Citus
+ * distributes the tables, each account takes a statement of its own.
  * @throws unauthenticated if the caller's credential is not valid any more.
  */
 export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
   const accounts = new Set(questions.map((it) => it.accountId));
-  if (accounts.size === 0) await askAll(db, caller, null, []);
+  const [first] = questions;
+  if (accounts.size === 1 && first && questions.length <= few) {
+    return checkTogether(db, { caller, accountId: first.accountId, questions });
+  }
+  if (accounts.size <= 1 || !isDistributed(db)) return askAll(db, caller, questions);
   const checked = new Map<Question, Checked>();
   for (const accountId of accounts) {
     const asked = questions.filter((it) => it.accountId === accountId);
-    const answers = await checkIn(db, caller, accountId, asked);
+    const answers = await askAll(db, caller, asked);
     asked.forEach((it, i) => void checked.set(it, answers[i] as Checked));
   }
   return questions.map((it) => checked.get(it) as Checked);
 }
 
-const checkIn = (db: Db, caller: Caller, accountId: AccountId, questions: readonly Question[]): Promise<Checked[]> =>
-  questions.length > few
-    ? askAll(db, caller, accountId, questions)
-    : checkTogether(db, { caller, accountId, questions });
-
-/** How many questions of one request gain by going with others: more are a statement's worth by themselves. */
+/** How many questions of one request are batched with others. More are worth a statement of their own. */
 const few = 20;
 /** How many questions go in one statement. */
 const mostTogether = 200;
@@ -50,27 +50,27 @@ const checkTogether = together<{ caller: Caller; accountId: AccountId; questions
   weightOf: ({ questions }) => questions.length,
   most: mostTogether,
   async ask(db, all) {
-    const { caller, accountId } = latest(all, (it) => it.caller.now.getTime());
+    const { caller } = latest(all, (it) => it.caller.now.getTime());
     const questions = all.flatMap((it) => it.questions);
-    const checked = await askAll(db, caller, accountId, questions);
+    const checked = await askAll(db, caller, questions);
     return all.map(({ questions }) => checked.splice(0, questions.length));
   },
 });
 
-/** Answers questions about one account. */
-async function askAll(
-  db: Db,
-  caller: Caller,
-  accountId: AccountId | null,
-  questions: readonly Question[],
-): Promise<Checked[]> {
-  const own = accountId === null ? [] : ownQuestions(caller, accountId);
-  const found = await answerQuestions(db, caller, accountId, [...questions, ...own]);
+/** One statement. */
+async function askAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+  const accounts = [...new Set(questions.map((it) => it.accountId))];
+  const own = accounts.flatMap((it) => ownQuestions(caller, it));
+  const all = [...questions, ...own];
+  const found =
+    accounts.length > 1
+      ? await answerAcrossAccounts(db, caller, all)
+      : await answerQuestions(db, caller, accounts[0] ?? null, all);
   if (!found) throw sessionEnded();
-  const ownAnswer = found.answers[questions.length];
+  const ownAnswers = new Map(own.map((it, i) => [it.accountId, found.answers[questions.length + i]]));
   return questions.map((question, i) => {
     const answer = found.answers[i] as Answer;
-    return { ...answer, ...standpoint(caller, question, found.scopes, ownAnswer ?? answer) };
+    return { ...answer, ...standpoint(caller, question, found.scopes, ownAnswers.get(question.accountId) ?? answer) };
   });
 }
 

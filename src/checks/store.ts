@@ -15,12 +15,23 @@ export const atNow = sql`${placeholderFor(memberships.endsAt, 'now')}::timestamp
 /** The account that the questions are about. */
 export const account = sql`${placeholderFor(accounts.id, 'accountId')}::uuid`;
 
-/** What questions are: parallel lists, so that one statement answers any number of them. */
-const questions = sql`unnest(${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},
-  ${list('permissions', 'text')}, ${list('types', 'text')}, ${list('resources', 'text')}, ${list('properties', 'jsonb')})
-  with ordinality as q(user_id, email, external_id, permission, resource_type, resource_id, properties, place)`;
+/** Questions are parallel lists, so that one statement answers any number of them. */
+const lists = sql`${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('externalIds', 'text')},
+  ${list('permissions', 'text')}, ${list('types', 'text')}, ${list('resources', 'text')}, ${list('properties', 'jsonb')}`;
+const columns = sql`user_id, email, external_id, permission, resource_type, resource_id, properties, place`;
 
-const answers = sql<Answer[]>`(
+/** Questions, and the account of each: a parameter, or a column of theirs. */
+interface Subject {
+  account: SQL;
+  questions: SQL;
+}
+const ofOneAccount: Subject = { account, questions: sql`unnest(${lists}) with ordinality as q(${columns})` };
+const ofAnyAccounts: Subject = {
+  account: sql`q.account_id`,
+  questions: sql`unnest(${list('accounts', 'uuid')}, ${lists}) with ordinality as q(account_id, ${columns})`,
+};
+
+const answersTo = ({ account, questions }: Subject) => sql<Answer[]>`(
   select jsonb_agg(jsonb_build_object('isAccount', a.id is not null, 'isMember', m.user_id is not null, 'isAllowed', ${isAllowed(account, atNow)}) order by q.place)
   from ${questions}
   left join lateral ${userNamed(sql`q.user_id`, sql`q.email`, sql`q.external_id`)} u on true
@@ -32,7 +43,8 @@ const answers = sql<Answer[]>`(
  * of caller, and answers nothing to one who stands no more.
  * @param name unique in the service.
  */
-export function asked<More>(name: string, more: SQL<More>) {
+export function asked<More>(name: string, more: SQL<More>, about: Subject = ofOneAccount) {
+  const answers = answersTo(about);
   const byUser = prepared(`${name}_by_user`, (db) =>
     db.select({ scopes: scopesOfKey, answers, more }).from(users).where(isStanding()),
   );
@@ -63,6 +75,12 @@ export function asked<More>(name: string, more: SQL<More>) {
  * statement, however many questions.
  */
 export const answerQuestions = asked('answer', sql<null>`null`);
+
+const answerOfAnyAccounts = asked('answer_of_any_accounts', sql<null>`null`, ofAnyAccounts);
+
+/** The same for questions about several accounts, in one statement. Citus does not plan it. */
+export const answerAcrossAccounts = (db: Db, caller: Caller, questions: readonly Question[]) =>
+  answerOfAnyAccounts(db, caller, null, questions, { accounts: questions.map((it) => uuidOf('acc', it.accountId)) });
 
 /** A question without its account. */
 type Asked = Omit<Question, 'accountId'>;

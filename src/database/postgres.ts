@@ -44,7 +44,8 @@ export function connectTo(choice: PostgresChoice): Connecting {
       takesOptions = false;
       return connect(timeouts);
     });
-    traits.isDistributed = await hasCitus(client).finally(() => client.end());
+    // Closing is not awaited: a server that fell silent would keep the start waiting.
+    traits.isDistributed = await hasCitus(client).finally(() => void client.end().catch(() => {}));
   };
   return { choice, traits, configOf, connect, reach };
 }

@@ -1,6 +1,7 @@
 import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { deliveryEvents, invites, outbox, undeliverableAddresses } from '../database/schema.ts';
+import { isDistributed } from '../database/statements.ts';
 import { deliveryEventNames } from '../database/tables/columns.ts';
 import { type AccountId, type DeliveryEventId, type DeliveryId, type InviteId, newId, uuidOf } from '../ids.ts';
 import type { OutboxRow } from '../outbox/store.ts';
@@ -21,10 +22,12 @@ export interface ToldEvent {
 }
 
 /**
- * Records events that a mail service reports. It knows a mail by its id alone, so their accounts are looked up first; then each
- * account takes one statement, and is a transaction by itself. A batch that fails halfway can be sent again.
+ * Records events that a mail service reports, of any accounts, in one statement. Where Citus distributes the tables, the
+ * accounts are looked up first, since the service knows a mail by its id alone; then each account takes one statement, and is
+ * a transaction by itself. A batch that fails halfway can be sent again.
  */
 export async function recordReported(db: Db, reported: readonly ToldEvent[]): Promise<void> {
+  if (!isDistributed(db)) return recordEvents(db, null, reported);
   for (const [accountId, events] of await groupByAccount(db, reported)) await recordEvents(db, accountId, events);
 }
 
@@ -50,12 +53,14 @@ async function groupByAccount(db: Db, reported: readonly ToldEvent[]): Promise<M
 }
 
 /**
- * Records events of mails of one account's invites, however many, in one statement: in the timeline, once each; on the invite,
- * if it is about the last sending and more final than the recorded event; and the addresses that get no more mail. Events of
- * other mails are ignored. Rows are taken in the order of their keys, so that two batches never deadlock. The account is a
- * parameter everywhere, and rows are locked in a query of one table: Citus fails otherwise.
+ * Records events of mails of invites, however many, in one statement: in the timeline, once each; on the invite, if it is
+ * about the last sending and more final than the recorded event; and the addresses that get no more mail. Events of other
+ * mails are ignored. Rows are taken in the order of their keys, so that two batches never deadlock, and locked in a query of
+ * one table: Citus fails otherwise.
+ * @param accountId the account of the mails, a parameter everywhere; null for mails of any accounts, which Citus can't plan.
  */
-export async function recordEvents(db: Db, accountId: AccountId, told: readonly ToldEvent[]): Promise<void> {
+export async function recordEvents(db: Db, accountId: AccountId | null, told: readonly ToldEvent[]): Promise<void> {
+  if (told.length === 0) return;
   const rows = told.map(({ deliveryId, occurredAt, ...it }) => ({
     ...it,
     id: uuidOf('evt', newId('evt')),
@@ -64,48 +69,53 @@ export async function recordEvents(db: Db, accountId: AccountId, told: readonly 
     finality: finalityOf(it.event),
     is_stopping: stopping.includes(it.event),
   }));
-  const account = sql`${sql.param(accountId, invites.accountId)}::uuid`;
+  const parameter = accountId && sql`${sql.param(accountId, invites.accountId)}::uuid`;
+  const accountOf = (rows: string) => parameter ?? sql.raw(`${rows}.account_id`);
+  const isUnderTheAccount = (rows: SQL) => (parameter ? sql`${rows}.account_id = ${parameter} and` : sql``);
+  const isMostFinal = parameter
+    ? sql`account_id = ${parameter} and id = any(array(select invite_id from most_final))`
+    : sql`(account_id, id) in (select account_id, invite_id from most_final)`;
   await db.execute(sql`
     with told as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as it (
         id uuid, delivery_id uuid, source text, event text, reason text, attempt integer, occurred_at timestamptz,
         finality integer, is_stopping boolean)),
     known as (
-      select distinct on (invite_id, delivery_id, source) invite_id, delivery_id, source, told.id,
+      select distinct on (outbox.account_id, invite_id, delivery_id, source) outbox.account_id, invite_id, delivery_id, source, told.id,
         sending, case kind when 'invite' then 'invite' else 'reminder' end as mail, attempt, event, reason, occurred_at
-      from told join ${outbox} on outbox.account_id = ${account} and outbox.id = delivery_id
+      from told join ${outbox} on ${isUnderTheAccount(sql`outbox`)} outbox.id = delivery_id
       where invite_id is not null and sending is not null
-      order by invite_id, delivery_id, source),
+      order by outbox.account_id, invite_id, delivery_id, source),
     kept as (
       insert into ${deliveryEvents} (account_id, invite_id, delivery_id, source, id, sending, mail, attempt, event, reason, occurred_at)
-      select ${account}, known.* from known
+      select ${accountOf('known')}, invite_id, delivery_id, source, id, sending, mail, attempt, event, reason, occurred_at from known
       on conflict do nothing
-      returning invite_id, id, sending, mail, event, reason, occurred_at),
+      returning account_id, invite_id, id, sending, mail, event, reason, occurred_at),
     news as (
       select kept.*, finality, is_stopping from kept join told using (id)),
     stopped as (
       insert into ${undeliverableAddresses} as known_before (account_id, email, invite_id, event, reason, occurred_at)
-      select distinct on (email) ${account}, email, invite_id, event, news.reason, occurred_at
-      from news join ${invites} on invites.account_id = ${account} and invites.id = invite_id
+      select distinct on (news.account_id, email) ${accountOf('news')}, email, invite_id, event, news.reason, occurred_at
+      from news join ${invites} on invites.account_id = ${accountOf('news')} and invites.id = invite_id
       where is_stopping
-      order by email, occurred_at desc
+      order by news.account_id, email, occurred_at desc
       on conflict (account_id, email) do update
         set invite_id = excluded.invite_id, event = excluded.event, reason = excluded.reason, occurred_at = excluded.occurred_at
         where excluded.occurred_at > known_before.occurred_at),
     most_final as (
-      select distinct on (invite_id, sending) * from news
+      select distinct on (account_id, invite_id, sending) * from news
       where mail = 'invite' or is_stopping
-      order by invite_id, sending, finality desc, occurred_at desc),
+      order by account_id, invite_id, sending, finality desc, occurred_at desc),
     held as (
-      select id, sendings, delivery_event as event_before, coalesce(delivery_at, created_at) as before
+      select account_id, id, sendings, delivery_event as event_before, coalesce(delivery_at, created_at) as before
       from ${invites}
-      where account_id = ${account} and id = any(array(select invite_id from most_final))
-      order by id
+      where ${isMostFinal}
+      order by account_id, id
       for no key update)
     update ${invites} set delivery_event = event, delivery_reason = reason, delivery_at = occurred_at
-    from held join most_final on held.id = invite_id and held.sendings = sending
+    from held join most_final on held.account_id = most_final.account_id and held.id = invite_id and held.sendings = sending
       and (finality, occurred_at) > (${finality(sql`event_before`)}, before)
-    where invites.account_id = ${account} and invites.id = held.id`);
+    where invites.account_id = ${accountOf('held')} and invites.id = held.id`);
 }
 
 /** Records that failed mails are queued again, however many: their invites wait again. Two statements. */

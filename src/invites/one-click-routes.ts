@@ -6,7 +6,7 @@ import { answer, ref } from '../http/schemas.ts';
 import type { Service } from '../service.ts';
 import { oneClickPath, optOutLink } from './one-click.ts';
 import { optOut } from './opt-out.ts';
-import { OneClick, OneClickQuery, OptedOut } from './schemas.ts';
+import { OneClick, OneClickQuery, OptedOut } from './refusals/schemas.ts';
 
 /** Bytes. What a mail client sends is a few words, and a boundary of its own making around them. */
 const bodyLimit = 2 * 1024;

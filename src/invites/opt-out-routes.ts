@@ -8,8 +8,9 @@ import type { Service } from '../service.ts';
 import { requireUser } from '../users/sessions/session.ts';
 import { optIn, optOut } from './opt-out.ts';
 import { listOptOuts } from './opt-out-store.ts';
+import { MyOptOutPage, MyOptOutParams, MyOptOutsQuery, OptedOut, ReportedInvite } from './refusals/schemas.ts';
 import { reportInvite } from './report.ts';
-import { InviteToken, MyOptOutPage, MyOptOutParams, MyOptOutsQuery, OptedOut, ReportedInvite } from './schemas.ts';
+import { InviteToken } from './schemas.ts';
 
 /** Asking not to be invited again, and taking that back; and reporting an invite. */
 export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {

@@ -132,14 +132,14 @@ export const InvitesQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const token = Type.String({
+export const linkToken = Type.String({
   minLength: 1,
   maxLength: 4096,
   description: 'From the Accept Invite link, after `#token=`.',
   examples: ['eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln'],
 });
 
-export const InviteToken = Type.Object({ token }, { $id: 'InviteToken', additionalProperties: false });
+export const InviteToken = Type.Object({ token: linkToken }, { $id: 'InviteToken', additionalProperties: false });
 
 export const InvitePreview = Type.Object(
   {
@@ -165,7 +165,7 @@ export const InvitePreview = Type.Object(
 
 export const InviteAcceptance = Type.Object(
   {
-    token,
+    token: linkToken,
     register: Type.Optional(
       Type.Object(
         { name: PersonName, password: Password },
@@ -218,43 +218,3 @@ export const MyInvite = Type.Object(
 );
 
 export const MyInvitePage = pageOf(MyInvite, 'MyInvitePage', 'inv');
-
-export const OptedOut = Type.Object(
-  { account: ref(AccountReference), email: Email },
-  { $id: 'OptedOut', additionalProperties: false, description: 'The account sends this address no more invites.' },
-);
-
-export const OneClickQuery = Type.Object(
-  { token: { ...token, description: 'As it stands in the header of the mail.' } },
-  { additionalProperties: false },
-);
-
-export const OneClick = Type.Object(
-  { 'List-Unsubscribe': Type.Literal('One-Click') },
-  {
-    $id: 'OneClick',
-    additionalProperties: false,
-    description: 'What a mail client sends (RFC 8058, 3.2).',
-    examples: [{ 'List-Unsubscribe': 'One-Click' }],
-  },
-);
-
-export const ReportedInvite = Type.Object(
-  { account: ref(AccountReference), email: Email },
-  {
-    $id: 'ReportedInvite',
-    additionalProperties: false,
-    description: 'The operator is told, and the account sends this address no more invites.',
-  },
-);
-
-export const MyOptOutParams = Type.Object({ accountId: idSchema('acc') });
-
-export const MyOptOutsQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('acc') }, { additionalProperties: false });
-
-export const MyOptOut = Type.Object(
-  { account: ref(AccountReference), createdAt: Time },
-  { $id: 'MyOptOut', additionalProperties: false, description: 'An account that you asked not to invite you again.' },
-);
-
-export const MyOptOutPage = pageOf(MyOptOut, 'MyOptOutPage', 'acc');

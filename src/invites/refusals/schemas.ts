@@ -1,0 +1,44 @@
+import { Type } from 'typebox';
+import { AccountReference } from '../../accounts/schemas.ts';
+import { cursorOf, Email, idSchema, PagingQuery, pageOf, ref, Time } from '../../http/schemas.ts';
+import { linkToken } from '../schemas.ts';
+
+export const OptedOut = Type.Object(
+  { account: ref(AccountReference), email: Email },
+  { $id: 'OptedOut', additionalProperties: false, description: 'The account sends this address no more invites.' },
+);
+
+export const OneClickQuery = Type.Object(
+  { token: { ...linkToken, description: 'As it stands in the header of the mail.' } },
+  { additionalProperties: false },
+);
+
+export const OneClick = Type.Object(
+  { 'List-Unsubscribe': Type.Literal('One-Click') },
+  {
+    $id: 'OneClick',
+    additionalProperties: false,
+    description: 'What a mail client sends (RFC 8058, 3.2).',
+    examples: [{ 'List-Unsubscribe': 'One-Click' }],
+  },
+);
+
+export const ReportedInvite = Type.Object(
+  { account: ref(AccountReference), email: Email },
+  {
+    $id: 'ReportedInvite',
+    additionalProperties: false,
+    description: 'The operator is told, and the account sends this address no more invites.',
+  },
+);
+
+export const MyOptOutParams = Type.Object({ accountId: idSchema('acc') });
+
+export const MyOptOutsQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('acc') }, { additionalProperties: false });
+
+export const MyOptOut = Type.Object(
+  { account: ref(AccountReference), createdAt: Time },
+  { $id: 'MyOptOut', additionalProperties: false, description: 'An account that you asked not to invite you again.' },
+);
+
+export const MyOptOutPage = pageOf(MyOptOut, 'MyOptOutPage', 'acc');
