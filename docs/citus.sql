@@ -43,5 +43,5 @@ ALTER TABLE accounts ADD CONSTRAINT accounts_owner_is_a_member
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET citus.multi_shard_modify_mode = sequential', current_database()); END $$;
 
 -- Joined with nothing: local tables of the coordinator.
---   mailbox, migrations, rate_limits
+--   mailbox, migrations, rate_limits, write_checks
 COMMIT;

@@ -36,7 +36,7 @@ export async function evaluate({ db }: Pick<Service, 'db'>, caller: Caller, eval
 }
 
 /**
- * Decides many, in one statement for each account (AuthZEN 1.0, Access Evaluations). One that can't be decided is denied and says why; the others
+ * Decides many, in one statement (AuthZEN 1.0, Access Evaluations). One that can't be decided is denied and says why; the others
  * are decided all the same. Without evaluations it is one question.
  * @throws unauthenticated, and for one question what `evaluate` throws, or invalid-request.
  */

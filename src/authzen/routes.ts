@@ -73,7 +73,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags,
       operationId: 'evaluateAccesses',
       summary: 'Decide many questions',
-      description: `As many as 100, in one statement for each account. What each leaves out is taken from above; one that can’t be decided is denied and says why. ${who}`,
+      description: `As many as 100, in one statement. What each leaves out is taken from above; one that can’t be decided is denied and says why. ${who}`,
       body: ref(AccessEvaluationsRequest),
       response: { 200: answer(AccessDecisions, 'The decisions, in their order.'), ...problems('permission-missing') },
     },

@@ -24,41 +24,43 @@ export interface Checked extends Answer {
  * distributes the tables, each account takes a statement of its own.
  * @throws unauthenticated if the caller's credential is not valid any more.
  */
-export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
-  const accounts = new Set(questions.map((it) => it.accountId));
-  const [first] = questions;
-  if (accounts.size === 1 && first && questions.length <= few) {
-    return checkTogether(db, { caller, accountId: first.accountId, questions });
-  }
-  if (accounts.size <= 1 || !isDistributed(db)) return askAll(db, caller, questions);
-  const checked = new Map<Question, Checked>();
-  for (const accountId of accounts) {
-    const asked = questions.filter((it) => it.accountId === accountId);
-    const answers = await askAll(db, caller, asked);
-    asked.forEach((it, i) => void checked.set(it, answers[i] as Checked));
-  }
-  return questions.map((it) => checked.get(it) as Checked);
-}
+export const checkAll = (db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> =>
+  questions.length > few ? askAll(db, caller, questions) : checkTogether(db, { caller, questions });
 
 /** How many questions of one request are batched with others. More are worth a statement of their own. */
 const few = 20;
 /** How many questions go in one statement. */
 const mostTogether = 200;
 
-const checkTogether = together<{ caller: Caller; accountId: AccountId; questions: readonly Question[] }, Checked[]>({
-  laneOf: ({ caller, accountId }) => `${credentialOf(caller)},${accountId}`,
+const checkTogether = together<{ caller: Caller; questions: readonly Question[] }, Checked[]>({
+  laneOf: ({ caller }) => credentialOf(caller),
   weightOf: ({ questions }) => questions.length,
   most: mostTogether,
   async ask(db, all) {
     const { caller } = latest(all, (it) => it.caller.now.getTime());
-    const questions = all.flatMap((it) => it.questions);
-    const checked = await askAll(db, caller, questions);
+    const checked = await askAll(
+      db,
+      caller,
+      all.flatMap((it) => it.questions),
+    );
     return all.map(({ questions }) => checked.splice(0, questions.length));
   },
 });
 
-/** One statement. */
 async function askAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+  const accounts = new Set(questions.map((it) => it.accountId));
+  if (accounts.size <= 1 || !isDistributed(db)) return askAtOnce(db, caller, questions);
+  const checked = new Map<Question, Checked>();
+  for (const accountId of accounts) {
+    const asked = questions.filter((it) => it.accountId === accountId);
+    const answers = await askAtOnce(db, caller, asked);
+    asked.forEach((it, i) => void checked.set(it, answers[i] as Checked));
+  }
+  return questions.map((it) => checked.get(it) as Checked);
+}
+
+/** One statement. */
+async function askAtOnce(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
   const accounts = [...new Set(questions.map((it) => it.accountId))];
   const own = accounts.flatMap((it) => ownQuestions(caller, it));
   const all = [...questions, ...own];

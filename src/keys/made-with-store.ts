@@ -1,7 +1,9 @@
 import { and, asc, eq, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Tx } from '../database/database.ts';
-import { accountKeys, accounts, invites, platformKeys } from '../database/schema.ts';
+import { accountKeys, invites, platformKeys } from '../database/schema.ts';
+import { equalsLiteral } from '../database/statements.ts';
 import { type AccountId, type KeyId, uuidOf } from '../ids.ts';
+import { moveEpochs } from '../permissions/epoch-store.ts';
 
 /** How keys end early: revoked at a time, or no later than one. */
 export type EarlyEnd = { revokedAt: Date } | { notAfter: Date };
@@ -44,7 +46,7 @@ export function endMadeWithAccountKey(tx: Tx, accountId: AccountId, key: KeyId, 
 
 /**
  * Ends every key that was made with a platform's key, the platform's first and then those of all accounts, which are locked in
- * between, in the order of their ids. The key is locked. @returns them.
+ * between. The key is locked. @returns them.
  */
 export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
   const ofPlatform = await throughLevels([key], (makers) =>
@@ -55,7 +57,7 @@ export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd):
       .returning({ id: platformKeys.id }),
   );
   const roots = [key, ...ofPlatform];
-  await moveEpochs(tx, roots);
+  await moveEpochs(tx, sql`select account_id from account_keys where ${isAnyOf(sql`made_by`, roots)}`);
   const ofAccounts = await throughLevels(roots, (makers) =>
     tx
       .update(accountKeys)
@@ -66,48 +68,32 @@ export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd):
   return [...ofPlatform, ...ofAccounts];
 }
 
-/** Locks the accounts that have a key made with some keys, and moves their epochs. */
-async function moveEpochs(tx: Tx, makers: readonly KeyId[]): Promise<void> {
-  const theirs = sql`
-    select id from accounts
-    where id in (select account_id from account_keys where ${isAnyOf(sql`made_by`, makers)}) order by id for no key update`;
-  await tx
-    .update(accounts)
-    .set({ epoch: sql`${accounts.epoch} + 1` })
-    .where(sql`${accounts.id} in (${theirs})`);
-}
-
 /**
- * Revokes the pending invites that were made with some keys, in one account or in all, locked in the order in which everything
- * locks several invites. @returns how many.
+ * Revokes the pending invites that were made with some keys, in one account or in all, locked in the order in which every
+ * statement locks several invites, except where Citus distributes them: it can't lock those of several accounts.
+ * @returns how many.
  */
 export async function revokeInvitesMadeWith(
   tx: Tx,
   accountId: AccountId | null,
   keys: readonly KeyId[],
-  now: Date,
+  { now, isDistributed }: { now: Date; isDistributed: boolean },
 ): Promise<number> {
-  const theirs = tx.$with('theirs').as(
-    tx
-      .select({ accountId: invites.accountId, id: invites.id })
-      .from(invites)
-      .where(
-        and(
-          accountId === null ? undefined : eq(invites.accountId, accountId),
-          isAnyOf(invites.invitedByKey, keys),
-          // In words and not in a parameter, so that the partial index is used.
-          sql`${invites.status} = 'pending'`,
-        ),
-      )
-      .orderBy(asc(invites.accountId), asc(invites.id))
-      .for('no key update'),
-  );
+  const ofAccount = accountId === null ? undefined : eq(invites.accountId, accountId);
+  const isTheirs = and(ofAccount, isAnyOf(invites.invitedByKey, keys), equalsLiteral(invites.status, 'pending'));
+  const found = tx
+    .select({ accountId: invites.accountId, id: invites.id })
+    .from(invites)
+    .where(isTheirs)
+    .orderBy(asc(invites.accountId), asc(invites.id));
+  const mayLock = accountId !== null || !isDistributed;
+  const theirs = tx.$with('theirs').as(mayLock ? found.for('no key update') : found);
   const revoked = await tx
     .with(theirs)
     .update(invites)
     .set({ status: 'revoked', decidedAt: now })
     .from(theirs)
-    .where(and(eq(invites.accountId, theirs.accountId), eq(invites.id, theirs.id)))
+    .where(and(eq(invites.accountId, theirs.accountId), eq(invites.id, theirs.id), isTheirs))
     .returning({ id: invites.id });
   return revoked.length;
 }

@@ -39,8 +39,10 @@ export function claimDue(
     .where(isDue)
     .orderBy(asc(outbox.dueAt))
     .limit(most);
-  const due = (isDistributed(db) ? found : found.for('update', { skipLocked: true })).as('due');
+  // A CTE runs once: as a subquery it could be run again for each row, and each time lock other rows.
+  const due = db.$with('due').as(isDistributed(db) ? found : found.for('update', { skipLocked: true }));
   return db
+    .with(due)
     .update(outbox)
     .set({ attempts: sql`${outbox.attempts} + 1`, dueAt: leaseUntil })
     .from(due)

@@ -14,6 +14,7 @@ import {
 } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import type { DeliveryId, EmailChangeId, RegistrationId, UserId } from '../ids.ts';
+import { moveEpochs } from '../permissions/epoch-store.ts';
 import type { Caller } from '../service.ts';
 
 export type UserRow = typeof users.$inferSelect;
@@ -120,16 +121,9 @@ export async function updateUser(db: Db, id: UserId, changes: Partial<UserRow>):
   await db.update(users).set(changes).where(eq(users.id, id));
 }
 
-/**
- * Moves the epoch of every account of a user, before any other row of theirs is locked. The catalogue is locked first, so that
- * no two transactions lock several accounts at once and deadlock: Citus can't lock them in one order.
- */
-export async function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
-  const user = sql.param(id, memberships.userId);
-  await tx.execute(sql`select from catalogue for no key update`);
-  await tx.execute(
-    sql`update accounts set epoch = epoch + 1 where id in (select account_id from memberships where user_id = ${user})`,
-  );
+/** Moves the epoch of every account of a user, before any other row of theirs is locked. */
+export function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
+  return moveEpochs(tx, sql`select account_id from memberships where user_id = ${sql.param(id, memberships.userId)}`);
 }
 
 // --- Registrations --------------------------------------------------------------------------------------------------

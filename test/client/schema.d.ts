@@ -2526,23 +2526,6 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description An account that you asked not to invite you again. */
-        MyOptOut: {
-            account: components["schemas"]["AccountReference"];
-            /**
-             * Format: date-time
-             * @example 2026-11-22T09:30:00.000Z
-             */
-            createdAt: string;
-        };
-        MyOptOutPage: {
-            items: components["schemas"]["MyOptOut"][];
-            /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
-             * @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm
-             */
-            nextCursor: string | null;
-        };
         /**
          * @example {
          *       "email": "adam@example.com",
@@ -2579,6 +2562,23 @@ export interface components {
              * @description Days until it expires; the account’s setting unless given.
              */
             expiresInDays?: number;
+        };
+        /** @description An account that you asked not to invite you again. */
+        MyOptOut: {
+            account: components["schemas"]["AccountReference"];
+            /**
+             * Format: date-time
+             * @example 2026-11-22T09:30:00.000Z
+             */
+            createdAt: string;
+        };
+        MyOptOutPage: {
+            items: components["schemas"]["MyOptOut"][];
+            /**
+             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm
+             */
+            nextCursor: string | null;
         };
         /**
          * @description What a mail client sends (RFC 8058, 3.2).
