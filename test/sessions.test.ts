@@ -366,6 +366,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
       const { call } = i % 2 === 0 ? service : replica;
       return () => call('POST', '/v1/auth/refresh', options);
     });
+    const { meet } = racesOn(service, replica);
     await requireOneSuccessor(t, await meet(holdToken(refreshToken), ...requests));
   });
 
