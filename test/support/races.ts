@@ -16,9 +16,9 @@ const patience = 10_000;
 const mostWaiting = 8;
 
 /** Makes races certain: the test holds a row until requests wait for it. Postgres alone can do that. */
-export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>) {
+export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...replicas: Pick<TestService, 'db'>[]) {
   /** Requests that wait in the service, behind those that wait in the database. */
-  const queued = () => lockQueueState(db).waiting;
+  const queued = () => [db, ...replicas.map((it) => it.db)].reduce((sum, it) => sum + lockQueueState(it).waiting, 0);
 
   /** A transaction of the test's own on the same Postgres. It is rolled back, unless the test ends it. */
   async function ownTransaction<T>(run: (client: pg.Client) => Promise<T>): Promise<T> {
