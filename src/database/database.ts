@@ -1,8 +1,9 @@
 import { type DrizzleConfig, type ExtractTablesWithRelations, sql } from 'drizzle-orm';
 import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import type { PgColumn, PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
-import pg from 'pg';
-import { isStartupRefused, isUnanswered, isUnavailable } from './errors.ts';
+import type pg from 'pg';
+import { type Connecting, connectTo, type PostgresChoice, postgresPool } from './connecting.ts';
+import { isUnanswered, isUnavailable } from './errors.ts';
 import { requirePreparedStatements } from './prepared-statements.ts';
 import { mapRowsAtOnce } from './row-mapper.ts';
 import * as schema from './schema.ts';
@@ -11,7 +12,6 @@ import {
   requireSessionSettings,
   setForRole,
   setInSession,
-  startupOptions,
   type Timeouts,
 } from './session-settings.ts';
 
@@ -44,24 +44,12 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-export type DatabaseChoice =
-  | { readonly kind: 'embedded'; readonly dataDir: string }
-  | {
-      readonly kind: 'postgres';
-      readonly url: string;
-      readonly poolSize?: number;
-      /** Default: true. Poolers that don't know prepared statements need false. */
-      readonly preparedStatements?: boolean;
-    };
-
-type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
+export type DatabaseChoice = { readonly kind: 'embedded'; readonly dataDir: string } | PostgresChoice;
 
 /** Told of each SQL statement before it runs. */
 export interface StatementLog {
   logQuery(statement: string): void;
 }
-
-const defaultPoolSize = 10;
 
 /** A database that does not answer costs a request this much and no more. */
 const defaultTimeouts: Timeouts = {
@@ -121,51 +109,6 @@ export async function openDatabase(
   return { db, reach: () => connecting.reach(timeouts), verify, setUpRole, patiently, connections, close };
 }
 
-interface Connecting {
-  choice: PostgresChoice;
-  /** What a connection is made with. */
-  configOf(timeouts: Timeouts): pg.ClientConfig;
-  /** Opens a connection outside the pool. */
-  connect(timeouts: Timeouts): Promise<pg.Client>;
-  reach(timeouts: Timeouts): Promise<void>;
-}
-
-/** How connections are made, which is the same in all pools of a database. */
-function connectTo(choice: PostgresChoice): Connecting {
-  let takesOptions = true;
-  const configOf = (timeouts: Timeouts): pg.ClientConfig => ({
-    connectionString: takesOptions ? withOptions(choice.url, startupOptions(timeouts)) : choice.url,
-    application_name: 'usher',
-    connectionTimeoutMillis: timeouts.connect,
-    query_timeout: timeouts.answer,
-    keepAlive: true,
-  });
-  const connect = async (timeouts: Timeouts) => {
-    const client = new pg.Client(configOf(timeouts));
-    client.on('error', () => {});
-    await client.connect();
-    return client;
-  };
-  const reach = async (timeouts: Timeouts) => {
-    const client = await connect(timeouts).catch((error) => {
-      if (!takesOptions || !isStartupRefused(error)) throw error;
-      takesOptions = false;
-      return connect(timeouts);
-    });
-    // Not awaited: a server that fell silent would keep the start waiting.
-    void client.end().catch(() => {});
-  };
-  return { choice, configOf, connect, reach };
-}
-
-/** The URL with more `options`, which give way to its own. */
-function withOptions(text: string, options: string): string {
-  const url = new URL(text);
-  const own = url.searchParams.get('options');
-  url.searchParams.set('options', own === null ? options : `${options} ${own}`);
-  return url.href;
-}
-
 function openPool(connecting: Connecting, options: DrizzleConfig<Schema>, timeouts: Timeouts) {
   const pool = postgresPool(connecting, timeouts);
   const isUnnamed = connecting.choice.preparedStatements === false;
@@ -183,22 +126,6 @@ function openPool(connecting: Connecting, options: DrizzleConfig<Schema>, timeou
     waiting: pool.waitingCount,
   });
   return { db, connections, close: () => pool.end() };
-}
-
-function postgresPool({ choice, configOf }: Connecting, timeouts: Timeouts): pg.Pool {
-  // A pool keeps the configuration that it was made with, and how to connect is found out later.
-  class Client extends pg.Client {
-    constructor() {
-      super(configOf(timeouts));
-    }
-  }
-  const { poolSize: max = defaultPoolSize } = choice;
-  const pool = new pg.Pool({ Client, max, connectionTimeoutMillis: timeouts.connect });
-  // An idle connection that breaks affects no request: the pool drops it and opens another when asked.
-  pool.on('error', () => {});
-  // One that breaks in use fails its statement, which is enough: without a listener, its event would end the process.
-  pool.on('connect', (connection) => void connection.on('error', () => {}));
-  return pool;
 }
 
 /**
