@@ -89,7 +89,7 @@ export async function revokeAccountKey(
     await requireManageableKey(tx, acting, keyId, findCalling);
     await markRevoked(tx, accountId, keyId, caller.now);
     const ended = await endMadeWithAccountKey(tx, accountId, keyId, { revokedAt: caller.now });
-    return revokeInvites ? revokeInvitesMadeWith(tx, accountId, [keyId, ...ended], caller.now) : undefined;
+    return revokeInvites ? revokeInvitesMadeWith(tx, accountId, [keyId, ...ended], caller) : undefined;
   });
   auditRevoked(caller, { accountId, keyId, invites });
 }

@@ -77,7 +77,7 @@ export async function revokeInvitesMadeWith(
   tx: Tx,
   accountId: AccountId | null,
   keys: readonly KeyId[],
-  { now, isDistributed }: { now: Date; isDistributed: boolean },
+  { now, isDistributed = false }: { now: Date; isDistributed?: boolean },
 ): Promise<number> {
   const ofAccount = accountId === null ? undefined : eq(invites.accountId, accountId);
   const isTheirs = and(ofAccount, isAnyOf(invites.invitedByKey, keys), equalsLiteral(invites.status, 'pending'));

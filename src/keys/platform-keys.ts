@@ -2,6 +2,7 @@ import { requirePlatform } from '../accounts/platform.ts';
 import type { PlatformScope } from '../accounts/schemas.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { isDistributed } from '../database/statements.ts';
 import { type KeyId, newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -73,7 +74,9 @@ export async function revokePlatformKey(
     requireWithinScopes(calling, key);
     await markRevoked(tx, null, keyId, caller.now);
     const ended = await endMadeWithPlatformKey(tx, keyId, { revokedAt: caller.now });
-    return revokeInvites ? revokeInvitesMadeWith(tx, null, [keyId, ...ended], caller.now) : undefined;
+    return revokeInvites
+      ? revokeInvitesMadeWith(tx, null, [keyId, ...ended], { now: caller.now, isDistributed: isDistributed(db) })
+      : undefined;
   });
   auditRevoked(caller, { keyId, invites });
 }

@@ -1263,7 +1263,7 @@ export interface paths {
         put?: never;
         /**
          * Decide many questions
-         * @description As many as 100, in one statement for each account. What each leaves out is taken from above; one that can’t be decided is denied and says why. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         * @description As many as 100, in one statement. What each leaves out is taken from above; one that can’t be decided is denied and says why. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
          */
         post: operations["evaluateAccesses"];
         delete?: never;
