@@ -370,7 +370,8 @@ t.test('http', async (t) => {
 
     t.test('that is no object is refused', async (t) => {
       for (const operation of withBody) {
-        for (const text of ['', 'null', '[]', '[{}]', '"text"', '1', 'true', '{}']) {
+        const wrong = ['null', '[]', '[{}]', '"text"', '1', 'true', ...(operation.isBodyOptional ? [] : ['', '{}'])];
+        for (const text of wrong) {
           const { code, status } = await sendText(operation, text);
           t.same(
             { status, code },
