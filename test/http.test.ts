@@ -110,6 +110,8 @@ t.test('http', async (t) => {
     body: { name: 'Preset', permissions: ['invoices:read'] },
     token: platform,
   });
+  // Another one, to be revoked; newest first.
+  await newPlatformKey();
   const platformKeys = await call('GET', '/v1/platform-keys', { token: platform });
   /** A body that an operation takes, in which what has to be there is. */
   const sampleOf = (schema: object): unknown =>
