@@ -110,6 +110,8 @@ t.test('http', async (t) => {
     body: { name: 'Preset', permissions: ['invoices:read'] },
     token: platform,
   });
+  // Another one, to be revoked; newest first.
+  await newPlatformKey();
   const platformKeys = await call('GET', '/v1/platform-keys', { token: platform });
   /** A body that an operation takes, in which what has to be there is. */
   const sampleOf = (schema: object): unknown =>
@@ -370,7 +372,8 @@ t.test('http', async (t) => {
 
     t.test('that is no object is refused', async (t) => {
       for (const operation of withBody) {
-        for (const text of ['', 'null', '[]', '[{}]', '"text"', '1', 'true', '{}']) {
+        const wrong = ['null', '[]', '[{}]', '"text"', '1', 'true', ...(operation.isBodyOptional ? [] : ['', '{}'])];
+        for (const text of wrong) {
           const { code, status } = await sendText(operation, text);
           t.same(
             { status, code },

@@ -16,7 +16,7 @@ export function allowNoBody(app: FastifyInstance): void {
     if (config?.hasOptionalBody && schema) Object.assign(schema, { [mark]: true });
   });
   app.addHook('preValidation', async (request) => {
-    if (request.routeOptions.config.hasOptionalBody) request.body ??= {};
+    if (request.routeOptions.config.hasOptionalBody && request.body === undefined) request.body = {};
   });
 }
 

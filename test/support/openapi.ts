@@ -31,6 +31,8 @@ export interface Operation {
   sampleQuery: Record<string, string>;
   /** What it takes as JSON. */
   body: Schema | undefined;
+  /** Whether it may also be called without a body, and so with an empty object. */
+  isBodyOptional: boolean;
   /** What it takes as a form. */
   form: Schema | undefined;
 }
@@ -39,7 +41,7 @@ interface DescribedOperation {
   operationId: string;
   security?: object[];
   parameters?: { in: string; name: string; required?: boolean; example?: unknown }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
+  requestBody?: { required?: boolean; content: Record<string, { schema: Schema }> };
 }
 
 interface Document {
@@ -70,6 +72,7 @@ function operationOf(method: Method, path: string, it: DescribedOperation): Oper
     query: query.map((parameter) => parameter.name),
     sampleQuery: Object.fromEntries(required.map(({ name, example }) => [name, String(example)])),
     body: it.requestBody?.content['application/json']?.schema,
+    isBodyOptional: it.requestBody?.required === false,
     form: it.requestBody?.content['application/x-www-form-urlencoded']?.schema,
   };
 }
