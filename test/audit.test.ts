@@ -41,7 +41,8 @@ type Method = Parameters<typeof service.call>[0];
 
 /** Another app on the same database, as it is set. */
 async function appWith(t: Test, env: Record<string, string>) {
-  const config = testConfig(env);
+  const { database, dataDir } = service.service.config;
+  const config = { ...testConfig(env), database, dataDir };
   const { keys } = service.service;
   const { app } = await buildApp({ config, db, keys, clock: service.clock, logTo });
   t.teardown(() => app.close());
@@ -515,7 +516,8 @@ t.test('Headers', async (t) => {
       const { statusCode, headers } = await app.inject(request);
       const what = `${request.method ?? 'GET'} ${request.url} ${status}`;
       t.equal(statusCode, status, what);
-      t.equal(headers['cache-control'], 'no-store', what);
+      const isDocument = request.url === '/openapi.json';
+      t.equal(headers['cache-control'], isDocument ? 'no-cache' : 'no-store', what);
       t.equal(headers['x-content-type-options'], 'nosniff', what);
       t.equal(headers['strict-transport-security'], request.url === '/%zz' ? undefined : 'max-age=31536000', what);
     }

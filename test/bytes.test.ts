@@ -142,7 +142,7 @@ t.test('an empty body under any content type is no body', async (t) => {
   });
 
   t.test('and one that takes one says that it is required', async (t) => {
-    for (const operation of withBody) {
+    for (const operation of withBody.filter((it) => !it.isBodyOptional)) {
       for (const type of types) {
         const { status, body } = await send(operation, undefined, { 'content-type': type, 'content-length': '0' });
         t.match({ status, body }, { status: 400, body: { errors: [{ pointer: '', detail: /required/ }] } });

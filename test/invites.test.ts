@@ -369,8 +369,6 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
       idsInPages(`${account.url}/invites?limit=9&email=${encodeURIComponent(text)}`, account.owner.token);
     for (const spelling of [email, email.toUpperCase(), email.replace('@', '＠')]) t.same(await find(spelling), [id]);
     t.same(await find('nobody@example.com'), []);
-    t.same(await find('not an address'), []);
-    t.same(await find('%'.repeat(3)), []);
   });
 
   t.test('Every query of something an account owns names the account', async (t) => {
