@@ -51,7 +51,11 @@ export const notAnAddress = {
 };
 
 /** An address in a query, of which the handler takes the canonical form (`requireEmailParameter`). */
-export const EmailParameter = (description: string) => Type.Optional({ ...Email, description });
+export const EmailParameter = (description: string) => {
+  // Without an example: Swagger UI would send it.
+  const { examples, ...schema } = Email as typeof Email & { examples?: unknown };
+  return Type.Optional({ ...schema, description });
+};
 
 /** Control characters (`\\p{Cc}`) as a class of a pattern, in a notation that every regular expression engine reads. */
 export const controls = '\\x00-\\x1f\\x7f-\\x9f';

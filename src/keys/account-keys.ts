@@ -1,5 +1,6 @@
-import { type Acting, changeAccount } from '../accounts/enter.ts';
+import { type Acting, changeAccount, changeInside } from '../accounts/enter.ts';
 import { requireActiveName } from '../accounts/platform.ts';
+import { lockAccountRow } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
 import { type AccountId, type KeyId, newId, platformUserId } from '../ids.ts';
 import { effectiveAccessOf } from '../memberships/manage.ts';
@@ -108,12 +109,13 @@ function changeKeys<T>(
 ): Promise<T> {
   const { key } = caller;
   if (key?.kind === 'platform') {
-    return db.transaction(async (tx) => {
+    const lock = async (tx: Tx) => {
       const calling = await lockCallingPlatformKey(tx, caller, 'accounts:manage');
-      return changeAccount(tx, caller, accountId, (inAccount, acting) =>
-        change(inAccount, acting, async () => calling),
-      );
-    });
+      await lockAccountRow(tx, accountId);
+      return calling;
+    };
+    const changeWith = (tx: Tx, acting: Acting, calling: CallingKey) => change(tx, acting, async () => calling);
+    return changeInside(db, caller, accountId, { row: accountId, lock }, changeWith);
   }
   return changeAccount(db, caller, accountId, (tx, acting) =>
     change(tx, acting, async () => {

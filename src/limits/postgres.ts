@@ -63,15 +63,16 @@ const countUp = prepared('count_up', (db) => {
 /** The same order of rows. */
 const countDown = prepared('count_down', (db) => {
   const { key } = rateLimits;
+  const keys = sql`${sql.placeholder('keys')}::text[]`;
   const locked = db.$with('locked', { key }).as(sql`
-    select running.key, undone.times
-    from rate_limits running join (
-      select key, ends_at, count(*)::integer as times
-      from unnest(${sql.placeholder('keys')}::text[], ${sql.placeholder('ends')}::text[]::timestamptz[]) as hit (key, ends_at)
-      group by key, ends_at) undone on undone.key = running.key and undone.ends_at = running.resets_at
-    order by running.key for update of running`);
+    select key from rate_limits where key = any(${keys}) order by key for update`);
   const undone = db.$with('undone', { key }).as(sql`
-    update rate_limits set count = greatest(0, count - times) from locked where rate_limits.key = locked.key
+    update rate_limits set count = greatest(0, count - times)
+    from (
+      select key, ends_at, count(*)::integer as times
+      from unnest(${keys}, ${sql.placeholder('ends')}::text[]::timestamptz[]) as hit (key, ends_at)
+      group by key, ends_at) undone
+    where rate_limits.key = undone.key and resets_at = undone.ends_at and rate_limits.key in (select key from locked)
     returning rate_limits.key`);
   return db.with(locked, undone).select().from(undone);
 });

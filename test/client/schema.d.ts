@@ -7036,10 +7036,7 @@ export interface operations {
                 status?: "pending" | "accepted" | "declined" | "revoked" | "expired";
                 /** @description Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent. */
                 delivery?: "waiting" | "delivered" | "failed";
-                /**
-                 * @description Invites to this address.
-                 * @example olivia@example.com
-                 */
+                /** @description Invites to this address. */
                 email?: string;
                 /** @description How many at most. */
                 limit?: number;
@@ -12467,10 +12464,7 @@ export interface operations {
     findUsers: {
         parameters: {
             query?: {
-                /**
-                 * @description Their verified address.
-                 * @example olivia@example.com
-                 */
+                /** @description Their verified address. */
                 email?: string;
                 /**
                  * @description What your own systems call them. No address, and no id of ours.
