@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { isActiveNow, isAllowed, membershipOf, userNamed } from '../checks/decision-store.ts';
+import { isActiveNow, isAllowed, isAllowedInAccount, membershipOf, userNamed } from '../checks/decision-store.ts';
 import { account, asked, atNow } from '../checks/store.ts';
 import type { Db } from '../database/database.ts';
 import { memberships, users } from '../database/schema.ts';
@@ -108,10 +108,10 @@ async function listAllowedAccounts(
     select a.id
     from memberships m
     join accounts a on a.id = m.account_id
-    cross join lateral (select null::text as resource_type, null::text as resource_id, ${askedProperties}::jsonb as properties) q
+    cross join lateral (select ${askedProperties}::jsonb as properties) q
     cross join lateral (select '' as key, ${covered} as covered_by) p
     where m.user_id = ${userId}::uuid and ${isActiveNow(at)}
-      and (${after}::uuid is null or a.id > ${after}::uuid) and ${isAllowed(sql`m.account_id`, at)}
+      and (${after}::uuid is null or a.id > ${after}::uuid) and ${isAllowedInAccount(sql`m.account_id`, at)}
     order by a.id limit ${limit}`)) as unknown as { rows: { id: string }[] };
   return rows;
 }

@@ -15,14 +15,10 @@ const isGranted = (account: SQL, now: SQL, kind: SQL) => sql`exists (
  * @param account the account asked about: a parameter, since Citus plans no subquery that takes it from `m` where the query also
  * has a table shared by all accounts.
  */
-export const isAllowed = (account: SQL, now: SQL) => sql`coalesce(
-  m.user_id is not null and p.key is not null and (
-    a.owner_id = m.user_id
-    or m.all_permissions
-    or m.permissions && p.covered_by
-    or exists (select from roles r where r.account_id = ${account} and r.id = any(m.roles) and r.permissions && p.covered_by)
-    or exists (select from role_presets r where r.id = any(m.roles) and r.permissions && p.covered_by)
-    or ${isGranted(account, now, sql`g.condition = '{}' and g.resource_type is null and g.resource_id is null`)}
+export const isAllowed = (account: SQL, now: SQL) =>
+  isAllowedBy(
+    account,
+    sql`${isGranted(account, now, sql`g.condition = '{}' and g.resource_type is null and g.resource_id is null`)}
     or ${isGranted(account, now, sql`g.condition = '{}' and g.resource_type = q.resource_type and g.resource_id is null`)}
     or ${isGranted(account, now, sql`g.condition = '{}' and g.resource_type = q.resource_type and g.resource_id = q.resource_id`)}
     or ${isGranted(
@@ -30,7 +26,24 @@ export const isAllowed = (account: SQL, now: SQL) => sql`coalesce(
       now,
       sql`g.condition <> '{}' and q.properties @> g.condition
         and (g.resource_type is null or (g.resource_type = q.resource_type and (g.resource_id is null or g.resource_id = q.resource_id)))`,
-    )}
+    )}`,
+  );
+
+/** The same of a question about the account itself, where no grant on a resource counts: Citus plans no look-up of those. */
+export const isAllowedInAccount = (account: SQL, now: SQL) =>
+  isAllowedBy(
+    account,
+    isGranted(account, now, sql`g.resource_type is null and (g.condition = '{}' or q.properties @> g.condition)`),
+  );
+
+const isAllowedBy = (account: SQL, grants: SQL) => sql`coalesce(
+  m.user_id is not null and p.key is not null and (
+    a.owner_id = m.user_id
+    or m.all_permissions
+    or m.permissions && p.covered_by
+    or exists (select from roles r where r.account_id = ${account} and r.id = any(m.roles) and r.permissions && p.covered_by)
+    or exists (select from role_presets r where r.id = any(m.roles) and r.permissions && p.covered_by)
+    or ${grants}
   ), false)`;
 
 /** `isActive` of a membership `m`, in words. */

@@ -80,6 +80,13 @@ export interface TestServiceOptions {
 
 const cheap: PasswordCost = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 
+/** Migrates and distributes a database, over connections of its own: those of a service depend on how tables are stored. */
+async function distributed(choice: Extract<DatabaseChoice, { kind: 'postgres' }>): Promise<void> {
+  const { db, close } = await openDatabase(choice);
+  await migrate(db).finally(close);
+  await distribute(choice.url);
+}
+
 export type TestService = Awaited<ReturnType<typeof startService>>;
 
 /**
@@ -88,9 +95,10 @@ export type TestService = Awaited<ReturnType<typeof startService>>;
  */
 export async function startService(t: Test, options: TestServiceOptions = {}) {
   const choice = options.database ?? (await freshDatabase(t));
+  if (isCitus && choice.kind === 'postgres' && !options.database) await distributed(choice);
   const database = await openDatabase(choice, options.statements);
+  if (isCitus) await database.reach();
   await migrate(database.db);
-  if (isCitus && choice.kind === 'postgres' && !options.database) await distribute(choice.url);
   const time: { ahead: number; stopped?: Date | undefined } = { ahead: 0 };
   const clock = () => time.stopped ?? new Date(Date.now() + time.ahead);
   const keysText = await generateSigningKeys();
