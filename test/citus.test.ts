@@ -113,6 +113,14 @@ t.test('a statement that Citus would refuse is found', (t) => {
     ],
     ['update users set name = $1 from counts where counts.key = users.email', 'a local table'],
     [
+      'select users.xmin::text, i.xmin from invites i join users on true where i.account_id = $1',
+      'row version of users',
+    ],
+    [
+      'with present as (select id, xmin::text as version from users for share) select * from present',
+      'row version of users',
+    ],
+    [
       'select i.id, (select count(*) from (select id from presets union all select i.id) it) from invites i where i.email = $1',
       'a union has a reference table',
     ],

@@ -39,7 +39,6 @@ const facts = prepared('find_facts_of_accepts', (db) =>
       catalogueVersion: catalogue.version,
       place: sql<number>`asked.place`.mapWith(Number),
       invitee: users,
-      inviteeVersion: sql<string | null>`${users}.xmin::text`,
     })
     .from(
       sql`unnest(${list('inviteIds', 'uuid')}, ${list('userIds', 'uuid')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')}, ${list('proven', 'text')})
@@ -71,8 +70,8 @@ export interface AskedFacts {
 
 /**
  * What accepts of invites of one account are decided on: the account, the invite and its version, its inviter with their access now
- * (undefined where they are not active), what there is of what it gives, the invitee and the version of their row where they are
- * active and logged in, and whether they are a member already; with the place, from 1, of what it is about. One statement.
+ * (undefined where they are not active), what there is of what it gives, the invitee where they are active and logged
+ * in, and whether they are a member already; with the place, from 1, of what it is about. One statement.
  */
 export async function findFacts(db: Db, accountId: AccountId, asked: readonly AskedFacts[], now: Date) {
   const rows = await facts(db).execute({
@@ -102,7 +101,7 @@ const newMembers = rowSet(memberships, 'members', [
 
 export type NewMember = Parameters<typeof newMembers.valueOf>[0][number];
 
-const invitees = sql`${list('userIds', 'uuid')}, ${list('userVersions', 'text')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')}`;
+const invitees = sql`${list('userIds', 'uuid')}, ${list('userEmails', 'text')}, ${list('sessionIds', 'uuid')}, ${list('identityIds', 'uuid')}`;
 
 const admitted = prepared('admit', (db) => {
   const moved = db.$with('moved', { id: accounts.id }).as(sql`
@@ -117,9 +116,10 @@ const admitted = prepared('admit', (db) => {
     where account_id = ${account} and id = any(array(select unnest(${list('inviteIds', 'uuid')}))) and exists (select from moved)
     order by id for no key update`);
   // Then the invitees, and after them their logins: none of them was disabled, given another address or logged out meanwhile.
+  // By value: a row version of a table that every node of Citus has differs between nodes.
   const present = db.$with('present', { id: users.id }).as(sql`
-    select id, xmin::text as version from users
-    where id = any(array(select unnest(${list('userIds', 'uuid')}))) and exists (select from held)
+    select id, email from users
+    where id = any(array(select unnest(${list('userIds', 'uuid')}))) and disabled_at is null and exists (select from held)
     order by id for share`);
   const activeSessions = db.$with('active_sessions', { id: sessions.id }).as(sql`
     select id from sessions
@@ -134,9 +134,9 @@ const admitted = prepared('admit', (db) => {
     update invites set status = 'accepted', decided_at = ${now}
     from held
       join unnest(${list('inviteIds', 'uuid')}, ${list('versions', 'text')}, ${list('memberIds', 'uuid')}, ${invitees})
-        as asked (invite_id, version, id, user_id, user_version, session_id, identity_id)
+        as asked (invite_id, version, id, user_id, user_email, session_id, identity_id)
         on asked.invite_id = held.id and asked.version = held.version
-      join present on present.id = asked.user_id and (asked.user_version is null or asked.user_version = present.version)
+      join present on present.id = asked.user_id and (asked.user_email is null or asked.user_email = present.email)
     where invites.account_id = ${account} and invites.id = held.id
       and (asked.session_id is null or asked.session_id in (select id from active_sessions))
       and (asked.identity_id is null or asked.identity_id in (select id from active_identities))
@@ -168,7 +168,7 @@ export async function admit(
     versions: decided.map(({ facts }) => facts.version),
     memberIds: decided.map(({ member }) => uuidOf('mem', member.id)),
     userIds: decided.map(({ member }) => uuidOf('usr', member.userId)),
-    userVersions: decided.map(({ facts }) => facts.inviteeVersion),
+    userEmails: decided.map(({ facts }) => facts.invitee?.email ?? null),
     sessionIds: decided.map(({ facts: { sessionId } }) => (sessionId ? uuidOf('ses', sessionId) : null)),
     identityIds: decided.map(({ facts: { identityId } }) => (identityId ? uuidOf('idn', identityId) : null)),
     members: newMembers.valueOf(decided.map((it) => it.member)),

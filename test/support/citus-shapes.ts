@@ -36,7 +36,7 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     }
     return [...reached].some(isInserted);
   };
-  return [...unbound(), ...correlated(), ...locked(), ...cyclic(), ...mixed(), ...united()];
+  return [...unbound(), ...correlated(), ...locked(), ...versioned(), ...cyclic(), ...mixed(), ...united()];
 
   /** The table whose account a column is, by the nearest block that has it. */
   function accountOf({ alias, name }: Column, from: Block): Source | undefined {
@@ -89,6 +89,22 @@ export function refusedShapes(statement: string, distribution: Distribution): st
         ...free.map((it) => `rows of ${it.name} are locked, and its account is no parameter`),
       ];
     });
+  }
+
+  /** A row of a reference table has another `xmin` on each node: it is no version. */
+  function versioned(): string[] {
+    return all.flatMap((block) =>
+      block.tokens.flatMap((it, i) => {
+        if (!is(it, 'xmin')) return [];
+        const before = block.tokens[i - 2];
+        const alias = is(block.tokens[i - 1], '.') && before?.kind === 'word' ? before.text : undefined;
+        const named = (sources.get(block) ?? []).filter(
+          (it) => alias === undefined || it.alias === alias || it.name === alias,
+        );
+        const shared = named.filter((it) => isTable(it) && reference.has(it.name));
+        return shared.map(({ name }) => `the row version of ${name} differs between nodes`);
+      }),
+    );
   }
 
   function cyclic(): string[] {
