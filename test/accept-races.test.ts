@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm';
 import t from 'tap';
-import { identities, sessions, users } from '../src/database/schema.ts';
+import { identities, memberships, sessions, users } from '../src/database/schema.ts';
 import {
   type AccountId,
   type IdentityId,
@@ -166,6 +166,42 @@ t.test('Someone who accepts while their session is being ended is not admitted',
   });
   t.match(await answer(), unauthenticated);
   t.equal(await isMember(account, sent.user), false);
+});
+
+t.test('Someone who declines and meanwhile is', { skip: !isPostgres }, async (t) => {
+  const decline = ({ id, user }: Sent) => call('POST', `/v1/me/invites/${id}/decline`, { token: user.token });
+  for (const [what, refusal] of [
+    ['disabled', unauthenticated],
+    ['with another address', { status: 404, code: 'not-found' }],
+    ['logged out', unauthenticated],
+  ] as [Change, object][]) {
+    t.test(`${what} declines nothing`, async (t) => {
+      const account = await newAccount();
+      const sent = await sentInvite(account);
+      const answer = await whileHeld(holdAccount(account), async (untilWaiting) => {
+        const declining = decline(sent);
+        await untilWaiting(1);
+        await changes[what](sent);
+        return () => declining;
+      });
+      t.match(await answer(), refusal);
+      const { body } = await call('GET', `${account.url}/invites/${sent.id}`, { token: account.owner.token });
+      t.equal(body.status, 'pending');
+    });
+  }
+});
+
+t.test('Someone who is just being disabled makes no account', { skip: !isPostgres }, async (t) => {
+  const user = await newUser();
+  const answer = await ownTransaction(async (client) => {
+    await client.query('update users set disabled_at = now() where id = $1', [uuidOf('usr', user.id as UserId)]);
+    const creating = call('POST', '/v1/accounts', { body: { name: 'Example' }, token: user.token });
+    await untilWaiting(client, 1);
+    await client.query('commit');
+    return () => creating;
+  });
+  t.match(await answer(), unauthenticated);
+  t.equal(await db.$count(memberships, eq(memberships.userId, user.id as UserId)), 0);
 });
 
 t.test('Revoking a key with its invites leaves none that is just being', { skip: !isPostgres }, async (t) => {

@@ -1,10 +1,11 @@
 import { decodeJwt } from 'jose';
 import t, { type Test } from 'tap';
 import { users } from '../src/database/schema.ts';
-import { platformUserId } from '../src/ids.ts';
+import { platformUserId, uuidOf } from '../src/ids.ts';
 import { isActiveUser, isActiveUserRow } from '../src/users/active-store.ts';
 import { disableUser, enableUser, requireUserNamed } from '../src/users/operate.ts';
-import { type Access, day, newEmail, password, startService } from './support/service.ts';
+import { racesOn } from './support/races.ts';
+import { type Access, day, isPostgres, newEmail, password, startService } from './support/service.ts';
 
 const service = await startService(t, { env: { TOKEN_AUDIENCES: 'https://files.example.com' } });
 const {
@@ -23,6 +24,8 @@ const {
   tokenFor,
 } = service;
 
+const { whileHeld } = racesOn(service);
+
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const post = (url: string, token: string, body?: object) => call('POST', url, { token, ...(body && { body }) });
@@ -30,7 +33,7 @@ const second = 1000;
 const in25Seconds = () => new Date(clock().getTime() + 25 * second);
 
 interface MadeKey {
-  id: string;
+  id: `key_${string}`;
   secret: string;
   expiresAt: string | null;
 }
@@ -321,7 +324,30 @@ function setSuspended(account: Account, what: 'suspend' | 'reactivate') {
   return ({ id }: { id: string }) => post(`${account.url}/members/${id}/${what}`, account.owner.token);
 }
 
-t.test('A key does nothing to its maker by `me`', async (t) => {
+t.test('A platform key that rotates itself does not survive its maker', { skip: !isPostgres }, async (t) => {
+  const account = await newAccount();
+  const operator = await newPlatformKey();
+  for (const revokeMaker of [
+    (maker: MadeKey) => revokePlatform(operator, maker),
+    (maker: MadeKey) => post(`${platformKeys}/${maker.id}/rotate`, operator, { overlapSeconds: 0 }),
+  ]) {
+    const maker = await newPlatform(operator);
+    const key = await newPlatform(maker.secret);
+    const row = { statement: 'select from platform_keys where id = $1 for update', values: [uuidOf('key', key.id)] };
+    const pending = await whileHeld(row, async (untilWaiting) => {
+      const rotating = post(`${platformKeys}/${key.id}/rotate`, key.secret, { overlapSeconds: 0 });
+      await untilWaiting(1);
+      const revoking = revokeMaker(maker);
+      await untilWaiting(2);
+      return () => Promise.all([rotating, revoking]);
+    });
+    const [rotated] = await pending();
+    t.equal(rotated.status, 201, 'it came first');
+    t.equal(await answers(account, rotated.body), 401);
+  }
+});
+
+t.test('A key does not change its maker, by `me` or by id', async (t) => {
   const account = await newAccount();
   const platform = await newPlatformKey();
   const maker = await newMember(account, { allPermissions: true });
@@ -330,14 +356,18 @@ t.test('A key does nothing to its maker by `me`', async (t) => {
   const before = await member();
   const me = `${account.url}/members/me`;
   const access = { permissions: [] };
-  for (const token of [key, platform]) {
+  for (const [token, url] of [
+    [key, me],
+    [platform, me],
+    [key, `${account.url}/members/${maker.id}`],
+  ] as const) {
     const tries = [
-      await call('DELETE', me, { token }),
-      await call('PATCH', me, { token, body: { access } }),
-      await post(`${me}/suspend`, token),
-      await post(`${me}/reactivate`, token),
-      await post(`${me}/grants`, token, { grants: [{ permission: 'invoices:read' }] }),
-      await call('DELETE', `${me}/grants/grt_01k7z2n4q8e6tbv5xw3c9d0hjm`, { token }),
+      await call('DELETE', url, { token }),
+      await call('PATCH', url, { token, body: { access } }),
+      await post(`${url}/suspend`, token),
+      await post(`${url}/reactivate`, token),
+      await post(`${url}/grants`, token, { grants: [{ permission: 'invoices:read' }] }),
+      await call('DELETE', `${url}/grants/grt_01k7z2n4q8e6tbv5xw3c9d0hjm`, { token }),
     ];
     for (const it of tries) t.match(it, { status: 403, code: 'user-required' });
   }

@@ -1,6 +1,6 @@
 import { newId, type UserId } from '../ids.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireUser } from '../users/sessions/session.ts';
+import { lockCaller, requireUser } from '../users/sessions/session.ts';
 import type { NewAccount } from './schemas.ts';
 import { type AccountRow, insertAccountWithOwner } from './store.ts';
 
@@ -9,10 +9,13 @@ const inviteLifetimeDays = 7;
 
 /** Makes an account that the caller owns. @throws user-required for a key. */
 export async function createAccount({ db }: Service, caller: Caller, asked: NewAccount): Promise<AccountRow> {
-  const owner = await requireUser(db, caller);
-  const account = newAccountRow(asked, owner.id, caller.now);
-  await insertAccountWithOwner(db, account, newId('mem'));
-  return account;
+  await requireUser(db, caller);
+  return db.transaction(async (tx) => {
+    const owner = await lockCaller(tx, caller);
+    const account = newAccountRow(asked, owner.id, caller.now);
+    await insertAccountWithOwner(tx, account, newId('mem'));
+    return account;
+  });
 }
 
 /** An account as it is made. */

@@ -1,18 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { lockCatalogue } from '../permissions/epoch-store.ts';
 import type { PermissionDeclaration } from '../permissions/permission.ts';
 import { invalidField, Problem } from '../problems.ts';
 import { arrange, compare } from './arrange.ts';
 import { findHolders, type Holders, isHeld, lockHolders, stripPermissions } from './holders-store.ts';
-import {
-  catalogueRow,
-  listPermissions,
-  lockCatalogue,
-  moveVersion,
-  type PermissionRow,
-  replacePermissions,
-} from './store.ts';
+import { catalogueRow, listPermissions, moveVersion, type PermissionRow, replacePermissions } from './store.ts';
 
 export interface Declaring {
   /** Says what it would come to, and changes nothing. */

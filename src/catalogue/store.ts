@@ -18,11 +18,6 @@ export async function moveVersion(tx: Tx): Promise<void> {
 /** What requests that lock the catalogue queue up by: it is one row. */
 export const catalogueRow = 'catalogue';
 
-/** Holds the catalogue until the transaction ends, so that one change of it comes after the other. */
-export async function lockCatalogue(tx: Tx): Promise<void> {
-  await tx.select().from(catalogue).for('no key update');
-}
-
 /** Writes a catalogue in the place of the one that is there. */
 export async function replacePermissions(tx: Tx, rows: PermissionRow[]): Promise<void> {
   const keys = rows.map((it) => it.key);

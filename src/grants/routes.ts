@@ -6,7 +6,9 @@ import { answer, nothing, ref } from '../http/schemas.ts';
 import type { GrantId } from '../ids.ts';
 import { namedMember, namedMemberToChange } from '../memberships/named.ts';
 import { MemberParams } from '../memberships/schemas.ts';
+import { findMember } from '../memberships/store.ts';
 import { requirePermission } from '../permissions/rules.ts';
+import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { giveGrants, withdrawGrant } from './give.ts';
 import { GrantPage, GrantParams, Grants, GrantsQuery, NewGrants } from './schemas.ts';
@@ -34,7 +36,9 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       const named = namedMember(userId, caller);
       if (named !== acting.userId) requirePermission(acting, 'members:read');
       const wanted = { limit, ...(cursor && { cursor: cursor as GrantId }) };
-      return page(await listGrants(db, accountId, named, wanted), limit, (it) => it.id, grantOf);
+      const rows = await listGrants(db, accountId, named, wanted);
+      if (rows.length === 0 && !(await findMember(db, accountId, named))) throw new Problem('not-found');
+      return page(rows, limit, (it) => it.id, grantOf);
     },
   });
 

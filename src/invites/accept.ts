@@ -26,6 +26,7 @@ interface Proven {
  * invite-for-another-address, already-member, inviter-cannot-grant, password-login-off, user-disabled, too-many-requests.
  */
 export async function acceptInvite(service: Service, body: InviteAcceptance, caller: Caller | undefined, visit: Visit) {
+  if (caller) requirePerson(caller);
   const link = await requireLink(service, body.token, visit.now);
   return keepingAttempt(service, link, visit.now, async () => {
     const accepting = await identify(service, body, caller, link, visit);
@@ -57,10 +58,7 @@ async function identify(
   visit: Visit,
 ): Promise<Caller | Proven> {
   if (login) return { user: await requireCredentials(service, login, visit), isNew: false };
-  if (caller) {
-    requirePerson(caller);
-    return caller;
-  }
+  if (caller) return caller;
   if (!register) throw new Problem('invalid-request', 'Send `register`, `login` or a bearer access token.');
   requirePasswordLogin(service.config);
   const { name, password } = register;

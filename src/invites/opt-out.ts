@@ -3,7 +3,7 @@ import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { requireUser } from '../users/sessions/session.ts';
+import { lockCaller, requireUser } from '../users/sessions/session.ts';
 import { lockAccountAndInvite } from './invitee-store.ts';
 import { deleteOptOut, insertOptOut } from './opt-out-store.ts';
 import { statusAt } from './rules.ts';
@@ -40,6 +40,9 @@ export async function refuseFurther(
 
 /** Takes it back, for the caller's own address. @throws not-found where there is nothing to take back. */
 export async function optIn({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
-  const { email } = await requireUser(db, caller);
-  if (!(await deleteOptOut(db, accountId, email))) throw new Problem('not-found');
+  await requireUser(db, caller);
+  await db.transaction(async (tx) => {
+    const { email } = await lockCaller(tx, caller);
+    if (!(await deleteOptOut(tx, accountId, email))) throw new Problem('not-found');
+  });
 }

@@ -4,6 +4,7 @@ import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { isDistributed } from '../database/statements.ts';
 import { type KeyId, newId } from '../ids.ts';
+import { lockCatalogue } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { newKeyText } from '../tokens/key-text.ts';
@@ -115,12 +116,17 @@ export async function makePlatformKey(
 }
 
 /**
- * What every change of a platform's key shares: the key that is calling is verified before anything is locked. `change`
- * verifies it again under its lock.
+ * What every change of a platform's key shares: the key that is calling is verified before anything is locked, and `change`
+ * verifies it again. Changes come one after the other, on all replicas: a key that rotates itself while its maker is
+ * revoked either is revoked with it, or its successor is.
  */
 async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise<T>): Promise<T> {
   await requirePlatform(db, caller, manages);
-  return inLockQueue(db, platformKeys, () => db.transaction(change));
+  const work = async (tx: Tx) => {
+    await lockCatalogue(tx);
+    return change(tx);
+  };
+  return inLockQueue(db, platformKeys, () => db.transaction(work));
 }
 
 /** All platform keys queue up as one: they are few, and a change may lock several. */

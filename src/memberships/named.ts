@@ -6,8 +6,9 @@ import { requirePerson } from '../users/sessions/session.ts';
 export const namedMember = (userId: UserId | 'me', caller: Caller): UserId =>
   userId === 'me' ? caller.userId : userId;
 
-/** The same, to change: `me` is the caller in person. @throws user-required for a key, which changes its maker by no `me`. */
+/** The same, to change. @throws user-required for an account's key, which does not change its maker, by `me` or by id. */
 export function namedMemberToChange(userId: UserId | 'me', caller: Caller): UserId {
-  if (userId === 'me') requirePerson(caller);
-  return namedMember(userId, caller);
+  const named = namedMember(userId, caller);
+  if (named === caller.userId) requirePerson(caller);
+  return named;
 }

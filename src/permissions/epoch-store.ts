@@ -1,12 +1,17 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Tx } from '../database/database.ts';
 
+/** Locks the catalogue, so that changes of it, and of what belongs to no single account, come one after the other. */
+export async function lockCatalogue(tx: Tx): Promise<void> {
+  await tx.execute(sql`select from catalogue for no key update`);
+}
+
 /**
  * Moves the epochs of several accounts, which locks them. The catalogue is locked first, so that no two transactions lock
  * several accounts at once and deadlock: Citus can't lock them in one order.
  * @param accountIds a query of their ids.
  */
 export async function moveEpochs(tx: Tx, accountIds: SQL): Promise<void> {
-  await tx.execute(sql`select from catalogue for no key update`);
+  await lockCatalogue(tx);
   await tx.execute(sql`update accounts set epoch = epoch + 1 where id in (${accountIds})`);
 }

@@ -1,8 +1,9 @@
 import { requirePlatform } from '../accounts/platform.ts';
-import { catalogueRow, lockCatalogue, moveVersion } from '../catalogue/store.ts';
+import { catalogueRow, moveVersion } from '../catalogue/store.ts';
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import type { RoleId } from '../ids.ts';
+import { lockCatalogue } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { changeIn, nameTaken, newRole } from './create.ts';

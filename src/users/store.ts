@@ -107,6 +107,11 @@ export async function lockUserByPassword(tx: Tx, id: UserId, passwordHash: strin
   return user;
 }
 
+/** Locks a user against changes until the transaction ends. Others may lock them so at the same time. */
+export async function lockUserForShare(tx: Tx, id: UserId): Promise<void> {
+  await tx.select({ id: users.id }).from(users).where(eq(users.id, id)).for('share');
+}
+
 /** @returns whether it was inserted: false where a user with this address exists. */
 export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt' | 'externalId'>): Promise<boolean> {
   const inserted = await tx

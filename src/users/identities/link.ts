@@ -4,7 +4,7 @@ import { type IdentityId, newId } from '../../ids.ts';
 import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
-import { requireUser } from '../sessions/session.ts';
+import { requireUser, sessionEnded } from '../sessions/session.ts';
 import { lockUser, lockUserByPassword, promise } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 
@@ -50,9 +50,10 @@ export async function unlinkIdentity({ db, config }: Service, caller: Caller, id
   const { id: userId } = await requireUser(db, caller);
   const unlink = async (tx: Tx) => {
     const user = await lockUser(tx, userId);
+    if (!user || user.disabledAt) throw sessionEnded();
     const all = await listIdentities(tx, userId);
     if (!all.some((it) => it.id === identityId)) throw new Problem('not-found');
-    const hasPassword = config.passwordLogin && user?.passwordHash !== null;
+    const hasPassword = config.passwordLogin && user.passwordHash !== null;
     if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
     await deleteIdentity(tx, userId, identityId);
   };

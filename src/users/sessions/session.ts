@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Concerns } from '../../audit.ts';
 import type { Config } from '../../config.ts';
-import type { Db } from '../../database/database.ts';
+import type { Db, Tx } from '../../database/database.ts';
 import { newId, type SessionId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Client, Service, Visit } from '../../service.ts';
 import { accessTokenLifetime } from '../../tokens/access-token.ts';
 import { requireEnabled } from '../rules.ts';
-import { findStandingUser, type UserRow } from '../store.ts';
+import { findStandingUser, lockUserForShare, type UserRow } from '../store.ts';
 import { userOf } from '../user.ts';
 import { insertSession } from './store.ts';
 
@@ -20,6 +20,15 @@ export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
   const user = await findStandingUser(db, caller);
   if (!user) throw sessionEnded();
   return user;
+}
+
+/**
+ * The user that the caller is, locked: nobody disables them or changes their address before the transaction ends.
+ * @throws what `requireUser` throws.
+ */
+export async function lockCaller(tx: Tx, caller: Caller): Promise<UserRow> {
+  await lockUserForShare(tx, caller.userId);
+  return requireUser(tx, caller);
 }
 
 /** @throws user-required for a key. */
