@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm';
 import t from 'tap';
+import { uuidOf } from '../src/ids.ts';
 import { disableUser, requireUserNamed } from '../src/users/operate.ts';
 import { newEmail, password, startService, type TestUser } from './support/service.ts';
 
@@ -391,6 +393,36 @@ t.test('the certification scenario, search', async (t) => {
     const admin = { subject: user('bob', { role: 'admin' }), resource: record('record-2', { status: 'archived' }) };
     t.same(await names(admin), ['read', 'write']);
     t.same(await names({ subject: user('nonexistent-user'), resource: record('record-1') }), []);
+  });
+
+  t.test('a page looks at 500 resources at most: what is found later comes on a later page', async (t) => {
+    const account = await newAccount();
+    const member = await newMember(account, { permissions: [] });
+    const accountId = uuidOf('acc', account.id as `acc_${string}`);
+    await service.db.execute(sql`
+      insert into resources (account_id, type, id, created_at)
+      select ${accountId}, 'folder', 'folder-' || lpad(i::text, 4, '0'), now() from generate_series(1, 1200) i`);
+    const granted = ['folder-0003', 'folder-1100'].map((id) => ({
+      permission: 'invoices:read',
+      resource: { type: 'folder', id },
+    }));
+    const url = `${account.url}/members/${member.id}/grants`;
+    t.equal((await call('POST', url, { body: { grants: granted }, token: account.owner.token })).status, 201);
+    const pages: string[][] = [];
+    for (let token: string | undefined = ''; token !== undefined; ) {
+      const { body } = await call('POST', '/access/v1/search/resource', {
+        body: {
+          subject: user(member.id),
+          action: to('invoices:read'),
+          resource: { type: 'folder', properties: { accountId: account.id } },
+          page: { token },
+        },
+        token: account.owner.token,
+      });
+      pages.push(idsOf(body));
+      token = body.page.next_token || undefined;
+    }
+    t.same(pages, [['folder-0003'], [], ['folder-1100']]);
   });
 
   t.test('pages: each result once, and an empty token at the end', async (t) => {

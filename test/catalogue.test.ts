@@ -138,6 +138,11 @@ t.test('PUT /v1/permissions', async (t) => {
         'a circle through Usher’s own',
         [permission('a:a', { implies: ['members:manage'] }), permission('members:manage', { implies: ['a:a'] })],
       ],
+      [
+        'a chain that comes to 61,075 implied permissions',
+        Array.from({ length: 350 }, (_, i) => permission(`a:b-${i}`, { implies: i === 0 ? [] : [`a:b-${i - 1}`] })),
+        { pointer: '/permissions', detail: /at most 50000/ },
+      ],
       ['an unknown implication', [permission('a:a', { implies: ['z:z'] })], { pointer: '/permissions/0/implies' }],
       ['a key twice', [permission('a:a'), permission('a:a')], { pointer: '/permissions/1/key' }],
       [

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { isActiveNow, isAllowed, isAllowedInAccount, membershipOf, userNamed } from '../checks/decision-store.ts';
 import { account, asked, atNow } from '../checks/store.ts';
 import type { Db } from '../database/database.ts';
@@ -18,39 +18,75 @@ const question = () => sql`
 /** Who is asked about. */
 const who = userNamed(sql`${placeholderFor(users.id, 'subjectId')}::uuid`, text('email'), text('externalId'));
 
+/** How many members or resources one page looks at. It bounds the work of a request: a page may be short, or empty. */
+const lookedAt = sql.raw('500');
+
+/**
+ * Those of the candidates that may be found, and, where there are more candidates, the last one as not allowed: the next page
+ * begins after it.
+ * @param candidates in the order of their ids, as many as are looked at.
+ * @param allowed a query of `candidates`, one more than the limit.
+ */
+const foundAmong = (candidates: SQL, allowed: SQL) => sql<Found[] | null>`(
+    with candidates as (${candidates}), allowed as (${allowed})
+    select jsonb_agg(jsonb_build_object('id', it.id, 'externalId', it.external_id, 'isAllowed', it.is_allowed) order by not it.is_allowed, it.place)
+    from (
+      select id, external_id, true as is_allowed, row_number() over (order by id) as place from allowed
+      union all
+      (select id, null, false, null from candidates where (select count(*) from candidates) = ${lookedAt} order by id desc limit 1)) it)`;
+
+export interface Found {
+  id: string;
+  externalId?: string | null;
+  isAllowed?: boolean;
+}
+
 /** Members who may do something: what they are called, and their ids to page by. */
 export const searchSubjects = asked(
   'search_subjects',
-  sql<{ id: string; externalId: string | null }[] | null>`(
-    select jsonb_agg(jsonb_build_object('id', it.id, 'externalId', it.external_id) order by it.id) from (
-      select u.id, u.external_id
-      from (${question()}) q
-      join accounts a on a.id = ${account}
-      join memberships m on m.account_id = ${account} and ${isActiveNow(atNow)}
+  foundAmong(
+    sql`
+      select m.user_id as id, u.external_id, m.user_id, m.all_permissions, m.permissions, m.roles
+      from memberships m
       join users u on u.id = m.user_id and u.disabled_at is null
+      where m.account_id = ${account} and ${isActiveNow(atNow)} and (${text('after')} is null or m.user_id > ${text('after')}::uuid)
+      order by m.user_id limit ${lookedAt}`,
+    sql`
+      select m.id, m.external_id
+      from candidates m
+      cross join (${question()}) q
+      join accounts a on a.id = ${account}
       join permissions p on p.key = ${text('permission')}
-      where (${text('after')} is null or m.user_id > ${text('after')}::uuid) and ${isAllowed(account, atNow)}
-      order by m.user_id limit ${limit}) it)`,
+      where ${isAllowed(account, atNow)}
+      order by m.id limit ${limit}`,
+  ),
 );
 
 /** Resources of a type on which someone may do something: those that are registered, and those that a grant names. */
 export const searchResources = asked(
   'search_resources',
-  sql<{ id: string }[] | null>`(
-    select jsonb_agg(jsonb_build_object('id', it.id) order by it.id collate "C") from (
-      select q.resource_id as id
-      from (
-        select c.id as resource_id, ${text('resourceType')} as resource_type, ${text('askedProperties')}::jsonb as properties
-        from (
-          select r.id from resources r where r.account_id = ${account} and r.type = ${text('resourceType')}
-          union
-          select g.resource_id from grants g
-          where g.account_id = ${account} and g.resource_type = ${text('resourceType')} and g.resource_id is not null) c) q
+  foundAmong(
+    sql`
+      select c.id, null::text as external_id from (
+        (select r.id from resources r
+          where r.account_id = ${account} and r.type = ${text('resourceType')} and (${text('after')} is null or r.id > ${text('after')})
+          order by r.id limit ${lookedAt})
+        union
+        (select distinct g.resource_id from grants g
+          where g.account_id = ${account} and g.resource_type = ${text('resourceType')} and g.resource_id is not null
+            and (${text('after')} is null or g.resource_id > ${text('after')})
+          order by g.resource_id limit ${lookedAt})) c
+      order by c.id limit ${lookedAt}`,
+    sql`
+      select c.id, c.external_id
+      from candidates c
+      cross join lateral (select ${text('resourceType')} as resource_type, c.id as resource_id, ${text('askedProperties')}::jsonb as properties) q
       join lateral ${who} u on true
       ${membershipOf(account, sql`u.id`, atNow)}
       join permissions p on p.key = ${text('permission')}
-      where (${text('after')} is null or q.resource_id collate "C" > ${text('after')}) and ${isAllowed(account, atNow)}
-      order by q.resource_id collate "C" limit ${limit}) it)`,
+      where ${isAllowed(account, atNow)}
+      order by c.id limit ${limit}`,
+  ),
 );
 
 /** The account, if someone may do something in it. */

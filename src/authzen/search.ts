@@ -17,7 +17,14 @@ import {
 } from './entities.ts';
 import { pageTokenAfter, places, queryHash, readPageToken } from './page-token.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
-import { searchAccount, searchAccounts, searchActions, searchResources, searchSubjects } from './search-store.ts';
+import {
+  type Found,
+  searchAccount,
+  searchAccounts,
+  searchActions,
+  searchResources,
+  searchSubjects,
+} from './search-store.ts';
 
 type Search =
   | typeof searchSubjects
@@ -25,7 +32,6 @@ type Search =
   | typeof searchAccount
   | typeof searchAccounts
   | typeof searchActions;
-type Found = { id: string; externalId?: string | null };
 
 /** What a search asks. */
 interface Asked {
@@ -134,9 +140,10 @@ async function searchFor(
 const nowhere = { isAccount: false, isMember: false, isAllowed: false };
 
 function pageOf(found: Found[], limit: number, query: string) {
-  const results = found.slice(0, limit);
-  const last = results.at(-1);
-  const next_token = found.length > limit && last ? pageTokenAfter(last.id, query) : '';
+  const allowed = found.filter((it) => it.isAllowed !== false);
+  const results = allowed.slice(0, limit);
+  const last = allowed.length > limit ? results.at(-1) : found.find((it) => it.isAllowed === false);
+  const next_token = last ? pageTokenAfter(last.id, query) : '';
   return { page: { next_token, count: results.length }, results };
 }
 

@@ -29,6 +29,9 @@ export function arrange(
   }));
 }
 
+/** How many pairs of a permission and one that it implies there may be, directly and through others: each is stored twice. */
+const mostImplied = 50_000;
+
 interface Placed {
   key: string;
   implies: string[];
@@ -57,6 +60,7 @@ function requireDistinct(declared: readonly PermissionDeclaration[]): void {
 function closureOf(rows: readonly Placed[]): Map<string, string[]> {
   const byKey = new Map(rows.map((it) => [it.key, it]));
   const done = new Map<string, string[]>();
+  let pairs = 0;
   for (const start of rows) {
     const path: string[] = [];
     const stack = [{ key: start.key, isLeaving: false }];
@@ -64,7 +68,10 @@ function closureOf(rows: readonly Placed[]): Map<string, string[]> {
       const row = byKey.get(next.key) as Placed;
       if (next.isLeaving) {
         path.pop();
-        done.set(row.key, unionOf(row, done));
+        const all = unionOf(row, done);
+        done.set(row.key, all);
+        pairs += all.length - 1;
+        if (pairs > mostImplied) throw tooManyImplied();
       } else if (!done.has(row.key)) {
         path.push(row.key);
         stack.push({ key: row.key, isLeaving: true });
@@ -82,12 +89,15 @@ function closureOf(rows: readonly Placed[]): Map<string, string[]> {
 const unionOf = ({ key, implies }: Placed, done: Map<string, string[]>) =>
   [...new Set([key, ...implies.flatMap((it) => done.get(it) ?? [])])].sort();
 
+const tooManyImplied = () =>
+  invalidField('/permissions', `must come to at most ${mostImplied} implied permissions, directly and through others`);
+
 const circle = ({ place }: Placed, keys: string[]) =>
   invalidField(`${place}/implies`, `makes a circle: ${keys.join(' → ')}`);
 
 function inverseOf(covers: Map<string, string[]>): Map<string, string[]> {
-  const inverse = new Map<string, string[]>();
-  for (const [key, all] of covers) for (const it of all) inverse.set(it, [...(inverse.get(it) ?? []), key].sort());
+  const inverse = new Map<string, string[]>([...covers.keys()].sort().map((key) => [key, []]));
+  for (const key of inverse.keys()) for (const it of covers.get(key) ?? []) inverse.get(it)?.push(key);
   return inverse;
 }
 

@@ -23,6 +23,8 @@ export interface Counters {
    * @param hits each with the end of that window.
    */
   undo(hits: readonly { key: string; resetsAt: Date }[]): Promise<void>;
+  /** Forgets what was counted under some keys. */
+  clear(keys: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -17,6 +17,7 @@ const minute = 60;
 const quarter = 15 * minute;
 const halfHour = 30 * minute;
 const hour = 60 * minute;
+const halfDay = 12 * hour;
 const day = 24 * hour;
 
 const limit = (max: number, window: number, about: string, longest?: number): Limit => ({
@@ -43,18 +44,18 @@ export const limits = {
   'register.address': limit(5, hour, 'Registrations of one address from one network.'),
   'register.mails': limit(
     10,
-    day,
-    'Mails to one address for its registrations, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most as long as a link lives.',
-    day,
+    halfDay,
+    'Mails to one address for its registrations, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most half as long as a link lives.',
+    halfDay,
   ),
   'verify.network': limit(100, minute, 'Tokens of mailed links tried from one network.'),
   'reset.network': limit(60, minute, 'Password resets asked for from one network.'),
   'reset.address': limit(5, halfHour, 'Password resets requested for one address from one network.'),
   'reset.mails': limit(
     5,
-    halfHour,
-    'Mails to one address for its password resets, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most as long as a link lives.',
-    halfHour,
+    quarter,
+    'Mails to one address for its password resets, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most half as long as a link lives, and begins again when a link was used.',
+    quarter,
   ),
   'preview.network': limit(300, minute, 'Invites looked at from one network.'),
   'accept.network': limit(300, minute, 'Invites accepted or declined from one network.'),
@@ -103,6 +104,8 @@ export interface Limiter {
    * nothing was done and nothing is counted.
    */
   counting<T>(tries: readonly Try[], now: Date, act: () => Promise<T>): Promise<T>;
+  /** Forgets what was counted under the limits. */
+  clear(tries: readonly Try[]): Promise<void>;
   /** Counts one try of each, and answers with which limits are exceeded: for callers that refuse nobody. */
   take(tries: readonly Try[], now: Date): Promise<Taken>;
 }
@@ -112,7 +115,7 @@ export interface Taken {
   exceeded: { limit: LimitName; until: Date } | undefined;
   /** How often each was tried by now, this time included, in the order given. */
   counts: number[];
-  /** Takes back what was counted, but for what is exceeded. */
+  /** Takes back what was counted. */
   giveBack(): Promise<void>;
 }
 
@@ -128,7 +131,7 @@ export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
     return {
       exceeded: longest && { limit: longest.limit, until: longest.resetsAt },
       counts: counted.map((it) => it.count),
-      giveBack: () => counters.undo(counted.filter((it) => !isExceeded(it))),
+      giveBack: () => counters.undo(counted),
     };
   }
 
@@ -138,6 +141,7 @@ export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
 
   return {
     take,
+    clear: (tries) => counters.clear(limits === 'off' ? [] : tries.map(({ limit, of }) => keyOf(limit, of))),
     async requireWithin(tries, now) {
       requireTaken(await take(tries, now), now);
     },

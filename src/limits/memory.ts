@@ -44,6 +44,9 @@ export function memoryCounters(most = usualMost): Counters {
           running.count = Math.max(0, running.count - 1);
       }
     },
+    async clear(keys) {
+      for (const key of keys) counts.delete(key);
+    },
     async close() {},
   };
 }

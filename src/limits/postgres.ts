@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { inArray, sql } from 'drizzle-orm';
 import type { Db } from '../database/database.ts';
 import { rateLimits } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
@@ -36,6 +36,9 @@ export function postgresCounters(db: Db): Counters {
     async undo(hits) {
       if (hits.length === 0) return;
       await countDown(db).execute({ keys: keysOf(hits), ends: hits.map((it) => it.resetsAt.toISOString()) });
+    },
+    async clear(keys) {
+      if (keys.length > 0) await db.delete(rateLimits).where(inArray(rateLimits.key, [...keys]));
     },
     close: async () => void (await cleaning),
   };

@@ -68,6 +68,11 @@ export function redisCounters(url: string, log: Pick<FastifyBaseLogger, 'info' |
         noteAway(error as Error);
       }
     },
+    async clear(keys) {
+      await meanwhile.clear(keys);
+      if (keys.length === 0 || redis.status !== 'ready') return;
+      await redis.del(keys.map((it) => prefix + it)).catch(noteAway);
+    },
     close: async () => redis.disconnect(),
   };
 }

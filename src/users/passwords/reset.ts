@@ -62,6 +62,8 @@ export async function resetPassword(
     return openSession(service, tx, { ...user, passwordHash }, visit);
   };
   const session = await inLockQueue(db, user.id, () => db.transaction(set));
+  // The other links in the mailbox are dead now: the next request gets a mail again.
+  await service.limiter.clear([{ limit: 'reset.mails', of: reset.email }]).catch(() => {});
   visit.audit('authn_password_change', { userId: user.id, by: 'password-reset' });
   return session;
 }
