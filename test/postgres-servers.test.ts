@@ -108,7 +108,7 @@ function postgresTests(): void {
 
     t.test('npm run migrate makes them settings of the role', async (t) => {
       const migrated = await runProgram('migrate', { kind: 'postgres', url: bouncer.url }, []);
-      t.match(migrated, { code: 0, stdout: /^Applied \d+\.\nThe session settings are set for the role/ });
+      t.match(migrated, { code: 0, stdout: /^Applied \d+\.\nThe session settings are now settings of the role/ });
       const early = spawnService(t, env);
       t.match(await early.ended, { code: 1 });
       t.match(early.printed.stderr, /has it, but .*RECONNECT/, 'until the pooler connects again');

@@ -34,8 +34,8 @@ export interface OpenDatabase {
    */
   verify(): Promise<void>;
   /**
-   * Makes the session settings settings of a role. Without `role`, it is the current role, and only
-   * if its sessions lack them.
+   * Stores the session settings with a role (`ALTER ROLE … SET`): without `role` with the current
+   * one, if its sessions lack them.
    */
   setUpRole(role?: string): Promise<'set' | 'not needed'>;
   /** Does work that may take as long as it takes, such as a migration. */
@@ -69,7 +69,7 @@ const defaultTimeouts: Timeouts = {
   idleInTransaction: 15_000,
 };
 
-/** As long as it takes, except for connector. */
+/** As long as it takes, except for connecting. */
 const noTimeouts: Timeouts = { connect: 3_000, lock: 0, statement: 0, answer: 0, idleInTransaction: 0 };
 
 /**

@@ -37,9 +37,9 @@ interface Loggable {
 }
 
 /**
- * What of an error is logged. Drivers' errors carry bound parameters, and mail errors the API key
- * and the mail. For a failed statement, its text, the codes and the message are logged, without any
- * value that the message quotes.
+ * The part of an error that is logged. Errors of drivers contain bound parameters, and mail errors
+ * the API key and the mail. For a failed statement, its text, the codes and the message are logged,
+ * without any value that the message quotes.
  */
 export function errorForLog(error: Loggable): { type: string; message: string; stack: string; [key: string]: unknown } {
   const isDrivers = typeof error.query === 'string' || 'severity' in Object(error);

@@ -73,9 +73,9 @@ export interface AskedFacts {
 
 /**
  * What accepts of invites of one account are decided on: the account, the invite and its version,
- * its inviter with their access now (undefined where they are not active), what there is of what it
- * gives, the invitee where they are active and logged in, and whether they are a member already;
- * with the place, from 1, of what it is about. One statement.
+ * its inviter with their access now (undefined where they are not active), what still exists of
+ * what it gives, the invitee (undefined where they are not active or not logged in), and whether
+ * they are a member already; with the place in `asked`, from 1. One statement.
  */
 export async function findFacts(db: Db, accountId: AccountId, asked: readonly AskedFacts[], now: Date) {
   const rows = await facts(db).execute({

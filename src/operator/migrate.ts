@@ -11,8 +11,8 @@ Brings the database to this release. If a pooler keeps sessions from getting the
 startup, it makes them settings of the current role in this database.
 
   --role  the role that the service runs as, if it is a different one: grants it what it needs on
-          the tables, and makes the session settings settings of that role. The current role must
-          be allowed to alter it.
+          the tables, and stores the session settings with it. The current role must be allowed
+          to alter it.
 `;
 
 const read = roleIn(process.argv.slice(2));
