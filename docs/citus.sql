@@ -5,7 +5,7 @@ BEGIN;
 SET LOCAL citus.multi_shard_modify_mode = 'sequential';
 SET LOCAL citus.enable_local_reference_table_foreign_keys = off;
 
--- These two tables refer to each other, and Citus distributes no table that refers to a local one.
+-- These two tables refer to each other, and Citus can't distribute a table that refers to a local one.
 ALTER TABLE accounts DROP CONSTRAINT accounts_owner_is_a_member;
 SELECT create_distributed_table('accounts', 'id');
 
@@ -42,6 +42,6 @@ ALTER TABLE accounts ADD CONSTRAINT accounts_owner_is_a_member
 -- The catalogue and users are changed in one transaction with rows of many accounts.
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET citus.multi_shard_modify_mode = sequential', current_database()); END $$;
 
--- Joined with nothing: local tables of the coordinator.
+-- Not joined with other tables: local to the coordinator.
 --   mailbox, migrations, rate_limits, write_checks
 COMMIT;

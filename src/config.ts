@@ -141,8 +141,9 @@ function missingInProduction(env: Environment): string[] {
 }
 
 /**
- * An empty setting is one that is not set. For those that say where data is kept, that would be another place than the
- * operator meant, such as an empty database: they must be absent or have a value.
+ * An empty setting counts as not set. For a setting that says where data is stored, the default
+ * would then be used instead of the place that the operator meant. So these settings must be absent
+ * or have a value.
  */
 function emptyInProduction(env: Environment): string[] {
   const places = [settings.databaseUrl, settings.dataDir, settings.redisUrl].map((it) => it.name);

@@ -4,13 +4,17 @@ import type { Credential, Key } from './service.ts';
 const provenKeys = new WeakSet<Key>();
 
 /**
- * Whether a caller's credential was verified. A token is, by its signature, before there is a caller. An API key is mere
- * text until a statement finds it: anybody can make one up that names the ids of others. Nothing is written, counted or
- * logged under the ids of a caller before this is true.
+ * Whether a caller's credential was verified. The signature of a token is verified before there is
+ * a caller. An API key is only text until a statement finds it: anyone can make up a key that names
+ * the ids of others. Nothing is written, counted or logged under the ids of a caller before this is
+ * true.
  */
 export const isProven = ({ key }: Credential) => key === null || provenKeys.has(key);
 
-/** Marks the credential as verified where the statement that looks for it finds something. Every such statement uses this. */
+/**
+ * Marks the credential as verified if the statement that looks it up finds a row. Every such
+ * statement uses this.
+ */
 export async function proving<T>({ key }: Credential, found: Promise<T | undefined>): Promise<T | undefined> {
   const result = await found;
   if (result !== undefined && key) provenKeys.add(key);

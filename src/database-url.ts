@@ -2,7 +2,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { requireEscapes } from './setting-values.ts';
 
-/** What the driver reads; it drops any other parameter without a word, also those that ask for security. */
+/**
+ * The parameters that the driver reads. It silently ignores any other, even one that asks for TLS.
+ */
 const parameters = [
   'host',
   'port',
@@ -58,7 +60,9 @@ function isText(escaped: string): boolean {
 const severalHosts =
   'names several hosts, and only one is supported: use an address that leads to the primary, such as that of a pooler';
 
-/** What is meant by each mode that the driver takes for another one than PostgreSQL's own tools do. */
+/**
+ * What to use instead of each mode that the driver treats differently from PostgreSQL's own tools.
+ */
 const modes: Record<string, string> = {
   allow: 'verify-full, or disable',
   prefer: 'verify-full, or disable',
@@ -104,6 +108,6 @@ function requireFile(name: string, path: string | undefined, content: string, re
   try {
     read(pem);
   } catch {
-    throw new Error(`has ${name}=${path}, a file that does not hold ${content}`);
+    throw new Error(`has ${name}=${path}, a file that does not contain ${content}`);
   }
 }

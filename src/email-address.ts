@@ -11,9 +11,10 @@ const notInDomain = /[\s\p{Cc}%/\\?#]/u;
 const longest = 508;
 
 /**
- * The one canonical form of an e-mail address, which is compared, indexed and unique: Unicode-normalised (NFKC, so that
- * full-width letters become ASCII), trimmed, validated, then lower-cased. A domain in other scripts takes its
- * ASCII form (RFC 5890 A-labels); a local part outside ASCII is refused, since not every mail server takes one.
+ * The one canonical form of an e-mail address, which is compared, indexed and unique:
+ * Unicode-normalised (NFKC, so that full-width letters become ASCII), trimmed, validated, then
+ * lower-cased. A domain in other scripts takes its ASCII form (RFC 5890 A-labels); a local part
+ * outside ASCII is refused, since not every mail server takes one.
  * @returns the canonical address, or undefined where the text is no address.
  */
 export function canonicalEmail(text: string): string | undefined {
@@ -39,7 +40,10 @@ export function requireCanonicalEmail(text: string, pointer: string): string {
   return email;
 }
 
-/** The canonical form of an address in a query. @throws invalid-request where it is no address. */
+/**
+ * The canonical form of an address in a query.
+ * @throws invalid-request if the text is not an address.
+ */
 export function requireEmailParameter(text: string, parameter: string): string {
   const email = canonicalEmail(text);
   if (email === undefined) throw invalidParameter(parameter, notAnAddress.query);

@@ -43,8 +43,8 @@ export type DeliveryEventId = Id<'evt'>;
 export const platformUserId: UserId = 'usr_00000000000000000000000000';
 
 /**
- * The account of rows that belong to no account, such as the mail of a password reset. There is no account with this id: it is
- * stored instead of null, which a column that distributes a table can't take.
+ * The account of rows that belong to no account, such as the mail of a password reset. There is no
+ * account with this id: it is stored instead of null, which a distribution column can't contain.
  */
 export const platformAccountId: AccountId = 'acc_00000000000000000000000000';
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { openApiDocument } from './openapi-document.ts';
 
 const json = JSON.stringify(await openApiDocument(), null, 2);
-/** Patterns name characters that show nothing: escaped, a reader of the file sees them. */
+/** Patterns contain invisible characters; escaped, they are visible in the file. */
 const document = `${json.replaceAll(/[^\n\P{C}]|[^ \P{Z}]|\p{Default_Ignorable_Code_Point}|\u2800|\ufffc/gu, escapeOf)}\n`;
 
 function escapeOf(character: string): string {

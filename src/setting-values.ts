@@ -44,7 +44,7 @@ export function readUrl(text: string, protocols: string[]): string {
   return text;
 }
 
-/** A URL with a user and a password in it. */
+/** A URL that may contain a user and a password. */
 export function readServerUrl(text: string, protocols: string[]): string {
   requireEscapes(text);
   return readUrl(text, protocols);
@@ -61,10 +61,10 @@ export function requireEscapes(text: string): void {
   if (rest.includes('#')) {
     throw new Error('has an unescaped #: write # as %23, for instance in the password');
   }
-  if (/%(?![0-9a-f]{2})/i.test(rest)) throw new Error('has a % that begins no escape: write % as %25');
+  if (/%(?![0-9a-f]{2})/i.test(rest)) throw new Error('has a % that is not part of an escape: write % as %25');
   const [authority = ''] = rest.split(/[/?]/, 1);
   const after = rest.slice(authority.length);
-  // A "user:pass" that seems to be a host and a port, and the rest of it behind.
+  // "user:pass" looks like a host and a port, and the rest of the password follows.
   if (after.startsWith('?') && authority.includes(':') && after.includes('@')) throw mustEscape('?');
   if (after.split('?', 1)[0]?.includes('@')) throw mustEscape('/');
   if (authority.split('@').length > 2) throw mustEscape('@');

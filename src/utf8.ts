@@ -1,7 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { Problem } from './problems.ts';
 
-/** The text that bytes are in UTF-8, without a byte order mark (RFC 8259, 8.1); undefined where they are not UTF-8. */
+/**
+ * The text that bytes are in UTF-8, without a byte order mark (RFC 8259, 8.1); undefined where they
+ * are not UTF-8.
+ */
 export function utf8Text(bytes: Buffer): string | undefined {
   if (!isUtf8(bytes)) return undefined;
   const text = bytes.toString('utf8');

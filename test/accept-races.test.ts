@@ -23,7 +23,7 @@ type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const access = { permissions: ['invoices:read'] };
 
-/** A pending invite, and the one session of the user whom it is for. */
+/** A pending invite, and the only session of its invitee. */
 async function sentInvite(account: Account) {
   const user = await newUser();
   const { body } = await invite(account, account.owner, user.email, access);
@@ -50,7 +50,10 @@ const update = ({ user }: Sent, changes: Partial<typeof users.$inferInsert>) =>
     .set(changes)
     .where(eq(users.id, user.id as UserId));
 
-/** What may happen to an invitee, by itself: as an operator disables them their sessions end too. */
+/**
+ * What may happen to an invitee, each by itself: when an operator disables them, their sessions end
+ * too.
+ */
 const changes = {
   disabled: (sent: Sent) => update(sent, { disabledAt: clock() }),
   'with another address': (sent: Sent) => update(sent, { email: newEmail('moved') }),
@@ -59,7 +62,7 @@ const changes = {
 };
 type Change = keyof typeof changes;
 
-t.test('What an invitee was judged by is still true when it is written, or nothing is written', async (t) => {
+t.test('An accept is written only if the facts about the invitee are still true', async (t) => {
   const account = await newAccount();
   const accountId = account.id as AccountId;
 
@@ -136,7 +139,7 @@ for (const [way, accept, cases] of [
       });
     }
 
-    t.test('just being disabled is not admitted', async (t) => {
+    t.test('being disabled at that moment is not admitted', async (t) => {
       const account = await newAccount();
       const sent = await sentInvite(account);
       const answer = await ownTransaction(async (client) => {
@@ -204,56 +207,62 @@ t.test('Someone who is just being disabled makes no account', { skip: !isPostgre
   t.equal(await db.$count(memberships, eq(memberships.userId, user.id as UserId)), 0);
 });
 
-t.test('Revoking a key with its invites leaves none that is just being', { skip: !isPostgres }, async (t) => {
-  const account = await newAccount();
-  const { token } = account.owner;
-  const operator = await started.newPlatformKey();
-  const body = { name: 'x', scopes: ['*'] };
-  const pending = async () =>
-    (await call('GET', `${account.url}/invites?status=pending&limit=100`, { token })).body.items.length;
-  const keys: [string, string, string][] = [
-    ['of the account', `${account.url}/keys`, token],
-    ['of the platform', '/v1/platform-keys', operator],
-  ];
+t.test(
+  'Revoking a key with its invites also revokes invites that are at that moment',
+  { skip: !isPostgres },
+  async (t) => {
+    const account = await newAccount();
+    const { token } = account.owner;
+    const operator = await started.newPlatformKey();
+    const body = { name: 'x', scopes: ['*'] };
+    const pending = async () =>
+      (await call('GET', `${account.url}/invites?status=pending&limit=100`, { token })).body.items.length;
+    const keys: [string, string, string][] = [
+      ['of the account', `${account.url}/keys`, token],
+      ['of the platform', '/v1/platform-keys', operator],
+    ];
 
-  for (const [whose, url, by] of keys) {
-    /** Revokes a key while something is done with it that waits for what the test holds, and is let go after that. */
-    async function meanwhile({ statement, values }: Hold, act: (secret: string) => ReturnType<typeof call>) {
-      const { body: key } = await call('POST', url, { body, token: by });
-      const answers = await ownTransaction(async (client) => {
-        await client.query(statement, values);
-        const acting = act(key.secret);
-        await untilWaiting(client, 1);
-        const revoking = call('POST', `${url}/${key.id}/revoke`, { body: { revokeInvites: true }, token: by });
-        await Promise.race([revoking, untilWaiting(client, 2)]);
-        return [acting, revoking].map((it) => () => it);
-      });
-      return Promise.all(answers.map((it) => it()));
-    }
+    for (const [whose, url, by] of keys) {
+      /**
+       * Revokes a key while a request with it waits for a lock of the test, which is then released.
+       */
+      async function meanwhile({ statement, values }: Hold, act: (secret: string) => ReturnType<typeof call>) {
+        const { body: key } = await call('POST', url, { body, token: by });
+        const answers = await ownTransaction(async (client) => {
+          await client.query(statement, values);
+          const acting = act(key.secret);
+          await untilWaiting(client, 1);
+          const revoking = call('POST', `${url}/${key.id}/revoke`, { body: { revokeInvites: true }, token: by });
+          await Promise.race([revoking, untilWaiting(client, 2)]);
+          return [acting, revoking].map((it) => () => it);
+        });
+        return Promise.all(answers.map((it) => it()));
+      }
 
-    t.test(`made with a key ${whose}`, async (t) => {
-      const sample = await invite(account, account.owner, newEmail(), access);
-      const email = newEmail();
-      const statement = `insert into invites
+      t.test(`made with a key ${whose}`, async (t) => {
+        const sample = await invite(account, account.owner, newEmail(), access);
+        const email = newEmail();
+        const statement = `insert into invites
         select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).* from invites i where id = $1`;
-      const invented = { statement, values: [uuidOf('inv', sample.body.id), email] };
-      const [made, revoked] = await meanwhile(invented, (secret) =>
-        invite(account, { token: secret } as TestUser, email, access),
-      );
-      t.same([made?.status, revoked?.status, await pending()], [201, 204, 1]);
-      await call('POST', `${account.url}/invites/${sample.body.id}/revoke`, { token });
-    });
+        const invented = { statement, values: [uuidOf('inv', sample.body.id), email] };
+        const [made, revoked] = await meanwhile(invented, (secret) =>
+          invite(account, { token: secret } as TestUser, email, access),
+        );
+        t.same([made?.status, revoked?.status, await pending()], [201, 204, 1]);
+        await call('POST', `${account.url}/invites/${sample.body.id}/revoke`, { token });
+      });
 
-    t.test(`changed with a key ${whose}`, async (t) => {
-      const { body: changed } = await invite(account, account.owner, newEmail(), access);
-      const held = {
-        statement: 'select from invites where id = $1 for no key update',
-        values: [uuidOf('inv', changed.id)],
-      };
-      const [edited, revoked] = await meanwhile(held, (secret) =>
-        call('PATCH', `${account.url}/invites/${changed.id}`, { body: { message: 'Hi' }, token: secret }),
-      );
-      t.same([edited?.status, revoked?.status, await pending()], [200, 204, 0]);
-    });
-  }
-});
+      t.test(`changed with a key ${whose}`, async (t) => {
+        const { body: changed } = await invite(account, account.owner, newEmail(), access);
+        const held = {
+          statement: 'select from invites where id = $1 for no key update',
+          values: [uuidOf('inv', changed.id)],
+        };
+        const [edited, revoked] = await meanwhile(held, (secret) =>
+          call('PATCH', `${account.url}/invites/${changed.id}`, { body: { message: 'Hi' }, token: secret }),
+        );
+        t.same([edited?.status, revoked?.status, await pending()], [200, 204, 0]);
+      });
+    }
+  },
+);

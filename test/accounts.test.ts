@@ -80,7 +80,7 @@ t.test('A name is one line with something to see in it', async (t) => {
   }
 });
 
-t.test('A name is stored without what keyboards and copying add around it, wherever it enters', async (t) => {
+t.test('A name is stored trimmed, wherever it is set', async (t) => {
   const { owner, url } = await newAccount();
   const platform = await newPlatformKey();
   const around = (name: string) => `\uFEFF \t\u00A0${name}\u200B\u3000 \u200E`;

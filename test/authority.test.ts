@@ -38,7 +38,7 @@ interface MadeKey {
   expiresAt: string | null;
 }
 
-/** Makes a key, or has one rotated. */
+/** Makes or rotates a key. */
 async function madeBy(url: string, token: string, body: object): Promise<MadeKey> {
   const { status, body: made } = await post(url, token, body);
   if (status !== 201) throw new Error(`no key: ${JSON.stringify(made)}`);
@@ -67,7 +67,7 @@ const operate = async ({ id }: { id: string }, act: typeof disableUser) =>
 const disable = (user: { id: string }) => operate(user, disableUser);
 const enable = (user: { id: string }) => operate(user, enableUser);
 
-t.test('A secret that is handed to a key', async (t) => {
+t.test('A key that is made with a key', async (t) => {
   t.test('of an account ends no later than that key, and is revoked with it, also by rotating a peer', async (t) => {
     const account = await newAccount();
     const { token } = account.owner;
@@ -83,7 +83,7 @@ t.test('A secret that is handed to a key', async (t) => {
     t.equal((await rotate(account, other.secret, short)).expiresAt, short.expiresAt, 'nor later than what it replaces');
   });
 
-  t.test('of the platform: the same', async (t) => {
+  t.test('of the platform ends no later than that key, and is revoked with it', async (t) => {
     const operator = await newPlatformKey();
     const account = await newAccount();
     const [peer, calling] = [await newPlatform(operator), await newPlatform(operator, { expiresAt: in25Seconds() })];
@@ -94,7 +94,7 @@ t.test('A secret that is handed to a key', async (t) => {
     t.equal(await answers(account, rotated), 401);
   });
 
-  t.test('of the platform, for an account: the same, in every account and through other keys', async (t) => {
+  t.test('of the platform, for an account, is revoked with it in every account and through other keys', async (t) => {
     const operator = await newPlatformKey();
     const calling = await newPlatform(operator, { expiresAt: in25Seconds() });
     const child = await newPlatform(calling.secret, { scopes: ['accounts:manage'] });
@@ -146,7 +146,7 @@ t.test('A secret that is handed to a key', async (t) => {
     t.equal(await answers(account, next), 401);
   });
 
-  t.test('which is then replaced ends with the overlap', async (t) => {
+  t.test('ends with the overlap if that key is replaced', async (t) => {
     const account = await newAccount();
     const operator = await newPlatformKey();
     const start = clock();
@@ -166,7 +166,7 @@ t.test('A secret that is handed to a key', async (t) => {
     });
   });
 
-  t.test('which rotates its own maker ends with the overlap too', async (t) => {
+  t.test('that rotates its own maker ends with the overlap too', async (t) => {
     const account = await newAccount();
     const operator = await newPlatformKey();
     const maker = await newKey(account, account.owner.token);
@@ -179,7 +179,7 @@ t.test('A secret that is handed to a key', async (t) => {
     t.ok(next.expiresAt !== null && new Date(next.expiresAt) <= new Date(clock().getTime() + 60 * second));
   });
 
-  t.test('an account token ends no later than the key that asked for it', async (t) => {
+  t.test('an account token ends no later than the key that requested it', async (t) => {
     const account = await newAccount();
     const calling = await newKey(account, account.owner.token, { expiresAt: in25Seconds() });
     const body = { audience: 'https://files.example.com' };
@@ -194,7 +194,7 @@ t.test('A secret that is handed to a key', async (t) => {
 t.test('An act in a person’s name needs that person active', async (t) => {
   const all: Access = { allPermissions: true };
 
-  t.test('one rule says who is, in SQL and in TypeScript: the platform is no person, and always is', async (t) => {
+  t.test('the rule is the same in SQL and in TypeScript, and the platform is always active', async (t) => {
     await post('/v1/platform/accounts', await newPlatformKey(), { name: 'Kept', owner: { email: newEmail() } });
     await disable(await newUser());
     const rows = await db.select().from(users);
@@ -209,7 +209,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.ok(rows.some((it) => !isActiveUser(it)) && active.some((it) => it.id === platformUserId));
   });
 
-  t.test('an invite of a disabled inviter is not accepted, by no way there is', async (t) => {
+  t.test('an invite of a disabled inviter cannot be accepted in any way', async (t) => {
     const account = await newAccount();
     const inviter = await newMember(account, all);
     const user = await newUser();
@@ -229,7 +229,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.equal((await post('/v1/invites/accept', user.token, { token })).status, 201, 'until they are enabled again');
   });
 
-  t.test('no mail is sent in their name: not an invite, whose status says why, and no reminder', async (t) => {
+  t.test('no invite or reminder is sent in their name, and the delivery status says why', async (t) => {
     const account = await newAccount();
     await call('PATCH', account.url, { body: { settings: { remindDaysBefore: 2 } }, token: account.owner.token });
     for (const [what, stop, resume] of [
@@ -258,7 +258,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     }
   });
 
-  t.test('the ownership is offered by nobody and to nobody who is disabled', async (t) => {
+  t.test('a disabled user can neither offer the ownership nor be offered it', async (t) => {
     const account = await newAccount();
     const { owner } = account;
     const member = await newMember(account, all);
@@ -286,7 +286,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.equal(await isShown(), false);
   });
 
-  t.test('a check about someone disabled, and the explanation of it, says that they may do nothing', async (t) => {
+  t.test('checks and explanations show that a disabled user may do nothing', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, all);
     const { token } = account.owner;
@@ -299,7 +299,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.same([await explained(), await check()], [0, false]);
   });
 
-  t.test('their keys do nothing, and the platform keeps nothing in their name', async (t) => {
+  t.test('their keys are refused, and the platform cannot create anything in their name', async (t) => {
     const account = await newAccount();
     const platform = await newPlatformKey('accounts:manage');
     const key = await newKey(account, account.owner.token);
@@ -385,34 +385,31 @@ t.test('Invites record with which key they were made', async (t) => {
   const inviteWith = (account: Account, token: string) =>
     post(`${account.url}/invites`, token, { email: newEmail(), access });
 
-  t.test(
-    'of the account or of the platform; who changes or sends it again vouches by theirs, or by none',
-    async (t) => {
-      const account = await newAccount();
-      const operator = await newPlatformKey();
-      const [key, other] = [await newKey(account, account.owner.token), await newKey(account, account.owner.token)];
-      const platform = await newPlatform(operator);
-      for (const { id, secret } of [key, platform]) {
-        t.match(await inviteWith(account, secret), { status: 201, body: { invitedByKey: id } });
-      }
-      const { body } = await inviteWith(account, account.owner.token);
-      t.equal(body.invitedByKey, null);
-      const url = `${account.url}/invites/${body.id}`;
-      const message = { message: 'Hello' };
-      t.match(await call('PATCH', url, { token: key.secret, body: message }), { body: { invitedByKey: key.id } });
-      t.match(await post(`${url}/resend`, other.secret), { body: { invitedByKey: other.id } });
-      t.match(await call('PATCH', url, { token: account.owner.token, body: message }), {
-        body: { invitedByKey: null },
-      });
-      const provisioned = await post('/v1/platform/accounts', platform.secret, {
-        name: 'x',
-        owner: { email: newEmail() },
-      });
-      t.equal(provisioned.body.invite.invitedByKey, platform.id);
-    },
-  );
+  t.test('of the account or the platform; changing or resending the invite replaces it', async (t) => {
+    const account = await newAccount();
+    const operator = await newPlatformKey();
+    const [key, other] = [await newKey(account, account.owner.token), await newKey(account, account.owner.token)];
+    const platform = await newPlatform(operator);
+    for (const { id, secret } of [key, platform]) {
+      t.match(await inviteWith(account, secret), { status: 201, body: { invitedByKey: id } });
+    }
+    const { body } = await inviteWith(account, account.owner.token);
+    t.equal(body.invitedByKey, null);
+    const url = `${account.url}/invites/${body.id}`;
+    const message = { message: 'Hello' };
+    t.match(await call('PATCH', url, { token: key.secret, body: message }), { body: { invitedByKey: key.id } });
+    t.match(await post(`${url}/resend`, other.secret), { body: { invitedByKey: other.id } });
+    t.match(await call('PATCH', url, { token: account.owner.token, body: message }), {
+      body: { invitedByKey: null },
+    });
+    const provisioned = await post('/v1/platform/accounts', platform.secret, {
+      name: 'x',
+      owner: { email: newEmail() },
+    });
+    t.equal(provisioned.body.invite.invitedByKey, platform.id);
+  });
 
-  t.test('and revoking a key revokes on request its pending invites, and those of the keys made with it', async (t) => {
+  t.test('and revoking a key can also revoke its pending invites, and those of the keys made with it', async (t) => {
     const account = await newAccount();
     const { token } = account.owner;
     const stolen = await newKey(account, token);
@@ -433,7 +430,7 @@ t.test('Invites record with which key they were made', async (t) => {
     t.equal(body.status, 'active', 'what was accepted stays');
   });
 
-  t.test('the same of a platform’s key, in every account', async (t) => {
+  t.test('and so does a platform key, in every account', async (t) => {
     const operator = await newPlatformKey();
     const stolen = await newPlatform(operator);
     const child = await newPlatform(stolen.secret);
@@ -448,13 +445,16 @@ t.test('Invites record with which key they were made', async (t) => {
   });
 });
 
-t.test('`invites:manage` alone revokes an invite that gives more than its holder has, and changes none', async (t) => {
-  const account = await newAccount();
-  const manager = await newMember(account, { permissions: ['invites:manage'] });
-  const { body } = await invite(account, account.owner, newEmail());
-  const url = `${account.url}/invites/${body.id}`;
-  const refused = { status: 403, code: 'cannot-grant' };
-  t.match(await call('PATCH', url, { token: manager.token, body: { message: 'Hi' } }), refused);
-  t.match(await post(`${url}/resend`, manager.token), refused);
-  t.match(await post(`${url}/revoke`, manager.token), { status: 200, body: { status: 'revoked' } });
-});
+t.test(
+  'a member with only `invites:manage` can revoke an invite that gives more than they have, and not change it',
+  async (t) => {
+    const account = await newAccount();
+    const manager = await newMember(account, { permissions: ['invites:manage'] });
+    const { body } = await invite(account, account.owner, newEmail());
+    const url = `${account.url}/invites/${body.id}`;
+    const refused = { status: 403, code: 'cannot-grant' };
+    t.match(await call('PATCH', url, { token: manager.token, body: { message: 'Hi' } }), refused);
+    t.match(await post(`${url}/resend`, manager.token), refused);
+    t.match(await post(`${url}/revoke`, manager.token), { status: 200, body: { status: 'revoked' } });
+  },
+);

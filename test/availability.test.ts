@@ -47,7 +47,10 @@ t.test('a credential that is not valid', async (t) => {
   const changing = operations.filter((it) => it.method !== 'GET' && it.credential === 'bearer');
   const inAccount = changing.filter((it) => it.path.startsWith('/v1/accounts/{accountId}'));
 
-  /** Makes every call with a token. @returns which of them wrote, locked or opened a transaction, or answered something else. */
+  /**
+   * Makes every call with a token.
+   * @returns which of them wrote, locked or opened a transaction, or answered something else.
+   */
   async function offending(calls: typeof changing, token: string, ...statuses: number[]): Promise<string[]> {
     const found: string[] = [];
     for (const { method, path, body, id } of calls) {
@@ -66,14 +69,14 @@ t.test('a credential that is not valid', async (t) => {
     return found;
   }
 
-  t.test('opens no transaction, locks and writes nothing: a made-up key', async (t) => {
+  t.test('opens no transaction, takes no lock and writes nothing if it is a made-up key', async (t) => {
     t.ok(inAccount.length >= 20, `${inAccount.length} calls`);
     const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
     t.same(await offending(changing, newKeyText({ kind: 'account', ...names }).text, 400, 401, 403), []);
     t.same(await offending(changing, newKeyText({ kind: 'platform', id: platformKeyId }).text, 400, 401, 403), []);
   });
 
-  t.test('nor does a stranger to the account, or an ended session', async (t) => {
+  t.test('nor if it belongs to a stranger to the account, or to an ended session', async (t) => {
     const stranger = await newUser();
     t.same(await offending(inAccount, stranger.token, 400, 403, 404), []);
     await call('DELETE', '/v1/me/sessions', { token: stranger.token });
@@ -85,7 +88,7 @@ t.test('a credential that is not valid', async (t) => {
     t.notMatch(statements.join('\n'), /\bbegin\b|for update/i, 'nor does its refresh token');
   });
 
-  t.test('is logged under nobody’s id', async (t) => {
+  t.test('is logged without an id', async (t) => {
     const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
     const madeUp = newKeyText({ kind: 'account', ...names }).text;
     lines.length = 0;
@@ -112,7 +115,7 @@ t.test('a credential that is not valid', async (t) => {
     );
   });
 
-  t.test('does not keep a key from being shown as used', async (t) => {
+  t.test('does not keep a valid key from being recorded as used', async (t) => {
     const { body: other } = await call('POST', `${account.url}/keys`, {
       body: { name: 'other', scopes: ['*'] },
       token: owner.token,
@@ -142,8 +145,8 @@ t.test(
       call('PATCH', account.url, { body: { name: `Name ${i}` }, token: account.owner.token });
 
     /**
-     * While the test has a lock, makes 80 calls that need it. A stranger's read and the surplus are answered before the lock is
-     * released, and all is well after it.
+     * While the test has a lock, makes 80 calls that need it. A stranger's read and the surplus are
+     * answered before the lock is released, and everything works after that.
      */
     async function testCrowd(
       t: Test,
@@ -352,7 +355,7 @@ t.test('the OpenAPI document', async (t) => {
     ['/docs/json', 'application/json; charset=utf-8'],
     ['/docs/yaml', 'application/yaml'],
   ] as const) {
-    t.test(`${url} is serialised once, and not sent to those who have it`, async (t) => {
+    t.test(`${url} is serialised once, and not sent to clients that have it`, async (t) => {
       const first = await app.inject(url);
       t.equal(first.statusCode, 200);
       t.equal(first.headers['content-type'], type);
@@ -401,7 +404,10 @@ t.test(
       },
     }));
 
-    /** The blocks that the database reads to decide a hundred questions, with the plan that the service uses. */
+    /**
+     * The blocks that the database reads to decide a hundred questions, with the plan that the
+     * service uses.
+     */
     async function blocksRead(): Promise<number> {
       const { status, body } = await call('POST', '/access/v1/evaluations', { body: { evaluations }, token });
       t.equal(status, 200);
@@ -417,7 +423,10 @@ t.test(
       });
     }
 
-    /** Gives the member grants on invoices past what a request may give: still valid, and long ended. */
+    /**
+     * Gives the member more grants on invoices than a request may give: some valid, some long
+     * ended.
+     */
     const addGrants = (count: number, endsAt: string | null, resource = "'invoice-' || i") =>
       db.execute(sql`
       insert into grants (account_id, user_id, id, permission, resource_type, resource_id, ends_at, created_at)
@@ -426,7 +435,8 @@ t.test(
       from generate_series(1, ${sql.raw(String(count))}) i`);
 
     t.test('does not grow with the grants of the member it asks about', async (t) => {
-      // The planner knows an index that leads further only from statistics, which autovacuum gathers within a minute.
+      // The planner chooses the better index only with statistics, which autovacuum gathers within
+      // a minute.
       const analyse = () => db.execute(sql`analyze grants`);
       await addGrants(1, null);
       await analyse();
@@ -439,7 +449,7 @@ t.test(
       await db.execute(sql`delete from grants`);
     });
 
-    t.test('grants that each question is compared with are bounded', async (t) => {
+    t.test('limits the grants that each question is compared with', async (t) => {
       const give = (count: number, grant: (i: number) => object) =>
         call('POST', grants, {
           body: { grants: Array.from({ length: count }, (_, i) => grant(i)) },
@@ -461,7 +471,7 @@ t.test(
       t.equal((await give(100, onResource)).status, 201, 'others are given as before');
     });
 
-    t.test('comparing two members takes no time that grows with both of their grants', async (t) => {
+    t.test('comparing two members does not compare each grant with each', async (t) => {
       const holdings = Array.from({ length: 10_000 }, (_, i) => ({
         permission: 'invoices:read',
         resource: { type: 'invoice', id: `invoice-${i}` },

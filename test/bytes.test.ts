@@ -7,7 +7,7 @@ import { canonicalEmail, isEmailAddress } from '../src/email-address.ts';
 import { type Operation, pathWith, readDocument } from './support/openapi.ts';
 import { newEmail, password, startService } from './support/service.ts';
 
-// What arrives is what the client sent, or it is refused: never a text with other letters in it.
+// The service reads the text that the client sent, or refuses it: it never reads other letters.
 
 const service = await startService(t);
 const { app, call, newAccount, newPlatformKey, invite, listAll } = service;
@@ -42,7 +42,7 @@ t.test('a body that is not UTF-8', async (t) => {
     }
   });
 
-  t.test('is refused whichever way it is not', async (t) => {
+  t.test('is refused whatever the invalid bytes are', async (t) => {
     const around = (bytes: number[]) => Buffer.from([...Buffer.from('{"name":"'), ...bytes, ...Buffer.from('"}')]);
     const wrong = {
       'a byte on its own': [0xe4],
@@ -62,7 +62,7 @@ t.test('a body that is not UTF-8', async (t) => {
     t.same(names, ['Example Hosting'], 'and nothing was made');
   });
 
-  t.test('never makes two passwords one', async (t) => {
+  t.test('never makes two passwords equal', async (t) => {
     const body = latin1({ email: owner.email, password: 'pässwörd of someone' });
     t.equal((await call('POST', '/v1/auth/login', { body, headers: json })).code, 'invalid-request');
   });
@@ -85,7 +85,7 @@ t.test('a body that is not UTF-8', async (t) => {
   });
 });
 
-t.test('a body says that it is UTF-8, or nothing', async (t) => {
+t.test('a body has no charset other than UTF-8', async (t) => {
   const body = JSON.stringify({ email: owner.email, password });
   const logIn = async (type: string, more = {}) =>
     (await call('POST', '/v1/auth/login', { body, headers: { 'content-type': type, ...more } })).status;
@@ -110,7 +110,7 @@ t.test('a body says that it is UTF-8, or nothing', async (t) => {
   t.equal(oneClick.status, 415, 'a form');
 });
 
-t.test('a byte order mark before the JSON is passed over (RFC 8259, 8.1)', async (t) => {
+t.test('a byte order mark before the JSON is ignored (RFC 8259, 8.1)', async (t) => {
   const body = `\uFEFF${JSON.stringify({ email: owner.email, password })}`;
   t.equal((await call('POST', '/v1/auth/login', { body, headers: json })).status, 200);
 });
@@ -150,7 +150,7 @@ t.test('an empty body under any content type is no body', async (t) => {
     }
   });
 
-  t.test('also where its length is not said beforehand', async (t) => {
+  t.test('also without a Content-Length', async (t) => {
     for (const type of types.filter((it) => it !== 'nonsense')) {
       const headers = { 'content-type': type, 'transfer-encoding': 'chunked', authorization: `Bearer ${owner.token}` };
       const url = '/v1/me/sessions';
@@ -168,7 +168,7 @@ t.test('a URL that does not decode', async (t) => {
     for (const it of bad) {
       for (const url of [`${account.url}/invites?email=${it}`, `${account.url}/invites?${it}=1`, `/v1/me?x=${it}`]) {
         const { status, body } = await get(url);
-        t.match({ status, body }, { status: 400, body: { detail: /decode/ } }, url);
+        t.match({ status, body }, { status: 400, body: { detail: /not percent-encoded UTF-8/ } }, url);
       }
     }
   });
@@ -190,7 +190,7 @@ t.test('a URL that does not decode', async (t) => {
     }
   });
 
-  t.test('and has raw bytes in it is 400: they are taken for no other letters', async (t) => {
+  t.test('with raw bytes is 400: they are not decoded as other letters', async (t) => {
     await app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = app.server.address() as { port: number };
     for (const url of [`${account.url}/invites?email=zoë@example.com`, `${account.url}/resources/record/zoë`]) {
@@ -207,7 +207,7 @@ t.test('a URL that does not decode', async (t) => {
   });
 });
 
-t.test('a value that is no address is 400, in queries as in bodies', async (t) => {
+t.test('a value that is not an address is 400, in queries as in bodies', async (t) => {
   const email = `anna+b-${newEmail('x')}`;
   await invite(account, owner, email, { permissions: [] });
   const filters: [url: string, parameter: string, token: string][] = [
@@ -238,7 +238,7 @@ t.test('a value that is no address is 400, in queries as in bodies', async (t) =
   t.match(found.body.items, [{ email }], 'and the address finds its invite');
 });
 
-t.test('an address is trimmed of what keyboards and copying add', async (t) => {
+t.test('spaces and zero-width characters around an address are removed', async (t) => {
   const added = [
     ' ',
     '\t',
@@ -254,7 +254,7 @@ t.test('an address is trimmed of what keyboards and copying add', async (t) => {
     '\u200e',
   ];
 
-  t.test('in one form: whatever the format accepts has one, which is its own (property)', async (t) => {
+  t.test('every accepted address has a canonical form, which is its own canonical form (property)', async (t) => {
     const pieces = [...added, 'a', 'Z', '@', '.', '+', 'example', '.com', 'ä', '\n', '\0', '<', '"', 'ﬁ', '。'];
     let seed = 1;
     const random = (below: number) => {

@@ -13,9 +13,13 @@ import { readDocument } from './support/openapi.ts';
 import { eventOf, newWebhookKey, postToWebhook, seconds } from './support/sendgrid-events.ts';
 import { newEmail, password, startService } from './support/service.ts';
 
-// docs/operators.md: what Citus 13.2 refuses. Nothing here needs Citus: statements are read for what it would refuse.
+// docs/operators.md: what Citus 13.2 refuses. Nothing here needs Citus: statements are read for
+// what it would refuse.
 
-/** Called by what makes users, members and accounts, above the list of calls; the others read no account. */
+/**
+ * Called by the helpers that make users, members and accounts, above the list of calls; the others
+ * read no account.
+ */
 const elsewhereCalled = [
   ...['register', 'verifyEmail', 'createAccount', 'acceptInvite', 'takeSendgridEvents', 'optOutByOneClick'],
   ...[
@@ -62,7 +66,7 @@ const acrossAccounts: [reason: string, statement: RegExp][] = [
 const isAcross = (statement: string) => acrossAccounts.some(([, it]) => it.test(statement));
 const onOneLine = (statement: string) => statement.replaceAll(/\s+/g, ' ').trim();
 
-/** The tables as docs/citus.sql spreads them. */
+/** The tables as docs/citus.sql distributes them. */
 async function readDistribution(): Promise<Omit<Distribution, 'cycles'>> {
   const text = (await citusStatements()).join('\n');
   const distributed = [...text.matchAll(/create_distributed_table\('(\w+)', '(\w+)'/g)].map((it) => [it[1], it[2]]);
@@ -173,7 +177,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     t.same([...distributed.keys(), ...reference, ...local].sort(), tables.map((it) => it.name).sort());
   });
 
-  t.test('an account’s tables have it first in every key, and in every key between them', async (t) => {
+  t.test('an account’s tables have its id first in every key, also in foreign keys', async (t) => {
     const { rows: keys } = (await sv.db.execute(sql`
       select c.relname as table, i.relname as name, a.attname as first from pg_index x
       join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
@@ -273,7 +277,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     await go('GET', `${url}/epoch`, owner.token);
     await go('POST', `${url}/token`, owner.token, { audience });
 
-    // Invites, their mails, and what becomes of both.
+    // Invites and their mails, and the outcome of both.
     const invited = async (more: object = { permissions: ['invoices:read'] }) => {
       const email = newEmail('guest');
       const { body } = await invite(account, owner, email, more as { permissions: string[] });

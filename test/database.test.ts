@@ -51,7 +51,7 @@ t.test('migrations', async (t) => {
     t.same(files.sort(), entries.map((it) => `${it.tag}.sql`).sort(), 'no file is left out, and none is missing');
   });
 
-  t.test('name no schema when they are applied: tables live where search_path says', async (t) => {
+  t.test('name no schema when they are applied: search_path selects it', async (t) => {
     for (const { tag } of journal.entries) {
       const text = await readFile(join(migrationsFolder, `${tag}.sql`), 'utf8');
       t.notMatch(unqualified(text), /\bpublic"?\s*\.|set\s+schema|search_path/i, tag);
@@ -170,7 +170,7 @@ async function embeddedTests(t: Test): Promise<void> {
     t.equal((await stat(join(dataDir, 'database'))).mode & 0o777, 0o700, 'nobody else can read what is in it');
   });
 
-  t.test('has every session setting that the code relies on, whatever its own are', async (t) => {
+  t.test('has every session setting that the code relies on, whatever its defaults are', async (t) => {
     const choice = await freshDatabase(t);
     const first = await openDatabase(choice);
     for (const setting of [`datestyle to 'German'`, `timezone to 'Asia/Kolkata'`]) {

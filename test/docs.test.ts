@@ -116,7 +116,8 @@ async function worldOf(t: Test, service: Awaited<ReturnType<typeof startService>
   const email = `invitee-${Date.now()}@example.com`;
   await invite(account, account.owner, email, { permissions: ['invoices:read'] });
   if (choice.kind !== 'postgres') throw new Error('not on Postgres');
-  // The role that docs/operators.md creates belongs to the whole server, and goes after the databases it has rights in.
+  // The role that docs/operators.md creates belongs to the whole server, and is dropped after the
+  // databases that it has rights in.
   t.teardown(() =>
     db.execute(`do $$ begin
       if exists (select from pg_roles where rolname = 'usher_app') then drop owned by usher_app; drop role usher_app; end if;

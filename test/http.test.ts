@@ -110,7 +110,7 @@ t.test('http', async (t) => {
     body: { name: 'Preset', permissions: ['invoices:read'] },
     token: platform,
   });
-  // Another one, to be revoked; newest first.
+  // Another key, to be revoked; the newest comes first.
   await newPlatformKey();
   const platformKeys = await call('GET', '/v1/platform-keys', { token: platform });
   /** A body that an operation takes, in which what has to be there is. */
@@ -755,7 +755,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('of a driver is logged with its cause, and without any value that the cause quotes', async (t) => {
+    t.test('of a driver is logged with its cause, without the values that the cause quotes', async (t) => {
       const failing = [
         {
           statement: sql`select ${'a-secret-text'}::uuid`,

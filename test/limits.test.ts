@@ -116,7 +116,7 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     t.match(await other.hit([hit, hit], start), [{ count: 4 }, { count: 4 }]);
   });
 
-  t.test('take hits back that came to nothing, as long as their window runs', async (t) => {
+  t.test('take back hits of refused actions until their window ends', async (t) => {
     const [one1, two] = [
       { key: key(), window: 60 },
       { key: key(), window: 60 },
@@ -398,7 +398,7 @@ t.test('the limiter', async (t) => {
     t.pass();
   });
 
-  t.test('counts nothing of what is refused', async (t) => {
+  t.test('does not count refused tries', async (t) => {
     const limiter = limiterOf(parseRateLimits('invites.pair=2/60, invites.account=3/60'));
     const tries = (['invites.account', 'invites.pair'] as const).map((limit) => ({ limit, of: 'one' }));
     const refuse = () => Promise.reject(new Problem('already-member'));

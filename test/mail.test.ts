@@ -57,7 +57,7 @@ t.test('every mail in every language', async (t) => {
           t.match(html, `<html lang="${locale}" dir="ltr">`, what);
           t.notMatch(html + text, /\{\{|\}\}|undefined|\[object|<\/?strong>(?=.*<html)/, what);
           t.notMatch(text, /<[a-z/]/, `${what}: a text has no markup`);
-          // Anyone can have it sent to anyone, and the local part of an address is text of theirs.
+          // Anyone can have it sent to any address, whose local part can contain their text.
           const untold = kind === 'verify-email' ? ['address'] : [];
           for (const name of untold) t.notOk((text + html).includes(String(values[name])), `${what} omits ${name}`);
           const apart = ['access', 'items', 'until', ...untold];

@@ -81,7 +81,7 @@ t.test('the OpenAPI document', async (t) => {
         return false;
       }
     };
-    // Python has no \p and no \u{…}, Go has no \u and nothing that looks around or back.
+    // Python has no \p and no \u{…}, Go has no \u, no look-around and no back-references.
     const isPortable = (it: string) => !/\\[pPuUkKGzZAhHRX1-9]|\(\?/.test(it) && compiles(it, '') && compiles(it, 'u');
     t.same(
       ([...patterns] as string[]).filter((it) => !isPortable(it)),
@@ -96,7 +96,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
-  t.test('describes translations as strictly as the service takes them', async (t) => {
+  t.test('describes translations as strictly as the service validates them', async (t) => {
     const ajv = new Ajv2020({ strict: false });
     ajv.addSchema({ ...printed, $id: 'document' });
     const validate = ajv.compile({ $ref: 'document#/components/schemas/PermissionDeclaration' });

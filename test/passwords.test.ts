@@ -179,7 +179,7 @@ t.test('a hash', async (t) => {
     }
   });
 
-  t.test('of ASCII made by an older release is matched still', async (t) => {
+  t.test('of ASCII made by an older release still matches', async (t) => {
     const ascii = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).join('');
     t.ok(await passwords.matches(ascii, await hash(ascii, cheap)));
   });
@@ -245,14 +245,14 @@ t.test('passwords over HTTP', async (t) => {
   const { call, invite, newAccount, newUser, service, tokenFor } = await startService(t, {
     passwordCost: 'recommended',
   });
-  /** Registers an address. @returns a verification of it that chooses a password. */
+  /** Registers an address. @returns a function that verifies it with a password. */
   async function registered(email: string) {
     await call('POST', '/v1/auth/register', { body: { email } });
     const token = await tokenFor(email);
     return (secret: string) => call('POST', '/v1/auth/verify-email', { body: { token, name, password: secret } });
   }
 
-  t.test('POST /v1/auth/verify-email says why a password is refused, and uses nothing up', async (t) => {
+  t.test('POST /v1/auth/verify-email says why a password is refused, and leaves the link valid', async (t) => {
     const refused: [string, RegExp][] = [
       ['princess07', /common/],
       ['OliviaOsprey1', /made of/],

@@ -16,7 +16,7 @@ import { buildOnce, request, runProgram, spawnService, startProcess } from './su
 import { freshDatabase, isPostgres, newEmail, startService } from './support/service.ts';
 import { until } from './support/until.ts';
 
-// What operators put between Usher and Postgres, and what they do to it. Real servers and processes: this takes a while.
+// Poolers, TLS, roles, schemas and outages, with real servers and processes: this takes a while.
 t.setTimeout(240_000);
 
 if (!isPostgres) t.pass('only on Postgres');
@@ -41,7 +41,8 @@ let counter = 0;
 
 async function freshPlace(t: Test): Promise<Place> {
   const roles: string[] = [];
-  // Roles go after the database, which is dropped by the teardown that comes later: tap runs the last one first.
+  // Roles are dropped after the database, whose teardown is registered later: tap runs the last one
+  // first.
   t.teardown(async () => {
     for (const role of roles) await run(process.env.TEST_DATABASE_URL as string, `drop role ${role}`);
   });
@@ -87,7 +88,7 @@ function logLines() {
 }
 
 function postgresTests(): void {
-  t.test('behind PgBouncer in transaction mode, which knows no prepared statements', async (t) => {
+  t.test('behind PgBouncer in transaction mode, without support for prepared statements', async (t) => {
     const place = await freshPlace(t);
     const role = await place.newRole();
     await place.admin(`alter database ${place.name} owner to ${role}`);
@@ -107,7 +108,7 @@ function postgresTests(): void {
 
     t.test('npm run migrate makes them settings of the role', async (t) => {
       const migrated = await runProgram('migrate', { kind: 'postgres', url: bouncer.url }, []);
-      t.match(migrated, { code: 0, stdout: /^Applied \d+\.\nThe session settings are set for the role/ });
+      t.match(migrated, { code: 0, stdout: /^Applied \d+\.\nThe session settings are now settings of the role/ });
       const early = spawnService(t, env);
       t.match(await early.ended, { code: 1 });
       t.match(early.printed.stderr, /has it, but .*RECONNECT/, 'until the pooler connects again');
@@ -159,7 +160,7 @@ function postgresTests(): void {
     });
   });
 
-  t.test('a pooler that drops startup parameters in silence is found out as well', async (t) => {
+  t.test('a pooler that silently drops startup parameters is detected too', async (t) => {
     const place = await freshPlace(t);
     const bouncer = await startPgbouncer(t, place.url, { settings: ['ignore_startup_parameters = options'] });
     const database = await openDatabase({ kind: 'postgres', url: bouncer.url, preparedStatements: false });
@@ -289,7 +290,7 @@ function postgresTests(): void {
       });
     });
 
-    t.test('stops where the tables are there and it has no right to them', async (t) => {
+    t.test('stops if the tables exist and it has no right to them', async (t) => {
       const database = await openDatabase({ kind: 'postgres', url: place.url });
       await migrate(database.db).finally(database.close);
       await t.rejects(start(), { message: /permission denied for table migrations.*npm run migrate -- --role=/ });
@@ -307,7 +308,7 @@ function postgresTests(): void {
       await t.rejects(run(url, 'create table mine (id integer)'), { code: '42501' });
     });
 
-    t.test('a command that is wrong is told how it is called', async (t) => {
+    t.test('a wrong command prints the usage', async (t) => {
       const wrong = await runProgram('migrate', { kind: 'postgres', url: place.url }, ['--rolle=x']);
       t.match(wrong, { code: 2, stderr: /^Usage: npm run migrate/ });
     });
@@ -356,7 +357,7 @@ function postgresTests(): void {
     );
   });
 
-  t.test('a database whose settings are none that the code could work with', async (t) => {
+  t.test('a database whose default settings the code cannot work with', async (t) => {
     const place = await freshPlace(t);
     const settings = {
       datestyle: `'German'`,
@@ -424,7 +425,7 @@ function postgresTests(): void {
     }
   });
 
-  t.test('a setting that the URL itself makes wrong stops the start', async (t) => {
+  t.test('a wrong setting in the URL itself stops the start', async (t) => {
     const place = await freshPlace(t);
     const url = new URL(place.url);
     url.searchParams.set('options', '-c DateStyle=German');
@@ -459,7 +460,7 @@ function postgresTests(): void {
   });
 }
 
-/** A change of a database that nobody may be connected to. */
+/** Changes a database that must have no connections. */
 async function withoutConnections(place: Place, statement: string): Promise<boolean> {
   await place.disconnect();
   const isDone = await place.admin(statement).then(

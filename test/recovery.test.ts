@@ -714,7 +714,10 @@ t.test('Several people who register one address', async (t) => {
   const owners = { name: 'Olivia Owner', password: 'a password of the owner of the mailbox' };
   const others = { name: 'Somebody Else', password: 'chosen behind the other link' };
 
-  /** Mallory registers the address, and so does the owner of its mailbox, who gets both mails: their tokens. */
+  /**
+   * Mallory and the owner of the mailbox both register the address.
+   * @returns the tokens of both mails, which the owner gets.
+   */
   async function bothRegister() {
     const email = newEmail();
     await register(email);
@@ -738,7 +741,7 @@ t.test('Several people who register one address', async (t) => {
     }
   });
 
-  t.test('make one login where both links are used at the same moment', async (t) => {
+  t.test('make one login if both links are used at the same moment', async (t) => {
     const { email, first, second: newer } = await bothRegister();
     const newest: Hold = {
       statement: 'select from registrations where email = $1 order by id desc limit 1 for update',

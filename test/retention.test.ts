@@ -21,7 +21,7 @@ async function askedChange() {
   return { user, email, token: await tokenFor(email, 'email-change') };
 }
 
-/** The tables in which an address is, but the mailbox, which stands in for the mail service. */
+/** The tables that contain an address, except the mailbox, which stands in for the mail service. */
 async function whereIs(email: string): Promise<string[]> {
   const holding = [...(await tablesAsText(db))].filter(([, text]) => text.includes(email));
   return holding.map(([table]) => table).filter((it) => it !== 'mailbox');
@@ -31,7 +31,7 @@ async function deleteAll(): Promise<void> {
   while ((await deleteExpired(db, clock())).isMore);
 }
 
-t.test('What keeps an address that nobody has proven', async (t) => {
+t.test('A row with an address that nobody has proven', async (t) => {
   t.test('is deleted a day after a registration, also where the address is never registered again', async (t) => {
     const [expired, current] = [newEmail(), newEmail()];
     await register(expired);
@@ -114,7 +114,7 @@ t.test('Deleting expired rows', async (t) => {
     t.match(lines[1], { deleted: 1 });
   });
 
-  t.test('is done by itself once it has started, until it is stopped', async () => {
+  t.test('runs from start to stop', async () => {
     const email = newEmail();
     await register(email);
     travel(day);

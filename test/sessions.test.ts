@@ -512,7 +512,7 @@ t.test('A refresh token that comes a second time', async (t) => {
 
 t.test('A refresh whose answer was lost', async (t) => {
   const train = client('203.0.113.9');
-  /** A session whose refresh was answered and the answer lost, at a time. */
+  /** A session with a refresh whose answer was lost at a time. */
   async function losing() {
     const { refreshToken: parent } = await newUserAtHome();
     const start = clock();
@@ -561,7 +561,7 @@ t.test('A refresh whose answer was lost', async (t) => {
     t.equal((await later(elapsed + 11 * second, parent)).code, 'unauthenticated', 'and the session is over');
   });
 
-  t.test('makes one line of successors, also where twenty come at once', async (t) => {
+  t.test('leads to one line of successors, also for twenty requests at once', async (t) => {
     const { refreshToken } = await newUserAtHome();
     const from = (i: number) => (i % 3 === 1 ? train : home);
     const requests = Array.from({ length: 20 }, (_, i) => () => refresh(refreshToken, from(i)));
@@ -571,14 +571,14 @@ t.test('A refresh whose answer was lost', async (t) => {
     t.ok(await goesOn(answers[0]?.body));
   });
 
-  t.test('of ten, no more are answered again where they come at once', async (t) => {
+  t.test('is answered again no more than ten times, also at once', async (t) => {
     const { parent } = await losing();
     const networks = Array.from({ length: 14 }, (_, i) => client(`203.0.113.${i + 1}`));
     const answers = await meet(holdToken(parent), ...networks.map((it) => () => refresh(parent, it)));
     t.same(tally(answers), { 200: 10, '401 unauthenticated': 4 });
   });
 
-  t.test('of an older release is answered as that release would', async (t) => {
+  t.test('of an older release is answered as that release did', async (t) => {
     const { parent, later } = await losing();
     await db
       .update(refreshTokens)

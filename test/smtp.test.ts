@@ -156,7 +156,8 @@ t.test('what each answer of the mail server leads to', async (t) => {
   const deferred = (code: number) => ({ outcome: 'deferred', reason: `The mail server answered ${code}` });
   const refused = (code: number) => ({ outcome: 'refused', reason: `The mail server answered ${code}` });
   const table: [SmtpRefusals, object][] = [
-    // No such mailbox (RFC 5321, 4.2.3): an enhanced code would say so too, but not every server has them.
+    // No such mailbox (RFC 5321, 4.2.3): an enhanced code would say so too, but not every server
+    // has them.
     ...[550, 551].map((code): [SmtpRefusals, object] => [{ recipient: code }, { ...refused(code), isBounce: true }]),
     ...[552, 553, 554].map((code): [SmtpRefusals, object] => [{ recipient: code }, refused(code)]),
     ...[550, 552, 554].map((code): [SmtpRefusals, object] => [{ content: code }, refused(code)]),

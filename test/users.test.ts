@@ -98,7 +98,7 @@ t.test('users', async (t) => {
       t.same(await mailsTo(email), []);
     });
 
-    t.test('sends a mail without a word that the sender chose', async (t) => {
+    t.test('sends a mail without text that the sender chose', async (t) => {
       // The local part is chosen by the sender too: many servers deliver any tag to its owner.
       const chosen = 'win-a-prize-at-evil';
       const email = newEmail().replace('@', `+${chosen}@`);
@@ -111,7 +111,7 @@ t.test('users', async (t) => {
       }
     });
 
-    t.test('keeps nothing of an unverified person but the address and the language, for a day', async (t) => {
+    t.test('stores only the address and the language of an unverified person, for a day', async (t) => {
       const email = newEmail();
       await register(email, { locale: 'de' });
       await mailsTo(email);
@@ -169,7 +169,7 @@ t.test('users', async (t) => {
       }
     });
 
-    t.test('is the same whichever keyboard the same keys are typed on', async (t) => {
+    t.test('is the same from every keyboard', async (t) => {
       for (const [typed, again] of [
         ['Zoë rides a horse', 'Zoe\u0308 rides a horse'],
         ['ｆｕｌｌ width horse', 'full width horse'],
@@ -209,17 +209,14 @@ t.test('users', async (t) => {
   });
 
   t.test('POST /v1/auth/verify-email', async (t) => {
-    t.test(
-      'creates the user with the name and password of whoever reads the mailbox, and opens a session',
-      async (t) => {
-        const email = newEmail();
-        const { status, body } = await verify(await registered(email));
-        t.equal(status, 201);
-        t.match(body, { tokenType: 'Bearer', expiresIn: 600, user: { email, name, hasPassword: true } });
-        t.same((await me(body.accessToken)).body, body.user);
-        t.equal((await logIn(email)).status, 200);
-      },
-    );
+    t.test('creates the user with the name and password that come with the link, and opens a session', async (t) => {
+      const email = newEmail();
+      const { status, body } = await verify(await registered(email));
+      t.equal(status, 201);
+      t.match(body, { tokenType: 'Bearer', expiresIn: 600, user: { email, name, hasPassword: true } });
+      t.same((await me(body.accessToken)).body, body.user);
+      t.equal((await logIn(email)).status, 200);
+    });
 
     t.test('works once, also where it is used twenty times at the same moment', async (t) => {
       const email = newEmail();
@@ -255,16 +252,19 @@ t.test('users', async (t) => {
       t.equal((await logIn(email)).status, 200);
     });
 
-    t.test('reveals nothing without the link: a bad token answers alike for every name and password', async (t) => {
-      const answers = [
-        await verify('x'),
-        await verify('x', { password: 'password1' }),
-        await verify('x', { name: 'Eve' }),
-      ];
-      for (const { status, body } of answers) {
-        t.match({ status, body }, { status: 400, body: { code: 'verification-token-invalid', errors: undefined } });
-      }
-    });
+    t.test(
+      'reveals nothing without the link: the answer to a bad token is the same for every name and password',
+      async (t) => {
+        const answers = [
+          await verify('x'),
+          await verify('x', { password: 'password1' }),
+          await verify('x', { name: 'Eve' }),
+        ];
+        for (const { status, body } of answers) {
+          t.match({ status, body }, { status: 400, body: { code: 'verification-token-invalid', errors: undefined } });
+        }
+      },
+    );
 
     t.test('works within a day, and not after', async (t) => {
       const [early, late] = [newEmail(), newEmail()];
@@ -405,7 +405,7 @@ t.test('users', async (t) => {
       }
     });
 
-    t.test('ends it when one comes back after five minutes, from the same client too', async (t) => {
+    t.test('ends it when one is sent again after five minutes, from the same client too', async (t) => {
       const user = await newUser();
       const other = (await logIn(user.email)).body;
       await at(clock(), async () => {

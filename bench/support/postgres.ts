@@ -33,9 +33,9 @@ async function asAdmin(server: string, statement: string): Promise<Record<string
 }
 
 interface ServerOptions {
-  /** Files that it finds in its folder, by their names there. */
+  /** Files to copy into its data folder, by their names there. */
   files?: Record<string, string>;
-  /** More parameters of the server. */
+  /** More command-line options of the server. */
   options?: string[];
 }
 

@@ -14,7 +14,10 @@ export function accountOf(account: AccountRow, transfer: OpenTransfer | undefine
   return { id, name, ownerId, settings, ownershipTransfer: transfer ?? null, createdAt };
 }
 
-/** The same with the active offer of the ownership, for the member it was made to and for members who may see members. */
+/**
+ * The same with the active offer of the ownership, for the member it was made to and for members
+ * who may see members.
+ */
 export async function showAccount(db: Db, acting: Acting) {
   const offer = await findOwnershipTransfer(db, acting.account.id, acting.now);
   const maySee = hasPermission(acting, 'members:read') || offer?.user.id === acting.userId;

@@ -22,7 +22,10 @@ export interface Acting extends EffectiveAccess {
   isPerson: boolean;
   /** The key that is calling; null for a person. */
   keyId: KeyId | null;
-  /** Whether that user is active. False only for the platform, in an account whose owner is disabled. */
+  /**
+   * Whether that user is active. False only for the platform, in an account whose owner is
+   * disabled.
+   */
   isUserActive: boolean;
   now: Date;
 }
@@ -35,7 +38,8 @@ export interface Acting extends EffectiveAccess {
  */
 export async function enterAccount(db: Db, caller: Caller, accountId: AccountId): Promise<Acting> {
   if (caller.key?.kind === 'platform') return enterForPlatform(db, caller, accountId);
-  // A key of another account is read in its own account alone: no statement about the caller concerns two accounts.
+  // A key of another account is looked up in its own account: no statement about the caller reads
+  // two accounts.
   const ofKey = caller.key?.accountId ?? accountId;
   const entry = await findEntry(db, { caller, accountId: ofKey });
   if (!entry) throw sessionEnded();
@@ -79,8 +83,9 @@ async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): P
 }
 
 /**
- * The only way to change who is in an account, and what they may do there. Locks the account row, so that two changes
- * come one after the other and the second sees what the first did. Moves the account's epoch.
+ * The only way to change who is in an account, and what they may do there. Locks the account row,
+ * so that two changes come one after the other and the second sees what the first did. Moves the
+ * account's epoch.
  * @throws what `changeInside` throws.
  */
 export function changeAccount<T>(
@@ -94,11 +99,13 @@ export function changeAccount<T>(
 }
 
 /**
- * A change of something in an account, in a transaction that locks a row first. The caller is verified before it begins:
- * a made-up key, an ended session or a stranger to the account opens no transaction, locks nothing and waits for nobody.
- * The decision is made on what is read after that, under the lock.
- * @param row the id of the row that `lock` locks, by which requests for it queue up.
- * @throws what `enterAccount` throws, RowBusy, and whatever `change` throws, which undoes everything.
+ * A change of something in an account, in a transaction that locks a row first. The caller is
+ * verified before it begins: a made-up key, an ended session or a stranger to the account opens no
+ * transaction, locks nothing and waits for nobody. The decision is made on what is read after that,
+ * under the lock.
+ * @param row the id of the row that `lock` locks; requests for the same row queue up.
+ * @throws what `enterAccount` throws, RowBusy, and whatever `change` throws, which undoes
+ * everything.
  */
 export async function changeInside<T, Locked>(
   db: Db,

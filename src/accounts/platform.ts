@@ -16,14 +16,15 @@ export function requireScope(scopes: readonly string[], scope: PlatformScope): v
 }
 
 /**
- * What is kept in a user's name (an invite, an account key) needs that user active. The platform may do everything else in the
- * account of a disabled owner. @throws user-disabled.
+ * Call this before storing anything in a user's name (an invite, an account key). The platform may
+ * do everything else in the account of a disabled owner.
+ * @throws user-disabled.
  */
 export function requireActiveName({ isUserActive }: { isUserActive: boolean }): void {
   if (isUserActive) return;
   throw new Problem(
     'user-disabled',
-    'The operator has disabled the owner, in whose name this would be.',
+    'The operator has disabled the owner, so nothing can be created in their name.',
     {},
     {
       event: 'authz_fail',

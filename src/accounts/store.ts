@@ -21,14 +21,15 @@ export const isActive = (when: SQL) =>
   and(isNull(memberships.suspendedAt), or(isNull(memberships.endsAt), sql`${memberships.endsAt} > ${when}`));
 
 /**
- * The rule for every act in a member's name, whenever it happens (an accept of their invite, a mail, an offer): their
- * membership is active, and so is the user. False where there is no membership.
+ * The rule for every act in a member's name, whenever it happens (an accept of their invite, a
+ * mail, an offer): their membership is active, and so is the user. False where there is no
+ * membership.
  * @param user `users` or an alias of it, joined with `memberships`.
  */
 export const mayActInName = (user: Parameters<typeof isActiveUserRow>[0], when: SQL) =>
   sql<boolean>`coalesce(${memberships.userId} = ${user.id} and ${isActive(when)} and ${isActiveUserRow(user)}, false)`;
 
-/** The same of one member. */
+/** The same for one member. */
 export async function isActiveMember(db: Db, accountId: AccountId, userId: UserId, when: Date): Promise<boolean> {
   const [found] = await db
     .select({ isActive: mayActInName(users, sql`${sql.param(when, memberships.endsAt)}`) })
@@ -77,8 +78,8 @@ const sharedEntry = sharing(
 );
 
 /**
- * The caller's user, the account with their active membership in it where there is one, and what they may do; undefined where
- * their credential is not valid.
+ * The caller's user, the account with their active membership in it where there is one, and what
+ * they may do; undefined where their credential is not valid.
  */
 export const findEntry = (db: Db, asked: { caller: Caller; accountId: AccountId }) =>
   proving(asked.caller, sharedEntry(db, asked));
@@ -148,8 +149,8 @@ export async function updateAccount(tx: Tx, id: AccountId, changes: Partial<Acco
 const owners = alias(users, 'owners');
 
 /**
- * The offer of the account's ownership, with what its mail says. It counts only while it is active: it was made in the owner's
- * name to a member, and so needs both of them active.
+ * The offer of the account's ownership, with what its mail says. It counts only while it is active:
+ * it was made in the owner's name to a member, and so requires both to be active.
  */
 export async function findOwnershipTransfer(db: Db, accountId: AccountId, when: Date) {
   const at = sql`${sql.param(when, memberships.endsAt)}`;

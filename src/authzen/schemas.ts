@@ -175,7 +175,7 @@ const nextPage = Type.Object(
   { additionalProperties: false },
 );
 
-/** The page comes first, as in the standard's examples: a reader knows of the next one before the results. */
+/** `page` comes first, as in the standard's examples. */
 export const EntitySearchResults = Type.Object(
   {
     page: nextPage,

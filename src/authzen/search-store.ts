@@ -7,7 +7,8 @@ import { placeholderFor } from '../database/statements.ts';
 import type { AccountId } from '../ids.ts';
 import type { Caller } from '../service.ts';
 
-// Each search is one statement: who asks, whether they may, and a page of results, one more than the limit. `q` is the question.
+// Each search but `searchAccounts` is one statement: who asks, whether they may, and a page of
+// results, one more than the limit. `q` is the question.
 
 const text = (name: string) => sql`${sql.placeholder(name)}::text`;
 const limit = sql`${sql.placeholder('limit')}::int`;
@@ -117,8 +118,9 @@ interface SearchValues {
 }
 
 /**
- * Accounts in which someone may do something, of all accounts. Two statements: the second one reads every account that the user
- * is in, and has no table shared by all accounts in FROM, so that Citus plans it for every node.
+ * Accounts in which someone may do something, of all accounts. Two statements: the second one reads
+ * every account that the user is in, and has no table shared by all accounts in FROM, so that Citus
+ * plans it for every node.
  */
 export async function searchAccounts(
   db: Db,

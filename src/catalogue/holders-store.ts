@@ -59,9 +59,10 @@ const idsOf = ({ accountId, userId }: { accountId: string; userId: string }) => 
 });
 
 /**
- * Locks the accounts in which someone has one of some permissions, before these are removed, and moves their epochs, as every
- * change of their members does: an accept in progress is then decided again. The caller has locked the catalogue, as every
- * statement does that locks accounts of its own choice: Citus can't lock rows of several accounts in one order.
+ * Locks the accounts in which someone has one of some permissions, before these are removed, and
+ * moves their epochs, as every change of their members does: an accept in progress is then decided
+ * again. The caller has locked the catalogue, as every transaction that locks several accounts
+ * does: Citus can't lock rows of several accounts in one order.
  */
 export async function lockHolders(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;

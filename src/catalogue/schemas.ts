@@ -15,7 +15,7 @@ const Translations = Type.Unsafe<TranslationsOf>({
   type: 'object',
   description: 'The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.',
   maxProperties: 50,
-  // Not `patternProperties`: in the OpenAPI document the plugin makes every name valid of it.
+  // Not `patternProperties`: the OpenAPI plugin turns it into a schema that accepts every name.
   propertyNames: { pattern: localePattern, maxLength: 35 },
   additionalProperties: { type: 'object', properties: { title, description, group }, additionalProperties: false },
   examples: [{ de: { title: 'Rechnungen bezahlen' } }],

@@ -15,7 +15,7 @@ export async function moveVersion(tx: Tx): Promise<void> {
   await tx.update(catalogue).set({ version: sql`${catalogue.version} + 1` });
 }
 
-/** What requests that lock the catalogue queue up by: it is one row. */
+/** The name of the catalogue's lock queue. The catalogue has one lockable row. */
 export const catalogueRow = 'catalogue';
 
 /** Writes a catalogue in the place of the one that is there. */

@@ -19,15 +19,19 @@ export interface Checked extends Answer {
 }
 
 /**
- * Answers questions for the caller: the platform about anybody; a member, or an account's key, about everyone in their account
- * with `members:read`, and about themselves without. What the caller may do is read in the same statement. Where Citus
- * distributes the tables, each account takes a statement of its own.
+ * Answers questions for the caller: the platform about anybody; a member, or an account's key,
+ * about everyone in their account with `members:read`, and about themselves without. What the
+ * caller may do is read in the same statement. Where Citus distributes the tables, each account
+ * takes a statement of its own.
  * @throws unauthenticated if the caller's credential is not valid any more.
  */
 export const checkAll = (db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> =>
   questions.length > few ? askAll(db, caller, questions) : checkTogether(db, { caller, questions });
 
-/** How many questions of one request are batched with others. More are worth a statement of their own. */
+/**
+ * How many questions of one request are batched with others. More are worth a statement of their
+ * own.
+ */
 const few = 20;
 /** How many questions go in one statement. */
 const mostTogether = 200;
@@ -59,7 +63,7 @@ async function askAll(db: Db, caller: Caller, questions: readonly Question[]): P
   return questions.map((it) => checked.get(it) as Checked);
 }
 
-/** One statement. */
+/** Asks all questions in one statement. */
 async function askAtOnce(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
   const accounts = [...new Set(questions.map((it) => it.accountId))];
   const own = accounts.flatMap((it) => ownQuestions(caller, it));
@@ -99,7 +103,10 @@ const readMembers = 'members:read';
 const isAboutSelf = ({ key, userId }: Caller, { subject }: Asking) =>
   key === null && subject !== null && 'id' in subject && subject.id === userId;
 
-/** Whether the caller is in the account that is asked about, and may see its members. The platform is in none. */
+/**
+ * Whether the caller is in the account that is asked about, and may see its members. The platform
+ * is in none.
+ */
 export function ownQuestions({ userId, key }: Caller, accountId: AccountId): Question[] {
   if (key?.kind === 'platform') return [];
   return [{ accountId, subject: { id: userId }, permission: readMembers, resource: null, properties: {} }];

@@ -1,8 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
 
 /**
- * Whether the member has a grant of a kind. Each kind is looked up by itself, by an index that leads to it: a member may
- * have 10 000 grants, and one request ask a hundred questions. An `or` of the places would compare each grant with each.
+ * Whether the member has a grant of a kind. Each kind has its own index look-up: a member may have
+ * 10,000 grants, and one request may ask a hundred questions. With an `or` of the kinds, each
+ * question would be compared with each grant.
  */
 const isGranted = (account: SQL, now: SQL, kind: SQL) => sql`exists (
       select from grants g
@@ -10,10 +11,11 @@ const isGranted = (account: SQL, now: SQL, kind: SQL) => sql`exists (
         and coalesce(g.ends_at, 'infinity') > ${now} and ${kind})`;
 
 /**
- * The decision on a question, as a condition: the one place where access is decided in SQL. It is asked of a query that has
- * `q` (a question), `m` (the active membership), `a` (its account) and `p` (the permission asked about), which may each be missing.
- * @param account the account asked about: a parameter, since Citus plans no subquery that takes it from `m` where the query also
- * has a table shared by all accounts.
+ * The decision on a question, as a condition: the one place where access is decided in SQL. It is
+ * asked of a query that has `q` (a question), `m` (the active membership), `a` (its account) and
+ * `p` (the permission asked about), which may each be missing.
+ * @param account the account asked about: a parameter, since Citus can't plan a subquery that takes
+ * it from `m` in a query that also has a table shared by all accounts.
  */
 export const isAllowed = (account: SQL, now: SQL) =>
   isAllowedBy(
@@ -29,7 +31,10 @@ export const isAllowed = (account: SQL, now: SQL) =>
     )}`,
   );
 
-/** The same of a question about the account itself, where no grant on a resource counts: Citus plans no look-up of those. */
+/**
+ * The same for a question about the account itself, to which grants on resources don't apply: Citus
+ * can't plan their look-up.
+ */
 export const isAllowedInAccount = (account: SQL, now: SQL) =>
   isAllowedBy(
     account,

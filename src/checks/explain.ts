@@ -18,8 +18,9 @@ type Explained = Reason & {
 };
 
 /**
- * Each permission that a member has, in the catalogue's order, and why: by being the owner, by all permissions, by a role, by name,
- * by a grant, or implied by another one. A member who is suspended or disabled, or whose membership has ended, has none.
+ * Each permission that a member has, in the catalogue's order, and why: by being the owner, by all
+ * permissions, by a role, by name, by a grant, or implied by another one. A member who is suspended
+ * or disabled, or whose membership has ended, has none.
  * @throws not-found, permission-missing for asking about others.
  */
 export async function explainPermissions({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
@@ -46,7 +47,10 @@ export async function explainPermissions({ db }: Service, caller: Caller, accoun
 /** How many reasons an answer gives for one permission. */
 const mostReasons = 1000;
 
-/** The reasons for each permission, by one pass over what there is: a member may have thousands of grants. */
+/**
+ * The reasons for each permission, in one pass over the sources: a member may have thousands of
+ * grants.
+ */
 function reasonsOf(sources: readonly Source[], membershipEndsAt: Date | null): Map<string, Explained[]> {
   const reasons = new Map<string, Explained[]>();
   for (const source of sources) {

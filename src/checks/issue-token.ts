@@ -12,9 +12,9 @@ import { accountTokenLifetime, signAccountToken } from '../tokens/account-token.
 import { sessionEnded } from '../users/sessions/session.ts';
 
 /**
- * Says in a token, for one audience, what the caller may do in an account as a whole: what they hold on single resources or on
- * conditions is not in it. It ends after five minutes, with the first of the permissions in it that ends, and with the key that
- * asked for it.
+ * Says in a token, for one audience, what the caller may do in an account as a whole: what they
+ * hold on single resources or on conditions is not in it. It expires after five minutes, or earlier
+ * with the calling key or with the first of its permissions that ends.
  * @throws audience-not-allowed, not-found, user-required for the platform.
  */
 export async function issueAccountToken(
@@ -41,7 +41,10 @@ export async function issueAccountToken(
   return { accessToken, tokenType: 'Bearer' as const, expiresIn, epoch: claims.epoch };
 }
 
-/** When the account's key ends that is calling; null for never, and for a person. @throws unauthenticated where it is gone. */
+/**
+ * When the calling account key expires; null for a key without an expiry, and for a person.
+ * @throws unauthenticated if the key does not exist any more.
+ */
 async function endOfCallingKey(db: Db, { key }: Caller, accountId: AccountId): Promise<Date | null> {
   if (!key) return null;
   const found = await findAccountKey(db, accountId, key.id);

@@ -20,7 +20,7 @@ const lists = sql`${list('ids', 'uuid')}, ${list('emails', 'text')}, ${list('ext
   ${list('permissions', 'text')}, ${list('types', 'text')}, ${list('resources', 'text')}, ${list('properties', 'jsonb')}`;
 const columns = sql`user_id, email, external_id, permission, resource_type, resource_id, properties, place`;
 
-/** Questions, and the account of each: a parameter, or a column of theirs. */
+/** Questions, and the account of each: a parameter, or one of their columns. */
 interface Subject {
   account: SQL;
   questions: SQL;
@@ -70,15 +70,16 @@ export function asked<More>(name: string, more: SQL<More>, about: Subject = ofOn
 }
 
 /**
- * Answers questions about one account, in their order, and what the caller's key may do: with an account's key what its scopes
- * cover, null for everything; with the platform's its scopes. Undefined if the caller's credential is not valid any more. One
- * statement, however many questions.
+ * Answers questions about one account, in their order, and what the caller's key may do: for an
+ * account key, what its scopes cover (null for everything); for a platform key, its scopes.
+ * Undefined if the caller's credential is not valid any more. One statement, however many
+ * questions.
  */
 export const answerQuestions = asked('answer', sql<null>`null`);
 
 const answerOfAnyAccounts = asked('answer_of_any_accounts', sql<null>`null`, ofAnyAccounts);
 
-/** The same for questions about several accounts, in one statement. Citus does not plan it. */
+/** The same for questions about several accounts, in one statement. Citus can't plan it. */
 export const answerAcrossAccounts = (db: Db, caller: Caller, questions: readonly Question[]) =>
   answerOfAnyAccounts(db, caller, null, questions, { accounts: questions.map((it) => uuidOf('acc', it.accountId)) });
 

@@ -22,16 +22,21 @@ export type Tx = PgTransaction<PgQueryResultHKT, Schema, ExtractTablesWithRelati
 export interface OpenDatabase {
   db: Db;
   /**
-   * Connects once, and finds out whether sessions take their settings at startup. A pooler may refuse them: then they
-   * must be settings of the role. Also finds out whether the tables are distributed by Citus.
+   * Connects once, and finds out whether sessions take their settings at startup. A pooler may
+   * refuse them: then they must be settings of the role. Also finds out whether the tables are
+   * distributed by Citus.
    */
   reach(): Promise<void>;
   /**
-   * Verifies that sessions have every setting that the code relies on, and keep what they prepare.
-   * @throws DatabaseSetupError that says what to do, where that is not so.
+   * Verifies that sessions have every setting that the code relies on, and keep their prepared
+   * statements.
+   * @throws DatabaseSetupError that says what to do.
    */
   verify(): Promise<void>;
-  /** Makes the session settings those of a role: by default of the current one, where its sessions lack them. */
+  /**
+   * Stores the session settings with a role (`ALTER ROLE … SET`): without `role` with the current
+   * one, if its sessions lack them.
+   */
   setUpRole(role?: string): Promise<'set' | 'not needed'>;
   /** Does work that may take as long as it takes, such as a migration. */
   patiently<T>(work: (db: Db) => Promise<T>): Promise<T>;
@@ -46,7 +51,7 @@ export type DatabaseChoice =
       readonly kind: 'postgres';
       readonly url: string;
       readonly poolSize?: number;
-      /** Default: true. Poolers that don't know prepared statements need false. */
+      /** Default: true. Must be false behind poolers that don't keep prepared statements. */
       readonly preparedStatements?: boolean;
     };
 
@@ -55,7 +60,7 @@ export interface StatementLog {
   logQuery(statement: string): void;
 }
 
-/** A database that does not answer costs a request this much and no more. */
+/** The longest that a request waits for a database that does not answer. */
 const defaultTimeouts: Timeouts = {
   connect: 3_000,
   lock: 5_000,
@@ -79,7 +84,7 @@ export async function openDatabase(
 ): Promise<OpenDatabase> {
   const options = { schema, logger: log ?? false };
   if (choice.kind === 'embedded') {
-    // Loaded only where it is used: a replica on Postgres has no use for a database in its memory.
+    // Loaded only where it is used: a replica on Postgres does not need it in memory.
     const { openEmbedded } = await import('./embedded.ts');
     const { db, close } = await openEmbedded(choice.dataDir, options);
     await setInSession(db);
@@ -93,22 +98,22 @@ export async function openDatabase(
       close,
     };
   }
-  const connecting = connectTo(choice);
-  const { db, connections, close } = openPool(connecting, options, timeouts);
+  const connector = connectTo(choice);
+  const { db, connections, close } = openPool(connector, options, timeouts);
   const patiently = async <T>(work: (db: Db) => Promise<T>) => {
-    const patient = openPool({ ...connecting, choice: { ...choice, poolSize: 1 } }, options, noTimeouts);
+    const patient = openPool({ ...connector, choice: { ...choice, poolSize: 1 } }, options, noTimeouts);
     return work(patient.db).finally(patient.close);
   };
   const verify = async () => {
-    await connecting.reach(timeouts);
-    await requireSessionSettings(db, timeouts, connecting.traits);
-    if (choice.preparedStatements !== false) await requirePreparedStatements(() => connecting.connect(timeouts));
+    await connector.reach(timeouts);
+    await requireSessionSettings(db, timeouts, connector.traits);
+    if (choice.preparedStatements !== false) await requirePreparedStatements(() => connector.connect(timeouts));
   };
   const setUpRole = async (role?: string) => {
-    const { wrong, role: current } = await findWrongSettings(db, timeouts, connecting.traits);
+    const { wrong, role: current } = await findWrongSettings(db, timeouts, connector.traits);
     if (role === undefined && wrong.length === 0) return 'not needed';
-    await setForRole(db, role ?? current, timeouts, connecting.traits);
+    await setForRole(db, role ?? current, timeouts, connector.traits);
     return 'set';
   };
-  return { db, reach: () => connecting.reach(timeouts), verify, setUpRole, patiently, connections, close };
+  return { db, reach: () => connector.reach(timeouts), verify, setUpRole, patiently, connections, close };
 }

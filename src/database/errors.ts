@@ -1,7 +1,10 @@
-/** Why no request can be served: by SQLSTATE (or a code of Node), or by the driver's text where it has no code. */
+/**
+ * Why no request can be served: by SQLSTATE (or a code of Node), or by the driver's text where it
+ * has no code.
+ */
 const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
   { codes: /^25006$/, reason: 'The database is read-only.' },
-  // Poolers answer 08P01 for nearly everything, and only the text tells what it is.
+  // Poolers answer 08P01 for nearly everything: only the text says what happened.
   {
     text: /^unsupported startup parameter/,
     reason: 'The pooler in front of the database refuses a startup parameter of DATABASE_URL.',
@@ -32,7 +35,10 @@ const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
   },
 ];
 
-/** SQLSTATE codes that mean: the database works, but could not do this in time, or next to other work. */
+/**
+ * SQLSTATE codes that mean: the database works, but could not do this in time, or next to other
+ * work.
+ */
 const busy = /^(53|57014|55P03|40001|40P01|25P03)/;
 
 interface DriverError {
@@ -53,19 +59,25 @@ export function isUnavailable(error: unknown): boolean {
   return isAway(error) || busy.test(String(driverError(error).code ?? ''));
 }
 
-/** Whether an error says that no request can be served: the database can't be reached, refuses, or can't be written. */
+/**
+ * Whether an error says that no request can be served: the database can't be reached, refuses, or
+ * can't be written.
+ */
 export function isAway(error: unknown): boolean {
   return outageReason(error) !== undefined;
 }
 
-/** Why no request can be served, as a sentence that names no host and no secret; undefined for any other error. */
+/**
+ * Why no request can be served, as a sentence that names no host and no secret; undefined for any
+ * other error.
+ */
 export function outageReason(error: unknown): string | undefined {
   const { code, message } = driverError(error);
   const [byCode, byText] = [String(code ?? ''), String(message ?? '')];
   return outages.find(({ codes, text }) => text?.test(byText) || codes?.test(byCode))?.reason;
 }
 
-/** Whether a pooler refused to connect because of what stands in the startup packet (PgBouncer). */
+/** Whether a pooler (PgBouncer) refused to connect because of a startup parameter. */
 export function isStartupRefused(error: unknown): boolean {
   const { code, message } = driverError(error);
   return code === '08P01' && /unsupported startup parameter/.test(String(message));
@@ -76,14 +88,14 @@ export function isOfStatement(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isAway(error);
 }
 
-/** Whether a statement was sent and nothing came back in time: its connection is of no more use. */
+/** Whether a statement was sent and not answered in time: its connection can't be used any more. */
 export function isUnanswered(error: unknown): boolean {
   return driverError(error).message === 'Query read timeout';
 }
 
 /**
- * Whether an error says that a row with the same key exists (SQLSTATE 23505), in the named constraint or index. On Citus, the
- * name in the error ends with the number of the shard.
+ * Whether an error says that a row with the same key exists (SQLSTATE 23505), in the named
+ * constraint or index. On Citus, the name in the error ends with the number of the shard.
  */
 export function isDuplicate(error: unknown, constraint: string): boolean {
   const { code, constraint: violated } = driverError(error);

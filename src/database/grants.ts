@@ -1,7 +1,10 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
 
-/** Grants a role what the service needs at run time, on the tables that there are and on those of later migrations. */
+/**
+ * Grants a role what the service needs at run time, on the existing tables and on those of later
+ * migrations.
+ */
 export async function grantTables(db: Db, role: string): Promise<void> {
   const { rows } = (await db.execute(sql`select current_schema() as schema`)) as unknown as {
     rows: { schema: string }[];

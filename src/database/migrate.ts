@@ -18,16 +18,19 @@ const invalidSchemaName = '3F000';
 /** Any number that no other user of the database's advisory locks takes: "usher" in ASCII. */
 const lock = 0x7573686572;
 
-/** The generator names the schema in foreign keys; tables live in the first schema of `search_path`, whatever its name. */
+/**
+ * The generator names the schema in foreign keys, but tables are in the first schema of
+ * `search_path`, whatever its name.
+ */
 export function unqualified(statement: string): string {
   return statement.replaceAll('"public".', '');
 }
 
 /**
- * Brings the tables to the newest migration, in one transaction and under an advisory lock, so that replicas that start
- * together wait for one another. Where nothing is missing, it only reads: the role needs no right to create tables.
- * Each migration is known by the hash of its text: one that was added late is applied too, and one that was edited after
- * it was applied stops the start.
+ * Brings the tables to the newest migration, in one transaction and under an advisory lock, so that
+ * replicas that start together wait for one another. Where nothing is missing, it only reads: the
+ * role needs no right to create tables. Each migration is known by the hash of its text: one that
+ * was added late is applied too, and one that was edited after it was applied stops the start.
  * @returns how many were applied.
  * @throws DatabaseSetupError that names the missing GRANT.
  */
@@ -41,7 +44,8 @@ export async function migrate(db: Db): Promise<number> {
 }
 
 async function applyMissing(tx: Tx): Promise<number> {
-  // As long as it takes, also behind a pooler, where the timeouts are settings of the role.
+  // A migration has no timeouts. Behind a pooler they are settings of the role, and are turned off
+  // here.
   await tx.execute(sql`select set_config(name, '0', true)
     from unnest(array['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) name`);
   await tx.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(lock))})`);
@@ -58,7 +62,10 @@ async function applyMissing(tx: Tx): Promise<number> {
   return missing.length;
 }
 
-/** The migrations that were not applied. @throws an Error where one was edited after it was applied. */
+/**
+ * The migrations that were not applied.
+ * @throws an Error where one was edited after it was applied.
+ */
 function missingAmong(applied: string[]) {
   const known = new Set(migrations.map((it) => it.hash));
   const edited = applied.find((hash) => !known.has(hash));
@@ -68,7 +75,7 @@ function missingAmong(applied: string[]) {
   return migrations.filter((it) => !applied.includes(it.hash));
 }
 
-/** What to grant where a migration was refused. */
+/** The error that says what to grant, if the role lacks a privilege. */
 async function grantFor(db: Db, { code, message }: { code?: unknown; message?: unknown }) {
   if (code !== insufficientPrivilege && code !== invalidSchemaName) return undefined;
   const { rows } = (await db.execute(

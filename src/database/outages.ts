@@ -3,12 +3,17 @@ import type { Db } from './database.ts';
 import { outageReason } from './errors.ts';
 import { createWriteCheck } from './write-check.ts';
 
-/** Milliseconds between two looks whether an outage is over. */
+/** Milliseconds between two checks whether an outage is over. */
 const interval = 1_000;
 
-/** Knows whether the database can be used, and logs each change of that: once, and not for each request. */
+/**
+ * Tracks whether the database can be used, and logs each change once instead of for each request.
+ */
 export interface Outages {
-  /** Reports a failed operation. Only an error that any other request would meet too begins an outage. */
+  /**
+   * Reports a failed operation. Only an error that every other request would get too begins an
+   * outage.
+   */
   report(error: unknown): void;
   /** Writes to the database, at most once a second. Rejects with the database's error. */
   checkWrite(): Promise<void>;

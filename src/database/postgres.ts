@@ -10,19 +10,22 @@ type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
 
 const defaultPoolSize = 10;
 
-/** How connections to one database are made, which is the same in all its pools. */
-interface Connecting {
+/** Connects to one database, in the same way for all its pools. */
+interface Connector {
   choice: PostgresChoice;
   traits: Traits;
-  /** What a connection is made with. */
+  /** The configuration of a connection. */
   configOf(timeouts: Timeouts): pg.ClientConfig;
   /** Opens a connection outside the pool. */
   connect(timeouts: Timeouts): Promise<pg.Client>;
-  /** Connects once, and finds out what the sessions take at startup, and whether the tables are distributed. */
+  /**
+   * Connects once, and finds out whether sessions accept startup options, and whether Citus is
+   * there.
+   */
   reach(timeouts: Timeouts): Promise<void>;
 }
 
-export function connectTo(choice: PostgresChoice): Connecting {
+export function connectTo(choice: PostgresChoice): Connector {
   const traits = { isUnnamed: choice.preparedStatements === false, isDistributed: false };
   let takesOptions = true;
   const configOf = (timeouts: Timeouts): pg.ClientConfig => ({
@@ -55,7 +58,7 @@ async function hasCitus(client: pg.Client): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** The URL with more `options`, which give way to its own. */
+/** The URL with more `options`. Its own take precedence. */
 function withOptions(text: string, options: string): string {
   const url = new URL(text);
   const own = url.searchParams.get('options');
@@ -63,11 +66,11 @@ function withOptions(text: string, options: string): string {
   return url.href;
 }
 
-export function openPool(connecting: Connecting, options: DrizzleConfig<Schema>, timeouts: Timeouts) {
-  const pool = postgresPool(connecting, timeouts);
+export function openPool(connector: Connector, options: DrizzleConfig<Schema>, timeouts: Timeouts) {
+  const pool = postgresPool(connector, timeouts);
   const open = (client: pg.Pool | pg.PoolClient) => {
     const db = overPostgres(client, options) as unknown as Db;
-    setTraits(db, connecting.traits);
+    setTraits(db, connector.traits);
     return db;
   };
   const db = open(pool);
@@ -81,8 +84,8 @@ export function openPool(connecting: Connecting, options: DrizzleConfig<Schema>,
   return { db, connections, close: () => pool.end() };
 }
 
-function postgresPool({ choice, configOf }: Connecting, timeouts: Timeouts): pg.Pool {
-  // A pool keeps the configuration that it was made with, and how to connect is found out later.
+function postgresPool({ choice, configOf }: Connector, timeouts: Timeouts): pg.Pool {
+  // A pool keeps the configuration that it was made with, but `reach` may change it later.
   class Client extends pg.Client {
     constructor() {
       super(configOf(timeouts));
@@ -90,16 +93,19 @@ function postgresPool({ choice, configOf }: Connecting, timeouts: Timeouts): pg.
   }
   const { poolSize: max = defaultPoolSize } = choice;
   const pool = new pg.Pool({ Client, max, connectionTimeoutMillis: timeouts.connect });
-  // An idle connection that breaks affects no request: the pool drops it and opens another when asked.
+  // An idle connection that breaks affects no request: the pool drops it and opens another when
+  // asked.
   pool.on('error', () => {});
-  // One that breaks in use fails its statement, which is enough: without a listener, its event would end the process.
+  // One that breaks in use fails its statement, which is enough: without a listener, its event
+  // would end the process.
   pool.on('connect', (connection) => void connection.on('error', () => {}));
   return pool;
 }
 
 /**
- * A transaction on a connection of the pool. The connection goes back whatever happens, also where the transaction could not
- * begin, and is closed where it broke or fell silent: otherwise each such transaction would cost the pool a connection for good.
+ * A transaction on a connection of the pool. The connection goes back whatever happens, also where
+ * the transaction could not begin, and is closed where it broke or fell silent: otherwise each such
+ * transaction would cost the pool a connection for good.
  */
 async function onOneConnection<T>(
   pool: pg.Pool,
@@ -118,12 +124,15 @@ async function onOneConnection<T>(
   }
 }
 
-/** The first transaction of each connection: all have one session, and what is prepared is kept with the object it is asked of. */
+/**
+ * The first transaction of each connection: all have one session, and what is prepared is kept with
+ * the object it is asked of.
+ */
 const firstOf = new WeakMap<Db, Tx>();
 
 /**
- * A transaction on a database of one connection. The work is given the same object in each of them, so that what it prepares is built
- * once for the connection.
+ * A transaction on a database of one connection. The work is given the same object in each of them,
+ * so that what it prepares is built once for the connection.
  */
 function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   return db.transaction((tx) => {
@@ -134,7 +143,10 @@ function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   });
 }
 
-/** The connection, but one unanswered statement ends it, so that the rollback behind it is not waited for as well. */
+/**
+ * The connection, but one unanswered statement ends it, so that the rollback behind it is not
+ * waited for as well.
+ */
 function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
   const query = async (...statement: unknown[]) => {
     try {

@@ -2,16 +2,20 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { DatabaseSetupError } from './session-settings.ts';
 
-/** Each round finds such a pooler with a probability of three quarters at least, however it spreads its clients. */
+/**
+ * Each round detects such a pooler with a probability of at least three quarters, however it
+ * assigns connections.
+ */
 const rounds = 6;
 
 /** duplicate_prepared_statement, invalid_sql_statement_name. */
 const lost = ['42P05', '26000'];
 
 /**
- * Finds out whether prepared statements stay with their client. Behind a pooler in transaction mode that does not know
- * them (PgBouncer before 1.21), a client meets the statements of others under the same name, or none.
- * @throws DatabaseSetupError where they don't.
+ * Checks that prepared statements stay with their client. Behind a pooler in transaction mode that
+ * does not keep them (PgBouncer before 1.21), a client finds another client's statement under the
+ * same name, or none.
+ * @throws DatabaseSetupError if they don't.
  */
 export async function requirePreparedStatements(connect: () => Promise<pg.Client>): Promise<void> {
   const one = await connect();

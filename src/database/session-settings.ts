@@ -15,39 +15,43 @@ export interface Timeouts {
 interface SessionSetting {
   name: string;
   value: string;
-  /** Which other values do as well, in the form that `pg_settings` has. */
+  /** Whether another value is acceptable too, in the form that `pg_settings` has. */
   accepts?: (setting: string) => boolean;
 }
 
-/** A database that the service can't work with until somebody changes its set-up; the message says how. */
+/**
+ * A database that the service can't work with until the operator changes its setup; the message
+ * says how.
+ */
 export class DatabaseSetupError extends Error {}
 
 const upTo = (most: number) => (setting: string) => most === 0 || (Number(setting) > 0 && Number(setting) <= most);
 
 const timeout = (name: string, most: number): SessionSetting => ({ name, value: String(most), accepts: upTo(most) });
 
-/** What applies to every session, of either database. */
+/** The settings of every session, on Postgres and on the embedded database. */
 const everywhere: readonly SessionSetting[] = [
   { name: 'client_encoding', value: 'UTF8' },
   // The driver reads times in ISO form only: any other becomes null.
   { name: 'DateStyle', value: 'ISO', accepts: (it) => it.startsWith('ISO') },
   { name: 'TimeZone', value: 'UTC', accepts: (it) => /^(Etc\/)?(UTC|GMT|UCT)$/.test(it) },
   { name: 'standard_conforming_strings', value: 'on' },
-  // Locks and optimistic writes are built on what READ COMMITTED sees.
+  // Locks and optimistic writes rely on READ COMMITTED.
   { name: 'default_transaction_isolation', value: 'read committed' },
 ];
 
 /**
- * Every session setting that the code relies on. Direct connections carry them as startup parameters; behind a pooler
- * that refuses or drops those, they are settings of the role (`setForRole`). Each start verifies them.
+ * Every session setting that the code relies on. Direct connections carry them as startup
+ * parameters; behind a pooler that refuses or drops those, they are settings of the role
+ * (`setForRole`). Each start verifies them.
  */
 export const sessionSettings = (
   { statement, lock, idleInTransaction }: Timeouts,
   { isDistributed }: Pick<Traits, 'isDistributed'>,
 ): SessionSetting[] => [
   ...everywhere,
-  // Without generic plans, hot statements are planned again at each execution: half the throughput. Citus can't make one
-  // for a statement that names an account.
+  // Without generic plans, hot statements are planned again at each execution: half the throughput.
+  // Citus can't make one for a statement that names an account.
   { name: 'plan_cache_mode', value: isDistributed ? 'auto' : 'force_generic_plan' },
   timeout('statement_timeout', statement),
   timeout('lock_timeout', lock),
@@ -60,7 +64,9 @@ export const startupOptions = (timeouts: Timeouts, traits: Pick<Traits, 'isDistr
     .map(({ name, value }) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
     .join(' ');
 
-/** Sets them in the one session of the embedded database, which has no timeouts and keeps no plans. */
+/**
+ * Sets them in the one session of the embedded database, which has no timeouts and keeps no plans.
+ */
 export async function setInSession(db: Db): Promise<void> {
   for (const { name, value } of everywhere) await db.execute(sql`select set_config(${name}, ${value}, false)`);
 }
@@ -69,7 +75,7 @@ interface SessionFacts {
   settings: Record<string, string>;
   role: string;
   database: string;
-  /** What the role has in this database, as `name=value`. */
+  /** The settings of the role in this database, as `name=value`. */
   ofRole: string[];
 }
 
@@ -85,7 +91,7 @@ async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
   return rows[0] as SessionFacts;
 }
 
-/** The settings that a session lacks. */
+/** The settings that are wrong in a session. */
 export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick<Traits, 'isDistributed'>) {
   const required = sessionSettings(timeouts, traits);
   const facts = await readSession(
@@ -98,7 +104,10 @@ export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick
   return { wrong, ...facts };
 }
 
-/** @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of them. */
+/**
+ * @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of
+ * them.
+ */
 export async function requireSessionSettings(
   db: Db,
   timeouts: Timeouts,
@@ -119,7 +128,7 @@ export async function requireSessionSettings(
 }
 
 /**
- * Makes the settings those of a role in this database. Sessions that are open keep what they have.
+ * Makes them settings of a role in this database. Open sessions keep their old settings.
  * @throws the database's error 42501 where the caller may not change the role.
  */
 export async function setForRole(

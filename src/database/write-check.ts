@@ -8,13 +8,17 @@ import { writeChecks } from './schema.ts';
 /** Milliseconds for which an outcome is shared. */
 const freshFor = 1_000;
 
-/** What must fit on the disk of an embedded database, which fails in the middle of a write where it is full. */
+/**
+ * What must fit on the disk of an embedded database, which fails in the middle of a write if the
+ * disk is full.
+ */
 const room = randomBytes(256 * 1024);
 
 /**
- * A real write to the database, however often it is asked for at most once a second.
- * @param dataDir the folder of an embedded database, for whose next pages the disk must have room.
- * @returns a function that rejects with the database's error where it can't be written.
+ * Creates a check that writes to the database, at most once a second however often it is called.
+ * @param dataDir the folder of an embedded database, which needs room on the disk for its next
+ * pages.
+ * @returns a function that rejects with the database's error if it can't be written.
  */
 export function createWriteCheck(db: Db, dataDir?: string): () => Promise<void> {
   let outcome: Promise<void> | undefined;

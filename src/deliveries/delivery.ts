@@ -16,7 +16,7 @@ export function deliveryOf(invite: Delivered, sendingStopped: boolean) {
   const { status, createdAt, deliveryAt, deliveryReason, deliveryAttempts } = invite;
   const event = eventOf(invite);
   const isOvertaken = status !== 'pending' && (event === 'queued' || event === 'retrying');
-  // A mail that waits for its first attempt has a reason only where it was put off.
+  // A mail that waits for its first attempt has a reason only if it was delayed.
   const isDelayed = event === 'queued' && deliveryReason !== null;
   return {
     event,

@@ -37,8 +37,8 @@ export const inWords: Record<DeliveryEventName, string> = {
   'spam-reported': 'The recipient reported the mail as spam.',
 };
 
-/** Of a mail that was put off, since its recipient has been sent many. */
-export const delayed = 'The mail is delayed. It is sent by itself.';
+/** Of a mail that was delayed because its recipient had been sent many. */
+export const delayed = 'The mail is delayed. It will be sent automatically.';
 
 /** Of a mail that was not sent before its invite was accepted, declined, revoked or expired, and never will be. */
 export const overtaken = 'The mail was not sent before the invite came to its end.';

@@ -22,9 +22,10 @@ export interface ToldEvent {
 }
 
 /**
- * Records events that a mail service reports, of any accounts, in one statement. Where Citus distributes the tables, the
- * accounts are looked up first, since the service knows a mail by its id alone; then each account takes one statement, and is
- * a transaction by itself. A batch that fails halfway can be sent again.
+ * Records events that a mail service reports, of any accounts, in one statement. Where Citus
+ * distributes the tables, the accounts are looked up first, since the service knows a mail by its
+ * id alone; then each account takes one statement, and is a transaction by itself. A batch that
+ * fails halfway can be sent again.
  */
 export async function recordReported(db: Db, reported: readonly ToldEvent[]): Promise<void> {
   if (!isDistributed(db)) return recordEvents(db, null, reported);
@@ -53,11 +54,13 @@ async function groupByAccount(db: Db, reported: readonly ToldEvent[]): Promise<M
 }
 
 /**
- * Records events of mails of invites, however many, in one statement: in the timeline, once each; on the invite, if it is
- * about the last sending and more final than the recorded event; and the addresses that get no more mail. Events of other
- * mails are ignored. Rows are taken in the order of their keys, so that two batches never deadlock, and locked in a query of
- * one table: Citus fails otherwise.
- * @param accountId the account of the mails, a parameter everywhere; null for mails of any accounts, which Citus can't plan.
+ * Records events of mails of invites, however many, in one statement: in the timeline, once each;
+ * on the invite, if it is about the last sending and more final than the recorded event; and the
+ * addresses that get no more mail. Events of other mails are ignored. Rows are taken in the order
+ * of their keys, so that two batches never deadlock, and locked in a query of one table: Citus
+ * fails otherwise.
+ * @param accountId the account of the mails, a parameter everywhere; null for mails of any
+ * accounts, which Citus can't plan.
  */
 export async function recordEvents(db: Db, accountId: AccountId | null, told: readonly ToldEvent[]): Promise<void> {
   if (told.length === 0) return;
@@ -118,7 +121,10 @@ export async function recordEvents(db: Db, accountId: AccountId | null, told: re
     where invites.account_id = ${accountOf('held')} and invites.id = held.id`);
 }
 
-/** Records that failed mails are queued again, however many: their invites wait again. Two statements. */
+/**
+ * Records that failed mails are queued again, on their invites too. Two statements, however many
+ * mails.
+ */
 export async function recordQueuedAgain(tx: Tx, mails: readonly OutboxRow[], now: Date): Promise<void> {
   const at = sql`${sql.param(now, deliveryEvents.occurredAt)}::timestamptz`;
   const rows = mails.flatMap(({ accountId, inviteId, sending, kind, id }) =>

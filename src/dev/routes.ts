@@ -15,7 +15,7 @@ import { resetPage } from './reset-page.ts';
 import { verifyPage } from './verify-page.ts';
 
 const MailboxQuery = Type.Object(
-  { to: EmailParameter('The address that mails are for.') },
+  { to: EmailParameter('The recipient of the mails.') },
   { additionalProperties: false },
 );
 

@@ -13,8 +13,9 @@ import type { NewGrant, NewGrants } from './schemas.ts';
 import { countGrants, deleteGrant, findGrant, type GrantCounts, type GrantRow, insertGrants } from './store.ts';
 
 /**
- * How many grants a member may have. Grants on resources are found by an index. Each decision compares all that are on a
- * condition, and each request of the member reads all that hold in the whole account: of those there may be fewer.
+ * How many grants a member may have. Grants on resources are found by an index. Two kinds have a
+ * lower limit: each decision compares all grants on a condition, and each request of the member
+ * reads all unconditional grants in the whole account.
  */
 const mostGrants: GrantCounts = { all: 10_000, conditional: 100, inWholeAccount: 500 };
 

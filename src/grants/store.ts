@@ -47,7 +47,10 @@ export async function deleteGrant(tx: Tx, { accountId, userId, id }: GrantRow): 
   await tx.delete(grants).where(and(eq(grants.accountId, accountId), eq(grants.userId, userId), eq(grants.id, id)));
 }
 
-/** How many grants a member has: all of them, those on a condition, and the others that hold in the whole account. */
+/**
+ * How many grants a member has: all of them, those on a condition, and the others in the whole
+ * account.
+ */
 export async function countGrants(db: Db, accountId: AccountId, userId: UserId): Promise<GrantCounts> {
   const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
   const [counts] = await db

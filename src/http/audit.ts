@@ -9,8 +9,9 @@ import type { Problem, ProblemCode } from '../problems.ts';
 const refusals = /_(fail|invalid|reuse|exceeded)$/;
 
 /**
- * Writes events of a request into its log: one line of JSON each, with `event`, what came of it, who and from where. The
- * request's id and the time are on every line. A caller is named once their credential is verified.
+ * Writes events of a request into its log: one line of JSON each, with `event`, what came of it,
+ * who and from where. The request's id and the time are on every line. A caller is named only if
+ * their credential is verified.
  */
 export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSecurityEvent'>): Audit {
   return (event, details = {}) => {

@@ -13,13 +13,13 @@ declare module 'fastify' {
 export interface ProcessState {
   /** `serving` from the end of everything that comes before the first request until it is asked to stop. */
   phase: 'starting' | 'serving' | 'stopping';
-  /** Why it has not started yet, as a sentence, where that is known. */
+  /** Why it has not started yet, as a sentence, if known. */
   obstacle?: string | undefined;
   /** Whether the mail worker has stopped for no reason that it knows. */
   isWorkerStuck(): boolean;
 }
 
-/** The state for people; it names no host. */
+/** The state as a sentence that names no host. */
 export const describeState = ({ phase, obstacle }: ProcessState): string =>
   `The service is ${phase}.${phase === 'starting' && obstacle !== undefined ? ` ${obstacle}` : ''}`;
 

@@ -3,7 +3,8 @@ import { Problem } from '../problems.ts';
 import { requireUtf8 } from '../utf8.ts';
 import { readPairs } from './query-string.ts';
 
-// How bodies are read. An empty body is no body, whatever its content type: clients send the header with a bare POST.
+// How bodies are read. An empty body is no body, whatever its content type: clients send the header
+// with a bare POST.
 
 type Parsers = Pick<FastifyInstance, 'removeAllContentTypeParsers' | 'addContentTypeParser'>;
 type Done = (error: Error | null, body?: unknown) => void;
@@ -18,8 +19,8 @@ export function takeJson(app: FastifyInstance): void {
 }
 
 /**
- * Within a plugin, a body is the bytes of the JSON as they came, for a route that verifies a signature over them first. No body
- * is no bytes: it has no signature either.
+ * Within a plugin, a body is the bytes of the JSON as they came, for a route that verifies a
+ * signature over them first. A missing body is an empty buffer, which has no signature either.
  */
 export function takeBytes(app: FastifyInstance): void {
   const none = Buffer.alloc(0);
@@ -29,7 +30,7 @@ export function takeBytes(app: FastifyInstance): void {
   take(app, ['application/json'], (_, body, done) => done(null, body), { none });
 }
 
-/** Within a plugin, a body of another content type is an invalid request, as AuthZEN asks. */
+/** Within a plugin, a body of another content type is an invalid request, as AuthZEN requires. */
 export function takeJsonAlone(app: FastifyInstance): void {
   take(app, ['application/json'], jsonParser(app), {
     refusal: () => new Problem('invalid-request', 'The content type must be application/json.'),
@@ -37,8 +38,9 @@ export function takeJsonAlone(app: FastifyInstance): void {
 }
 
 /**
- * Within a plugin, bodies are forms and nothing else: for callers that send what another standard prescribes. A form is read as an
- * object of its fields; a file stays a file, so that no schema takes it for text.
+ * Within a plugin, bodies are forms and nothing else: for callers that follow another standard. A
+ * form is read as an object of its fields; a file stays a file, so that no schema takes it for
+ * text.
  */
 export function takeForms(app: Parsers): void {
   take(app, formTypes, (request, body, done) => {
@@ -95,7 +97,10 @@ function requireReadable({ headers }: FastifyRequest): void {
   if (!isPlain) throw new Problem('unsupported-media-type', 'The body must not be compressed.');
 }
 
-/** @throws invalid-request for a body that is not a form, and for a repeated field: another reader would see another value. */
+/**
+ * @throws invalid-request for a body that is not a form, and for a repeated field: another reader
+ * would see another value.
+ */
 async function fieldsOf(body: Buffer, { headers }: FastifyRequest): Promise<Record<string, unknown>> {
   const text = requireUtf8(body);
   const type = headers['content-type'] as string;

@@ -2,12 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** Milliseconds that a client has, once the service is closing, to send the rest of a request that it has begun. */
+/**
+ * Milliseconds that a client has, once the service is closing, to send the rest of a request that
+ * it has begun.
+ */
 const rest = 2_000;
 
 /**
- * Keeps clients from holding up a stop. Node closes idle connections, but waits for those that have sent nothing yet or
- * only a part of a request, for longer than a stop may take. Requests that have arrived are answered.
+ * Keeps clients from holding up a stop. Node closes idle connections, but waits for those that have
+ * sent nothing yet or only a part of a request, for longer than a stop may take. Requests that have
+ * arrived are answered.
  */
 export function closeUnfinished(app: FastifyInstance): void {
   const requests = new Map<Socket, IncomingMessage | undefined>();

@@ -104,7 +104,8 @@ export async function serveDocs(app: FastifyInstance): Promise<void> {
     routePrefix: '/docs',
     staticCSP: policy,
     logo,
-    // Swagger UI serialises the document for each request: its two routes are answered before it does.
+    // Swagger UI serialises the document for each request: its two routes are answered before it
+    // does.
     uiHooks: {
       preHandler: async (request, reply) => {
         const [, format] = /^\/docs\/(json|yaml)$/.exec(request.routeOptions.url ?? '') ?? [];

@@ -46,7 +46,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       operationId: 'getReadiness',
       summary: 'Is the service ready',
       description:
-        '200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.',
+        '200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.',
       response: { 200: answer(Ready, 'It is.'), ...problems() },
     },
     handler: async () => {

@@ -37,8 +37,9 @@ interface Loggable {
 }
 
 /**
- * What of an error is logged. Drivers' errors carry bound parameters, and mail errors the API key and the mail. Of a failed
- * statement its text, the codes and the message are kept, without any value that the message quotes.
+ * The part of an error that is logged. Errors of drivers contain bound parameters, and mail errors
+ * the API key and the mail. For a failed statement, its text, the codes and the message are logged,
+ * without any value that the message quotes.
  */
 export function errorForLog(error: Loggable): { type: string; message: string; stack: string; [key: string]: unknown } {
   const isDrivers = typeof error.query === 'string' || 'severity' in Object(error);
@@ -58,10 +59,10 @@ export function errorForLog(error: Loggable): { type: string; message: string; s
   };
 }
 
-/** What stands for a value in a message. */
+/** Replaces a value in a message. */
 const hidden = '…';
 
-/** Shorter values are found in any text. What is quoted is hidden however short it is. */
+/** Shorter values would match parts of any text. Quoted values are hidden whatever their length. */
 const shortestValue = 4;
 
 /** SQLSTATE class 22 is about data: its messages quote the value that is wrong. */
@@ -76,7 +77,7 @@ function withoutValues(message: string, values: string[], code: string): string 
     .replaceAll(/"([^"]*)"/g, (all, text: string) => (isAboutData(code) || quotes(text) ? `"${hidden}"` : all));
 }
 
-/** The texts of bound parameters, those of lists each by itself. */
+/** The texts of bound parameters; for a list, the text of each element. */
 function valuesIn(params: unknown): string[] {
   if (Array.isArray(params)) return params.flatMap(valuesIn);
   if (params === null || params === undefined) return [];

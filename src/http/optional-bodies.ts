@@ -7,10 +7,12 @@ declare module 'fastify' {
   }
 }
 
-/** How the schema of such a route says so to the document. */
+/** Marks the schema of such a route for the OpenAPI document. */
 const mark = 'x-optional-body';
 
-/** Lets routes that say so be called without a body. Comes before the checks of requests. */
+/**
+ * Lets routes with `hasOptionalBody` be called without a body. Register it before `checkRequests`.
+ */
 export function allowNoBody(app: FastifyInstance): void {
   app.addHook('onRoute', ({ config, schema }) => {
     if (config?.hasOptionalBody && schema) Object.assign(schema, { [mark]: true });
@@ -25,7 +27,7 @@ interface Operation {
   requestBody?: { required?: boolean };
 }
 
-/** Says of every operation of the document whether its body is required: the generator takes each for required. */
+/** Corrects the operations whose body is optional: the generator marks every body as required. */
 export function withOptionalBodies<Document>(document: Document): Document {
   const { paths = {} } = document as { paths?: Record<string, Record<string, Operation>> };
   for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {

@@ -12,7 +12,10 @@ export const problemMediaType = 'application/problem+json';
 /** Seconds after which it makes sense to try again. */
 const retryAfter = 5;
 
-/** Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures: an outage once. */
+/**
+ * Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures:
+ * an outage once.
+ */
 export function renderProblems(app: FastifyInstance, issuer: string, outages: Pick<Outages, 'report'>): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
@@ -43,19 +46,21 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(document);
 }
 
-/** Problems of what Node could not read as a request; any other is `invalid-request`. */
+/**
+ * The problem for each error of Node's HTTP parser; for any other error it is `invalid-request`.
+ */
 const unreadable: Record<string, { code: ProblemCode; phrase: string }> = {
   ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', phrase: 'Request Timeout' },
   HPE_HEADER_OVERFLOW: { code: 'headers-too-large', phrase: 'Request Header Fields Too Large' },
 };
 
-/** Milliseconds that the client has to take the answer. */
+/** Milliseconds that the client has to read the answer. */
 const farewell = 1_000;
 
 /**
- * Answers what is not a complete HTTP request, and so has no base URL to name the problem's type with. Then destroys the
- * socket, as Node does without a handler: a socket that is only ended stays half open for as long as the client likes, and
- * a stopping service waits for it.
+ * Answers what is not a complete HTTP request, and so has no base URL to name the problem's type
+ * with. Then destroys the socket, as Node does without a handler: a socket that is only ended stays
+ * half open for as long as the client likes, and a stopping service waits for it.
  */
 export function refuseMalformedHttp(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
@@ -92,7 +97,7 @@ export function problemOf(error: unknown): Problem {
   return new Problem('internal-error');
 }
 
-const rowBusy = 'Too many requests are waiting to change the same thing. Nothing was changed.';
+const rowBusy = 'Too many requests are waiting to change the same resource. Nothing was changed; try again.';
 
 function malformed(code: string): string {
   return code.includes('JSON') ? 'The body is not JSON.' : 'The request is malformed.';

@@ -1,4 +1,7 @@
-/** What is wrong with a query string that was parsed. The router has no place for a refusal: `checkRequests` makes it. */
+/**
+ * What is wrong with a query string. The router's parser can't refuse a request, so `checkRequests`
+ * does.
+ */
 type Fault = { detail: string } | { parameter: string; detail: string };
 
 const faults = new WeakMap<object, Fault>();
@@ -8,7 +11,7 @@ export function parseQuery(text: string): Record<string, string> {
   const query: Record<string, string> = Object.create(null);
   if (text === '') return query;
   const pairs = readPairs(text);
-  if (!pairs) faults.set(query, { detail: 'The query string does not decode as percent-encoded UTF-8.' });
+  if (!pairs) faults.set(query, { detail: 'The query string is not percent-encoded UTF-8.' });
   for (const [name, value] of pairs ?? []) {
     if (name in query) faults.set(query, { parameter: name, detail: 'must not be repeated' });
     query[name] = value;
@@ -18,7 +21,9 @@ export function parseQuery(text: string): Record<string, string> {
 
 export const faultOf = (query: unknown): Fault | undefined => faults.get(query as object);
 
-/** The fields of an `application/x-www-form-urlencoded` text; undefined where it does not decode. */
+/**
+ * The fields of an `application/x-www-form-urlencoded` text; undefined where it does not decode.
+ */
 export function readPairs(text: string): [name: string, value: string][] | undefined {
   try {
     return text

@@ -3,9 +3,10 @@ import { Problem, type ProblemExtensions } from '../problems.ts';
 import { faultOf } from './query-string.ts';
 
 /**
- * What a JSON Schema can't say of a request. Before validation: a URL that decodes, no body and no query where the call takes
- * none, a body where it needs one, and a query's numbers read from its text. After it: no text that a database column can't hold as it is, which is NUL
- * and half a surrogate pair, and nothing that is nested without an end.
+ * Checks that a JSON Schema can't express. Before validation: the URL decodes, the call gets a body
+ * and a query only if it takes them, and a body if it requires one; the numbers in a query are
+ * parsed. After validation: no text contains a NUL or an unpaired surrogate, which a database
+ * column can't store, and nothing is nested too deeply.
  */
 export function checkRequests(app: FastifyInstance): void {
   app.addHook('preValidation', async (request) => {
@@ -26,7 +27,7 @@ export function checkRequests(app: FastifyInstance): void {
 /** A route that does not exist answers 404 or 405, whatever is sent to it. */
 function refuseUndecodable({ is404, raw, query }: FastifyRequest): void {
   if (is404) return;
-  // Node gives each byte outside ASCII as a character of its own, which no client means.
+  // Node decodes each byte outside ASCII as a separate character, which no client means.
   if (/[^\x21-\x7e]/.test(raw.url ?? '')) {
     throw new Problem('invalid-request', 'Percent-encode characters outside ASCII in the URL.');
   }

@@ -13,12 +13,15 @@ const namedMistakes = 20;
 /** What a text of a format of ours must be, by the format's name. */
 export type Formats = Record<string, (text: string) => boolean>;
 
-/** The form in which a text is read, by its name; undefined for a text that has none. */
+/**
+ * The normal form of a text, by the name of the form; undefined for a text that does not have one.
+ */
 export type NormalForms = Record<string, (text: string) => string | undefined>;
 
 /**
- * Compiles the validators of the routes, each when it is first used. Nothing is coerced and nothing unknown is dropped; texts
- * with a normal form, such as names, are brought into it here, so that no route does it by itself.
+ * Compiles the validators of the routes, each when it is first used. Nothing is coerced and nothing
+ * unknown is dropped; texts with a normal form, such as names, are normalised here, so that no
+ * route has to do it.
  */
 export const validatorBuilder = (formats: Formats, normalForms: NormalForms) => (externalSchemas: unknown) => {
   const ajv = new Ajv(options);

@@ -111,7 +111,7 @@ function joinWithMore(service: Service, joining: Joining, proven: Proven | undef
       const { user, facts } = decision;
       const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
       if (!proven) return shown(decision, ownerId);
-      // As they are now, by the password that was proven.
+      // The user as read under the lock, with the password hash that was verified.
       const { passwordHash } = proven.user;
       return { ...shown(decision, ownerId), session: await openSession(service, tx, { ...user, passwordHash }, visit) };
     });

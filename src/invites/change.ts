@@ -12,9 +12,10 @@ import type { InviteChanges } from './schemas.ts';
 import { updateInvite } from './store.ts';
 
 /**
- * Changes what a pending invite gives or says, without a new mail. Whoever changes it vouches for all of it from then
- * on, its words too, and so must hold what it gives and what it gave.
- * @throws permission-missing, not-found, user-disabled, cannot-grant, and the problem that names why it is not pending.
+ * Changes what a pending invite gives or says, without a new mail. The caller becomes its inviter,
+ * and so must have the access that it gives and the access that it gave before.
+ * @throws permission-missing, not-found, user-disabled, cannot-grant, and the problem that names
+ * why it is not pending.
  */
 export async function changeInvite(
   service: Service,

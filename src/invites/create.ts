@@ -20,10 +20,12 @@ import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow }
 import { holdMembership } from './store.ts';
 
 /**
- * Asks someone in: keeps the invite and promises its mail, in one statement, without holding the account. So any number of
- * people can invite at once; the index decides between two invites for one address, and the accept checks the inviter again.
- * @throws permission-missing, user-disabled, cannot-grant, invite-already-pending naming the pending one, already-member, opted-out, address-undeliverable,
- * too-many-pending-invites, too-many-requests, invalid-request.
+ * Creates an invite and enqueues its mail, in one statement and without locking the account. So any
+ * number of people can invite at once; the index decides between two invites for one address, and
+ * the accept checks the inviter again.
+ * @throws permission-missing, user-disabled, cannot-grant, invite-already-pending naming the
+ * pending one, already-member, opted-out, address-undeliverable, too-many-pending-invites,
+ * too-many-requests, invalid-request.
  */
 export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
   const { db } = service;

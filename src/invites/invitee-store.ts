@@ -66,7 +66,7 @@ const offer = prepared('find_offer', (db) =>
     ),
 );
 
-/** An invite with all that its mail and its preview say, and whether anything may be done in its inviter's name. */
+/** An invite with all that its mail and its preview say, and whether its inviter is active. */
 export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId, now: Date) {
   const [found] = await offer(db).execute({ accountId, inviteId, now });
   return found;
@@ -102,7 +102,10 @@ export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: Inv
   return held;
 }
 
-/** Locks those who accept against changes until the transaction ends: the users first, then their sessions and identities. */
+/**
+ * Locks the invitees until the transaction ends: the users first, then their sessions and
+ * identities.
+ */
 export async function lockInvitees(
   tx: Tx,
   all: readonly { userId: UserId; sessionId: SessionId | null; identityId: IdentityId | null }[],

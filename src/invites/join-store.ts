@@ -59,7 +59,10 @@ const facts = prepared('find_facts_of_accepts', (db) =>
     ),
 );
 
-/** An invite, and who accepts it: by a session or an identity, or by a password that was just proven. */
+/**
+ * An invite, and the user who accepts it: with a session or an identity, or with a password that
+ * was just verified.
+ */
 export interface AskedFacts {
   inviteId: InviteId;
   userId: UserId;
@@ -69,9 +72,10 @@ export interface AskedFacts {
 }
 
 /**
- * What accepts of invites of one account are decided on: the account, the invite and its version, its inviter with their access now
- * (undefined where they are not active), what there is of what it gives, the invitee where they are active and logged
- * in, and whether they are a member already; with the place, from 1, of what it is about. One statement.
+ * What accepts of invites of one account are decided on: the account, the invite and its version,
+ * its inviter with their access now (undefined where they are not active), what still exists of
+ * what it gives, the invitee (undefined where they are not active or not logged in), and whether
+ * they are a member already; with the place in `asked`, from 1. One statement.
  */
 export async function findFacts(db: Db, accountId: AccountId, asked: readonly AskedFacts[], now: Date) {
   const rows = await facts(db).execute({
@@ -109,14 +113,16 @@ const admitted = prepared('admit', (db) => {
     where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint
       and exists (select from catalogue where version = ${sql.placeholder('catalogueVersion')}::bigint)
     returning id`);
-  // The account first, then the invites by their ids, the order of every statement that locks several of them. Each query
-  // that locks rows selects from one table: Citus fails where rows are locked in a join with anything that is not a table.
+  // The account first, then the invites by their ids, the order of every statement that locks
+  // several of them. Each query that locks rows selects from one table: Citus fails where rows are
+  // locked in a join with anything that is not a table.
   const held = db.$with('held', { id: invites.id }).as(sql`
     select id, xmin::text as version from invites
     where account_id = ${account} and id = any(array(select unnest(${list('inviteIds', 'uuid')}))) and exists (select from moved)
     order by id for no key update`);
-  // Then the invitees, and after them their logins: none of them was disabled, given another address or logged out meanwhile.
-  // By value: a row version of a table that every node of Citus has differs between nodes.
+  // Then the invitees, and after them their logins: none of them was disabled, given another
+  // address or logged out meanwhile. Compared by value: on Citus, the row versions of a table that
+  // every node has differ between nodes.
   const present = db.$with('present', { id: users.id }).as(sql`
     select id, email from users
     where id = any(array(select unnest(${list('userIds', 'uuid')}))) and disabled_at is null and exists (select from held)
@@ -149,9 +155,10 @@ const admitted = prepared('admit', (db) => {
 });
 
 /**
- * Consumes invites of one account and makes their memberships, which moves its epoch: as far as account, catalogue, invite and invitee
- * are still what the facts say (optimistic locking). Locks the account first. One statement, and so a transaction by itself.
- * A user that was made in this transaction is in no facts, and nobody else changes them.
+ * Consumes invites of one account and makes their memberships, which moves its epoch: as far as
+ * account, catalogue, invite and invitee are still what the facts say (optimistic locking). Locks
+ * the account first. One statement, and so a transaction by itself. A user who was created in this
+ * transaction is not in the facts, and nobody else can change them.
  * @returns the memberships that were made.
  */
 export async function admit(

@@ -22,9 +22,9 @@ export interface Joining {
   inviteId: InviteId;
   /** The link that they follow, where they follow one. */
   link: OpenedLink | undefined;
-  /** A user who has just proven who they are; or the caller. Both are read with all the rest. */
+  /** A user whose password was just verified, or the caller. Both are read again with the facts. */
   who: UserRow | Caller;
-  /** Whether that user is made in the transaction that lets them in. */
+  /** Whether that user is created in the transaction of the accept. */
   isNew?: boolean;
   now: Date;
 }
@@ -140,8 +140,8 @@ const newTurn = () => ({ inviteIds: new Set<InviteId>(), userIds: new Set<UserId
 
 /**
  * The rules of an accept, in order.
- * @throws invite-token-invalid, unauthenticated, user-disabled, the problems that name why the invite is dead, invite-for-another-address,
- * already-member, inviter-cannot-grant.
+ * @throws invite-token-invalid, unauthenticated, user-disabled, the problems that name why the
+ * invite is dead, invite-for-another-address, already-member, inviter-cannot-grant.
  */
 function decide(facts: Facts | undefined, joining: Joining, inTurn: ReturnType<typeof newTurn>): Decision {
   if (!facts) throw new Problem('invite-token-invalid');

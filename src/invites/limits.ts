@@ -5,8 +5,9 @@ import { hasOptedOut } from './opt-out-store.ts';
 import { hasMorePendingThan } from './sending-store.ts';
 
 /**
- * Counts a mail to an invitee: by who sends it, for which account, and to whom. An attempt that is refused enqueues no mail
- * and counts nothing. How many mails an address gets is limited when they are sent (`outbox/recipient-limit.ts`).
+ * Counts a mail to an invitee: by who sends it, for which account, and to whom. A refused attempt
+ * enqueues no mail and is not counted. How many mails an address gets is limited when they are sent
+ * (`outbox/recipient-limit.ts`).
  * @throws too-many-requests, and what `send` throws.
  */
 export function countSending<T>(

@@ -15,7 +15,10 @@ import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
 
-/** A mail in someone's name needs them active when it is written. Sending the invite again is a mail in the sender's name. */
+/**
+ * A mail is sent only if its inviter is active when it is written. Resending an invite makes the
+ * caller its inviter.
+ */
 const inviterInactive = 'The inviter was no longer active when the mail was due.';
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
@@ -35,9 +38,9 @@ export function inviteLetter(service: Writer): Letter {
 }
 
 /**
- * The mail that reminds of an invite before it expires, if its account has reminders, its inviter is active, and mail to the
- * address is not stopped. It is
- * the same invite, by a link of its own that lives no longer than the invite's sending.
+ * The mail that reminds of an invite before it expires, if its account has reminders, its inviter
+ * is active, and mail to the address is not stopped. It is the same invite, by a link of its own
+ * that lives no longer than the invite's sending.
  */
 export function inviteReminderLetter(service: Writer): Letter {
   return {
@@ -86,7 +89,7 @@ async function writeOffer(
     optOutLink: optOutLink(config, optOutToken),
     reportLink: config.reportUrl.replace('{token}', reportToken),
   });
-  // The platform sends for many accounts, and one must not keep back another's mail.
+  // The platform sends for many accounts, and one must not delay another's mail.
   const sender = invite.invitedBy === platformUserId ? account.id : invite.invitedBy;
   return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(config, optOutToken), sender };
 }

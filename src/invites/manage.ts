@@ -9,8 +9,9 @@ import { inviteOf } from './invite.ts';
 import { findInvite, holdMembership, type InviteRow, lockInvite } from './store.ts';
 
 /**
- * What every change of an invite by its account shares: lock the caller's membership, their key and the invite, in the order in
- * which removing a member or revoking a key does, so that nothing is changed after that; then enter, change it, show it.
+ * What every change of an invite by its account shares: lock the caller's membership, their key and
+ * the invite, in the order in which removing a member or revoking a key does, so that nothing is
+ * changed after that; then enter, change it, show it.
  */
 export function manageInvite(
   { db }: Service,

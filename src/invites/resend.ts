@@ -15,14 +15,16 @@ import { findPendingId, isMember, markExpired, promiseMails } from './sending-st
 import { findInvite, updateInvite } from './store.ts';
 
 /**
- * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the old
- * link dead. Who sends it vouches for it.
- * @throws permission-missing, not-found, user-disabled, cannot-grant where it gives more than the caller holds, already-member,
- * invite-already-pending where a later invite holds the address, opted-out, address-undeliverable, too-many-pending-invites, too-many-requests, and
- * the problem that names why it was decided.
+ * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the
+ * old link dead. Who sends it vouches for it.
+ * @throws permission-missing, not-found, user-disabled, cannot-grant where it gives more than the
+ * caller holds, already-member, invite-already-pending where a later invite holds the address,
+ * opted-out, address-undeliverable, too-many-pending-invites, too-many-requests, and the problem
+ * that names why it was decided.
  */
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
-  // Counted before the transaction that sends: a counter's row is locked for no longer than it takes to count.
+  // Counted before the transaction that sends: a counter's row is locked for no longer than it
+  // takes to count.
   const acting = await enterAccount(service.db, caller, accountId);
   requirePermission(acting, 'invites:manage');
   const found = await findInvite(service.db, accountId, inviteId);

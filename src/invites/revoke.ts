@@ -5,7 +5,8 @@ import { requireUndecided } from './rules.ts';
 import { updateInvite } from './store.ts';
 
 /**
- * Takes an invite back, also one that gives more than the caller has (docs/decisions/revoke-any-invite.md).
+ * Takes an invite back, also one that gives more than the caller has
+ * (docs/decisions/revoke-any-invite.md).
  * @throws permission-missing, not-found, and the problem that names why it was decided already.
  */
 export async function revokeInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {

@@ -155,7 +155,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'revokeInvite',
       summary: 'Revoke an invite',
       description:
-        'Its link is dead from now on. Needs `invites:manage` alone, whatever the invite gives: revoking gives nobody anything, and has to be quick.',
+        'Its link stops working. Needs only `invites:manage`, whatever the invite gives: revoking grants nothing, and must be quick.',
       params: InviteParams,
       response: { 200: answer(Invite, 'The invite, revoked.'), ...problems('permission-missing', ...decided) },
     },

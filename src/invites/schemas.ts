@@ -106,10 +106,10 @@ export const Invite = Type.Object(
     message: MessageOrNull,
     locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
     invitedBy: ref(Inviter),
-    invitedByKey: idOrNull('key', 'The key it was made with, of the account or the platform; null for a person.'),
+    invitedByKey: idOrNull('key', 'The account or platform key that it was made with; null if a person made it.'),
     createdAt: Time,
     expiresAt: Time,
-    sendings: { ...Count, description: 'How many times it was asked to be sent. Only the last link works.' },
+    sendings: { ...Count, description: 'How many times sending was requested. Only the newest link works.' },
     lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },
     delivery: ref(Delivery),
     lastAttempt: Type.Unsafe<Static<typeof InviteAttempt> | null>({

@@ -101,10 +101,12 @@ const create = prepared('create_invites', (db) => {
 });
 
 /**
- * Keeps an invite, promises its mails and begins its timeline, unless one is pending for the address, it belongs to a member
- * or to someone who asked not to be invited again, mail to it does not arrive, too many are pending, the inviter is a
- * member no more, or the calling key is revoked. Locks the inviter's membership and the key, so that removing or revoking them
- * sees this invite or prevents it. One statement, and so a transaction by itself; those of one inviter that come at once go in one.
+ * Keeps an invite, promises its mails and begins its timeline, unless one is pending for the
+ * address, it belongs to a member or to someone who asked not to be invited again, mail to it does
+ * not arrive, too many are pending, the inviter is no longer a member, or the calling key is
+ * revoked. Locks the inviter's membership and the key, so that removing or revoking them sees this
+ * invite or prevents it. One statement, and so a transaction by itself; those of one inviter that
+ * come at once go in one.
  * @returns whether it was kept.
  */
 export const insertInvite = together<NewInviteRow, boolean>({

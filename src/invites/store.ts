@@ -72,7 +72,8 @@ export function listInvites(
   { limit, cursor = afterAll, ...which }: ListedInvites,
 ) {
   const values = { accountId, cursor, limit: limit + 1 };
-  // How many have lapsed decides between two plans, and a generic plan would read every pending invite.
+  // The number of expired invites decides between two plans; a generic plan would read every
+  // pending invite.
   if (which.status === 'expired') return selectList(db, which, { ...values, ...which, now: literalTime(now) });
   return listOf(which)(db).execute({ ...which, ...values, now });
 }

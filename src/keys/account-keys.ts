@@ -21,9 +21,10 @@ import type { KeyRevocation, KeyRotation, NewAccountKey } from './schemas.ts';
 import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, markRevoked } from './store.ts';
 
 /**
- * Makes a key that acts as the caller within its scopes. With a key, another one can be made that may do no more, and that ends
- * with it.
- * @throws permission-missing, cannot-grant, user-required where no member stands behind it, user-disabled, invalid-request.
+ * Makes a key that acts as the caller within its scopes. With a key, another one can be made that
+ * may do no more, and that ends with it.
+ * @throws permission-missing, cannot-grant, user-required where no member stands behind it,
+ * user-disabled, invalid-request.
  */
 export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
   const expiresAt = requireAhead(asked.expiresAt, caller.now);
@@ -42,10 +43,11 @@ export function createAccountKey(service: Service, caller: Caller, accountId: Ac
 }
 
 /**
- * Makes a key that replaces another, with the same name and scopes, and as the same member. The old one is good until the
- * overlap is over, and so are the keys that were made with it. A person who rotates a key of their own renews it.
- * @throws permission-missing, not-found, cannot-grant where its scopes exceed what the caller holds, or its member holds more,
- * user-disabled, key-ended.
+ * Makes a key that replaces another, with the same name and scopes, and as the same member. The old
+ * one is valid until the overlap ends, and so are the keys that were made with it. If a person
+ * rotates their own key, the new one lasts as long as the old one did.
+ * @throws permission-missing, not-found, cannot-grant where its scopes exceed what the caller
+ * holds, or its member holds more, user-disabled, key-ended.
  */
 export function rotateAccountKey(
   service: Service,
@@ -65,7 +67,7 @@ export function rotateAccountKey(
     await endMadeWithAccountKey(tx, accountId, keyId, { notAfter });
     const isRenewed = acting.isPerson && key.madeBy === null;
     const expiresAt = isRenewed ? renewed(key, caller.now) : key.expiresAt;
-    // Read after that: the key may have made the one that is calling.
+    // Read after the update, which may have changed the end of the calling key.
     const ends = handOut(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
     const row = newRow(acting, key, ends);
     await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: notAfter });
@@ -75,8 +77,8 @@ export function rotateAccountKey(
 }
 
 /**
- * Revokes a key and every key that was made with it, at once; where asked, also the pending invites that were made with any of
- * them. Again: the same.
+ * Revokes a key and every key that was made with it, at once; if requested, also the pending
+ * invites that were made with any of them. Idempotent.
  * @throws permission-missing, not-found, cannot-grant.
  */
 export async function revokeAccountKey(
@@ -98,8 +100,9 @@ export async function revokeAccountKey(
 type CallingKey = Parameters<typeof handOut>[0];
 
 /**
- * Changes the keys of an account. A platform's key that is calling is locked before the account, as revoking it locks them.
- * @param change is given a look at the calling key, which finds none where a person is calling.
+ * Changes the keys of an account. A calling platform key is locked before the account, in the same
+ * order as revoking it locks them.
+ * @param change gets a function that finds the calling key, or none if a person is calling.
  */
 function changeKeys<T>(
   { db }: Service,

@@ -69,9 +69,9 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     schema: {
       tags,
       operationId: 'rotateAccountKey',
-      summary: 'Replace a key by a new one',
+      summary: 'Replace a key with a new one',
       description:
-        'With the same name and scopes. The old one is good for a while longer, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs `keys:manage`, and that the key acts as you.',
+        'The new key has the same name and scopes. The old one stays valid for `overlapSeconds`, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.',
       params: AccountKeyParams,
       body: ref(KeyRotation),
       response: {
@@ -90,7 +90,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'revokeAccountKey',
       summary: 'Revoke a key',
       description:
-        'From the next request on it is refused, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, as after a theft; no body revokes the keys alone. Needs `keys:manage`, and that it may do no more than you.',
+        'The key is refused from its next request on, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage`, and the key may do no more than you.',
       params: AccountKeyParams,
       body: ref(KeyRevocation),
       response: { 204: nothing('The key is revoked.'), ...problems(...refusals) },

@@ -2,7 +2,10 @@ import type { EventDetails } from '../audit.ts';
 import type { AccountId, KeyId } from '../ids.ts';
 import type { Caller } from '../service.ts';
 
-/** Tells the audit log of a key once it is made, and not while that can still fail. @returns the key. */
+/**
+ * Records a key in the audit log once it is made, not while that can still fail.
+ * @returns the key.
+ */
 export async function auditMade<Made extends { id: KeyId }>(
   { audit }: Caller,
   making: Promise<Made>,
@@ -13,7 +16,10 @@ export async function auditMade<Made extends { id: KeyId }>(
   return made;
 }
 
-/** Tells the audit log of a revoked key, with the number of invites where they were to be revoked too. */
+/**
+ * Records a revoked key in the audit log, with the number of invites if they were to be revoked
+ * too.
+ */
 export function auditRevoked(
   { audit }: Caller,
   { invites, ...concerns }: Pick<EventDetails, 'accountId' | 'keyId'> & { invites: number | undefined },

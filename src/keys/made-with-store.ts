@@ -5,21 +5,25 @@ import { equalsLiteral } from '../database/statements.ts';
 import { type AccountId, type KeyId, uuidOf } from '../ids.ts';
 import { moveEpochs } from '../permissions/epoch-store.ts';
 
-/** How keys end early: revoked at a time, or no later than one. */
+/** How keys end early: revoked, or with an earlier expiry. */
 export type EarlyEnd = { revokedAt: Date } | { notAfter: Date };
 
 const isAnyOf = (column: SQLWrapper, ids: readonly KeyId[]) =>
   sql`${column} = any(${sql.param(ids.map((it) => uuidOf('key', it)))}::text[]::uuid[])`;
 
-/** What ends a key. A key that was revoked before keeps its time; a key that ends earlier keeps its end. */
+/**
+ * The changes that end a key. A key that is already revoked keeps its time of revocation; a key
+ * that ends earlier keeps its end.
+ */
 const changesOf = (keys: typeof accountKeys | typeof platformKeys, end: EarlyEnd) =>
   'revokedAt' in end
     ? { revokedAt: sql`coalesce(${keys.revokedAt}, ${sql.param(end.revokedAt, keys.revokedAt)}::timestamptz)` }
     : { expiresAt: sql`least(${keys.expiresAt}, ${sql.param(end.notAfter, keys.expiresAt)}::timestamptz)` };
 
 /**
- * Level by level: a key that makes others is locked meanwhile (its own row, or its account), so that each level is whole once
- * the one above is written. @returns the keys of all levels below.
+ * Ends keys level by level: a key that makes others is locked meanwhile (its own row, or its
+ * account), so that each level is complete once the one above is written.
+ * @returns the ids of the keys on all levels below.
  */
 async function throughLevels(
   roots: readonly KeyId[],
@@ -33,7 +37,10 @@ async function throughLevels(
   return all;
 }
 
-/** Ends every key that was made with an account's key. The account is locked. @returns them. */
+/**
+ * Ends every key that was made with an account's key. The caller has locked the account.
+ * @returns their ids.
+ */
 export function endMadeWithAccountKey(tx: Tx, accountId: AccountId, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
   return throughLevels([key], (makers) =>
     tx
@@ -45,8 +52,9 @@ export function endMadeWithAccountKey(tx: Tx, accountId: AccountId, key: KeyId, 
 }
 
 /**
- * Ends every key that was made with a platform's key, the platform's first and then those of all accounts, which are locked in
- * between. The key is locked. @returns them.
+ * Ends every key that was made with a platform key: platform keys first, then those of accounts,
+ * which it locks in between. The caller has locked the key.
+ * @returns their ids.
  */
 export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
   const ofPlatform = await throughLevels([key], (makers) =>
@@ -69,8 +77,9 @@ export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd):
 }
 
 /**
- * Revokes the pending invites that were made with some keys, in one account or in all, locked in the order in which every
- * statement locks several invites, except where Citus distributes them: it can't lock those of several accounts.
+ * Revokes the pending invites that were made with some keys, in one account or in all, locked in
+ * the order in which every statement locks several invites, except where Citus distributes them: it
+ * can't lock those of several accounts.
  * @returns how many.
  */
 export async function revokeInvitesMadeWith(

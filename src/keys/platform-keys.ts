@@ -42,7 +42,8 @@ export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPla
 }
 
 /**
- * Makes a key that replaces another. The old one is good until the overlap is over, and so are the keys that were made with it.
+ * Makes a key that replaces another. The old one is valid until the overlap ends, and so are the
+ * keys that were made with it.
  * @throws the same, not-found, key-ended.
  */
 export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
@@ -60,8 +61,8 @@ export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId,
 }
 
 /**
- * Revokes a key and every key that was made with it, of the platform and of accounts, at once; where asked, also the pending
- * invites that were made with any of them. Again: the same.
+ * Revokes a key and every key that was made with it, of the platform and of accounts, at once; if
+ * requested, also the pending invites that were made with any of them. Idempotent.
  * @throws platform-key-required, permission-missing, cannot-grant, not-found.
  */
 export async function revokePlatformKey(
@@ -83,7 +84,8 @@ export async function revokePlatformKey(
 }
 
 /**
- * The platform's key that is calling, locked until the transaction ends: what it is handed comes before its end, and ends with it.
+ * Locks the calling platform key until the transaction ends: a concurrent revocation waits, and
+ * then finds the keys that were made with it.
  * @throws platform-key-required, permission-missing, unauthenticated.
  */
 export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: PlatformScope, target?: KeyId) {
@@ -91,7 +93,7 @@ export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: Plat
   const callingId = caller.key?.id as KeyId;
   const locked = await lockPlatformKeys(tx, target === undefined ? [callingId] : [callingId, target]);
   const calling = locked.find((it) => it.id === callingId);
-  // It may have ended while it was waited for.
+  // It may have ended while this transaction waited for the lock.
   if (!calling || isOver(calling, caller.now)) throw sessionEnded();
   const key = locked.find((it) => it.id === target);
   return { ...calling, kind: 'platform' as const, key };
@@ -116,9 +118,9 @@ export async function makePlatformKey(
 }
 
 /**
- * What every change of a platform's key shares: the key that is calling is verified before anything is locked, and `change`
- * verifies it again. Changes come one after the other, on all replicas: a key that rotates itself while its maker is
- * revoked either is revoked with it, or its successor is.
+ * What every change of a platform's key shares: the key that is calling is verified before anything
+ * is locked, and `change` verifies it again. Changes are serialised across all replicas: a key that
+ * rotates itself while its maker is revoked either is revoked with it, or its successor is.
  */
 async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise<T>): Promise<T> {
   await requirePlatform(db, caller, manages);

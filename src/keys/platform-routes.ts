@@ -64,9 +64,9 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
     schema: {
       tags,
       operationId: 'rotatePlatformKey',
-      summary: 'Replace a platform key by a new one',
+      summary: 'Replace a platform key with a new one',
       description:
-        'With the same name and scopes. The old one is good for a while longer; keys that were made with it, of accounts too, end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs a platform key with `platform-keys:manage`.',
+        'The new key has the same name and scopes. The old one stays valid for `overlapSeconds`; keys that were made with it, account keys too, end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
       body: ref(KeyRotation),
       response: {
@@ -85,7 +85,7 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       operationId: 'revokePlatformKey',
       summary: 'Revoke a platform key',
       description:
-        'From the next request on it is refused, and so is every key that was made with it, of the platform and of accounts. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; no body revokes the keys alone. Needs a platform key with `platform-keys:manage`.',
+        'The key is refused from its next request on, and so is every platform or account key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
       body: ref(KeyRevocation),
       response: { 204: nothing('The key is revoked.'), ...problems(...refusals) },

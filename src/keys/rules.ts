@@ -3,26 +3,28 @@ import { earlier, isAhead, lasts } from '../permissions/holding.ts';
 import { invalidField, Problem } from '../problems.ts';
 import type { Key } from '../service.ts';
 
-/** A key, as far as it bounds the keys that are handed to it, or is handed out itself. */
+/** The properties of a key that bound the keys made with it. */
 export interface KeyBounds {
   kind: Key['kind'];
   scopes: readonly string[];
   expiresAt: Date | null;
 }
 
-/** How a key ends: by itself, and with the key that it was handed to. */
+/** How a key ends: by itself, and with the key that it was made with. */
 interface Ends {
   expiresAt: Date | null;
   madeBy: KeyId | null;
 }
 
 /**
- * The rule for every key that is handed out, of an account or of the platform, created or rotated. What a key asks for ends no
- * later than that key, may do no more, and is revoked with it (`madeBy`). What a person or the operator asks for ends as
- * requested. A key that rotates itself is replaced: its successor keeps its end and its maker.
+ * The rule for every key that is handed out, of an account or of the platform, created or rotated.
+ * A key that another key requests ends no later than that key, may do no more, and is revoked with
+ * it (`madeBy`). A key that a person or the operator requests ends as requested. A key that rotates
+ * itself is replaced: its successor keeps its end and its maker.
  *
- * A key that ends early takes along all that was handed to it, through any number of keys (`made-with-store.ts`): at once
- * when it is revoked, and with the overlap when it is replaced. So no secret in a thief's hands survives either.
+ * If a key ends early, all keys that were made with it end too, through any number of keys
+ * (`made-with-store.ts`): at once if it is revoked, with the overlap if it is replaced. So a thief
+ * can't keep access with keys made with a stolen one.
  * @param replaces the key that is rotated.
  * @throws cannot-grant for a scope that the calling key does not have.
  */
@@ -39,8 +41,9 @@ export function handOut(
 }
 
 /**
- * A key may do no more than the one that makes, rotates or revokes it. What an account key's scopes cover is compared with what
- * the caller may do; here only that a scoped key hands out no `*`, which may come to more later.
+ * A key may do no more than the one that makes, rotates or revokes it. What an account key's scopes
+ * cover is compared with what the caller may do; here only that a scoped key makes no key with `*`,
+ * which may allow more later.
  * @throws cannot-grant, naming what is missing.
  */
 export function requireWithinScopes(calling: Omit<KeyBounds, 'expiresAt'>, key: Omit<KeyBounds, 'expiresAt'>): void {
@@ -50,7 +53,10 @@ export function requireWithinScopes(calling: Omit<KeyBounds, 'expiresAt'>, key: 
   if (missing.length > 0) throw new Problem('cannot-grant', 'This key does not have those scopes itself.', { missing });
 }
 
-/** An end that was asked for is never shortened in silence. @throws cannot-grant for one after the calling key's. */
+/**
+ * A requested end is never shortened silently.
+ * @throws cannot-grant for one after the calling key's.
+ */
 export function requireNoLater(requested: Date | null, calling: KeyBounds | undefined): void {
   if (requested === null || !calling || lasts(calling.expiresAt, requested)) return;
   throw new Problem('cannot-grant', 'A key can’t outlive the key that makes it.');

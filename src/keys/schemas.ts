@@ -94,7 +94,7 @@ const shown = {
   expiresAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
   revokedAt: TimeOrNull,
   lastUsedAt: { ...TimeOrNull, description: 'To the minute; null where it was not used yet.' },
-  replacedBy: idOrNull('key', 'The key that takes its place.'),
+  replacedBy: idOrNull('key', 'The key that replaced it.'),
 };
 
 const secret = Type.String({

@@ -84,8 +84,8 @@ export async function markRevoked(tx: Tx, holder: Holder, id: KeyId, now: Date):
 }
 
 /**
- * Locks the calling key against being revoked until the transaction ends: what is done with it comes before that, and is
- * found by it. A made-up secret locks nothing.
+ * Locks the calling key against revocation until the transaction ends: the revocation waits, and
+ * then finds what was made with it. A made-up secret locks nothing.
  */
 export async function holdKey(tx: Tx, key: Key): Promise<void> {
   const keys = key.kind === 'account' ? accountKeys : platformKeys;

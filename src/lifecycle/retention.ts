@@ -6,8 +6,11 @@ import { emailChanges, passwordResets, registrations } from '../database/schema.
 import { createLoop } from '../outbox/loop.ts';
 import type { Service } from '../service.ts';
 
-/** Rows that are deleted once they are of no use, a batch at a time, in the order of an indexed column. */
-interface Retained {
+/**
+ * A table whose rows are deleted once they expire, a batch at a time, in the order of an indexed
+ * column.
+ */
+interface ExpiringTable {
   table: PgTable;
   id: PgColumn;
   /** What the rows are ordered by, in an index. */
@@ -16,10 +19,10 @@ interface Retained {
 }
 
 /**
- * What is deleted, and when. All of these keep an address that nobody has proven to be theirs. A confirmed change of address
- * stays: the mail to the old address is written from it.
+ * Which rows are deleted, and when. Each row contains an address that nobody has proven to own. A
+ * confirmed change of address stays: the mail to the old address is written from it.
  */
-const retained: Retained[] = [
+const expiringTables: ExpiringTable[] = [
   {
     table: registrations,
     id: registrations.id,
@@ -45,10 +48,13 @@ const interval = 60_000;
 /** How many rows of a table one statement deletes. */
 const batch = 1_000;
 
-/** Deletes one batch of each table. Locked rows are skipped: another replica has them, or a request does. */
+/**
+ * Deletes one batch of each table. Locked rows are skipped: another replica or a request is using
+ * them.
+ */
 export async function deleteExpired(db: Db, now: Date, most = batch): Promise<{ deleted: number; isMore: boolean }> {
   const counts: number[] = [];
-  for (const { table, id, expiresAt, isOver } of retained) {
+  for (const { table, id, expiresAt, isOver } of expiringTables) {
     const over = db
       .select({ id })
       .from(table)
@@ -62,7 +68,10 @@ export async function deleteExpired(db: Db, now: Date, most = batch): Promise<{ 
   return { deleted: counts.reduce((sum, it) => sum + it, 0), isMore: counts.includes(most) };
 }
 
-/** Deletes expired rows about once a minute, on any number of replicas. A run that fails is logged, and the next one tries again. */
+/**
+ * Deletes expired rows about once a minute, on any number of replicas. A run that fails is logged,
+ * and the next one tries again.
+ */
 export function createRetention(
   { db, clock }: Pick<Service, 'db' | 'clock'>,
   log: Pick<FastifyBaseLogger, 'info' | 'warn'>,

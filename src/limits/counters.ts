@@ -19,7 +19,8 @@ export interface Counters {
    */
   hit(hits: readonly Hit[], now: Date): Promise<Count[]>;
   /**
-   * Takes hits back that came to nothing, in one round trip, as long as the window in which they were counted runs.
+   * Takes back hits whose action was refused, in one round trip, unless the window in which they
+   * were counted has ended.
    * @param hits each with the end of that window.
    */
   undo(hits: readonly { key: string; resetsAt: Date }[]): Promise<void>;

@@ -45,7 +45,7 @@ export const limits = {
   'register.mails': limit(
     10,
     halfDay,
-    'Mails to one address for its registrations, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most half as long as a link lives.',
+    'Mails to one address for its registrations, from all networks together. Beyond it, no mail is sent and the answer is the same. The window is at most half as long as a link is valid.',
     halfDay,
   ),
   'verify.network': limit(100, minute, 'Tokens of mailed links tried from one network.'),
@@ -54,7 +54,7 @@ export const limits = {
   'reset.mails': limit(
     5,
     quarter,
-    'Mails to one address for its password resets, from all networks together. Beyond it no mail is sent, and the answer is the same. The window is at most half as long as a link lives, and begins again when a link was used.',
+    'Mails to one address for its password resets, from all networks together. Beyond it, no mail is sent and the answer is the same. The window is at most half as long as a link is valid, and starts again when a link was used.',
     quarter,
   ),
   'preview.network': limit(300, minute, 'Invites looked at from one network.'),
@@ -70,12 +70,12 @@ export const limits = {
   'mail.recipient': limit(
     30,
     day,
-    'Mails to one address that others caused: invites, reminders, ownership offers, removals, links to confirm a changed address. Beyond it they are delayed, and nothing is refused.',
+    'Mails to one address that others caused: invites, reminders, ownership offers, removals, links to confirm a changed address. Mails beyond it are delayed; nothing is refused.',
   ),
   'mail.sender': limit(
     10,
     day,
-    'The same mails to one address that one person caused, or the platform for one account. Beyond it they are delayed.',
+    'The same mails to one address, caused by one person, or by the platform for one account. Mails beyond it are delayed.',
   ),
 };
 
@@ -100,22 +100,22 @@ export interface Limiter {
    */
   requireWithin(tries: readonly Try[], now: Date): Promise<void>;
   /**
-   * The same for what counts only where it succeeds: where `act` refuses with a problem, or one of the limits is exceeded,
-   * nothing was done and nothing is counted.
+   * The same for tries that count only if they succeed: if `act` throws a problem, or a limit is
+   * exceeded, nothing was done and nothing is counted.
    */
   counting<T>(tries: readonly Try[], now: Date, act: () => Promise<T>): Promise<T>;
-  /** Forgets what was counted under the limits. */
+  /** Forgets the counts of some limits. */
   clear(tries: readonly Try[]): Promise<void>;
-  /** Counts one try of each, and answers with which limits are exceeded: for callers that refuse nobody. */
+  /** Counts one try of each, and returns the exceeded limit instead of throwing. */
   take(tries: readonly Try[], now: Date): Promise<Taken>;
 }
 
 export interface Taken {
-  /** The exceeded limit that is so for the longest time. */
+  /** The exceeded limit whose window ends last. */
   exceeded: { limit: LimitName; until: Date } | undefined;
   /** How often each was tried by now, this time included, in the order given. */
   counts: number[];
-  /** Takes back what was counted. */
+  /** Takes the counts back. */
   giveBack(): Promise<void>;
 }
 
@@ -151,7 +151,8 @@ export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
         requireTaken(taken, now);
         return await act();
       } catch (error) {
-        // After any other failure it is not known whether something was done. A refusal stays one that can't be taken back.
+        // After any other failure, it is unknown whether something was done. If the counts can't be
+        // taken back, the refusal is still the answer.
         if (error instanceof Problem) await taken.giveBack().catch(() => {});
         throw error;
       }

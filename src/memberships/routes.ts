@@ -86,7 +86,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'removeMember',
       summary: 'Remove a member, or leave',
       description:
-        'Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing but a person: a key leaves no account for its maker. The owner can’t be removed.',
+        'Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs no permission. A key can’t leave for its maker. The owner can’t be removed.',
       params: MemberParams,
       response: {
         204: nothing('They are no member any more.'),

@@ -24,7 +24,10 @@ export function addGauges(registry: Registry, { service, database }: Sources): (
   const age = gauge('usher_outbox_oldest_due_seconds', 'For how long the longest due mail has been waiting.');
   const isUp = gauge('usher_database_up', '1 where the database answers.');
   const connections = gauge('usher_database_connections', 'Connections of the pool.', ['state']);
-  const queued = gauge('usher_lock_queue_waiting', 'Requests that wait in memory to change a row that others change.');
+  const queued = gauge(
+    'usher_lock_queue_waiting',
+    'Requests that wait in memory to change a row that others are changing.',
+  );
   const refused = new Counter({
     name: 'usher_lock_queue_refused_total',
     help: 'Requests answered 503 because too many waited to change the same row.',

@@ -7,11 +7,12 @@ import { fail, reasonOf, settingsOrFail } from './program.ts';
 
 const usage = `Usage: npm run migrate -- [--role=<role>]
 
-Brings the database to this release. Where a pooler keeps sessions from taking their settings at
+Brings the database to this release. If a pooler keeps sessions from getting their settings at
 startup, it makes them settings of the current role in this database.
 
-  --role  the role that the service runs as, where it is another one: it is granted what it needs on
-          the tables, and gets the settings. Takes a role that may change that one.
+  --role  the role that the service runs as, if it is a different one: grants it what it needs on
+          the tables, and stores the session settings with it. The current role must be allowed
+          to alter it.
 `;
 
 const read = roleIn(process.argv.slice(2));
@@ -26,7 +27,7 @@ if (read && config) {
       if (read.role !== undefined && config.database.kind === 'postgres') await grantTables(db, read.role);
       if ((await setUpRole(read.role)) === 'set') {
         process.stdout.write(
-          'The session settings are set for the role: a pooler gives them to new connections (RECONNECT).\n',
+          'The session settings are now settings of the role. They apply to new connections: run RECONNECT on the pooler console.\n',
         );
       }
     };

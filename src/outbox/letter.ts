@@ -17,20 +17,24 @@ export interface Settlement {
   reason: string | null;
 }
 
-/** A mail that is dropped for a reason that its sender should know. It is settled as failed. */
+/**
+ * A mail that is dropped for a reason that its sender should know: its delivery status is `failed`.
+ */
 export interface Withheld {
   withheld: string;
 }
 
 /** A mail that is about to be sent. */
 export interface Written extends Omit<Mail, 'deliveryId'> {
-  /** Who caused it, where it is somebody else than its recipient (see `recipient-limit.ts`). */
+  /** Who caused it, if not its recipient (see `recipient-limit.ts`). */
   sender?: Sender;
 }
 
 /** How one kind of promised mail is written, by the feature that promises it. */
 export interface Letter {
-  /** Writes it from what is true now; undefined where there is nothing to say any more, or why it is not sent. */
+  /**
+   * Writes it from what is true now; undefined if it is obsolete, or the reason why it is not sent.
+   */
   write(promised: Promised, now: Date): Promise<Written | Withheld | undefined>;
   /** Records that it is delayed, and why, in the transaction that moves its due time. */
   delayed?(tx: Tx, promised: Promised, reason: string): Promise<void>;

@@ -3,7 +3,7 @@ import type { Limiter, Taken } from '../limits/limits.ts';
 import type { OutboxRow } from './store.ts';
 
 /**
- * Who can cause a mail of each kind to be sent to somebody. Those that others cause share one limit of their recipient,
+ * Who can cause a mail of each kind. Mails that others cause share one limit of their recipient,
  * whatever their kind.
  */
 const causedBy: Record<OutboxRow['kind'], 'others' | 'anyone' | 'recipient'> = {
@@ -16,28 +16,33 @@ const causedBy: Record<OutboxRow['kind'], 'others' | 'anyone' | 'recipient'> = {
   'membership-removed': 'others',
   // Any user, for any address.
   'email-change': 'others',
-  // Anyone who knows the address. These have limits of their own (`register.mails`, `reset.mails`), which no other kind can
-  // use up: a person must be able to log in whoever writes to them.
+  // Anyone who knows the address. These have limits of their own (`register.mails`, `reset.mails`),
+  // which no other kind can use up: a person must be able to log in however many mails others
+  // cause.
   registration: 'anyone',
   'password-reset': 'anyone',
-  // Notices of changes that take the recipient's own credentials or mailbox, or the operator. They must arrive.
+  // Notices of changes that only the recipient or the operator can make. They must arrive.
   'password-changed': 'recipient',
   'email-changed': 'recipient',
   'identity-linked': 'recipient',
 };
 
-/** Who a mail is counted for beside its recipient: the person who caused it, or the account. */
+/**
+ * Who a mail is counted for in addition to its recipient: the person who caused it, or the account.
+ */
 export type Sender = UserId | AccountId;
 
 /**
- * Milliseconds between a sender's first and second mail when a delay is over. Short, so that a mail which is enqueued when
- * the window ends does not overtake those that have waited for it.
+ * Milliseconds between a sender's first and second mail when a delay is over. Short, so that a mail
+ * which is enqueued when the window ends does not overtake those that have waited for it.
  */
 const step = 1_000;
-/** Milliseconds in which a mail comes to be sent or is out of date: no invite lives longer. */
+/** Milliseconds after which a waiting mail is obsolete: no invite is valid for longer. */
 const longestWait = 91 * 24 * 3_600_000;
 
-/** Counts a mail that is about to be sent. What is not sent after all is to be given back. */
+/**
+ * Counts a mail that is about to be sent. The caller gives the count back if the mail is not sent.
+ */
 export async function countMail(
   limiter: Limiter,
   { kind }: OutboxRow,
@@ -50,9 +55,9 @@ export async function countMail(
 }
 
 /**
- * When a mail beyond the limit is due: after the window has ended. First comes what the recipient got least of: mails of
- * senders who have not been sent for in the window, and of those the one that has waited longest. So senders of many mails
- * do not keep others' mails back, however many they enqueue.
+ * When a mail beyond the limit is due: after the window has ended. Mails of the senders who sent
+ * the recipient the fewest in the window come first, and of those the one that has waited longest.
+ * So a sender of many mails does not delay those of others.
  */
 export function dueAfter(until: Date, { counts: [, ofSender = 1] }: Taken, { createdAt }: OutboxRow): Date {
   const waited = Math.min(longestWait, Math.max(0, until.getTime() - createdAt.getTime()));

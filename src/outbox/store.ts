@@ -22,10 +22,11 @@ function isOf(lane: Lane, now: Date) {
 }
 
 /**
- * Claims due rows of a lane: counts the attempt and moves the due time to the end of the lease, so that no other worker takes
- * them meanwhile and a worker that dies loses none. Workers skip rows that others are claiming. Citus refuses that across
- * accounts: there, two workers that find the same rows wait for each other, and the second one finds them claimed.
- * One statement, and so a transaction by itself.
+ * Claims due rows of a lane: counts the attempt and moves the due time to the end of the lease, so
+ * that no other worker takes them meanwhile and a worker that dies loses none. Workers skip rows
+ * that others are claiming. Citus refuses that across accounts: there, two workers that find the
+ * same rows wait for each other, and the second one finds them claimed. One statement, and so a
+ * transaction by itself.
  */
 export function claimDue(
   db: Db,
@@ -39,7 +40,7 @@ export function claimDue(
     .where(isDue)
     .orderBy(asc(outbox.dueAt))
     .limit(most);
-  // A CTE runs once: as a subquery it could be run again for each row, and each time lock other rows.
+  // A CTE runs once. A subquery could run again for each row, and lock other rows each time.
   const due = db.$with('due').as(isDistributed(db) ? found : found.for('update', { skipLocked: true }));
   return db
     .with(due)
@@ -51,8 +52,8 @@ export function claimDue(
 }
 
 /**
- * Writes down what came of a claim, unless another worker has claimed the row since: it is known by the attempt that it
- * counted and by its lease, since a delayed mail counts no attempt.
+ * Records the outcome of a claim, unless another worker has claimed the row since. A claim is
+ * identified by its attempt and its lease, since a delayed mail counts no attempt.
  * @returns whether it was still ours to write.
  */
 export async function settle(

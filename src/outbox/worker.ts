@@ -119,7 +119,10 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   }
 }
 
-/** The transport's outcome, that it was dropped for a reason to be recorded, or that its recipient gets no more for now. */
+/**
+ * The transport's outcome, `dropped` with a reason to record, or `delayed` by the limit of the
+ * recipient.
+ */
 type Sent = Attempted | { outcome: 'delayed'; dueAt: Date };
 type Attempted = Outcome | { outcome: 'dropped'; reason: string };
 
@@ -140,10 +143,10 @@ async function send({ service, letters, transport }: WorkerOptions, row: OutboxR
   return outcome;
 }
 
-/** What a delayed mail is shown with. It names nobody who caused the others. */
-const delayReason = 'This address has been sent many mails today. The mail is sent by itself later.';
+/** The reason that a delayed mail shows. It does not name the senders of the other mails. */
+const delayReason = 'This address has been sent many mails today. The mail will be sent automatically later.';
 
-/** Puts a mail off. That is no failure: the attempt which the claim counted is taken back. */
+/** Delays a mail. This is not a failure, so the attempt that the claim counted is taken back. */
 function delay({ service, letters }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
   return service.db.transaction(async (tx) => {
     const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });

@@ -5,7 +5,10 @@ import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { deleteTransfer, updateOwner } from './store.ts';
 
-/** Moves the ownership to the caller. @throws not-found where they have no active offer of it; user-required for a key. */
+/**
+ * Moves the ownership to the caller.
+ * @throws not-found where they have no active offer of it; user-required for a key.
+ */
 export function acceptOwnership({ db }: Service, caller: Caller, accountId: AccountId) {
   return changeAccount(db, caller, accountId, async (tx, acting) => {
     if (!acting.isPerson) throw new Problem('user-required');

@@ -3,7 +3,10 @@ import { oneLine } from '../mail/one-line.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
 
-/** To the member to whom the ownership was offered, while the offer is active. It has no link that decides anything. */
+/**
+ * To the member to whom the ownership was offered, while the offer is active. It has no link that
+ * decides anything.
+ */
 export function ownershipOfferedLetter({ config, db }: Pick<Service, 'config' | 'db'>): Letter {
   return {
     async write({ accountId, userId }, now) {

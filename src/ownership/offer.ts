@@ -11,9 +11,10 @@ import type { OwnershipOffer } from './schemas.ts';
 import { upsertTransfer } from './store.ts';
 
 /**
- * Offers the ownership to a member, who is told by mail. Nothing moves until they accept; an earlier offer is replaced.
- * @throws cannot-grant for anyone but the owner, not-found for someone who is not a member, member-suspended for one who is not
- * active, too-many-requests.
+ * Offers the ownership to a member, who is told by mail. Nothing moves until they accept; an
+ * earlier offer is replaced.
+ * @throws cannot-grant for anyone but the owner, not-found for someone who is not a member,
+ * member-suspended for one who is not active, too-many-requests.
  */
 export async function offerOwnership(
   { db, limiter }: Service,

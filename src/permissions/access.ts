@@ -61,8 +61,8 @@ export function missingPermissions(holder: EffectiveAccess, other: EffectiveAcce
 }
 
 /**
- * Whether some holdings cover another one, by one look for each place that would: to compare each with each takes seconds
- * where two members have thousands of grants.
+ * Whether some holdings cover another one, by one look-up for each place that could. Comparing each
+ * with each takes seconds if two members have thousands of grants.
  */
 function holdingLookup(holdings: readonly Holding[]): (wanted: Holding) => boolean {
   const placeOf = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);

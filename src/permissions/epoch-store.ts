@@ -7,8 +7,8 @@ export async function lockCatalogue(tx: Tx): Promise<void> {
 }
 
 /**
- * Moves the epochs of several accounts, which locks them. The catalogue is locked first, so that no two transactions lock
- * several accounts at once and deadlock: Citus can't lock them in one order.
+ * Moves the epochs of several accounts, which locks them. The catalogue is locked first, so that no
+ * two transactions lock several accounts at once and deadlock: Citus can't lock them in one order.
  * @param accountIds a query of their ids.
  */
 export async function moveEpochs(tx: Tx, accountIds: SQL): Promise<void> {

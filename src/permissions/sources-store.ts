@@ -5,16 +5,19 @@ import type { AccountId, UserId } from '../ids.ts';
 import type { Source } from './sources.ts';
 
 /**
- * The sources of a membership's permissions, as a column of a query that has `memberships`: what it was given, by roles and by
- * grants in the whole account. Null if there are none. Grants on resources or conditions are left out: there may be many.
- * @param account the account of the membership. A parameter wherever the query names one account: in a query that also has a
- * table shared by all accounts, Citus plans no subquery that takes it from `memberships`.
+ * The sources of a membership's permissions, as a column of a query that has `memberships`: what it
+ * was given, by roles and by grants in the whole account. Null if there are none. Grants on
+ * resources or conditions are left out: there may be many.
+ * @param account the account of the membership. A parameter wherever the query names one account:
+ * in a query that also has a table shared by all accounts, Citus can't plan a subquery that takes
+ * it from `memberships`.
  */
 export const sourcesColumn = (account: SQL, now: SQL) =>
   sources(account, now, sql`g.resource_type is null and g.resource_id is null and g.condition = '{}'`);
 
-// Lists that are put together, and no union: Citus plans no union with a table shared by all accounts. In words, since the
-// columns of a query on one table are written without its name.
+// Concatenated lists instead of a union: Citus can't plan a union with a table shared by all
+// accounts. Raw column names, since Drizzle writes the columns of a query on one table without its
+// name.
 const sources = (account: SQL, now: SQL, whichGrants: SQL) => sql<Source[] | null>`(
   coalesce((
     select jsonb_agg(${sourceOf('direct', {})}) from permissions p where p.key = any(memberships.permissions)), '[]')
@@ -35,7 +38,9 @@ const sources = (account: SQL, now: SQL, whichGrants: SQL) => sql<Source[] | nul
     where g.account_id = ${account} and g.user_id = memberships.user_id
       and (g.ends_at is null or g.ends_at > ${now}) and ${whichGrants}), '[]'))`;
 
-/** A source as JSON, of a query that has its permission as `p`: what is not given of it is null. */
+/**
+ * A source as JSON, in a query that has its permission as `p`. Columns that are not given are null.
+ */
 function sourceOf(by: Source['by'], given: Partial<Record<keyof Source, string>>): SQL {
   const columns = { id: 'null', name: 'null', resourceType: 'null', resourceId: 'null', endsAt: 'null' };
   const all = { permission: 'p.key', covers: 'p.covers', ...columns, condition: `'{}'::jsonb`, ...given };

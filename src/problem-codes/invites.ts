@@ -74,7 +74,7 @@ export const invitesProblems = {
     status: 409,
     title: 'The inviter may no longer give this access',
     about:
-      'When an invite is accepted, what it gives is compared once more with what its inviter holds, and the inviter has left, is suspended, was disabled by the operator, or holds less than the invite gives. The invite stays pending: someone who holds that access can resend or change it.',
+      'An accept compares what the invite gives with what its inviter may do. The inviter has left, is suspended, was disabled by the operator, or has less access than the invite gives. The invite stays pending: a member who has that access can resend or change it.',
   },
   'invite-declined': {
     status: 410,

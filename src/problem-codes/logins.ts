@@ -18,7 +18,7 @@ export const loginsProblems = {
     status: 400,
     title: 'The verification link is not valid',
     about:
-      'The token of a verification link did not verify, is more than a day old, or was used already, or another link has given the address a login since. If the address has a login, log in; if not, register again to get a new mail.',
+      'The token of a verification link did not verify, is more than a day old, or was already used, or the address got a login by another link. If the address has a login, log in; if not, register again to get a new mail.',
   },
   unauthenticated: {
     status: 401,

@@ -23,12 +23,13 @@ export const requestsProblems = {
     status: 408,
     title: 'The request did not arrive in time',
     about:
-      'A request must arrive as a whole within 30 seconds. The connection was closed and nothing was changed: send it again.',
+      'A request must arrive completely within 30 seconds. The connection was closed and nothing was changed: send it again.',
   },
   'headers-too-large': {
     status: 431,
     title: 'The headers of the request are too large',
-    about: 'The headers of a request may have 16 KiB altogether. The connection was closed and nothing was changed.',
+    about:
+      'The headers of a request may be 16 KiB in total. The connection was closed and nothing was changed: send fewer or shorter headers.',
   },
   'too-large': {
     status: 413,

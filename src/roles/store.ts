@@ -114,7 +114,8 @@ export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId
   );
   const [found] = await db
     .select({
-      // With a column: Citus can't keep rows of none, which it does for a preset, of which every account may have holders.
+      // `select 1` instead of `select`: for a preset, Citus stores rows of all accounts in between,
+      // and can't store rows without columns.
       isUsed: sql<boolean>`exists (select 1 from ${memberships} where ${members}) or exists (select 1 from ${invites} where ${pending})`,
     })
     .from(sql`(select) one`);

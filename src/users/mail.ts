@@ -9,8 +9,8 @@ import { findEmailChange, findRegistration, findUser, findUserByEmail } from './
 type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 
 /**
- * To an address that was registered: a link to verify it, or a notice that it has a login already. Anyone can have this mail
- * sent to anyone, so it contains no text that the sender chose.
+ * To an address that was registered: a link to verify it, or a notice that it has a login already.
+ * Anyone can have this mail sent to anyone, so it contains no text that the sender chose.
  */
 export function registrationLetter(service: Writer): Letter {
   const { config, db } = service;
@@ -80,9 +80,10 @@ const issuersOf = async (db: Service['db'], userId: UserId) => [
 ];
 
 /**
- * To the new address of a requested change: a link to confirm it, or a notice that it has a login already. It names the old
- * address although the sender chose it: that address is verified, it names the user who is accountable for the mail, and
- * without it the recipient cannot tell whose login would get their address.
+ * To the new address of a requested change: a link to confirm it, or a notice that it has a login
+ * already. It names the old address although the sender chose it: that address is verified, it
+ * names the user who is accountable for the mail, and without it the recipient cannot tell whose
+ * login would get their address.
  */
 export function emailChangeLetter(service: Writer): Letter {
   const { config, db } = service;

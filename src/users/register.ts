@@ -9,15 +9,16 @@ import { insertRegistration } from './store.ts';
 const registrationLifetime = 24 * 3_600_000;
 
 /**
- * Stores a registration and enqueues its mail, by the same single statement for every address: which mail it is (the link, or
- * a notice that a login exists) is decided when the mail is written.
+ * Stores a registration and enqueues its mail, by the same single statement for every address:
+ * which mail it is (the link, or a notice that a login exists) is decided when the mail is written.
  * @throws too-many-requests, password-login-off.
  */
 export async function register(service: Service, body: Registration, { now, client }: Visit): Promise<void> {
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
   await service.limiter.requireWithin([{ limit: 'register.address', of: `${email} ${client.network}` }], now);
-  // Beyond this a link that is still valid is in the mailbox already. The same is done either way, so that it takes as long.
+  // Beyond this limit, the mailbox already has a valid link. The same statements run either way, so
+  // that the time is the same.
   const { exceeded } = await service.limiter.take([{ limit: 'register.mails', of: email }], now);
   const locale = body.locale ?? null;
   const expiresAt = new Date(now.getTime() + registrationLifetime);

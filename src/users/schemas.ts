@@ -13,7 +13,10 @@ import {
   Time,
 } from '../http/schemas.ts';
 
-/** Characters of the normal form. At least 64 must be allowed (NIST SP 800-63B); the end is there to bound the work. */
+/**
+ * Characters of the normal form. At least 64 must be allowed (NIST SP 800-63B); the end is there to
+ * bound the work.
+ */
 export const passwordLength = { min: 8, max: 256 };
 
 export const Password = Type.String({
@@ -21,7 +24,7 @@ export const Password = Type.String({
   maxLength: passwordLength.max,
   [normalFormKeyword]: 'password',
   description:
-    'Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.',
+    'Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.',
   examples: ['correct horse battery staple'],
 });
 

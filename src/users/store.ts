@@ -133,7 +133,10 @@ export function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
-/** The mail of a registration or a reset. One that is not sent is written as dropped, by the same statement. */
+/**
+ * The mail of a registration or a reset. One that is not sent is written as dropped, by the same
+ * statement.
+ */
 export interface PromisedMail {
   id: DeliveryId;
   isSent: boolean;
@@ -165,7 +168,10 @@ export async function findRegistration(db: Db, id: RegistrationId, now: Date): P
   return found;
 }
 
-/** Deletes every registration of an address. @returns the ids of those that this transaction deleted. */
+/**
+ * Deletes every registration of an address.
+ * @returns the ids of those that this transaction deleted.
+ */
 export async function deleteRegistrations(tx: Tx, email: string): Promise<RegistrationId[]> {
   const deleted = await tx
     .delete(registrations)

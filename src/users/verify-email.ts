@@ -9,10 +9,12 @@ import { openSession } from './sessions/session.ts';
 import { deleteRegistrations, findRegistration, insertUser } from './store.ts';
 
 /**
- * Creates the user of a registration and opens a session. The link proves the mailbox, so the name and the password count only
- * when they come with it. Nothing is consumed unless everything is right; then every registration of the address is.
- * @throws verification-token-invalid where the link does not verify, is too old, was used, or the address has a login by now;
- * invalid-request for a password that is easily guessed; password-login-off.
+ * Creates the user of a registration and opens a session. The link proves the mailbox, so the name
+ * and the password count only when they come with it. A refusal consumes nothing; success deletes
+ * every registration of the address.
+ * @throws verification-token-invalid where the link does not verify, is too old, was used, or the
+ * address has a login by now; invalid-request for a password that is easily guessed;
+ * password-login-off.
  */
 export async function verifyEmail(service: Service, { token, name, password }: VerifyEmailRequest, visit: Visit) {
   requirePasswordLogin(service.config);

@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke an invite
-         * @description Its link is dead from now on. Needs `invites:manage` alone, whatever the invite gives: revoking gives nobody anything, and has to be quick.
+         * @description Its link stops working. Needs only `invites:manage`, whatever the invite gives: revoking grants nothing, and must be quick.
          */
         post: operations["revokeInvite"];
         delete?: never;
@@ -904,7 +904,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a member, or leave
-         * @description Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs nothing but a person: a key leaves no account for its maker. The owner can’t be removed.
+         * @description Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs no permission. A key can’t leave for its maker. The owner can’t be removed.
          */
         delete: operations["removeMember"];
         options?: never;
@@ -1078,8 +1078,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replace a key by a new one
-         * @description With the same name and scopes. The old one is good for a while longer, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs `keys:manage`, and that the key acts as you.
+         * Replace a key with a new one
+         * @description The new key has the same name and scopes. The old one stays valid for `overlapSeconds`, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.
          */
         post: operations["rotateAccountKey"];
         delete?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a key
-         * @description From the next request on it is refused, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, as after a theft; no body revokes the keys alone. Needs `keys:manage`, and that it may do no more than you.
+         * @description The key is refused from its next request on, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage`, and the key may do no more than you.
          */
         post: operations["revokeAccountKey"];
         delete?: never;
@@ -1450,8 +1450,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replace a platform key by a new one
-         * @description With the same name and scopes. The old one is good for a while longer; keys that were made with it, of accounts too, end with it. A key that rotates itself keeps its end; one that rotates another hands out a key that ends no later than itself and is revoked with it. Needs a platform key with `platform-keys:manage`.
+         * Replace a platform key with a new one
+         * @description The new key has the same name and scopes. The old one stays valid for `overlapSeconds`; keys that were made with it, account keys too, end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["rotatePlatformKey"];
         delete?: never;
@@ -1471,7 +1471,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a platform key
-         * @description From the next request on it is refused, and so is every key that was made with it, of the platform and of accounts. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; no body revokes the keys alone. Needs a platform key with `platform-keys:manage`.
+         * @description The key is refused from its next request on, and so is every platform or account key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["revokePlatformKey"];
         delete?: never;
@@ -1529,7 +1529,7 @@ export interface paths {
         };
         /**
          * Is the service ready
-         * @description 200 when requests will be served. 503 until the service has started, from when it is asked to stop, while it has too much to do, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.
+         * @description 200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1679,7 +1679,7 @@ export interface components {
             /** @example correct horse battery staple */
             currentPassword: string;
             /**
-             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             newPassword: string;
@@ -1691,7 +1691,7 @@ export interface components {
              */
             token: string;
             /**
-             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -1752,7 +1752,7 @@ export interface components {
              */
             email: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -1771,12 +1771,12 @@ export interface components {
              */
             token: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Olivia Owner
              */
             name: string;
             /**
-             * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
+             * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -2049,7 +2049,7 @@ export interface components {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2072,7 +2072,7 @@ export interface components {
          */
         AccountChanges: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Example Hosting
              */
             name?: string;
@@ -2102,7 +2102,7 @@ export interface components {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2132,7 +2132,7 @@ export interface components {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2158,7 +2158,7 @@ export interface components {
         };
         NewAccount: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2187,7 +2187,7 @@ export interface components {
              */
             email: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -2196,7 +2196,7 @@ export interface components {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -2362,7 +2362,7 @@ export interface components {
             locale: string | null;
             invitedBy: components["schemas"]["Inviter"];
             /**
-             * @description The key it was made with, of the account or the platform; null for a person.
+             * @description The account or platform key that it was made with; null if a person made it.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             invitedByKey: string | null;
@@ -2378,7 +2378,7 @@ export interface components {
             expiresAt: string;
             /**
              * Format: int32
-             * @description How many times it was asked to be sent. Only the last link works.
+             * @description How many times sending was requested. Only the newest link works.
              */
             sendings: number;
             /**
@@ -2409,12 +2409,12 @@ export interface components {
             /** @description Makes a login for the invited address; the link has proven it. */
             register?: {
                 /**
-                 * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+                 * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
                  * @example Olivia Owner
                  */
                 name: string;
                 /**
-                 * @description Any characters. It is compared, and its length counted, in Unicode’s form NFKC. The most common passwords are refused.
+                 * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
                  * @example correct horse battery staple
                  */
                 password: string;
@@ -2590,7 +2590,7 @@ export interface components {
             /** @enum {string} */
             "List-Unsubscribe": "One-Click";
         };
-        /** @description The account sends this address no more invites. */
+        /** @description The account can no longer invite this address. */
         OptedOut: {
             account: components["schemas"]["AccountReference"];
             /**
@@ -2600,7 +2600,7 @@ export interface components {
              */
             email: string;
         };
-        /** @description The operator is told, and the account sends this address no more invites. */
+        /** @description The operator is notified, and the account can no longer invite this address. */
         ReportedInvite: {
             account: components["schemas"]["AccountReference"];
             /**
@@ -2616,7 +2616,7 @@ export interface components {
         };
         NewRole: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Accountant
              */
             name: string;
@@ -2635,7 +2635,7 @@ export interface components {
             /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Accountant
              */
             name: string;
@@ -2660,7 +2660,7 @@ export interface components {
          */
         RoleChanges: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Accountant
              */
             name?: string;
@@ -2866,7 +2866,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Billing
              */
             name: string;
@@ -2900,7 +2900,7 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that takes its place.
+             * @description The key that replaced it.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
@@ -2936,7 +2936,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Billing
              */
             name: string;
@@ -2970,7 +2970,7 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that takes its place.
+             * @description The key that replaced it.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
@@ -2986,7 +2986,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Billing
              */
             name: string;
@@ -3020,7 +3020,7 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that takes its place.
+             * @description The key that replaced it.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
@@ -3042,7 +3042,7 @@ export interface components {
          */
         NewAccountKey: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Billing
              */
             name: string;
@@ -3065,7 +3065,7 @@ export interface components {
          */
         NewPlatformKey: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Billing
              */
             name: string;
@@ -3082,7 +3082,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Billing
              */
             name: string;
@@ -3116,7 +3116,7 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that takes its place.
+             * @description The key that replaced it.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
@@ -3553,7 +3553,7 @@ export interface components {
          */
         NewPlatformAccount: {
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Example Hosting
              */
             name: string;
@@ -3588,7 +3588,7 @@ export interface components {
              */
             email: string;
             /**
-             * @description One line with something to see in it. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -9202,7 +9202,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description As it stands in the header of the mail.
+                 * @description The token in the `List-Unsubscribe` header of the mail.
                  * @example eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln
                  */
                 token: string;

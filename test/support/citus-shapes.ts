@@ -1,6 +1,6 @@
 import { allBlocks, type Block, is, namedQueries, parse, type Source, sourcesOf, type Token } from './sql-blocks.ts';
 
-/** How the tables are spread over the nodes. */
+/** How the tables are distributed over the nodes. */
 export interface Distribution {
   /** Each with the column that holds the account. */
   distributed: ReadonlyMap<string, string>;
@@ -10,7 +10,10 @@ export interface Distribution {
   cycles: readonly ReadonlySet<string>[];
 }
 
-/** What in a statement Citus would refuse, in words; nothing where it plans it on one node, the account's. */
+/**
+ * What Citus would refuse in a statement, as sentences; none if Citus plans it on the account's
+ * node.
+ */
 export function refusedShapes(statement: string, distribution: Distribution): string[] {
   const blocks = parse(statement);
   const { distributed, reference, local } = distribution;
@@ -91,7 +94,9 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     });
   }
 
-  /** A row of a reference table has another `xmin` on each node: it is no version. */
+  /**
+   * A row of a reference table has a different `xmin` on each node, so it can't serve as a version.
+   */
   function versioned(): string[] {
     return all.flatMap((block) =>
       block.tokens.flatMap((it, i) => {
@@ -117,7 +122,7 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     return isMixed ? ['a local table is used beside others in a statement that writes'] : [];
   }
 
-  /** Of a statement that one node plans, any union will do. */
+  /** In a statement that one node plans, any union is allowed. */
   function united(): string[] {
     const isRefused = all.some(
       ({ union }) => union.length > 1 && union.some(hasReference) && union.some((it) => takesFromAround(it)),

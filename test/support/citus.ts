@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { root } from './root.ts';
 
-/** Whether `TEST_DATABASE_URL` is the coordinator of a Citus cluster, on which every test distributes the tables. */
+/**
+ * Whether `TEST_DATABASE_URL` is the coordinator of a Citus cluster, on which every test
+ * distributes the tables.
+ */
 export const isCitus = process.env.TEST_CITUS !== undefined;
 
 /** Distributes the tables of a migrated database, as docs/operators.md tells operators to. */

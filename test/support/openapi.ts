@@ -31,7 +31,7 @@ export interface Operation {
   sampleQuery: Record<string, string>;
   /** What it takes as JSON. */
   body: Schema | undefined;
-  /** Whether it may also be called without a body, and so with an empty object. */
+  /** Whether it may also be called without a body or with an empty object. */
   isBodyOptional: boolean;
   /** What it takes as a form. */
   form: Schema | undefined;

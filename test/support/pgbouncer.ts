@@ -17,7 +17,10 @@ export interface PgbouncerOptions {
   settings?: string[];
 }
 
-/** Debian's PgBouncer in front of a database: without prepared statements, as versions before 1.21 are. */
+/**
+ * Debian's PgBouncer in front of a database: without prepared statements, as versions before 1.21
+ * are.
+ */
 export async function startPgbouncer(t: Test, databaseUrl: string, options: PgbouncerOptions = {}) {
   const { mode = 'transaction', settings = [] } = options;
   const target = new URL(databaseUrl);

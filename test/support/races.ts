@@ -69,7 +69,10 @@ type Wait = (count: number) => Promise<void>;
 const question = `select count(*)::int as waiting from pg_stat_activity
   where datname = current_database() and application_name = 'usher' and wait_event_type = 'Lock'`;
 
-/** Waits until as many requests of the service wait for a lock, in the database or in the service's own queue. */
+/**
+ * Waits until as many requests of the service wait for a lock, in the database or in the service's
+ * own queue.
+ */
 export async function untilWaiting(client: pg.Client, count: number, queued = () => 0): Promise<void> {
   await until(
     `${count} requests to wait for a lock`,

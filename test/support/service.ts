@@ -80,7 +80,10 @@ export interface TestServiceOptions {
 
 const cheap: PasswordCost = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 
-/** Migrates and distributes a database, over connections of its own: those of a service depend on how tables are stored. */
+/**
+ * Migrates and distributes a database, over connections of its own: those of a service depend on
+ * how tables are stored.
+ */
 async function distributed(choice: Extract<DatabaseChoice, { kind: 'postgres' }>): Promise<void> {
   const { db, close } = await openDatabase(choice);
   await migrate(db).finally(close);

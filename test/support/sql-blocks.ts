@@ -1,4 +1,6 @@
-/** A part of a statement: a word or sign, a string, a parameter, or a whole query in parentheses. */
+/**
+ * A part of a statement: a word or sign, a string, a parameter, or a whole query in parentheses.
+ */
 export type Token = { kind: 'word' | 'sign' | 'string' | 'param'; text: string } | { kind: 'query'; blocks: Block[] };
 
 /** One `select`, `insert`, `update` or `delete`: of a union, each side is a block of its own. */
@@ -15,7 +17,7 @@ const pattern =
 
 type Lexeme = Exclude<Token, { kind: 'query' }>;
 
-/** The words and signs of a statement; names in quotes and words in lower case alike. */
+/** The words and signs of a statement; words are lower-cased, quoted names are as they are. */
 export function lexemesOf(statement: string): Lexeme[] {
   const lexemes: Lexeme[] = [];
   pattern.lastIndex = 0;
@@ -36,7 +38,10 @@ export function lexemesOf(statement: string): Lexeme[] {
 const beginnings = ['select', 'with', 'insert', 'update', 'delete', 'values'];
 const unions = ['union', 'intersect', 'except'];
 
-/** The blocks of a statement, outermost first; those in parentheses are found in the tokens of the block around them. */
+/**
+ * The blocks of a statement, outermost first; those in parentheses are found in the tokens of the
+ * block around them.
+ */
 export function parse(statement: string): Block[] {
   const lexemes = lexemesOf(statement);
   let next = 0;

@@ -42,11 +42,12 @@ export const grants = pgTable(
   (t) => [
     primaryKey({ columns: [t.accountId, t.userId, t.id] }),
     index('grants_resource').on(t.accountId, t.resourceType, t.resourceId),
-    // A decision finds what holds at a place by one descent for each way there is, past what has ended.
+    // A decision finds the grants that apply to a place by one index descent for each kind, past
+    // those that have ended.
     index('grants_unconditional')
       .on(t.accountId, t.userId, t.resourceType, t.resourceId, t.permission, sql`coalesce(ends_at, 'infinity')`)
       .where(sql`condition = '{}'`),
-    // A decision compares each of a member's: they are few.
+    // A decision compares all conditional grants of a member: they are few.
     index('grants_conditional').on(t.accountId, t.userId).where(sql`condition <> '{}'`),
     foreignKey({
       name: 'grants_to_a_member',

@@ -88,7 +88,7 @@ export const invites = pgTable(
     invitedBy: id('usr', 'invited_by')
       .notNull()
       .references(() => users.id),
-    /** The key by which `invitedBy` did so, of the account or the platform; none where a person did. */
+    /** The account or platform key with which `invitedBy` acted; null for a person. */
     invitedByKey: id('key', 'invited_by_key'),
     createdAt: time('created_at').notNull(),
     /** How long each sending of it lasts. */

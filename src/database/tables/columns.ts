@@ -47,7 +47,10 @@ export const keyColumns = () => ({
   name: text('name').notNull(),
   hash: text('hash').notNull(),
   scopes: text('scopes').array().notNull(),
-  /** The key that was given its secret, with which it ends: of the account or the platform. None where a person was. */
+  /**
+   * The account or platform key that requested this key, and with which it ends; null if a person
+   * did.
+   */
   madeBy: id('key', 'made_by'),
   createdAt: time('created_at').notNull(),
   expiresAt: time('expires_at'),

@@ -82,7 +82,7 @@ export const rateLimits = pgTable(
   (t) => [index('rate_limits_resets_at').on(t.resetsAt)],
 );
 
-/** One row that readiness writes, since a database that answers may still be read-only. */
+/** One row that the readiness check writes: a database that answers may still be read-only. */
 export const writeChecks = pgTable(
   'write_checks',
   {

@@ -36,8 +36,9 @@ export const identities = pgTable(
 );
 
 /**
- * A registration whose address is not verified yet. It keeps the address, and nothing else about the person: the name and the
- * password come with the link. One address may have several; verifying one deletes them all.
+ * A registration whose address is not verified yet. It stores only the address and the language:
+ * the name and the password come with the link. One address may have several; verifying one deletes
+ * them all.
  */
 export const registrations = pgTable(
   'registrations',
@@ -64,7 +65,10 @@ export const passwordResets = pgTable(
   (t) => [index('password_resets_email').on(t.email), index('password_resets_expires_at').on(t.expiresAt)],
 );
 
-/** A requested change of a user's address. Kept once it is confirmed, since the mail to the old address is written from it. */
+/**
+ * A requested change of a user's address. Kept once it is confirmed, since the mail to the old
+ * address is written from it.
+ */
 export const emailChanges = pgTable(
   'email_changes',
   {
@@ -105,7 +109,7 @@ export const sessions = pgTable(
     loginNetwork: text('login_network'),
     /** When it was last refreshed; none where it was not yet. */
     lastUsedAt: time('last_used_at'),
-    /** How many times an answer of a refresh was given again, after it seemed lost. */
+    /** How many times the answer to a refresh was repeated because it may have been lost. */
     refreshRetries: integer('refresh_retries').notNull().default(0),
   },
   (t) => [index('sessions_user').on(t.userId)],
@@ -123,7 +127,7 @@ export const refreshTokens = pgTable(
     usedAt: time('used_at'),
     /** A hash of the client that used it, its network included. */
     usedBy: text('used_by'),
-    /** A hash of the same client from any network; none in a row of an older release. */
+    /** A hash of the same client without its network; null in rows of older releases. */
     usedByAgent: text('used_by_agent'),
   },
   (t) => [index('refresh_tokens_session').on(t.sessionId)],

@@ -5,11 +5,11 @@ import { linkToken } from '../schemas.ts';
 
 export const OptedOut = Type.Object(
   { account: ref(AccountReference), email: Email },
-  { $id: 'OptedOut', additionalProperties: false, description: 'The account sends this address no more invites.' },
+  { $id: 'OptedOut', additionalProperties: false, description: 'The account can no longer invite this address.' },
 );
 
 export const OneClickQuery = Type.Object(
-  { token: { ...linkToken, description: 'As it stands in the header of the mail.' } },
+  { token: { ...linkToken, description: 'The token in the `List-Unsubscribe` header of the mail.' } },
   { additionalProperties: false },
 );
 
@@ -28,7 +28,7 @@ export const ReportedInvite = Type.Object(
   {
     $id: 'ReportedInvite',
     additionalProperties: false,
-    description: 'The operator is told, and the account sends this address no more invites.',
+    description: 'The operator is notified, and the account can no longer invite this address.',
   },
 );
 

@@ -74,16 +74,19 @@ interface SmtpError {
 /** Out of order (RFC 5321), or about logging in (RFC 4954): what has to be mended there is not the mail. */
 const notAboutTheMail = [503, 530, 534, 535, 538];
 
-/** An enhanced status code (RFC 3463), wherever the server puts it: some write it in brackets at the end. */
+/**
+ * An enhanced status code (RFC 3463), wherever the server puts it: some write it in brackets at the
+ * end.
+ */
 const enhancedCode = /(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])/;
 /**
- * Those about the address: it does not exist, has moved, or its mailbox takes no mail. 5.1.7 to 5.1.9 are about the sender and
- * the way, though servers answer them to RCPT.
+ * Those about the address: it does not exist, has moved, or its mailbox takes no mail. 5.1.7 to
+ * 5.1.9 are about the sender and the route, although servers answer them to RCPT.
  */
 const bounceCode = /^5\.(1\.(?![789]$)\d+|2\.1)$/;
 /**
- * Without an enhanced code: no such mailbox here, and moved elsewhere (RFC 5321, 4.2.3). Not 553, which is what relays answer
- * that don't know the client: a wrong setting must not stop the sending to every address.
+ * Without an enhanced code: no such mailbox, or moved elsewhere (RFC 5321, 4.2.3). Not 553: relays
+ * that don't know the client answer it, and a wrong setting must not stop mail to every address.
  */
 const bounces = [550, 551];
 

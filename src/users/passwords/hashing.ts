@@ -22,8 +22,8 @@ export interface Passwords {
   /** The argon2id hash of a password, in PHC string format. */
   hash(password: string): Promise<string>;
   /**
-   * Whether a password is the one hashed, in its normal form. Takes as long where there is no hash to
-   * compare with, or a malformed one, and answers false.
+   * Whether a password is the one hashed, in its normal form. Takes as long where there is no hash
+   * to compare with, or a malformed one, and answers false.
    */
   matches(password: string, hash: string | null | undefined): Promise<boolean>;
   /** How many wait for their turn. */

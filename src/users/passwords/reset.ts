@@ -24,7 +24,8 @@ export async function requestPasswordReset(service: Service, body: { email: stri
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
   await service.limiter.requireWithin([{ limit: 'reset.address', of: `${email} ${client.network}` }], now);
-  // Beyond this a link that is still valid is in the mailbox already. The same is done either way, so that it takes as long.
+  // Beyond this limit, the mailbox already has a valid link. The same statements run either way, so
+  // that the time is the same.
   const { exceeded } = await service.limiter.take([{ limit: 'reset.mails', of: email }], now);
   const expiresAt = new Date(now.getTime() + resetLifetime);
   const reset = { id: newId('rst'), email, createdAt: now, expiresAt };

@@ -6,7 +6,9 @@ import type { PromisedMail } from '../store.ts';
 
 export type PasswordResetRow = typeof passwordResets.$inferSelect;
 
-/** Stores a requested reset and enqueues its mail. One statement, and so a transaction by itself. */
+/**
+ * Stores a requested reset and enqueues its mail. One statement, and so a transaction by itself.
+ */
 export async function insertPasswordReset(db: Db, reset: PasswordResetRow, mail: PromisedMail): Promise<void> {
   const { id: passwordResetId, createdAt } = reset;
   const kept = db.$with('kept').as(db.insert(passwordResets).values(reset).returning({ id: passwordResets.id }));

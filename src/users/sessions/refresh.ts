@@ -16,20 +16,24 @@ import {
   updateSession,
 } from './store.ts';
 
-/** Milliseconds in which the client that used a token may use it again: two of its tabs sent it at once. */
+/**
+ * Milliseconds in which the client that used a token may use it again: two of its tabs sent it at
+ * once.
+ */
 const grace = 10_000;
 /** How many tokens such a request may be behind: a statement each. */
 const furthest = 8;
 
-/** Milliseconds in which an answer that was lost on its way is given again, to the same client in any network. */
+/** Milliseconds in which a lost answer is repeated, to the same client in any network. */
 const retryWindow = 5 * 60_000;
-/** How many times in a session. */
+/** How many times a session repeats an answer. */
 const mostRetries = 10;
 
 /**
- * Exchanges a refresh token for new tokens of the same session (RFC 9700, 4.14.2: rotation). A used token
- * that comes again is in two hands, one of which stole it: the session ends for both. The client that used
- * it gets the same answer again in two cases: it sent the token twice at one moment, or its answer was lost.
+ * Exchanges a refresh token for new tokens of the same session (RFC 9700, 4.14.2: rotation). If a
+ * used token is sent again, two clients have it and one of them stole it: the session ends for
+ * both. The client that used it gets the same answer again in two cases: it sent the token twice at
+ * once, or its answer was lost.
  * @throws unauthenticated, password-login-off.
  */
 export async function refreshSession(service: Service, { refreshToken }: { refreshToken: string }, visit: Visit) {
@@ -79,7 +83,7 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, visit: V
 }
 
 /**
- * The token that followed one.
+ * The token that a used token was exchanged for.
  * @throws unavailable where another replica chose it with a key that this one lacks.
  */
 async function successorOf(service: Service, tx: Tx, refreshToken: string) {
@@ -90,7 +94,10 @@ async function successorOf(service: Service, tx: Tx, refreshToken: string) {
   return { text, usedAt: next.usedAt };
 }
 
-/** The newest token that follows one, unused; undefined where it is further than two tabs are ever apart. */
+/**
+ * The unused token at the end of the line that a used token begins; undefined if it is further away
+ * than two tabs can be.
+ */
 async function newestFrom(service: Service, tx: Tx, refreshToken: string): Promise<string | undefined> {
   let token = refreshToken;
   for (let step = 0; step < furthest; step += 1) {

@@ -119,7 +119,7 @@ export async function updateSession(
   await tx.update(sessions).set(changes).where(eq(sessions.id, id));
 }
 
-/** Counts that a session's refresh is answered again. @returns whether it may be: false at the limit. */
+/** Counts a repeated answer of a session. @returns false if the limit is reached. */
 export async function countRetry(tx: Tx, id: SessionId, most: number): Promise<boolean> {
   const counted = await tx
     .update(sessions)
