@@ -37,9 +37,13 @@ export function readDatabaseUrl(text: string): string {
   if (url.port === '0') throw new Error('must have a port from 1 to 65535');
   if (!isText(url.username) || !isText(url.password)) throw new Error('has escapes that are not UTF-8');
   const { searchParams } = url;
-  for (const name of searchParams.keys()) {
+  const names = [...searchParams.keys()];
+  for (const name of names) {
     if (!parameters.includes(name)) throw new Error(`has the parameter "${name}", which is not supported; remove it`);
   }
+  // The driver takes the last value, and the checks below read the first.
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined) throw new Error(`has the parameter "${repeated}" more than once; keep one of them`);
   const host = searchParams.get('host') ?? '';
   if (host.includes(',') || searchParams.get('port')?.includes(',')) throw new Error(severalHosts);
   requireTls(searchParams);

@@ -358,6 +358,8 @@ t.test('DATABASE_URL', async (t) => {
       ],
       [of('usher:hunter2@localhost:0/usher'), /^must have a port from 1 to 65535$/],
       [query('target_session_attrs=read-write'), /^has the parameter "target_session_attrs", which is not supported/],
+      [query('sslmode=verify-full&sslmode=disable'), /^has the parameter "sslmode" more than once; keep one of them$/],
+      [query('sslmode=disable&%73slmode=disable'), /^has the parameter "sslmode" more than once/],
       [query('sslmode=verify'), /^has an unknown sslmode: use verify-full, no-verify or disable$/],
       [query('sslmode='), /^has an unknown sslmode/],
       [
