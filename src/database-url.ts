@@ -38,9 +38,8 @@ export function readDatabaseUrl(text: string): string {
   if (!isText(url.username) || !isText(url.password)) throw new Error('has escapes that are not UTF-8');
   const { searchParams } = url;
   const names = [...searchParams.keys()];
-  for (const name of names) {
-    if (!parameters.includes(name)) throw new Error(`has the parameter "${name}", which is not supported; remove it`);
-  }
+  // An unknown name may be the rest of a password that contains an unescaped &.
+  if (names.some((name) => !parameters.includes(name))) throw new Error(unknownParameter);
   // The driver takes the last value, and the checks below read the first.
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated !== undefined) throw new Error(`has the parameter "${repeated}" more than once; keep one of them`);
@@ -58,6 +57,9 @@ function isText(escaped: string): boolean {
     return false;
   }
 }
+
+// `ssl` has a sentence of its own.
+const unknownParameter = `has a parameter that is not supported: remove it, or write & as %26 where it is part of a value; supported are ${parameters.filter((it) => it !== 'ssl').join(', ')}`;
 
 const severalHosts =
   'names several hosts, and only one is supported: use an address that leads to the primary, such as that of a pooler';

@@ -357,7 +357,11 @@ t.test('DATABASE_URL', async (t) => {
         /^must be a URL such as postgres:\/\/user:password@host:5432\/database$/,
       ],
       [of('usher:hunter2@localhost:0/usher'), /^must have a port from 1 to 65535$/],
-      [query('target_session_attrs=read-write'), /^has the parameter "target_session_attrs", which is not supported/],
+      [
+        query('target_session_attrs=read-write'),
+        /^has a parameter that is not supported: remove it, or write & as %26 .*; supported are host, port, user, .*, uselibpqcompat$/,
+      ],
+      [of('usher@localhost/usher?password=hun&ter2@'), /^has a parameter that is not supported: (?!.*ter2)/],
       [query('sslmode=verify-full&sslmode=disable'), /^has the parameter "sslmode" more than once; keep one of them$/],
       [query('sslmode=disable&%73slmode=disable'), /^has the parameter "sslmode" more than once/],
       [query('sslmode=verify'), /^has an unknown sslmode: use verify-full, no-verify or disable$/],
