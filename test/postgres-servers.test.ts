@@ -307,6 +307,51 @@ function postgresTests(): void {
       await t.rejects(run(url, 'create table mine (id integer)'), { code: '42501' });
     });
 
+    t.test('stops where it lacks a right on one table, and names the table and the command', async (t) => {
+      const env = { DATABASE_URL: url, DATA_DIR: await emptyFolder(t) };
+      const cases: [change: string, undo: string, sentence: string][] = [
+        [
+          'revoke insert, delete on invites from',
+          'grant insert, delete on invites to',
+          'lacks INSERT, DELETE on table "invites"',
+        ],
+        [
+          'revoke select on write_checks from',
+          'grant select on write_checks to',
+          'lacks SELECT on table "write_checks"',
+        ],
+      ];
+      await run(place.url, `revoke insert, update, delete on migrations from ${role}`);
+      for (const [change, undo, sentence] of cases) {
+        await run(place.url, `${change} ${role}`);
+        const service = spawnService(t, env);
+        t.match(await service.ended, { code: 1 });
+        t.match(
+          service.printed.stderr,
+          `Usher could not start: role "${role}" ${sentence}: run "npm run migrate -- --role=${role}" as the role that owns the tables`,
+        );
+        await run(place.url, `${undo} ${role}`);
+      }
+      const ready = await startProcess(t, env);
+      t.match(await ready.end('SIGTERM'), { code: 0 }, 'of migrations it needs to read only');
+    });
+
+    t.test('where a right on a table is revoked later, requests are 503 and it stays ready', async (t) => {
+      const { call, newAccount } = await startService(t, { database: { kind: 'postgres', url } });
+      const account = await newAccount();
+      await run(place.url, `revoke select on invites from ${role}`);
+      const refused = await call('GET', `${account.url}/invites`, { token: account.owner.token });
+      const detail = 'The database role lacks a privilege that Usher needs.';
+      t.match(refused, { status: 503, body: { detail } });
+      t.match(await call('GET', '/readyz'), { status: 200 });
+      await run(place.url, `revoke update on write_checks from ${role}`);
+      const notReady = await until('it not to be ready', async () => {
+        const answer = await call('GET', '/readyz');
+        return answer.status === 503 && answer;
+      });
+      t.match(notReady, { body: { detail } });
+    });
+
     t.test('a command that is wrong is told how it is called', async (t) => {
       const wrong = await runProgram('migrate', { kind: 'postgres', url: place.url }, ['--rolle=x']);
       t.match(wrong, { code: 2, stderr: /^Usage: npm run migrate/ });
