@@ -165,6 +165,13 @@ function postgresTests(): void {
     const database = await openDatabase({ kind: 'postgres', url: bouncer.url, preparedStatements: false });
     t.teardown(database.close);
     await t.rejects(database.verify(), { message: /plan_cache_mode.*statement_timeout.*npm run migrate/ });
+    const withOptions = await openDatabase({
+      kind: 'postgres',
+      url: `${bouncer.url}?options=-c%20statement_timeout%3D5s`,
+      preparedStatements: false,
+    });
+    t.teardown(withOptions.close);
+    await t.rejects(withOptions.verify(), { message: /npm run migrate/ }, 'the options of the URL are not to blame');
   });
 
   t.test('a database that becomes read-only', async (t) => {
@@ -471,13 +478,25 @@ function postgresTests(): void {
 
   t.test('a setting that the URL itself makes wrong stops the start', async (t) => {
     const place = await freshPlace(t);
-    const url = new URL(place.url);
-    url.searchParams.set('options', '-c DateStyle=German');
-    const database = await openDatabase({ kind: 'postgres', url: url.href });
-    t.teardown(database.close);
-    await t.rejects(database.verify(), {
-      message: /^the database session has DateStyle = 'German, DMY' instead of 'ISO'/,
-    });
+    const messageFor = async (options: string) => {
+      const url = new URL(place.url);
+      url.searchParams.set('options', options);
+      const database = await openDatabase({ kind: 'postgres', url: url.href });
+      return database
+        .verify()
+        .catch((error: Error) => error.message)
+        .finally(database.close);
+    };
+    const remove = 'this value comes from "options" in DATABASE_URL; remove it there';
+    t.equal(
+      await messageFor('-c DateStyle=German'),
+      `the database session has DateStyle = 'German, DMY' instead of 'ISO': ${remove}`,
+    );
+    t.equal(
+      await messageFor('-c search_path=public --statement-timeout=0 -cLOCK_TIMEOUT=0'),
+      `the database session has statement_timeout = '0' instead of '8000' (also wrong: lock_timeout): ${remove}`,
+    );
+    t.equal(await messageFor('-c statement_timeout=5s'), undefined, 'a shorter timeout is accepted');
   });
 
   t.test('TLS with sslmode=verify-full', async (t) => {

@@ -101,7 +101,7 @@ export async function openDatabase(
   };
   const verify = async () => {
     await connecting.reach(timeouts);
-    await requireSessionSettings(db, timeouts, connecting.traits);
+    await requireSessionSettings(db, choice.url, timeouts, connecting.traits);
     if (choice.preparedStatements !== false) await requirePreparedStatements(() => connecting.connect(timeouts));
   };
   const setUpRole = async (role?: string) => {
