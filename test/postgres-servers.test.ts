@@ -359,6 +359,20 @@ function postgresTests(): void {
       t.match(notReady, { body: { detail } });
     });
 
+    t.test('npm run migrate by an owner that may not alter the role names the right that it lacks', async (t) => {
+      const own = await freshPlace(t);
+      const [owner, other] = [await own.newRole(), await own.newRole()];
+      await own.admin(`alter database ${own.name} owner to ${owner}`);
+      const migrated = await runProgram('migrate', { kind: 'postgres', url: own.as(owner) }, [`--role=${other}`]);
+      t.match(migrated, { code: 1, stdout: /^Applied/ });
+      t.match(
+        migrated.stderr,
+        new RegExp(
+          `^role "${owner}" can't set the session settings of role "${other}" \\(permission denied.*\\): run this command as a superuser, or as a role with CREATEROLE and the admin option on "${other}"\n$`,
+        ),
+      );
+    });
+
     t.test('a command that is wrong is told how it is called', async (t) => {
       const wrong = await runProgram('migrate', { kind: 'postgres', url: place.url }, ['--rolle=x']);
       t.match(wrong, { code: 2, stderr: /^Usage: npm run migrate/ });

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
+import { driverError } from './errors.ts';
 import type { Traits } from './statements.ts';
 
 /** Milliseconds; 0 is no limit. */
@@ -21,6 +22,9 @@ interface SessionSetting {
 
 /** A database that the service can't work with until somebody changes its set-up; the message says how. */
 export class DatabaseSetupError extends Error {}
+
+/** SQLSTATE. */
+const insufficientPrivilege = '42501';
 
 const upTo = (most: number) => (setting: string) => most === 0 || (Number(setting) > 0 && Number(setting) <= most);
 
@@ -136,7 +140,7 @@ export async function requireSessionSettings(
 
 /**
  * Makes the settings those of a role in this database. Sessions that are open keep what they have.
- * @throws the database's error 42501 where the caller may not change the role.
+ * @throws DatabaseSetupError that names the missing right, where the current role may not alter the other one.
  */
 export async function setForRole(
   db: Db,
@@ -144,11 +148,18 @@ export async function setForRole(
   timeouts: Timeouts,
   traits: Pick<Traits, 'isDistributed'>,
 ): Promise<void> {
-  const { database } = await readSession(db, ['DateStyle']);
-  await db.transaction(async (tx) => {
+  const { database, role: current } = await readSession(db, ['DateStyle']);
+  const setAll = db.transaction(async (tx) => {
     for (const { name, value } of sessionSettings(timeouts, traits)) {
       const [to, of] = [sql.identifier(role), sql.identifier(database)];
       await tx.execute(sql`alter role ${to} in database ${of} set ${sql.identifier(name)} = ${sql.raw(`'${value}'`)}`);
     }
+  });
+  await setAll.catch((error: unknown) => {
+    const { code, message } = driverError(error);
+    if (code !== insufficientPrivilege) throw error;
+    throw new DatabaseSetupError(
+      `role "${current}" can't set the session settings of role "${role}" (${message}): run this command as a superuser, or as a role with CREATEROLE and the admin option on "${role}"`,
+    );
   });
 }
