@@ -36,17 +36,26 @@ export function readDatabaseUrl(text: string): string {
   if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) throw new Error(severalHosts);
   if (!URL.canParse(text)) throw new Error(`must be a URL such as ${example}`);
   const url = new URL(text);
-  if (url.port === '0') throw new Error('must have a port from 1 to 65535');
-  if (!isText(url.username) || !isText(url.password)) throw new Error('has escapes that are not UTF-8');
-  const { searchParams } = url;
-  for (const name of searchParams.keys()) {
-    if (!parameters.includes(name)) throw new Error(`has the parameter "${name}", which is not supported; remove it`);
+  const { username, password, hostname, pathname, search } = url;
+  if (![username, password, hostname, pathname, search].every(isText)) {
+    throw new Error('has escapes that are not UTF-8');
   }
+  const { searchParams } = url;
+  const names = [...searchParams.keys()];
+  // An unknown name may be the rest of a password that contains an unescaped &.
+  if (names.some((name) => !parameters.includes(name))) throw new Error(unknownParameter);
+  // The driver takes the last value, and the checks below read the first.
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined) throw new Error(`has the parameter "${repeated}" more than once; keep one of them`);
   const host = searchParams.get('host') ?? '';
-  if (host.includes(',') || searchParams.get('port')?.includes(',')) throw new Error(severalHosts);
+  const port = searchParams.get('port') ?? url.port;
+  if (host.includes(',') || port.includes(',')) throw new Error(severalHosts);
+  if (port !== '' && !isPort(port)) throw new Error('must have a port from 1 to 65535');
   requireTls(searchParams);
   return text;
 }
+
+const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 
 function isText(escaped: string): boolean {
   try {
@@ -56,6 +65,9 @@ function isText(escaped: string): boolean {
     return false;
   }
 }
+
+// `ssl` has a sentence of its own.
+const unknownParameter = `has a parameter that is not supported: remove it, or write & as %26 where it is part of a value; supported are ${parameters.filter((it) => it !== 'ssl').join(', ')}`;
 
 const severalHosts =
   'names several hosts, and only one is supported: use an address that leads to the primary, such as that of a pooler';

@@ -6,6 +6,7 @@ import { keepCatalogueFile } from './catalogue/file.ts';
 import { type Config, readConfig } from './config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
 import { driverError, isUnavailable, outageReason } from './database/errors.ts';
+import { requireTableRights } from './database/grants.ts';
 import { migrate } from './database/migrate.ts';
 import type { ProcessState } from './http/availability.ts';
 import { lettersOf } from './letters.ts';
@@ -69,6 +70,7 @@ async function startTracing(): Promise<Tracing> {
 async function prepare({ catalogue }: Config, { db, verify, patiently }: OpenDatabase): Promise<void> {
   await verify();
   await patiently(migrate);
+  await requireTableRights(db);
   if (catalogue) await keepCatalogueFile(db, catalogue);
 }
 

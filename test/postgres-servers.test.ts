@@ -166,6 +166,13 @@ function postgresTests(): void {
     const database = await openDatabase({ kind: 'postgres', url: bouncer.url, preparedStatements: false });
     t.teardown(database.close);
     await t.rejects(database.verify(), { message: /plan_cache_mode.*statement_timeout.*npm run migrate/ });
+    const withOptions = await openDatabase({
+      kind: 'postgres',
+      url: `${bouncer.url}?options=-c%20statement_timeout%3D5s`,
+      preparedStatements: false,
+    });
+    t.teardown(withOptions.close);
+    await t.rejects(withOptions.verify(), { message: /npm run migrate/ }, 'the options of the URL are not to blame');
   });
 
   t.test('a database that becomes read-only', async (t) => {
@@ -308,6 +315,65 @@ function postgresTests(): void {
       await t.rejects(run(url, 'create table mine (id integer)'), { code: '42501' });
     });
 
+    t.test('stops where it lacks a right on one table, and names the table and the command', async (t) => {
+      const env = { DATABASE_URL: url, DATA_DIR: await emptyFolder(t) };
+      const cases: [change: string, undo: string, sentence: string][] = [
+        [
+          'revoke insert, delete on invites from',
+          'grant insert, delete on invites to',
+          'lacks INSERT, DELETE on table "invites"',
+        ],
+        [
+          'revoke select on write_checks from',
+          'grant select on write_checks to',
+          'lacks SELECT on table "write_checks"',
+        ],
+      ];
+      await run(place.url, `revoke insert, update, delete on migrations from ${role}`);
+      for (const [change, undo, sentence] of cases) {
+        await run(place.url, `${change} ${role}`);
+        const service = spawnService(t, env);
+        t.match(await service.ended, { code: 1 });
+        t.match(
+          service.printed.stderr,
+          `Usher could not start: role "${role}" ${sentence}: run "npm run migrate -- --role=${role}" as the role that owns the tables`,
+        );
+        await run(place.url, `${undo} ${role}`);
+      }
+      const ready = await startProcess(t, env);
+      t.match(await ready.end('SIGTERM'), { code: 0 }, 'of migrations it needs to read only');
+    });
+
+    t.test('where a right on a table is revoked later, requests are 503 and it stays ready', async (t) => {
+      const { call, newAccount } = await startService(t, { database: { kind: 'postgres', url } });
+      const account = await newAccount();
+      await run(place.url, `revoke select on invites from ${role}`);
+      const refused = await call('GET', `${account.url}/invites`, { token: account.owner.token });
+      const detail = 'The database role lacks a privilege that Usher needs.';
+      t.match(refused, { status: 503, body: { detail } });
+      t.match(await call('GET', '/readyz'), { status: 200 });
+      await run(place.url, `revoke update on write_checks from ${role}`);
+      const notReady = await until('it not to be ready', async () => {
+        const answer = await call('GET', '/readyz');
+        return answer.status === 503 && answer;
+      });
+      t.match(notReady, { body: { detail } });
+    });
+
+    t.test('npm run migrate by an owner that may not alter the role names the right that it lacks', async (t) => {
+      const own = await freshPlace(t);
+      const [owner, other] = [await own.newRole(), await own.newRole()];
+      await own.admin(`alter database ${own.name} owner to ${owner}`);
+      const migrated = await runProgram('migrate', { kind: 'postgres', url: own.as(owner) }, [`--role=${other}`]);
+      t.match(migrated, { code: 1, stdout: /^Applied/ });
+      t.match(
+        migrated.stderr,
+        new RegExp(
+          `^role "${owner}" can't set the session settings of role "${other}" \\(permission denied.*\\): run this command as a superuser, or as a role with CREATEROLE and the admin option on "${other}"\n$`,
+        ),
+      );
+    });
+
     t.test('a wrong command prints the usage', async (t) => {
       const wrong = await runProgram('migrate', { kind: 'postgres', url: place.url }, ['--rolle=x']);
       t.match(wrong, { code: 2, stderr: /^Usage: npm run migrate/ });
@@ -427,13 +493,25 @@ function postgresTests(): void {
 
   t.test('a wrong setting in the URL itself stops the start', async (t) => {
     const place = await freshPlace(t);
-    const url = new URL(place.url);
-    url.searchParams.set('options', '-c DateStyle=German');
-    const database = await openDatabase({ kind: 'postgres', url: url.href });
-    t.teardown(database.close);
-    await t.rejects(database.verify(), {
-      message: /^the database session has DateStyle = 'German, DMY' instead of 'ISO'/,
-    });
+    const messageFor = async (options: string) => {
+      const url = new URL(place.url);
+      url.searchParams.set('options', options);
+      const database = await openDatabase({ kind: 'postgres', url: url.href });
+      return database
+        .verify()
+        .catch((error: Error) => error.message)
+        .finally(database.close);
+    };
+    const remove = 'this value comes from "options" in DATABASE_URL; remove it there';
+    t.equal(
+      await messageFor('-c DateStyle=German'),
+      `the database session has DateStyle = 'German, DMY' instead of 'ISO': ${remove}`,
+    );
+    t.equal(
+      await messageFor('-c search_path=public --statement-timeout=0 -cLOCK_TIMEOUT=0'),
+      `the database session has statement_timeout = '0' instead of '8000' (also wrong: lock_timeout): ${remove}`,
+    );
+    t.equal(await messageFor('-c statement_timeout=5s'), undefined, 'a shorter timeout is accepted');
   });
 
   t.test('TLS with sslmode=verify-full', async (t) => {

@@ -106,7 +106,7 @@ export async function openDatabase(
   };
   const verify = async () => {
     await connector.reach(timeouts);
-    await requireSessionSettings(db, timeouts, connector.traits);
+    await requireSessionSettings(db, choice.url, timeouts, connector.traits);
     if (choice.preparedStatements !== false) await requirePreparedStatements(() => connector.connect(timeouts));
   };
   const setUpRole = async (role?: string) => {

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
+import { driverError } from './errors.ts';
 import type { Traits } from './statements.ts';
 
 /** Milliseconds; 0 is no limit. */
@@ -24,6 +25,9 @@ interface SessionSetting {
  * says how.
  */
 export class DatabaseSetupError extends Error {}
+
+/** SQLSTATE. */
+const insufficientPrivilege = '42501';
 
 const upTo = (most: number) => (setting: string) => most === 0 || (Number(setting) > 0 && Number(setting) <= most);
 
@@ -72,7 +76,7 @@ export async function setInSession(db: Db): Promise<void> {
 }
 
 interface SessionFacts {
-  settings: Record<string, string>;
+  settings: Record<string, { setting: string; source: string }>;
   role: string;
   database: string;
   /** The settings of the role in this database, as `name=value`. */
@@ -82,7 +86,7 @@ interface SessionFacts {
 async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
   const { rows } = (await db.execute(sql`
     select current_user as role, current_database() as database,
-      (select json_object_agg(name, setting) from pg_settings where name in ${names}) as settings,
+      (select json_object_agg(name, json_build_object('setting', setting, 'source', source)) from pg_settings where name in ${names}) as settings,
       coalesce((select to_json(s.setconfig) from pg_db_role_setting s
         join pg_roles r on r.oid = s.setrole join pg_database d on d.oid = s.setdatabase
         where r.rolname = current_user and d.datname = current_database()), '[]') as "ofRole"`)) as unknown as {
@@ -99,29 +103,42 @@ export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick
     required.map((it) => it.name),
   );
   const wrong = required
-    .map((it) => ({ ...it, found: facts.settings[it.name] ?? '' }))
+    .map((it) => ({ ...it, found: facts.settings[it.name]?.setting ?? '', source: facts.settings[it.name]?.source }))
     .filter(({ value, found, accepts }) => found !== value && !accepts?.(found));
   return { wrong, ...facts };
 }
 
+/** The names of the settings that the `options` of a database URL set, in lower case. */
+function namesInOptions(url: string): Set<string> {
+  const options = new URL(url).searchParams.get('options') ?? '';
+  const names = [...options.matchAll(/(?:^|\s)(?:-c\s*|--)([\w-]+)=/g)].map(([, name = '']) => name);
+  return new Set(names.map((it) => it.replaceAll('-', '_').toLowerCase()));
+}
+
 /**
- * @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of
- * them.
+ * @param url the database's, whose own `options` may set what is wrong.
+ * @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of them.
  */
 export async function requireSessionSettings(
   db: Db,
+  url: string,
   timeouts: Timeouts,
   traits: Pick<Traits, 'isDistributed'>,
 ): Promise<void> {
   const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts, traits);
-  const [first] = wrong;
+  const inUrl = namesInOptions(url);
+  // A pooler that drops `options` leaves another source. One that reads them sends SET to its server.
+  const byUrl = wrong.filter(
+    ({ name, source }) => inUrl.has(name.toLowerCase()) && (source === 'client' || source === 'session'),
+  );
+  const [first, ...others] = byUrl.length > 0 ? byUrl : wrong;
   if (!first) return;
-  const others = wrong.slice(1).map((it) => it.name);
-  const rest = others.length > 0 ? ` (and so ${others.join(', ')})` : '';
+  const rest = others.length > 0 ? ` (also wrong: ${others.map((it) => it.name).join(', ')})` : '';
   const has = (it: SessionSetting) => ofRole.some((pair) => pair.toLowerCase().startsWith(`${it.name.toLowerCase()}=`));
-  const fix = wrong.every(has)
+  const fixOfPooler = wrong.every(has)
     ? `role "${role}" has it, but the pooler's connections to the server are older or it overrides it: run RECONNECT on the pooler's console, or restart it`
     : `run "npm run migrate" with this DATABASE_URL, which sets it for role "${role}" in database "${database}", and then RECONNECT on the pooler's console`;
+  const fix = byUrl.length > 0 ? 'this value comes from "options" in DATABASE_URL; remove it there' : fixOfPooler;
   throw new DatabaseSetupError(
     `the database session has ${first.name} = '${first.found}' instead of '${first.value}'${rest}: ${fix}`,
   );
@@ -129,7 +146,7 @@ export async function requireSessionSettings(
 
 /**
  * Makes them settings of a role in this database. Open sessions keep their old settings.
- * @throws the database's error 42501 where the caller may not change the role.
+ * @throws DatabaseSetupError that names the missing right, if the current role may not alter the other one.
  */
 export async function setForRole(
   db: Db,
@@ -137,11 +154,18 @@ export async function setForRole(
   timeouts: Timeouts,
   traits: Pick<Traits, 'isDistributed'>,
 ): Promise<void> {
-  const { database } = await readSession(db, ['DateStyle']);
-  await db.transaction(async (tx) => {
+  const { database, role: current } = await readSession(db, ['DateStyle']);
+  const setAll = db.transaction(async (tx) => {
     for (const { name, value } of sessionSettings(timeouts, traits)) {
       const [to, of] = [sql.identifier(role), sql.identifier(database)];
       await tx.execute(sql`alter role ${to} in database ${of} set ${sql.identifier(name)} = ${sql.raw(`'${value}'`)}`);
     }
+  });
+  await setAll.catch((error: unknown) => {
+    const { code, message } = driverError(error);
+    if (code !== insufficientPrivilege) throw error;
+    throw new DatabaseSetupError(
+      `role "${current}" can't set the session settings of role "${role}" (${message}): run this command as a superuser, or as a role with CREATEROLE and the admin option on "${role}"`,
+    );
   });
 }
