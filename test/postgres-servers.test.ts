@@ -421,6 +421,24 @@ function postgresTests(): void {
       { message: /search_path \(nowhere\).*CREATE SCHEMA/ },
       'one that is not there',
     );
+    const stranger = await place.newRole();
+    for (const [path, schema] of [
+      ['usher', 'usher'],
+      ['nowhere, "Other one", public', 'Other one'],
+    ]) {
+      await place.admin(`alter role ${stranger} in database ${place.name} set search_path = ${path}`);
+      const database = await openDatabase({ kind: 'postgres', url: place.as(stranger) });
+      t.teardown(database.close);
+      await t.rejects(
+        migrate(database.db),
+        {
+          message: new RegExp(
+            `\\): GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${stranger}", or run "npm run migrate`,
+          ),
+        },
+        'one without USAGE',
+      );
+    }
   });
 
   t.test('a database whose default settings the code cannot work with', async (t) => {

@@ -78,16 +78,31 @@ function missingAmong(applied: string[]) {
 /** The error that says what to grant, if the role lacks a privilege. */
 async function grantFor(db: Db, { code, message }: { code?: unknown; message?: unknown }) {
   if (code !== insufficientPrivilege && code !== invalidSchemaName) return undefined;
-  const { rows } = (await db.execute(
-    sql`select current_user as role, current_schema() as schema, current_setting('search_path') as path`,
-  )) as unknown as { rows: { role: string; schema: string | null; path: string }[] };
-  const { role, schema, path } = rows[0] ?? { role: '', schema: null, path: '' };
-  const [own, other] = [`"${role}"`, schema === null ? `the schema of search_path (${path})` : `"${schema}"`];
+  const { role, path, schemas } = await readSearchPath(db);
+  // current_schema() skips schemas without USAGE.
+  const schema = schemasIn(path, role).find((it) => schemas.includes(it));
+  const [own, other] = [`"${role}"`, schema === undefined ? `the schema of search_path (${path})` : `"${schema}"`];
   const todo =
-    schema === null
+    schema === undefined
       ? `CREATE SCHEMA and GRANT USAGE, CREATE ON SCHEMA for ${own}`
       : `GRANT USAGE, CREATE ON SCHEMA ${other} TO ${own}, or run "npm run migrate -- --role=${role}" as the role that owns the tables`;
   return new DatabaseSetupError(`role ${own} can't create or read the tables in ${other} (${message}): ${todo}`);
+}
+
+async function readSearchPath(db: Db): Promise<{ role: string; path: string; schemas: string[] }> {
+  const { rows } = (await db.execute(
+    sql`select current_user as role, current_setting('search_path') as path,
+      (select json_agg(nspname) from pg_namespace) as schemas`,
+  )) as unknown as { rows: { role: string; path: string; schemas: string[] }[] };
+  return rows[0] ?? { role: '', path: '', schemas: [] };
+}
+
+/** The names in a `search_path`, whether they exist or not. */
+function schemasIn(path: string, role: string): string[] {
+  const names = path.match(/"(?:[^"]|"")*"|[^\s,"]+/g) ?? [];
+  return names
+    .map((it) => (it.startsWith('"') ? it.slice(1, -1).replaceAll('""', '"') : it.toLowerCase()))
+    .map((it) => (it === '$user' ? role : it));
 }
 
 /** Whether a database is at this release, or at a newer one: what this release knows was applied. */
