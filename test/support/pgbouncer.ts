@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -7,6 +8,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Test } from 'tap';
+import { blocksOf } from './blocks.ts';
+import { root } from './root.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -17,9 +20,12 @@ export interface PgbouncerOptions {
   settings?: string[];
 }
 
+const password = 'secret';
+
 /**
- * Debian's PgBouncer in front of a database: without prepared statements, as versions before 1.21
- * are.
+ * Debian's PgBouncer in front of a database, with the configuration that docs/operators.md
+ * shows: without prepared statements,
+ * as versions before 1.21 are.
  */
 export async function startPgbouncer(t: Test, databaseUrl: string, options: PgbouncerOptions = {}) {
   const { mode = 'transaction', settings = [] } = options;
@@ -28,22 +34,19 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
   const folder = await mkdtemp(join(tmpdir(), 'usher-pgbouncer-'));
   const { stdout: version } = await run('pgbouncer', ['--version']);
   const [, minor = '0'] = /PgBouncer 1\.(\d+)/.exec(version) ?? [];
-  const lines = [
-    '[databases]',
-    `${name} = host=${target.hostname} port=${target.port || 5432} dbname=${name} user=${target.username}`,
-    '[pgbouncer]',
-    'listen_addr = 127.0.0.1',
-    `listen_port = ${port}`,
-    'unix_socket_dir =',
-    'auth_type = any',
-    'admin_users = admin',
-    `pool_mode = ${mode}`,
-    'default_pool_size = 8',
-    ...(Number(minor) >= 21 ? ['max_prepared_statements = 0'] : []),
-    ...settings,
-  ];
-  const file = join(folder, 'pgbouncer.ini');
-  await writeFile(file, `${lines.join('\n')}\n`);
+  const role = target.username;
+  const [file, userFile] = [join(folder, 'pgbouncer.ini'), join(folder, 'userlist.txt')];
+  const shown = documented();
+  const configuration = replaceLines(shown.configuration, {
+    usher: `${name} = host=${target.hostname} port=${target.port || 5432} dbname=${name}`,
+    listen_port: `listen_port = ${port}`,
+    auth_file: `auth_file = ${userFile}`,
+    admin_users: `admin_users = ${role}`,
+    pool_mode: `pool_mode = ${mode}`,
+  });
+  const more = ['unix_socket_dir =', ...(Number(minor) >= 21 ? ['max_prepared_statements = 0'] : []), ...settings];
+  await writeFile(file, `${configuration}${more.join('\n')}\n`);
+  await writeFile(userFile, shown.users.replace('"usher" "secret"', `"${role}" "${password}"`));
   // It refuses to run as root.
   const isRoot = userInfo().uid === 0;
   if (isRoot) await run('chown', ['-R', 'nobody', folder]);
@@ -60,7 +63,7 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
 
   /** Types a command into its console. */
   async function console(statement: string): Promise<void> {
-    const client = new pg.Client({ connectionString: `postgres://admin@127.0.0.1:${port}/pgbouncer` });
+    const client = new pg.Client({ connectionString: `postgres://${role}:${password}@127.0.0.1:${port}/pgbouncer` });
     client.on('error', () => {});
     await client.connect();
     await client.query(statement).finally(() => client.end());
@@ -77,7 +80,25 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
     },
     10_000,
   );
-  return { url: `postgres://usher@127.0.0.1:${port}/${name}`, console };
+  return { url: `postgres://${role}:${password}@127.0.0.1:${port}/${name}`, console };
+}
+
+/** The configuration and the list of users that docs/operators.md shows. */
+function documented(): { configuration: string; users: string } {
+  const blocks = blocksOf(readFileSync(join(root, 'docs/operators.md'), 'utf8'));
+  const at = blocks.findIndex((it) => it.content.startsWith('[databases]'));
+  const [configuration, users] = blocks.slice(at, at + 2).map((it) => it.content);
+  if (at === -1 || configuration === undefined || users === undefined) throw new Error('no configuration is shown');
+  return { configuration, users };
+}
+
+/** Replaces lines by the name before their `=`. @throws an Error where there is no such line. */
+function replaceLines(text: string, replacements: Record<string, string>): string {
+  return Object.entries(replacements).reduce((replaced, [name, line]) => {
+    const pattern = new RegExp(`^${name} = .*$`, 'm');
+    if (!pattern.test(replaced)) throw new Error(`no line ${name} is shown`);
+    return replaced.replace(pattern, line);
+  }, text);
 }
 
 export function freePort(): Promise<number> {
