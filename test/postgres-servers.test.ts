@@ -495,6 +495,7 @@ function postgresTests(): void {
       'accepted invites among pending ones': list('status=accepted'),
       'failed deliveries among others': list('delivery=failed'),
       'a page of pending invites': list('status=pending'),
+      'a page of members': () => call('GET', `/v1/accounts/${account.id}/members?limit=20`, { token: account.key }),
       'fresh mails among those that were sent': claim('fresh'),
       'a backlog among mails that were sent': claim('backlog'),
       'the outbox in numbers': () => countOutbox(db, new Date()),

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type Placeholder, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Db } from './database.ts';
 import { mapRowsAtOnce } from './row-mapper.ts';
@@ -71,6 +71,12 @@ export const equalsLiteral = <Column extends PgColumn>(column: Column, word: Col
  * know that.
  */
 export const literalTime = (time: Date) => sql.raw(`'${time.toISOString()}'::timestamptz`);
+
+/**
+ * A limit as a literal: a generic plan takes a parameter for a tenth of the rows. Drizzle writes any
+ * SQL that is the limit, but its type allows a placeholder only.
+ */
+export const literalLimit = (limit: number) => sql.raw(`${Math.trunc(limit)}`) as unknown as Placeholder;
 
 /** A placeholder for a value of a column, encoded as the column encodes it, or for null. */
 export function placeholderFor(column: PgColumn, name: string) {

@@ -2,7 +2,7 @@ import { and, asc, eq, gt, ilike, isNull, or, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
-import { equalsLiteral, placeholderFor, prepared } from '../database/statements.ts';
+import { equalsLiteral, literalLimit, placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import type { Access } from '../permissions/access.ts';
 
@@ -41,17 +41,27 @@ export async function findMember(db: Db, accountId: AccountId, userId: UserId): 
   return member;
 }
 
-const firstMembers = prepared('list_members', (db) =>
-  selectMembers(db)
-    .where(
-      and(
-        eq(memberships.accountId, placeholderFor(memberships.accountId, 'accountId')),
-        gt(memberships.id, placeholderFor(memberships.id, 'cursor')),
-      ),
-    )
-    .orderBy(asc(memberships.id))
-    .limit(sql.placeholder('limit')),
-);
+const pages = new Map<number, ReturnType<typeof pageOf>>();
+
+const pageOf = (limit: number) =>
+  prepared(`list_members_${limit}`, (db) =>
+    selectMembers(db)
+      .where(
+        and(
+          eq(memberships.accountId, placeholderFor(memberships.accountId, 'accountId')),
+          gt(memberships.id, placeholderFor(memberships.id, 'cursor')),
+        ),
+      )
+      .orderBy(asc(memberships.id))
+      .limit(literalLimit(limit)),
+  );
+
+/** The statement for a page, of which there is one for each size. */
+function pageFor(limit: number) {
+  const page = pages.get(limit) ?? pageOf(limit);
+  pages.set(limit, page);
+  return page;
+}
 
 /** Sorts before every membership's id. */
 const beforeAll = 'mem_00000000000000000000000000' as MembershipId;
@@ -62,7 +72,7 @@ export function listMembers(
   accountId: AccountId,
   { q, limit, cursor = beforeAll }: { q?: string; limit: number; cursor?: MembershipId },
 ) {
-  if (q === undefined) return firstMembers(db).execute({ accountId, cursor, limit: limit + 1 });
+  if (q === undefined) return pageFor(limit + 1)(db).execute({ accountId, cursor });
   const anywhere = `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`;
   return selectMembers(db)
     .where(
