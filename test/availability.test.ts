@@ -138,7 +138,7 @@ t.test(
     const database = await freshDatabase(t);
     if (database.kind !== 'postgres') throw new Error('not on Postgres');
     const service = await startService(t, { database: { ...database, poolSize: 4 } });
-    const { call, db, newAccount, newUser, newPlatformKey, invite, tokenFor } = service;
+    const { call, db, newAccount, newMember, newUser, newPlatformKey, invite, tokenFor } = service;
     const { whileHeld } = racesOn(service);
     const stranger = await newAccount();
     const rename = (account: { url: string; owner: TestUser }, i: number) =>
@@ -239,6 +239,64 @@ t.test(
       );
       await testCrowd(t, { statement: 'select from platform_keys for update', values: [] }, (i) =>
         call('POST', '/v1/platform-keys', { body: { name: `key ${i}`, scopes: ['*'] }, token }),
+      );
+    });
+
+    /**
+     * While the test has a lock, one client fills the queue, and another makes one call: it is not
+     * refused, and it is answered before most of the first client's calls.
+     */
+    async function testShare(
+      t: Test,
+      lock: { statement: string; values: unknown[] },
+      flood: () => Promise<Answer>,
+      act: () => Promise<Answer>,
+    ) {
+      const floods: Promise<Answer>[] = [];
+      const answers: Answer[] = [];
+      let acting: Promise<{ answer: Answer; before: number }> | undefined;
+      await whileHeld(lock, async (untilWaiting) => {
+        for (let i = 0; i < 80; i += 1) {
+          const answered = flood();
+          floods.push(answered);
+          void answered.then((it) => answers.push(it));
+        }
+        await untilWaiting(52);
+        await until('the surplus to be answered', () => answers.length >= 28);
+        acting = act().then((answer) => ({ answer, before: answers.length }));
+        await until('a place to be taken from the first client', () => answers.length >= 29);
+      });
+      const { answer, before } = (await acting) as { answer: Answer; before: number };
+      t.equal(answer.status, 204, 'the other client is served');
+      t.ok(before < 40, `after ${before} answers to the first`);
+      return tally(await Promise.all(floods));
+    }
+
+    t.test('for an account: a member without permissions does not keep the owner from removing them', async (t) => {
+      const account = await newAccount();
+      const member = await newMember(account, { permissions: [] });
+      const counts = await testShare(
+        t,
+        lockAccount(account.id),
+        () => call('PATCH', account.url, { body: { name: 'Mine' }, token: member.token }),
+        () => call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token }),
+      );
+      t.equal(counts['503 unavailable'], 29);
+    });
+
+    t.test('for a user: a stolen session does not keep another one from ending it', async (t) => {
+      const user = await newUser();
+      const { token: stolen } = user;
+      const token = await service.logIn(user);
+      const lock = {
+        statement: 'select from sessions where user_id = $1 for update',
+        values: [uuidOf('usr', user.id as `usr_${string}`)],
+      };
+      await testShare(
+        t,
+        lock,
+        () => call('DELETE', '/v1/me/sessions', { token: stolen }),
+        () => call('DELETE', '/v1/me/sessions', { token }),
       );
     });
 

@@ -115,10 +115,10 @@ export async function changeInside<T, Locked>(
   change: (tx: Tx, acting: Acting, locked: Locked) => Promise<T>,
 ): Promise<T> {
   await enterAccount(db, caller, accountId);
-  return inLockQueue(db, row, () =>
+  const work = () =>
     db.transaction(async (tx) => {
       const locked = await lock(tx);
       return change(tx, await enterAccount(tx, caller, accountId), locked);
-    }),
-  );
+    });
+  return inLockQueue(db, row, work, caller.key?.id ?? caller.userId);
 }

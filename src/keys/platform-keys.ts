@@ -128,7 +128,7 @@ async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise
     await lockCatalogue(tx);
     return change(tx);
   };
-  return inLockQueue(db, platformKeys, () => db.transaction(work));
+  return inLockQueue(db, platformKeys, () => db.transaction(work), caller.key?.id);
 }
 
 /** All platform keys queue up as one: they are few, and a change may lock several. */

@@ -57,13 +57,13 @@ async function changePresets<T>(
   change: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   await requirePlatform(db, caller, 'role-presets:manage');
-  const changed = await inLockQueue(db, catalogueRow, () =>
+  const work = () =>
     db.transaction(async (tx) => {
       await lockCatalogue(tx);
       await moveVersion(tx);
       return change(tx);
-    }),
-  );
+    });
+  const changed = await inLockQueue(db, catalogueRow, work, caller.key?.id);
   caller.audit('role_changed', { roleId });
   return changed;
 }

@@ -8,6 +8,7 @@ import type { Caller, Service, Visit } from '../service.ts';
 import { verifyEmailChangeToken } from './link-tokens.ts';
 import { requireCurrentPassword } from './passwords/change.ts';
 import { deletePasswordResets } from './passwords/store.ts';
+import { credentialId } from './sessions/session.ts';
 import { markSessionsEnded } from './sessions/store.ts';
 import {
   findEmailChange,
@@ -43,7 +44,7 @@ export async function requestEmailChange(
     await insertEmailChange(tx, { id: newId('emc'), ...whose, email, createdAt: now, expiresAt }, newId('dlv'));
   };
   await service.limiter.counting([{ limit: 'email-change.user', of: user.id }], now, () =>
-    inLockQueue(service.db, user.id, () => service.db.transaction(keep)),
+    inLockQueue(service.db, user.id, () => service.db.transaction(keep), credentialId(caller)),
   );
 }
 
@@ -65,7 +66,7 @@ export async function confirmEmailChange(service: Service, { token }: { token: s
     const sessions = await markSessionsEnded(tx, taken.userId, now, taken.sessionId ?? undefined);
     return { ...taken, sessions };
   };
-  const confirming = inLockQueue(service.db, asked.userId, () => service.db.transaction(confirm));
+  const confirming = inLockQueue(service.db, asked.userId, () => service.db.transaction(confirm), asked.id);
   const change = await confirming.catch((error) => {
     throw isDuplicate(error, 'users_email_unique') ? new Problem('email-change-token-invalid') : error;
   });

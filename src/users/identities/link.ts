@@ -4,7 +4,7 @@ import { type IdentityId, newId } from '../../ids.ts';
 import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
-import { requireUser, sessionEnded } from '../sessions/session.ts';
+import { credentialId, requireUser, sessionEnded } from '../sessions/session.ts';
 import { lockUser, lockUserByPassword, promise } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 
@@ -32,7 +32,8 @@ export async function linkIdentity(
     if (isNew) await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId: user.id }, caller.now);
     return isNew;
   };
-  const isNew = await inLockQueue(service.db, user.id, () => service.db.transaction(link));
+  const work = () => service.db.transaction(link);
+  const isNew = await inLockQueue(service.db, user.id, work, credentialId(caller));
   if (isNew) {
     caller.audit('user_updated', { changed: 'identity', identityId: row.id });
     return identityOf(row);
@@ -57,6 +58,6 @@ export async function unlinkIdentity({ db, config }: Service, caller: Caller, id
     if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
     await deleteIdentity(tx, userId, identityId);
   };
-  await inLockQueue(db, userId, () => db.transaction(unlink));
+  await inLockQueue(db, userId, () => db.transaction(unlink), credentialId(caller));
   caller.audit('user_updated', { changed: 'identity', identityId });
 }

@@ -4,7 +4,7 @@ import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { requirePasswordLogin } from '../rules.ts';
-import { requireUser } from '../sessions/session.ts';
+import { credentialId, requireUser } from '../sessions/session.ts';
 import { markSessionsEnded } from '../sessions/store.ts';
 import { deleteEmailChanges, promise, type UserRow } from '../store.ts';
 import { requireGoodPassword } from './policy.ts';
@@ -29,7 +29,8 @@ export async function changePassword(
     await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, caller.now);
     return markSessionsEnded(tx, user.id, caller.now, caller.sessionId ?? undefined);
   };
-  const sessions = await inLockQueue(service.db, user.id, () => service.db.transaction(change));
+  const work = () => service.db.transaction(change);
+  const sessions = await inLockQueue(service.db, user.id, work, credentialId(caller));
   caller.audit('authn_password_change', { by: 'password', sessions });
 }
 

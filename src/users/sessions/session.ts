@@ -36,6 +36,9 @@ export function requirePerson({ key }: Caller): void {
   if (key) throw new Problem('user-required');
 }
 
+/** The id of what the caller proved who they are with: a key, a session or an identity. */
+export const credentialId = ({ key, sessionId, identityId }: Caller) => key?.id ?? sessionId ?? identityId ?? undefined;
+
 export const sessionEnded = (concerns: Concerns = {}) =>
   new Problem('unauthenticated', 'The session has ended. Log in again.', {}, concerns);
 
