@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { sql } from 'drizzle-orm';
 import t from 'tap';
+import { uuidOf } from '../src/ids.ts';
 import { readKeyText } from '../src/tokens/key-text.ts';
 import { day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -11,6 +13,7 @@ const {
   at,
   logIn,
   choice,
+  db,
   invite,
   newAccount,
   newMember,
@@ -214,6 +217,18 @@ t.test('a key of an account', async (t) => {
       { status: 403, code: 'cannot-grant' },
       'by the member as whom it acts',
     );
+  });
+
+  t.test('is revoked also if one of its scopes has left the catalogue', async (t) => {
+    const account = await newAccount();
+    const manager = await newMember(account, { permissions: ['keys:manage', 'members:read'] });
+    const { body } = await make(account, manager, { scopes: ['members:read'] });
+    await db.execute(
+      sql`update account_keys set scopes = scopes || array['gone:read'] where id = ${uuidOf('key', body.id)}`,
+    );
+    const by = { token: account.owner.token };
+    t.match(await call('POST', `${account.url}/keys/${body.id}/revoke`, by), { status: 204 });
+    t.match(await call('GET', account.url, { token: body.secret }), { status: 401 });
   });
 
   t.test('of someone above is not revoked by someone below', async (t) => {

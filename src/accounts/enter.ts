@@ -103,7 +103,8 @@ export function changeAccount<T>(
  * verified before it begins: a made-up key, an ended session or a stranger to the account opens no
  * transaction, locks nothing and waits for nobody. The decision is made on what is read after that,
  * under the lock.
- * @param row the id of the row that `lock` locks; requests for the same row queue up.
+ * @param row the id of the row that `lock` locks; requests for the same row queue up. `lock` gets the
+ * user in whose name the caller acts.
  * @throws what `enterAccount` throws, RowBusy, and whatever `change` throws, which undoes
  * everything.
  */
@@ -111,13 +112,13 @@ export async function changeInside<T, Locked>(
   db: Db,
   caller: Caller,
   accountId: AccountId,
-  { row, lock }: { row: string; lock(tx: Tx): Promise<Locked> },
+  { row, lock }: { row: string; lock(tx: Tx, userId: UserId): Promise<Locked> },
   change: (tx: Tx, acting: Acting, locked: Locked) => Promise<T>,
 ): Promise<T> {
-  await enterAccount(db, caller, accountId);
+  const { userId } = await enterAccount(db, caller, accountId);
   const work = () =>
     db.transaction(async (tx) => {
-      const locked = await lock(tx);
+      const locked = await lock(tx, userId);
       return change(tx, await enterAccount(tx, caller, accountId), locked);
     });
   return inLockQueue(db, row, work, caller.key?.id ?? caller.userId);

@@ -1,6 +1,6 @@
 import { type Acting, changeInside } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
-import type { AccountId, InviteId } from '../ids.ts';
+import type { AccountId, InviteId, UserId } from '../ids.ts';
 import { holdKey } from '../keys/store.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
@@ -9,9 +9,9 @@ import { inviteOf } from './invite.ts';
 import { findInvite, holdMembership, type InviteRow, lockInvite } from './store.ts';
 
 /**
- * What every change of an invite by its account shares: lock the caller's membership, their key and
- * the invite, in the order in which removing a member or revoking a key does, so that nothing is
- * changed after that; then enter, change it, show it.
+ * What every change of an invite by its account shares: lock the membership in whose name the
+ * caller acts, the caller's key and the invite, in the order in which removing a member or revoking
+ * a key does, so that nothing is changed after that; then enter, change it, show it.
  */
 export function manageInvite(
   { db }: Service,
@@ -20,8 +20,8 @@ export function manageInvite(
   inviteId: InviteId,
   change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<unknown>,
 ) {
-  const lock = async (tx: Tx) => {
-    await holdMembership(tx, accountId, caller.userId);
+  const lock = async (tx: Tx, userId: UserId) => {
+    await holdMembership(tx, accountId, userId);
     if (caller.key) await holdKey(tx, caller.key);
     return lockInvite(tx, accountId, inviteId);
   };

@@ -36,6 +36,7 @@ export function createAccountKey(service: Service, caller: Caller, accountId: Ac
     const calling = await findCalling();
     requireNoLater(expiresAt, calling);
     const ends = handOut(calling, { kind: 'account', scopes: asked.scopes, madeBy: null, expiresAt });
+    await requireKnown(tx, asked.scopes);
     requireGrantable(acting, await reachOf(tx, acting, { userId: acting.userId, scopes: asked.scopes }));
     return keep(tx, acting.name, newRow(acting, asked, ends));
   });
@@ -62,6 +63,7 @@ export function rotateAccountKey(
     if (key.userId !== acting.userId)
       throw new Problem('cannot-grant', 'A key is rotated by the member as whom it acts.');
     requireActiveName(acting);
+    await requireKnown(tx, key.scopes);
     requireGrantable(acting, await reachOf(tx, acting, key));
     const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
     await endMadeWithAccountKey(tx, accountId, keyId, { notAfter });
@@ -141,15 +143,27 @@ async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId, findCa
   return found;
 }
 
-/** What a key comes to at the most: its scopes, or, with `*`, everything that its member may do. */
+/** @throws invalid-request for a scope that is not in the catalogue. */
+async function requireKnown(tx: Tx, scopes: readonly string[]): Promise<void> {
+  const named = scopes.filter((it) => it !== '*');
+  requireAll(named, await listKeys(tx), '/scopes', inCatalogue);
+}
+
+/**
+ * What a key may do at most: its scopes, or, with `*`, everything that its member may do. A scope
+ * that is not in the catalogue gives nothing, and does not keep a key from being revoked.
+ */
 async function reachOf(
   tx: Tx,
   acting: Acting,
   { userId, scopes }: Pick<AccountKeyRow, 'userId' | 'scopes'>,
 ): Promise<EffectiveAccess> {
   if (!scopes.includes('*')) {
-    requireAll(scopes, await listKeys(tx), '/scopes', inCatalogue);
-    return effective(scopes, acting.endsAt);
+    const known = await listKeys(tx);
+    return effective(
+      scopes.filter((it) => known.includes(it)),
+      acting.endsAt,
+    );
   }
   if (userId === acting.userId) return acting;
   const member = await findMember(tx, acting.account.id, userId);
