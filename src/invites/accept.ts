@@ -1,5 +1,5 @@
 import { inLockQueue } from '../database/lock-queue.ts';
-import { type InviteId, newId } from '../ids.ts';
+import type { InviteId } from '../ids.ts';
 import { takeOver } from '../ownership/take-over.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service, Visit } from '../service.ts';
@@ -7,7 +7,7 @@ import { requireGoodPassword } from '../users/passwords/policy.ts';
 import { requirePasswordLogin } from '../users/rules.ts';
 import { requireCredentials } from '../users/sessions/log-in.ts';
 import { openSession, requirePerson, requireUser } from '../users/sessions/session.ts';
-import { insertUser, type UserRow } from '../users/store.ts';
+import { insertUser, newUserRow, type UserRow } from '../users/store.ts';
 import { keepingAttempt } from './attempt.ts';
 import { findAccountOfInvite } from './invitee-store.ts';
 import { type Joining, joinAlone, joinTogether, shown } from './join.ts';
@@ -70,17 +70,7 @@ async function identify(
   requireLive(invite, link, visit.now);
   if (hasLogin) throw new Problem('login-exists');
   const passwordHash = await service.passwords.hash(password);
-  const user = {
-    id: newId('usr'),
-    email,
-    name,
-    passwordHash,
-    locale,
-    externalId: null,
-    createdAt: visit.now,
-    disabledAt: null,
-  };
-  return { user, isNew: true };
+  return { user: newUserRow({ email, name, passwordHash, locale, createdAt: visit.now }), isNew: true };
 }
 
 /** The invite is consumed and the membership made, or neither. */

@@ -13,7 +13,7 @@ import {
   users,
 } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import type { DeliveryId, EmailChangeId, RegistrationId, UserId } from '../ids.ts';
+import { type DeliveryId, type EmailChangeId, newId, type RegistrationId, type UserId } from '../ids.ts';
 import { moveEpochs } from '../permissions/epoch-store.ts';
 import type { Caller } from '../service.ts';
 
@@ -107,10 +107,20 @@ export async function lockUserByPassword(tx: Tx, id: UserId, passwordHash: strin
   return user;
 }
 
-/** Locks a user against changes until the transaction ends. Others may lock them so at the same time. */
+/** Locks a user against changes until the transaction ends. The lock is shared. */
 export async function lockUserForShare(tx: Tx, id: UserId): Promise<void> {
   await tx.select({ id: users.id }).from(users).where(eq(users.id, id)).for('share');
 }
+
+/** A new user whose address is verified. */
+export const newUserRow = (
+  user: Pick<UserRow, 'email' | 'name' | 'passwordHash' | 'locale' | 'createdAt'>,
+): UserRow => ({
+  ...user,
+  id: newId('usr'),
+  externalId: null,
+  disabledAt: null,
+});
 
 /** @returns whether it was inserted: false where a user with this address exists. */
 export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt' | 'externalId'>): Promise<boolean> {
@@ -142,6 +152,15 @@ export interface PromisedMail {
   isSent: boolean;
 }
 
+/** The outbox row of such a mail. */
+export const outboxRowOf = ({ id, isSent }: PromisedMail, createdAt: Date) => ({
+  id,
+  ...(isSent ? { status: 'queued' as const } : { status: 'dropped' as const, settledAt: createdAt }),
+  attempts: 0,
+  dueAt: createdAt,
+  createdAt,
+});
+
 /** Stores a registration and enqueues its mail. One statement, and so a transaction by itself. */
 export async function insertRegistration(db: Db, registration: RegistrationRow, mail: PromisedMail): Promise<void> {
   const { id: registrationId, createdAt } = registration;
@@ -149,15 +168,7 @@ export async function insertRegistration(db: Db, registration: RegistrationRow, 
   await db
     .with(kept)
     .insert(outbox)
-    .values({
-      id: mail.id,
-      kind: 'registration',
-      registrationId,
-      ...(mail.isSent ? { status: 'queued' } : { status: 'dropped', settledAt: createdAt }),
-      attempts: 0,
-      dueAt: createdAt,
-      createdAt,
-    });
+    .values({ ...outboxRowOf(mail, createdAt), kind: 'registration', registrationId });
 }
 
 export async function findRegistration(db: Db, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {

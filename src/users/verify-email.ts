@@ -1,4 +1,3 @@
-import { newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Service, Visit } from '../service.ts';
 import { verifyVerificationToken } from './link-tokens.ts';
@@ -6,7 +5,7 @@ import { requireGoodPassword } from './passwords/policy.ts';
 import { requirePasswordLogin } from './rules.ts';
 import type { VerifyEmailRequest } from './schemas.ts';
 import { openSession } from './sessions/session.ts';
-import { deleteRegistrations, findRegistration, insertUser } from './store.ts';
+import { deleteRegistrations, findRegistration, insertUser, newUserRow } from './store.ts';
 
 /**
  * Creates the user of a registration and opens a session. The link proves the mailbox, so the name
@@ -26,16 +25,7 @@ export async function verifyEmail(service: Service, { token, name, password }: V
   const { email, locale } = registration;
   requireGoodPassword(password, '/password', { email, name });
   const passwordHash = await passwords.hash(password);
-  const user = {
-    id: newId('usr'),
-    email,
-    name,
-    passwordHash,
-    locale,
-    createdAt: now,
-    externalId: null,
-    disabledAt: null,
-  };
+  const user = newUserRow({ email, name, passwordHash, locale, createdAt: now });
   const session = await db.transaction(async (tx) => {
     const deleted = await deleteRegistrations(tx, email);
     if (!deleted.includes(registration.id)) throw new Problem('verification-token-invalid');

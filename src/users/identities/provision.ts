@@ -2,7 +2,7 @@ import { type IdentityId, newId, type UserId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
 import type { ExternalIdentity } from '../../tokens/external-token.ts';
-import { insertUser } from '../store.ts';
+import { insertUser, newUserRow } from '../store.ts';
 import { findIdentity, insertIdentity } from './store.ts';
 
 /**
@@ -20,14 +20,7 @@ export async function userOfIdentity(
   const known = await findIdentity(db, issuer, subject);
   if (known) return { userId: known.userId, identityId: known.id };
   if (email === undefined) throw notLinked('The access token carries no verified address.');
-  const user = {
-    id: newId('usr'),
-    email,
-    name: nameOf(identity, email),
-    passwordHash: null,
-    locale: null,
-    createdAt: now,
-  };
+  const user = newUserRow({ email, name: nameOf(identity, email), passwordHash: null, locale: null, createdAt: now });
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: now };
   const isNew = await db
     .transaction(async (tx) => {

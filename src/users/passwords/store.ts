@@ -2,7 +2,7 @@ import { and, eq, gt } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
 import { outbox, passwordResets, users } from '../../database/schema.ts';
 import type { PasswordResetId, UserId } from '../../ids.ts';
-import type { PromisedMail } from '../store.ts';
+import { outboxRowOf, type PromisedMail } from '../store.ts';
 
 export type PasswordResetRow = typeof passwordResets.$inferSelect;
 
@@ -15,15 +15,7 @@ export async function insertPasswordReset(db: Db, reset: PasswordResetRow, mail:
   await db
     .with(kept)
     .insert(outbox)
-    .values({
-      id: mail.id,
-      kind: 'password-reset',
-      passwordResetId,
-      ...(mail.isSent ? { status: 'queued' } : { status: 'dropped', settledAt: createdAt }),
-      attempts: 0,
-      dueAt: createdAt,
-      createdAt,
-    });
+    .values({ ...outboxRowOf(mail, createdAt), kind: 'password-reset', passwordResetId });
 }
 
 export async function findPasswordReset(db: Db, id: PasswordResetId, now: Date): Promise<PasswordResetRow | undefined> {
