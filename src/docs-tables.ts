@@ -3,10 +3,10 @@ import { settings } from './settings.ts';
 
 /** Every setting as a Markdown table: what the README shows, so that it can't say anything else than the code does. */
 export function settingsTable(): string {
-  const rows = Object.values(settings).map(({ name, about, otherwise, isSecret }) => [
+  const rows = Object.values(settings).map(({ name, about, default: ifUnset, isSecret }) => [
     isSecret ? `\`${name}\`, \`${name}_FILE\`` : `\`${name}\``,
     about,
-    otherwise,
+    ifUnset,
   ]);
   return tableOf(['Setting', 'Meaning', 'Otherwise'], rows);
 }

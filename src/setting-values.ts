@@ -8,7 +8,7 @@ export interface Setting<T> {
   name: string;
   about: string;
   /** What holds when it is not set, in words. */
-  otherwise: string;
+  default: string;
   /** Whether it may hold a secret, and so may stand in a file that `…_FILE` names instead. */
   isSecret?: boolean;
   /** The value, or a thrown Error whose message says what is wrong. `undefined` in: not set. */

@@ -378,7 +378,7 @@ t.test('invites', async (t) => {
       });
       await at(dayLater, async () => {
         const mails = await mailsTo(email);
-        t.equal(mails.length, 5, 'when it is over, one comes first: of whoever has had none sent');
+        t.equal(mails.length, 5, 'when it ends, the first mail is from a sender with none sent yet');
         t.match(mails[0]?.text, 'Patient Hosting');
       });
       await at(new Date(dayLater.getTime() + 3 * minute), async () => {

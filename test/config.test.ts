@@ -566,9 +566,9 @@ function deeplyFrozen(value: unknown): boolean {
 }
 
 t.test('every setting says what it is about and what holds without it', async (t) => {
-  for (const { name, about, otherwise } of Object.values(settings)) {
+  for (const { name, about, default: ifUnset } of Object.values(settings)) {
     t.match(name, /^[A-Z_]+$/);
-    t.ok(about.length > 10 && otherwise.length > 2, `${name} is explained`);
+    t.ok(about.length > 10 && ifUnset.length > 2, `${name} is explained`);
   }
 });
 

@@ -310,7 +310,7 @@ t.test('an operator’s folder', async (t) => {
         { 'invitation.html.liquid': 'x' },
         /invitation\.html\.liquid is the name of no template/,
       ],
-      ['a language that is none', { 'english.json': {} }, /english\.json is the name of no template/],
+      ['a language without a language tag', { 'english.json': {} }, /english\.json is the name of no template/],
       [
         'a page without its link',
         { 'invite.html.liquid': '{{ optOutLink }} {{ reportLink }}' },

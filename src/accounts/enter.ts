@@ -103,8 +103,8 @@ export function changeAccount<T>(
  * verified before it begins: a made-up key, an ended session or a stranger to the account opens no
  * transaction, locks nothing and waits for nobody. The decision is made on what is read after that,
  * under the lock.
- * @param row the id of the row that `lock` locks; requests for the same row queue up. `lock` gets the
- * user in whose name the caller acts.
+ * @param row the id of the row that `lock` locks; requests for the same row queue up.
+ * @param lock gets the user in whose name the caller acts.
  * @throws what `enterAccount` throws, RowBusy, and whatever `change` throws, which undoes
  * everything.
  */

@@ -19,7 +19,10 @@ const question = () => sql`
 /** Who is asked about. */
 const who = userNamed(sql`${placeholderFor(users.id, 'subjectId')}::uuid`, text('email'), text('externalId'));
 
-/** How many members or resources one page looks at. It bounds the work of a request: a page may be short, or empty. */
+/**
+ * How many members or resources one page looks at. It bounds the work of a request: a page may be
+ * short, or empty.
+ */
 const lookedAt = sql.raw('500');
 
 /**

@@ -29,7 +29,10 @@ export function arrange(
   }));
 }
 
-/** How many pairs of a permission and one that it implies there may be, directly and through others: each is stored twice. */
+/**
+ * The maximum number of pairs of a permission and one that it implies, directly or through others:
+ * each is stored twice.
+ */
 const mostImplied = 50_000;
 
 interface Placed {

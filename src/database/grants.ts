@@ -29,7 +29,8 @@ export async function grantTables(db: Db, role: string): Promise<void> {
 
 /**
  * Verifies that the current role may read and write every table of a migrated database.
- * @throws DatabaseSetupError that names the first table with a missing privilege, and the command that grants it.
+ * @throws DatabaseSetupError that names the first table with a missing privilege, and the
+ * command that grants it.
  */
 export async function requireTableRights(db: Db): Promise<void> {
   const needed = [

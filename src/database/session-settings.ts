@@ -117,7 +117,8 @@ function namesInOptions(url: string): Set<string> {
 
 /**
  * @param url the database's, whose own `options` may set what is wrong.
- * @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of them.
+ * @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of
+ * them.
  */
 export async function requireSessionSettings(
   db: Db,
@@ -127,7 +128,8 @@ export async function requireSessionSettings(
 ): Promise<void> {
   const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts, traits);
   const inUrl = namesInOptions(url);
-  // A pooler that drops `options` leaves another source. One that reads them sends SET to its server.
+  // A pooler that drops `options` leaves another source. One that reads them sends SET to its
+  // server.
   const byUrl = wrong.filter(
     ({ name, source }) => inUrl.has(name.toLowerCase()) && (source === 'client' || source === 'session'),
   );
@@ -146,7 +148,8 @@ export async function requireSessionSettings(
 
 /**
  * Makes them settings of a role in this database. Open sessions keep their old settings.
- * @throws DatabaseSetupError that names the missing right, if the current role may not alter the other one.
+ * @throws DatabaseSetupError that names the missing right, if the current role may not alter the
+ * other one.
  */
 export async function setForRole(
   db: Db,

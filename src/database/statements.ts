@@ -73,8 +73,8 @@ export const equalsLiteral = <Column extends PgColumn>(column: Column, word: Col
 export const literalTime = (time: Date) => sql.raw(`'${time.toISOString()}'::timestamptz`);
 
 /**
- * A limit as a literal: a generic plan takes a parameter for a tenth of the rows. Drizzle writes any
- * SQL that is the limit, but its type allows a placeholder only.
+ * A limit as a literal: a generic plan estimates a parameter as a tenth of the rows. Drizzle accepts
+ * any SQL as a limit at run time, but its type allows only a number or a placeholder.
  */
 export const literalLimit = (limit: number) => sql.raw(`${Math.trunc(limit)}`) as unknown as Placeholder;
 

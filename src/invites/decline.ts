@@ -39,7 +39,10 @@ function decline(
   return inLockQueue(db, accountId, work, inviteId);
 }
 
-/** The caller may have been disabled or given another address since. @throws unauthenticated, not-found, why it is dead. */
+/**
+ * Checks the caller again, who may have been disabled or changed their address since.
+ * @throws unauthenticated, not-found, and the problem of an invite that is not pending.
+ */
 async function requireStillTheirs(tx: Tx, caller: Caller, invite: InviteRow): Promise<void> {
   const { email } = await lockCaller(tx, caller);
   if (invite.email !== email) throw new Problem('not-found');

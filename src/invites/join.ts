@@ -38,9 +38,9 @@ interface Decision {
 }
 
 /**
- * Who is in now, as the API shows them; a refusal; what failed; or that it has to be decided anew, or takes a transaction of its own.
+ * Who is in now, as the API shows them; a refusal; what failed; or that it has to be decided again, or takes a transaction of its own.
  */
-type Outcome = Joined | Problem | { failure: unknown } | 'anew' | 'alone';
+type Outcome = Joined | Problem | { failure: unknown } | 'again' | 'alone';
 
 interface Joined {
   account: AccountRow;
@@ -50,7 +50,7 @@ interface Joined {
 /**
  * Lets people in whom an invite makes members and nothing more: all who accept at once together, each decided on in turn. Nothing is
  * held meanwhile: what was decided is written if account and invite are what they were. Where they are not, the account is held, and
- * it is decided anew.
+ * it is decided again.
  */
 export const joinTogether = together<Joining, Outcome>({
   laneOf: ({ accountId }) => accountId,
@@ -60,7 +60,7 @@ export const joinTogether = together<Joining, Outcome>({
 
 async function joinInTurn(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
   const outcomes = await joinAll(db, all);
-  if (!outcomes.includes('anew')) return outcomes;
+  if (!outcomes.includes('again')) return outcomes;
   const again = all.filter((_, i) => isOpen(outcomes[i]));
   const settled = await joinHeld(db, again);
   return outcomes.map((it) => (isOpen(it) ? (settled.shift() as Outcome) : it));
@@ -80,7 +80,7 @@ async function joinHeld(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
 }
 
 /** Whether it may come out otherwise, now that somebody else was not let in. */
-const isOpen = (outcome: Outcome | undefined) => outcome === 'anew' || outcome instanceof Problem;
+const isOpen = (outcome: Outcome | undefined) => outcome === 'again' || outcome instanceof Problem;
 
 async function joinAll(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
   const found = await readFacts(db, all);
@@ -93,7 +93,7 @@ async function joinAll(db: Db, all: readonly Joining[]): Promise<Outcome[]> {
   const made = await admit(db, passed, nowOf(all));
   return decided.map((it) => {
     if (it === 'alone' || it instanceof Problem) return it;
-    return made.has(it.member.id) ? shown(it) : 'anew';
+    return made.has(it.member.id) ? shown(it) : 'again';
   });
 }
 

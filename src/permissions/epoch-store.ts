@@ -1,7 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Tx } from '../database/database.ts';
 
-/** Locks the catalogue, so that changes of it, and of what belongs to no single account, come one after the other. */
+/**
+ * Locks the catalogue: serialises changes of it, and of everything that belongs to no single
+ * account.
+ */
 export async function lockCatalogue(tx: Tx): Promise<void> {
   await tx.execute(sql`select from catalogue for no key update`);
 }

@@ -23,7 +23,8 @@ export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
 }
 
 /**
- * The user that the caller is, locked: nobody disables them or changes their address before the transaction ends.
+ * The caller's user, locked: they cannot be disabled, and their address cannot change, before the
+ * transaction ends.
  * @throws what `requireUser` throws.
  */
 export async function lockCaller(tx: Tx, caller: Caller): Promise<UserRow> {
@@ -36,7 +37,7 @@ export function requirePerson({ key }: Caller): void {
   if (key) throw new Problem('user-required');
 }
 
-/** The id of what the caller proved who they are with: a key, a session or an identity. */
+/** The id of the caller's credential: a key, a session or an identity. */
 export const credentialId = ({ key, sessionId, identityId }: Caller) => key?.id ?? sessionId ?? identityId ?? undefined;
 
 export const sessionEnded = (concerns: Concerns = {}) =>
