@@ -284,6 +284,23 @@ t.test(
       t.equal(counts['503 unavailable'], 29);
     });
 
+    t.test('for an account: any number of keys of a member share their turns', async (t) => {
+      const account = await newAccount();
+      const member = await newMember(account, { permissions: ['keys:manage', 'members:read'] });
+      const keys: string[] = [];
+      for (let i = 0; i < 60; i += 1) {
+        const body = { name: `key ${i}`, scopes: ['members:read'] };
+        keys.push((await call('POST', `${account.url}/keys`, { body, token: member.token })).body.secret);
+      }
+      let next = 0;
+      await testShare(
+        t,
+        lockAccount(account.id),
+        () => call('PATCH', account.url, { body: { name: 'Mine' }, token: keys[next++ % keys.length] as string }),
+        () => call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token }),
+      );
+    });
+
     t.test('for a user: a stolen session does not keep another one from ending it', async (t) => {
       const user = await newUser();
       const { token: stolen } = user;

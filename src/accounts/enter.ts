@@ -99,6 +99,13 @@ export function changeAccount<T>(
 }
 
 /**
+ * Whose turn a change in an account is: a person's, or that of all keys of a member. A member may
+ * have any number of keys, and a stolen key must not use up its maker's turns.
+ */
+export const queueClientOf = ({ key, userId }: Caller): string =>
+  key?.kind === 'account' ? `keys of ${userId}` : (key?.id ?? userId);
+
+/**
  * A change of something in an account, in a transaction that locks a row first. The caller is
  * verified before it begins: a made-up key, an ended session or a stranger to the account opens no
  * transaction, locks nothing and waits for nobody. The decision is made on what is read after that,
@@ -121,5 +128,5 @@ export async function changeInside<T, Locked>(
       const locked = await lock(tx, userId);
       return change(tx, await enterAccount(tx, caller, accountId), locked);
     });
-  return inLockQueue(db, row, work, caller.key?.id ?? caller.userId);
+  return inLockQueue(db, row, work, queueClientOf(caller));
 }

@@ -60,8 +60,8 @@ function queuesFor(db: Db): Queues {
  *
  * `work` takes its own connection. It must not queue again: it would wait for itself.
  * @param row the id of the row, whose prefix names its table.
- * @param client who is waiting: the id of a user, a session, a key or a link. Requests without one
- * share their turns.
+ * @param client names who is waiting. It must not be something that a client can have any number
+ * of. Requests without one share their turns.
  * @throws RowBusy at once if too many wait, or after waiting too long.
  */
 export async function inLockQueue<T>(db: Db, row: string, work: () => Promise<T>, client = ''): Promise<T> {

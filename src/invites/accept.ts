@@ -105,5 +105,5 @@ function joinWithMore(service: Service, joining: Joining, proven: Proven | undef
       const { passwordHash } = proven.user;
       return { ...shown(decision, ownerId), session: await openSession(service, tx, { ...user, passwordHash }, visit) };
     });
-  return inLockQueue(service.db, joining.accountId, work, joining.inviteId);
+  return inLockQueue(service.db, joining.accountId, work);
 }

@@ -1,4 +1,4 @@
-import { type Acting, enterAccount } from '../accounts/enter.ts';
+import { type Acting, enterAccount, queueClientOf } from '../accounts/enter.ts';
 import { requireActiveName } from '../accounts/platform.ts';
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
@@ -131,5 +131,6 @@ function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow)
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
   };
-  return inLockQueue(service.db, `${accountId} ${email}`, () => service.db.transaction(work));
+  const inTransaction = () => service.db.transaction(work);
+  return inLockQueue(service.db, `${accountId} ${email}`, inTransaction, queueClientOf(caller));
 }

@@ -36,7 +36,7 @@ function decline(
       await updateInvite(tx, held.invite, { status: 'declined', decidedAt: by.now });
       return { account: held.account, status: 'declined' as const };
     });
-  return inLockQueue(db, accountId, work, inviteId);
+  return inLockQueue(db, accountId, work);
 }
 
 /**

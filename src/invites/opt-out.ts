@@ -25,7 +25,7 @@ export async function optOut({ db, ...service }: Service, { token }: { token: st
       await refuseFurther(tx, held, now);
       return { account: held.account, email: held.invite.email };
     });
-  return inLockQueue(db, link.accountId, work, link.inviteId);
+  return inLockQueue(db, link.accountId, work);
 }
 
 /** Keeps that the address of an invite wants no more of them, and declines it where it is pending. Both are held. */

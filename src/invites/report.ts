@@ -23,7 +23,7 @@ export async function reportInvite({ db, ...service }: Service, { token }: { tok
       await refuseFurther(tx, held, visit.now);
       return { ...held, isNew };
     });
-  const { account, invite, isNew } = await inLockQueue(db, link.accountId, work, link.inviteId);
+  const { account, invite, isNew } = await inLockQueue(db, link.accountId, work);
   if (isNew) {
     visit.audit('invite_reported', { inviterId: invite.invitedBy, accountId: account.id, inviteId: invite.id });
   }
