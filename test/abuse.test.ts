@@ -387,6 +387,26 @@ t.test('invites', async (t) => {
     },
   );
 
+  t.test('a delayed link to confirm an address is valid for a day from when its mail is sent', async (t) => {
+    const email = newEmail();
+    const began = clock();
+    const later = (hours: number) => new Date(began.getTime() + hours * 60 * minute + 2_000);
+    const stranger = await newUser();
+    await at(began, async () => {
+      for (const { url, owner } of await inTurn(4, () => newAccount())) await invite({ url }, owner, email);
+      t.equal((await mailsTo(email)).length, 4);
+      const change = { email, currentPassword: password };
+      t.equal((await call('POST', '/v1/me/email-change', { body: change, token: stranger.token })).status, 202);
+      t.equal((await mailsTo(email)).length, 4, 'the link waits');
+    });
+    await at(later(24), async () => t.equal((await mailsTo(email)).length, 5, 'sent when the window has ended'));
+    const confirm = async () => call('POST', '/v1/auth/email-change/confirm', { body: { token: await link } });
+    const link = tokenFor(email, 'email-change');
+    await link;
+    t.equal((await at(later(48.1), confirm)).code, 'email-change-token-invalid');
+    t.equal((await at(later(47.9), confirm)).status, 200);
+  });
+
   t.test('refused attempts are not counted', async (t) => {
     const email = newEmail();
     const account = await newAccount();

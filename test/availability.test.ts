@@ -272,9 +272,9 @@ t.test(
       return tally(await Promise.all(floods));
     }
 
-    t.test('for an account: a member without permissions does not keep the owner from removing them', async (t) => {
+    t.test('for an account: a member does not keep the owner from removing them', async (t) => {
       const account = await newAccount();
-      const member = await newMember(account, { permissions: [] });
+      const member = await newMember(account, { permissions: ['account:manage'] });
       const counts = await testShare(
         t,
         lockAccount(account.id),
@@ -284,12 +284,35 @@ t.test(
       t.equal(counts['503 unavailable'], 29);
     });
 
+    t.test('for an account: callers without the required permission take no place', async (t) => {
+      const account = await newAccount();
+      const { token } = await newMember(account, { permissions: [] });
+      const { id: userId } = account.owner;
+      const { id: inviteId } = (await service.invite(account, account.owner, newEmail())).body;
+      const grants = [{ permission: 'members:read' }];
+      const at = (path: string) => `${account.url}/${path}`;
+      const refused: [string, () => Promise<Answer>][] = [
+        ['403 permission-missing', () => call('PATCH', account.url, { body: { name: 'Mine' }, token })],
+        ['403 permission-missing', () => call('DELETE', at(`members/${userId}`), { token })],
+        ['403 permission-missing', () => call('POST', at(`members/${userId}/suspend`), { token })],
+        ['403 permission-missing', () => call('POST', at(`members/${userId}/grants`), { body: { grants }, token })],
+        ['403 permission-missing', () => call('DELETE', at(`roles/${newId('rol')}`), { token })],
+        ['403 permission-missing', () => call('POST', at('keys'), { body: { name: 'k', scopes: ['*'] }, token })],
+        ['403 permission-missing', () => call('POST', at(`invites/${inviteId}/revoke`), { token })],
+        ['403 cannot-grant', () => call('DELETE', at('ownership-transfer'), { token })],
+        ['404 not-found', () => call('POST', at('ownership-transfer/accept'), { token })],
+      ];
+      await whileHeld(lockAccount(account.id), async () => {
+        for (const [expected, act] of refused) t.same(tally([await act()]), { [expected]: 1 });
+      });
+    });
+
     t.test('for an account: any number of keys of a member share their turns', async (t) => {
       const account = await newAccount();
-      const member = await newMember(account, { permissions: ['keys:manage', 'members:read'] });
+      const member = await newMember(account, { permissions: ['keys:manage', 'account:manage'] });
       const keys: string[] = [];
       for (let i = 0; i < 60; i += 1) {
-        const body = { name: `key ${i}`, scopes: ['members:read'] };
+        const body = { name: `key ${i}`, scopes: ['account:manage'] };
         keys.push((await call('POST', `${account.url}/keys`, { body, token: member.token })).body.secret);
       }
       let next = 0;

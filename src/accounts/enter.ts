@@ -2,6 +2,8 @@ import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import type { AccountId, KeyId, UserId } from '../ids.ts';
 import { type EffectiveAccess, effective, withinScopes } from '../permissions/access.ts';
+import type { OwnPermission } from '../permissions/own.ts';
+import { requirePermission } from '../permissions/rules.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
@@ -83,6 +85,18 @@ async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): P
 }
 
 /**
+ * What a change requires of its caller: a permission, or a check that throws. It is checked twice:
+ * before the request queues for the lock, so that a caller who may not change anything takes no
+ * place in the queue, and again under the lock, where it counts.
+ */
+export type Requirement = OwnPermission | ((db: Db, acting: Acting) => unknown);
+
+async function requireOf(requirement: Requirement, db: Db, acting: Acting): Promise<void> {
+  if (typeof requirement === 'string') requirePermission(acting, requirement);
+  else await requirement(db, acting);
+}
+
+/**
  * The only way to change who is in an account, and what they may do there. Locks the account row,
  * so that two changes come one after the other and the second sees what the first did. Moves the
  * account's epoch.
@@ -92,10 +106,11 @@ export function changeAccount<T>(
   db: Db,
   caller: Caller,
   accountId: AccountId,
+  requirement: Requirement,
   change: (tx: Tx, acting: Acting) => Promise<T>,
 ): Promise<T> {
   const lock = (tx: Tx) => lockAccountRow(tx, accountId);
-  return changeInside(db, caller, accountId, { row: accountId, lock }, change);
+  return changeInside(db, caller, accountId, { requirement, row: accountId, lock }, change);
 }
 
 /**
@@ -107,26 +122,29 @@ export const queueClientOf = ({ key, userId }: Caller): string =>
 
 /**
  * A change of something in an account, in a transaction that locks a row first. The caller is
- * verified before it begins: a made-up key, an ended session or a stranger to the account opens no
- * transaction, locks nothing and waits for nobody. The decision is made on what is read after that,
- * under the lock.
+ * verified before it begins: a made-up key, an ended session, a stranger to the account or a caller
+ * without the required permission opens no transaction, locks nothing and waits for nobody. The
+ * decision is made on what is read after that, under the lock.
  * @param row the id of the row that `lock` locks; requests for the same row queue up.
  * @param lock gets the user in whose name the caller acts.
- * @throws what `enterAccount` throws, RowBusy, and whatever `change` throws, which undoes
- * everything.
+ * @throws what `enterAccount` and the requirement throw, RowBusy, and whatever `change` throws,
+ * which undoes everything.
  */
 export async function changeInside<T, Locked>(
   db: Db,
   caller: Caller,
   accountId: AccountId,
-  { row, lock }: { row: string; lock(tx: Tx, userId: UserId): Promise<Locked> },
+  { requirement, row, lock }: { requirement: Requirement; row: string; lock(tx: Tx, userId: UserId): Promise<Locked> },
   change: (tx: Tx, acting: Acting, locked: Locked) => Promise<T>,
 ): Promise<T> {
-  const { userId } = await enterAccount(db, caller, accountId);
+  const before = await enterAccount(db, caller, accountId);
+  await requireOf(requirement, db, before);
   const work = () =>
     db.transaction(async (tx) => {
-      const locked = await lock(tx, userId);
-      return change(tx, await enterAccount(tx, caller, accountId), locked);
+      const locked = await lock(tx, before.userId);
+      const acting = await enterAccount(tx, caller, accountId);
+      await requireOf(requirement, tx, acting);
+      return change(tx, acting, locked);
     });
   return inLockQueue(db, row, work, queueClientOf(caller));
 }

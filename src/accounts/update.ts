@@ -1,5 +1,4 @@
 import type { AccountId } from '../ids.ts';
-import { requirePermission } from '../permissions/rules.ts';
 import type { Caller, Service } from '../service.ts';
 import { changeAccount } from './enter.ts';
 import type { AccountChanges } from './schemas.ts';
@@ -12,8 +11,7 @@ export function updateAccount(
   accountId: AccountId,
   { name, settings }: AccountChanges,
 ) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
-    requirePermission(acting, 'account:manage');
+  return changeAccount(db, caller, accountId, 'account:manage', async (tx, acting) => {
     const account = await update(tx, accountId, { ...(name === undefined ? {} : { name }), ...settings });
     return { ...acting, account };
   });

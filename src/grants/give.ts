@@ -33,7 +33,7 @@ export function giveGrants(
   userId: UserId,
   { grants }: NewGrants,
 ): Promise<GrantRow[]> {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
     await requireManageable(tx, acting, userId);
     await requireGivable(tx, grants, caller.now);
     const rows = grants.map((it) => newRow(it, { accountId, userId, createdAt: caller.now }));
@@ -47,7 +47,7 @@ export function giveGrants(
 
 /** Takes one back. @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller. */
 export function withdrawGrant({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId, grantId: GrantId) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
     await requireManageable(tx, acting, userId);
     const grant = await findGrant(tx, accountId, userId, grantId);
     if (!grant) throw new Problem('not-found');

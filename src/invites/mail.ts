@@ -33,7 +33,7 @@ export function inviteLetter(service: Writer): Letter {
       await recordSettlement(tx, promised, settlement, now);
       await keepTry(tx, promised, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
     },
-    delayed: (tx, promised, deliveryReason) => keepTry(tx, promised, { deliveryReason }),
+    delayed: (tx, promised, { reason }) => keepTry(tx, promised, { deliveryReason: reason }),
   };
 }
 

@@ -2,7 +2,6 @@ import { type Acting, changeInside } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, InviteId, UserId } from '../ids.ts';
 import { holdKey } from '../keys/store.ts';
-import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { inviteOf } from './invite.ts';
@@ -25,12 +24,17 @@ export function manageInvite(
     if (caller.key) await holdKey(tx, caller.key);
     return lockInvite(tx, accountId, inviteId);
   };
-  return changeInside(db, caller, accountId, { row: inviteId, lock }, async (tx, acting, invite) => {
-    requirePermission(acting, 'invites:manage');
-    if (!invite) throw new Problem('not-found');
-    await change(tx, acting, invite);
-    const changed = await findInvite(tx, accountId, inviteId);
-    if (!changed) throw new Problem('not-found');
-    return inviteOf(changed, caller.now);
-  });
+  return changeInside(
+    db,
+    caller,
+    accountId,
+    { requirement: 'invites:manage', row: inviteId, lock },
+    async (tx, acting, invite) => {
+      if (!invite) throw new Problem('not-found');
+      await change(tx, acting, invite);
+      const changed = await findInvite(tx, accountId, inviteId);
+      if (!changed) throw new Problem('not-found');
+      return inviteOf(changed, caller.now);
+    },
+  );
 }

@@ -7,7 +7,7 @@ import { effectiveAccessOf } from '../memberships/manage.ts';
 import { findMember } from '../memberships/store.ts';
 import { type EffectiveAccess, effective } from '../permissions/access.ts';
 import { inCatalogue, requireAll } from '../permissions/given.ts';
-import { requireGrantable, requireNotAbove, requirePermission } from '../permissions/rules.ts';
+import { requireGrantable, requireNotAbove } from '../permissions/rules.ts';
 import { listKeys } from '../permissions/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -29,7 +29,6 @@ import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, mar
 export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
   const expiresAt = requireAhead(asked.expiresAt, caller.now);
   const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
-    requirePermission(acting, 'keys:manage');
     if (acting.userId === platformUserId)
       throw new Problem('user-required', 'The platform keeps this account: use its own key.');
     requireActiveName(acting);
@@ -120,9 +119,9 @@ function changeKeys<T>(
       return calling;
     };
     const changeWith = (tx: Tx, acting: Acting, calling: CallingKey) => change(tx, acting, async () => calling);
-    return changeInside(db, caller, accountId, { row: accountId, lock }, changeWith);
+    return changeInside(db, caller, accountId, { requirement: 'keys:manage', row: accountId, lock }, changeWith);
   }
-  return changeAccount(db, caller, accountId, (tx, acting) =>
+  return changeAccount(db, caller, accountId, 'keys:manage', (tx, acting) =>
     change(tx, acting, async () => {
       const found = key && (await findAccountKey(tx, accountId, key.id));
       return found ? { ...found.key, kind: 'account' } : undefined;
@@ -132,7 +131,6 @@ function changeKeys<T>(
 
 /** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
 async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId, findCalling: () => Promise<CallingKey>) {
-  requirePermission(acting, 'keys:manage');
   const found = await findAccountKey(tx, acting.account.id, keyId);
   if (!found) throw new Problem('not-found');
   const isOwn = acting.isPerson && found.key.userId === acting.userId;
@@ -151,7 +149,7 @@ async function requireKnown(tx: Tx, scopes: readonly string[]): Promise<void> {
 
 /**
  * What a key may do at most: its scopes, or, with `*`, everything that its member may do. A scope
- * that is not in the catalogue gives nothing, and does not keep a key from being revoked.
+ * that is no longer in the catalogue is left out, so it does not prevent revocation.
  */
 async function reachOf(
   tx: Tx,

@@ -21,7 +21,7 @@ export function changeMember(
   { access }: MemberChanges,
 ) {
   const given = accessOf(access);
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
     requireGrantable(acting, await requireEffect(tx, accountId, given, acting));
     await updateMembership(tx, accountId, userId, given);

@@ -1,5 +1,7 @@
-import { changeAccount } from '../accounts/enter.ts';
+import { type Acting, changeAccount } from '../accounts/enter.ts';
+import type { Db } from '../database/database.ts';
 import { type AccountId, newId, type UserId } from '../ids.ts';
+import { requirePermission } from '../permissions/rules.ts';
 import type { Caller, Service } from '../service.ts';
 import { promise } from '../users/store.ts';
 import { requireManageable } from './manage.ts';
@@ -11,10 +13,11 @@ import { deleteMembership } from './store.ts';
  * @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller.
  */
 export function removeMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId): Promise<void> {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
-    const isLeaving = userId === caller.userId && acting.isPerson;
-    if (isLeaving) requireNotOwner(acting.account, userId);
-    else await requireManageable(tx, acting, userId);
+  const isLeaving = userId === caller.userId && caller.key === null;
+  const requireMayRemove = (_: Db, acting: Acting) =>
+    isLeaving ? requireNotOwner(acting.account, userId) : requirePermission(acting, 'members:manage');
+  return changeAccount(db, caller, accountId, requireMayRemove, async (tx, acting) => {
+    if (!isLeaving) await requireManageable(tx, acting, userId);
     await deleteMembership(tx, accountId, userId, caller.now);
     if (isLeaving) return;
     await promise(tx, { id: newId('dlv'), kind: 'membership-removed', accountId, userId }, caller.now);

@@ -9,7 +9,7 @@ import { type MemberRow, updateMembership } from './store.ts';
 
 /** Takes a member's access away without removing them. It takes effect on their next request. Again: the same. */
 export function suspendMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
     return setSuspended(tx, accountId, member, member.membership.suspendedAt ?? caller.now, caller.now);
   });
@@ -17,7 +17,7 @@ export function suspendMember({ db }: Service, caller: Caller, accountId: Accoun
 
 /** Gives a suspended member their access back, as it was. @throws cannot-grant where it exceeds the caller's own. */
 export function reactivateMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
     requireGrantable(acting, await effectiveAccessOf(tx, acting, member));
     return setSuspended(tx, accountId, member, null, caller.now);

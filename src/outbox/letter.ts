@@ -36,8 +36,8 @@ export interface Letter {
    * Writes it from what is true now; undefined if it is obsolete, or the reason why it is not sent.
    */
   write(promised: Promised, now: Date): Promise<Written | Withheld | undefined>;
-  /** Records that it is delayed, and why, in the transaction that moves its due time. */
-  delayed?(tx: Tx, promised: Promised, reason: string): Promise<void>;
+  /** Records that it is delayed, why, and until when, in the transaction that moves its due time. */
+  delayed?(tx: Tx, promised: Promised, delay: { reason: string; dueAt: Date }): Promise<void>;
   /** Keeps what came of a try to send it, in the transaction that settles the promise. */
   settled?(tx: Tx, promised: Promised, settlement: Settlement, now: Date): Promise<void>;
 }

@@ -150,7 +150,7 @@ const delayReason = 'This address has been sent many mails today. The mail will 
 function delay({ service, letters }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
   return service.db.transaction(async (tx) => {
     const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });
-    if (isOurs) await letters[row.kind].delayed?.(tx, row, delayReason);
+    if (isOurs) await letters[row.kind].delayed?.(tx, row, { reason: delayReason, dueAt });
   });
 }
 

@@ -1,5 +1,6 @@
-import { changeAccount } from '../accounts/enter.ts';
+import { type Acting, changeAccount } from '../accounts/enter.ts';
 import { findOwnershipTransfer } from '../accounts/store.ts';
+import type { Db } from '../database/database.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -10,15 +11,18 @@ import { deleteTransfer, updateOwner } from './store.ts';
  * @throws not-found where they have no active offer of it; user-required for a key.
  */
 export function acceptOwnership({ db }: Service, caller: Caller, accountId: AccountId) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
-    if (!acting.isPerson) throw new Problem('user-required');
-    const offer = await findOwnershipTransfer(tx, accountId, caller.now);
-    if (!offer?.isActive || offer.user.id !== caller.userId) {
-      throw new Problem('not-found', 'You have no pending ownership offer.');
-    }
+  return changeAccount(db, caller, accountId, requireOffer, async (tx, acting) => {
     await updateOwner(tx, accountId, caller.userId);
     await deleteTransfer(tx, accountId);
     const account = { ...acting.account, ownerId: caller.userId };
     return { ...acting, account, isOwner: true, allPermissions: true, endsAt: null };
   });
+}
+
+async function requireOffer(db: Db, { isPerson, account, userId, now }: Acting): Promise<void> {
+  if (!isPerson) throw new Problem('user-required');
+  const offer = await findOwnershipTransfer(db, account.id, now);
+  if (!offer?.isActive || offer.user.id !== userId) {
+    throw new Problem('not-found', 'You have no pending ownership offer.');
+  }
 }

@@ -1,4 +1,4 @@
-import { changeAccount, enterAccount } from '../accounts/enter.ts';
+import { type Acting, changeAccount, enterAccount } from '../accounts/enter.ts';
 import { isActiveMember } from '../accounts/store.ts';
 import type { Db } from '../database/database.ts';
 import { type AccountId, newId, type UserId } from '../ids.ts';
@@ -27,9 +27,10 @@ export async function offerOwnership(
   return limiter.counting(tries, caller.now, () => offer(db, caller, accountId, userId));
 }
 
+const isOwner = (_: Db, acting: Acting) => requireOwner(acting);
+
 function offer(db: Db, caller: Caller, accountId: AccountId, userId: UserId) {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
-    requireOwner(acting);
+  return changeAccount(db, caller, accountId, isOwner, async (tx) => {
     if (userId === caller.userId) throw invalidField('/userId', 'is the owner already');
     const member = await findMember(tx, accountId, userId);
     if (!member) throw new Problem('not-found', 'This person is no member of the account.');

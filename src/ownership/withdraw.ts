@@ -1,5 +1,6 @@
-import { changeAccount } from '../accounts/enter.ts';
+import { type Acting, changeAccount } from '../accounts/enter.ts';
 import { findOwnershipTransfer } from '../accounts/store.ts';
+import type { Db } from '../database/database.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -8,9 +9,14 @@ import { deleteTransfer } from './store.ts';
 
 /** Ends the offer of the ownership: taken back by the owner, or turned down by the member it was made to. */
 export function withdrawOwnership({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
-  return changeAccount(db, caller, accountId, async (tx, acting) => {
-    const offer = await findOwnershipTransfer(tx, accountId, caller.now);
-    if (!acting.isPerson || offer?.user.id !== acting.userId) requireOwner(acting);
+  return changeAccount(db, caller, accountId, requireParty, async (tx) => {
     if (!(await deleteTransfer(tx, accountId))) throw new Problem('not-found', 'No offer of the ownership stands.');
   });
+}
+
+/** The owner, or the member to whom the ownership is offered. */
+async function requireParty(db: Db, acting: Acting): Promise<void> {
+  if (acting.isOwner) return;
+  const offer = await findOwnershipTransfer(db, acting.account.id, acting.now);
+  if (!acting.isPerson || offer?.user.id !== acting.userId) requireOwner(acting);
 }

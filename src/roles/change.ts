@@ -2,7 +2,7 @@ import { type Acting, changeAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, RoleId } from '../ids.ts';
 import { effective } from '../permissions/access.ts';
-import { requireGrantable, requirePermission } from '../permissions/rules.ts';
+import { requireGrantable } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { changeIn, nameTaken } from './create.ts';
@@ -23,7 +23,7 @@ export async function changeRole(
   asked: RoleChanges,
 ): Promise<RoleRow> {
   const changes = changeIn(asked);
-  const changed = await changeAccount(db, caller, accountId, async (tx, acting) => {
+  const changed = await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
     const role = await requireOwnRole(tx, acting, roleId);
     if (changes.permissions) {
       await requireKnown(tx, changes.permissions);
@@ -38,7 +38,7 @@ export async function changeRole(
 
 /** Deletes a role of the account's own. @throws permission-missing, not-found, cannot-grant, role-in-use. */
 export async function deleteRole({ db }: Service, caller: Caller, accountId: AccountId, roleId: RoleId): Promise<void> {
-  await changeAccount(db, caller, accountId, async (tx, acting) => {
+  await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
     await requireOwnRole(tx, acting, roleId);
     if (await isRoleUsed(tx, accountId, roleId, caller.now)) throw new Problem('role-in-use');
     await forgetRole(tx, accountId, roleId);
@@ -48,7 +48,6 @@ export async function deleteRole({ db }: Service, caller: Caller, accountId: Acc
 
 /** A role that the caller may change: the rules that all such changes share, in order. A preset is the platform's to change. */
 async function requireOwnRole(tx: Tx, acting: Acting, roleId: RoleId): Promise<RoleRow> {
-  requirePermission(acting, 'roles:manage');
   const role = await findRole(tx, acting.account.id, roleId);
   if (!role) throw new Problem('not-found');
   if (role.isPreset) throw new Problem('cannot-grant', 'A preset is the platform’s to change.');

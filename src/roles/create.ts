@@ -2,7 +2,7 @@ import { changeAccount } from '../accounts/enter.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { type AccountId, newId } from '../ids.ts';
 import { effective } from '../permissions/access.ts';
-import { requireGrantable, requirePermission } from '../permissions/rules.ts';
+import { requireGrantable } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { requireKnown } from './known.ts';
@@ -20,8 +20,7 @@ export async function createRole(
   asked: NewRole,
 ): Promise<RoleRow> {
   const role = newRole(asked, caller.now);
-  await changeAccount(db, caller, accountId, async (tx, acting) => {
-    requirePermission(acting, 'roles:manage');
+  await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
     await requireKnown(tx, role.permissions);
     requireGrantable(acting, effective(role.permissions, null));
     await insertRole(tx, accountId, role);

@@ -11,6 +11,7 @@ import { deletePasswordResets } from './passwords/store.ts';
 import { credentialId } from './sessions/session.ts';
 import { markSessionsEnded } from './sessions/store.ts';
 import {
+  emailChangeExpiry,
   findEmailChange,
   insertEmailChange,
   lockUser,
@@ -19,9 +20,6 @@ import {
   promise,
   replaceEmail,
 } from './store.ts';
-
-/** Milliseconds in which a new address can be confirmed. */
-const changeLifetime = 24 * 3_600_000;
 
 /**
  * Asks for another address, and promises a mail to it: a link to confirm it, or word that it has a login already. It does the
@@ -36,7 +34,7 @@ export async function requestEmailChange(
   const email = requireCanonicalEmail(body.email, '/email');
   const { user, passwordHash } = await requireCurrentPassword(service, caller, body.currentPassword);
   const { sessionId, now } = caller;
-  const expiresAt = new Date(now.getTime() + changeLifetime);
+  const expiresAt = emailChangeExpiry(now);
   const keep = async (tx: Tx) => {
     const held = await lockUserByPassword(tx, user.id, passwordHash);
     if (!held) throw new Problem('password-wrong');

@@ -4,7 +4,7 @@ import type { Service } from '../service.ts';
 import { listIdentities } from './identities/store.ts';
 import { signEmailChangeToken, signResetToken, signVerificationToken } from './link-tokens.ts';
 import { findPasswordReset } from './passwords/store.ts';
-import { findEmailChange, findRegistration, findUser, findUserByEmail } from './store.ts';
+import { findEmailChange, findRegistration, findUser, findUserByEmail, postponeEmailChange } from './store.ts';
 
 type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 
@@ -98,6 +98,9 @@ export function emailChangeLetter(service: Writer): Letter {
       const link = config.emailChangeUrl.replace('{token}', await signEmailChangeToken(service, change, now));
       const values = { address, oldEmail, link, until: expiresAt };
       return { to: address, ...config.mails.write('email-change', [user?.locale], values), sender };
+    },
+    async delayed(tx, { emailChangeId }, { dueAt }) {
+      if (emailChangeId !== null) await postponeEmailChange(tx, emailChangeId, dueAt);
     },
   };
 }

@@ -205,6 +205,22 @@ export async function insertEmailChange(
   await promise(tx, { id: deliveryId, kind: 'email-change', emailChangeId }, createdAt);
 }
 
+/** Milliseconds in which a new address can be confirmed, from when its mail is due. */
+const emailChangeLifetime = 24 * 3_600_000;
+/** Milliseconds after its request at which a change ends, however long its mail is delayed. */
+const longestEmailChange = 7 * emailChangeLifetime;
+
+export const emailChangeExpiry = (mailDueAt: Date) => new Date(mailDueAt.getTime() + emailChangeLifetime);
+
+/** Lets a change end later because its mail is delayed, so that the link in it is valid for as long. */
+export async function postponeEmailChange(tx: Tx, id: EmailChangeId, mailDueAt: Date): Promise<void> {
+  const change = await findEmailChange(tx, id);
+  if (!change) return;
+  const latest = new Date(change.createdAt.getTime() + longestEmailChange);
+  const expiresAt = new Date(Math.min(emailChangeExpiry(mailDueAt).getTime(), latest.getTime()));
+  await tx.update(emailChanges).set({ expiresAt }).where(eq(emailChanges.id, id));
+}
+
 /** Takes away what a user asked for and has not confirmed. */
 export async function deleteEmailChanges(tx: Tx, userId: UserId): Promise<void> {
   await tx.delete(emailChanges).where(and(eq(emailChanges.userId, userId), isNull(emailChanges.confirmedAt)));
