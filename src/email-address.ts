@@ -7,6 +7,9 @@ import { invalidField, invalidParameter } from './problems.ts';
 /** What ends a host in a URL, or is dropped or decoded there. The ASCII form of a domain is found by a URL parser. */
 const notInDomain = /[\s\p{Cc}%/\\?#]/u;
 
+/** A top-level domain that no mail can reach (RFC 6761, section 6.4). */
+const neverAddressed = /\.invalid$/;
+
 /** UTF-16 units that an address may have before it is looked at: 254 characters (RFC 5321), each of two at most. */
 const longest = 508;
 
@@ -23,7 +26,7 @@ export function canonicalEmail(text: string): string | undefined {
   const at = normal.lastIndexOf('@');
   const given = normal.slice(at + 1);
   const domain = notInDomain.test(given) ? '' : domainToASCII(given);
-  if (at < 1 || domain === '') return undefined;
+  if (at < 1 || domain === '' || neverAddressed.test(domain)) return undefined;
   const address = `${normal.slice(0, at)}@${domain}`;
   const valid = isEmailValid(address, { allowUnicode: false, minDomainSegments: 2 });
   return valid ? address.toLowerCase() : undefined;

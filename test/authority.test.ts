@@ -347,6 +347,102 @@ t.test('A platform key that rotates itself does not survive its maker', { skip: 
   }
 });
 
+t.test('A change that waited while its credential was revoked is refused', { skip: !isPostgres }, async (t) => {
+  const holdCatalogue = { statement: 'select from catalogue for no key update', values: [] };
+  const put = (url: string, token: string, body?: object) => call('PUT', url, { token, ...(body && { body }) });
+  const patch = (url: string, token: string, body: object) => call('PATCH', url, { token, body });
+
+  const root = await newPlatformKey();
+  const { body: preset } = await post('/v1/role-presets', root, { name: newEmail(), permissions: ['invoices:read'] });
+  const { body: catalogue } = await call('GET', '/v1/permissions', { token: root });
+  const own = catalogue.items.filter((it: { own: boolean }) => !it.own);
+  const permissions = own.map(({ own: _, ...it }: { own: boolean }) => it);
+  const user = await newUser();
+  const holdUser = {
+    statement: 'select from users where id = $1 for no key update',
+    values: [uuidOf('usr', user.id as `usr_${string}`)],
+  };
+  const owner = () => ({ name: 'Hosting', owner: { email: newEmail() } });
+  await post('/v1/platform/accounts', root, owner());
+  const holdPlatformUser = { ...holdUser, values: [uuidOf('usr', platformUserId)] };
+
+  for (const [what, scope, hold, change] of [
+    ['the catalogue', 'catalogue:manage', holdCatalogue, (it: string) => put('/v1/permissions', it, { permissions })],
+    [
+      'a preset',
+      'role-presets:manage',
+      holdCatalogue,
+      (it: string) => patch(`/v1/role-presets/${preset.id}`, it, { permissions: ['invoices:pay'] }),
+    ],
+    [
+      'a user',
+      'users:manage',
+      holdUser,
+      (it: string) => patch(`/v1/platform/users/${user.id}`, it, { externalId: 'customer-1' }),
+    ],
+    ['an account', 'accounts:create', holdPlatformUser, (it: string) => post('/v1/platform/accounts', it, owner())],
+  ] as const) {
+    t.test(`${what}, by a platform key`, async (t) => {
+      const stolen = await newPlatform(root, { scopes: [scope] });
+      const answers = await whileHeld(hold, async (untilWaiting) => {
+        const changes = [1, 2, 3, 4].map(() => change(stolen.secret));
+        await untilWaiting(4);
+        // Revoking it waits for the catalogue too.
+        const revoked = revokePlatform(root, stolen);
+        if (hold === holdCatalogue) await untilWaiting(5);
+        else await revoked;
+        return { changes, revoked };
+      });
+      const revokedAt = answers.revoked.then((it) => it.status);
+      t.equal(await revokedAt, 204);
+      const late = (await Promise.all(answers.changes)).slice(2);
+      t.same(
+        late.map((it) => it.status),
+        [401, 401],
+      );
+    });
+  }
+
+  t.test('a resource, by a member who was removed', async (t) => {
+    const account = await newAccount();
+    const member = await newMember(account, { permissions: ['resources:manage'] });
+    const url = `${account.url}/resources/case/c1`;
+    t.equal((await put(url, account.owner.token)).status, 200);
+    const hold = {
+      statement: 'select from resources where account_id = $1 for update',
+      values: [uuidOf('acc', account.id as `acc_${string}`)],
+    };
+    const removal = call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token });
+    t.equal((await removal).status, 204);
+    const changes = await whileHeld(hold, async (untilWaiting) => {
+      const other = await newMember(account, { permissions: ['resources:manage'] });
+      const waiting = [1, 2, 3].map(() => call('DELETE', url, { token: other.token }));
+      await untilWaiting(3);
+      const suspend = post(`${account.url}/members/${other.id}/suspend`, account.owner.token);
+      t.equal((await suspend).status, 200);
+      return waiting;
+    });
+    t.same(
+      (await Promise.all(changes)).map((it) => it.status),
+      [404, 404, 404],
+    );
+    const { body } = await call('GET', `${account.url}/resources/case`, { token: account.owner.token });
+    t.equal(body.items.length, 1, 'it is still registered');
+  });
+});
+
+t.test('A key does not change what a role gives its maker', async (t) => {
+  const account = await newAccount();
+  const permissions = ['invoices:read', 'roles:manage', 'keys:manage'];
+  const { body: role } = await post(`${account.url}/roles`, account.owner.token, { name: 'Clerk', permissions });
+  const maker = await newMember(account, { roles: [role.id] });
+  const key = await newAccountKey(account, maker, ...permissions);
+  const change = (token: string) =>
+    call('PATCH', `${account.url}/roles/${role.id}`, { body: { permissions: ['keys:manage'] }, token });
+  t.match(await change(key), { status: 403, code: 'user-required' });
+  t.equal((await change(maker.token)).status, 200);
+});
+
 t.test('A key does not change its maker, by `me` or by id', async (t) => {
   const account = await newAccount();
   const platform = await newPlatformKey();

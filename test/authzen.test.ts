@@ -461,24 +461,30 @@ t.test('the certification scenario, search', async (t) => {
     }
   });
 
+  t.test('a page token does not show the item at which its page ends', async (t) => {
+    const { page } = await search('resource', {
+      subject: user('bob'),
+      action: read,
+      resource: { type: 'record' },
+      page: { limit: 1 },
+    });
+    t.ok(page.next_token);
+    for (const part of page.next_token.split('.')) {
+      t.notMatch(Buffer.from(part, 'base64url').toString(), /record/);
+    }
+  });
+
   t.test('a page token of another query, or one that is none, is 400', async (t) => {
     const asked = { subject: { type: 'user' }, action: read, resource: record('record-1'), page: { limit: 1 } };
     const { page } = await search('subject', asked);
     const token = page.next_token;
-    /** A token of this very query that leads to another place. */
-    const elsewhere = (place: unknown) => {
-      const [query] = JSON.parse(Buffer.from(token, 'base64url').toString());
-      return Buffer.from(JSON.stringify([query, place])).toString('base64url');
-    };
     const others = [
       { ...asked, action: write, page: { token } },
       { ...asked, resource: record('record-2'), page: { token } },
       { ...asked, page: { token: `${token}x` } },
       { ...asked, page: { token: 'nonsense' } },
       { ...asked, page: { token: Buffer.from('["x"]').toString('base64url') } },
-      { ...asked, page: { token: elsewhere('nonsense') } },
-      { ...asked, page: { token: elsewhere("' or 1=1 --") } },
-      { ...asked, page: { token: elsewhere(5) } },
+      { ...asked, page: { token: `${token.slice(0, -4)}AAAA` } },
     ];
     for (const body of others) t.match(await post('search/subject', body), { status: 400, code: 'invalid-request' });
     const another = { subject: user('alice'), resource: record('record-1'), page: { token } };

@@ -278,6 +278,57 @@ t.test('Nobody hands out what they hold for a time for longer than that', async 
   t.match(await reactivate(account.owner.token), { status: 200 });
 });
 
+t.test('A later end of a membership prolongs its grants, and so requires them', async (t) => {
+  const account = await newAccount();
+  const { token: owner } = account.owner;
+  const inDays = (days: number) => new Date(service.clock().getTime() + days * day).toISOString();
+  const grantTo = (member: { id: string }, ...permissions: string[]) =>
+    post(`${memberUrl(account, member)}/grants`, { grants: permissions.map((permission) => ({ permission })) }, owner);
+  const change = (member: { id: string }, access: object, token: string) =>
+    patch(memberUrl(account, member), { access }, token);
+  const refused = { status: 403, code: 'cannot-grant' };
+
+  t.test('of oneself', async (t) => {
+    const member = await newMember(account, { permissions: ['invoices:read'], endsAt: inDays(1) });
+    await grantTo(member, 'members:manage', 'invoices:pay');
+    t.match(await change(member, { permissions: [] }, member.token), refused);
+    t.match(await change(member, { permissions: [], endsAt: inDays(2) }, member.token), refused);
+    t.equal((await change(member, { permissions: [], endsAt: inDays(0.5) }, member.token)).status, 200);
+  });
+
+  t.test('of another member, also one whose membership has ended', async (t) => {
+    const clerk = await newMember(account, { permissions: ['members:manage', 'invoices:pay'], endsAt: inDays(3) });
+    const member = await newMember(account, { permissions: [], endsAt: inDays(1) });
+    await grantTo(member, 'invoices:pay');
+    t.match(await change(member, { permissions: [] }, clerk.token), refused);
+    t.equal((await change(member, { permissions: [], endsAt: inDays(2) }, clerk.token)).status, 200);
+    await at(new Date(inDays(2.5)), async () => {
+      const token = await logIn(clerk);
+      t.match(await change(member, { permissions: [] }, token), refused, 'nor one that has ended');
+    });
+    t.equal((await change(member, { permissions: [] }, owner)).status, 200, 'the owner may');
+  });
+
+  t.test('of someone who had all permissions', async (t) => {
+    const deputy = await newMember(account, { allPermissions: true, endsAt: inDays(2) });
+    const member = await newMember(account, { allPermissions: true, endsAt: inDays(1) });
+    await grantTo(member, 'members:manage');
+    t.match(await change(member, { permissions: [] }, deputy.token), refused);
+  });
+});
+
+t.test('Who may suspend a member may reactivate them, with grants on resources too', async (t) => {
+  const account = await newAccount();
+  const manager = await newMember(account, { permissions: ['members:manage'] });
+  const member = await newMember(account, { permissions: [] });
+  const grants = [{ permission: 'invoices:pay', resource: { type: 'invoice', id: 'one' } }];
+  for (const it of [manager, member]) await post(`${memberUrl(account, it)}/grants`, { grants }, account.owner.token);
+  for (const act of ['suspend', 'reactivate']) {
+    const answer = await call('POST', `${memberUrl(account, member)}/${act}`, { token: manager.token });
+    t.equal(answer.status, 200, act);
+  }
+});
+
 t.test('a grant', async (t) => {
   const account = await newAccount();
   const owner = account.owner.token;
@@ -378,6 +429,18 @@ t.test('a grant', async (t) => {
       code: 'owner-protected',
     });
     t.match(await post(`${memberUrl(account, await newUser())}/grants`, grants, owner), { status: 404 });
+  });
+
+  t.test('is not given on the account as if it were a resource', async (t) => {
+    const account = await newAccount();
+    const member = await newMember(account, { permissions: [] });
+    const grants = [{ permission: 'invoices:pay', resource: { type: 'account', id: account.id } }];
+    t.match(await post(`${memberUrl(account, member)}/grants`, { grants }, account.owner.token), {
+      status: 400,
+      body: { errors: [{ pointer: '/grants/0/resource/type' }] },
+    });
+    const registered = await call('PUT', `${account.url}/resources/account/x`, { token: account.owner.token });
+    t.match(registered, { status: 400, code: 'invalid-request' });
   });
 
   t.test('bad input gives none of them', async (t) => {

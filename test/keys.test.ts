@@ -471,16 +471,13 @@ t.test('a key of the platform', async (t) => {
   t.test('nobody logs in as the platform', async (t) => {
     const key = await newPlatformKey('accounts:create', 'users:manage');
     await post('/v1/platform/accounts', { name: 'x', owner: { email: newEmail() } }, key);
-    const body = { email: 'platform@usher.invalid', password: 'password' };
-    t.match(await call('POST', '/v1/auth/login', { body }), { status: 401, code: 'wrong-credentials' });
-    await call('POST', '/v1/auth/password-reset', { body: { email: body.email } });
-    const mails = await mailsTo(body.email);
-    const token = /#token=([\w.-]+)/.exec(mails[0]?.text ?? '')?.[1];
-    if (token) {
-      const chosen = await call('POST', '/v1/auth/password-reset/confirm', {
-        body: { token, password: 'a password for the platform' },
-      });
-      t.ok(chosen.status >= 400, `${chosen.status}`);
+    const email = 'platform@usher.invalid';
+    for (const [path, body] of [
+      ['login', { email, password: 'password' }],
+      ['register', { email }],
+      ['password-reset', { email }],
+    ] as const) {
+      t.match(await call('POST', `/v1/auth/${path}`, { body }), { status: 400, code: 'invalid-request' }, path);
     }
     t.match(await call('GET', '/v1/platform/users/usr_00000000000000000000000000', { token: key }), { status: 404 });
   });

@@ -1,6 +1,7 @@
 import type { Question, Subject } from '../checks/question.ts';
 import { canonicalEmail } from '../email-address.ts';
 import { type AccountId, idPattern, type UserId } from '../ids.ts';
+import { accountType } from '../permissions/holding.ts';
 import type { Caller } from '../service.ts';
 
 type Properties = Record<string, unknown>;
@@ -22,8 +23,6 @@ export interface ResourceEntity {
 
 /** The one type of subject that there is. */
 export const subjectType = 'user';
-/** The type of resource that an account is itself. */
-export const accountType = 'account';
 
 const userIds = new RegExp(idPattern('usr'));
 const accountIds = new RegExp(idPattern('acc'));

@@ -1,25 +1,35 @@
 import { createHash } from 'node:crypto';
+import { CompactEncrypt, compactDecrypt } from 'jose';
 import { invalidField } from '../problems.ts';
+import type { DerivedKeys } from '../tokens/derived-keys.ts';
 
-/** What a search is, beside its page: the same for the same question by the same caller. */
+type Keys = Pick<DerivedKeys, 'pageTokens'>;
+
+const accepted = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
+
+/** What a search is, apart from its page: the same for the same question by the same caller. */
 export const queryHash = (query: unknown): string =>
   createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 22);
 
-/** A token for the page after an item, of this query and no other. It names a place, and no right. */
-export const pageTokenAfter = (last: string, query: string): string =>
-  Buffer.from(JSON.stringify([query, last])).toString('base64url');
+/**
+ * A token for the page after an item, of one query. It is encrypted (RFC 7516): a page may end at an
+ * item that the caller must not see, and a forged token would show the item after any other.
+ */
+export function pageTokenAfter({ pageTokens: [key] }: Keys, last: string, query: string): Promise<string> {
+  const text = new TextEncoder().encode(JSON.stringify([query, last]));
+  return new CompactEncrypt(text).setProtectedHeader({ alg: 'dir', enc: 'A256GCM' }).encrypt(key);
+}
 
-/** What a page can begin after: a uuid, or a name. */
-export const places = { uuid: /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, name: /^[^\0]{1,300}$/ };
-
-/** The item after which a page begins; none for the first. @throws invalid-request for a token of another query, or one that is none. */
-export function readPageToken(token: string | undefined, query: string, isPlace: RegExp): string | undefined {
+/**
+ * The item after which a page begins; undefined for the first page.
+ * @throws invalid-request for a token of another query, or text that is not a token.
+ */
+export async function readPageToken(keys: Keys, token: string | undefined, query: string): Promise<string | undefined> {
   if (token === undefined || token === '') return undefined;
-  try {
-    const [of, last] = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown[];
-    if (of === query && typeof last === 'string' && isPlace.test(last)) return last;
-  } catch {
-    // The same answer as for one of another query.
+  for (const key of keys.pageTokens) {
+    const found = await compactDecrypt(token, key, accepted).catch(() => undefined);
+    const [of, last] = found ? (JSON.parse(new TextDecoder().decode(found.plaintext)) as [string, string]) : [];
+    if (of === query) return last;
   }
-  throw invalidField('/page/token', 'is no token of this query');
+  throw invalidField('/page/token', 'does not belong to this query');
 }

@@ -128,7 +128,7 @@ export const AccessDecisions = Type.Object(
 const page = Type.Optional(
   Type.Object(
     {
-      token: Type.Optional(Type.String({ maxLength: 1000, description: 'The `next_token` of the page before.' })),
+      token: Type.Optional(Type.String({ maxLength: 3000, description: 'The `next_token` of the page before.' })),
       limit: Type.Optional(Integer({ minimum: 1, maximum: 100, default: 50 })),
     },
     lenient,

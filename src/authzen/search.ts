@@ -2,20 +2,12 @@ import { ownQuestions, requireMayAsk, standpoint } from '../checks/check.ts';
 import type { Subject } from '../checks/question.ts';
 import { type AccountId, idOf, type UserId } from '../ids.ts';
 import type { Condition } from '../json-columns.ts';
+import { accountType } from '../permissions/holding.ts';
 import { invalidField } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
-import {
-  accountOf,
-  accountType,
-  actionOf,
-  permissionOf,
-  placeOf,
-  propertiesOf,
-  subjectOf,
-  subjectType,
-} from './entities.ts';
-import { pageTokenAfter, places, queryHash, readPageToken } from './page-token.ts';
+import { accountOf, actionOf, permissionOf, placeOf, propertiesOf, subjectOf, subjectType } from './entities.ts';
+import { pageTokenAfter, queryHash, readPageToken } from './page-token.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
 import {
   type Found,
@@ -60,7 +52,7 @@ export async function searchForSubjects(service: Service, caller: Caller, body: 
     properties: propertiesOf(subject.properties, action.properties, resource.properties),
   };
   const isKnown = subject.type === subjectType;
-  const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page, places.uuid);
+  const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page);
   const nameOf = ({ id, externalId }: Found) => externalId ?? idOf('usr', id);
   return { page: found.page, results: found.results.map((it) => ({ type: subjectType, id: nameOf(it) })) };
 }
@@ -81,7 +73,7 @@ export async function searchForResources(service: Service, caller: Caller, body:
     properties: propertiesOf(subject.properties, action.properties, resource.properties),
   };
   const search = isAnyAccount ? searchAccounts : isAccount ? searchAccount : searchResources;
-  const found = await searchFor(service, caller, who && search, asked, page, isAccount ? places.uuid : places.name);
+  const found = await searchFor(service, caller, who && search, asked, page);
   const nameOf = ({ id }: Found) => (isAccount ? idOf('acc', id) : id);
   return { page: found.page, results: found.results.map((it) => ({ type: resource.type, id: nameOf(it) })) };
 }
@@ -97,7 +89,7 @@ export async function searchForActions(service: Service, caller: Caller, body: A
     resource: placeOf(resource),
     properties: propertiesOf(subject.properties, undefined, resource.properties),
   };
-  const found = await searchFor(service, caller, who && searchActions, asked, page, places.name);
+  const found = await searchFor(service, caller, who && searchActions, asked, page);
   return { page: found.page, results: found.results.map((it) => ({ name: actionOf(it.id, resource.type) })) };
 }
 
@@ -107,16 +99,15 @@ export async function searchForActions(service: Service, caller: Caller, body: A
  * token of another query.
  */
 async function searchFor(
-  { db }: Service,
+  { db, derivedKeys }: Service,
   caller: Caller,
   search: Search | undefined,
   asked: Asked,
   { token, limit = 50 }: Page = {},
-  isPlace: RegExp,
 ) {
   const { accountId, subject, permission, resource, properties } = asked;
   const query = queryHash([caller.userId, asked]);
-  const after = readPageToken(token, query, isPlace) ?? null;
+  const after = (await readPageToken(derivedKeys, token, query)) ?? null;
   const own = accountId ? ownQuestions(caller, accountId) : [];
   const values = {
     ...{ permission, after, limit: limit + 1, askedProperties: JSON.stringify(properties) },
@@ -134,16 +125,18 @@ async function searchFor(
   );
   if (isTheirs || caller.key?.kind === 'platform') requireMayAsk(caller, { mayAsk });
   const isSeen = isSomewhere && (isTheirs || caller.key?.kind === 'platform');
-  return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, query);
+  return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, (last) =>
+    pageTokenAfter(derivedKeys, last, query),
+  );
 }
 
 const nowhere = { isAccount: false, isMember: false, isAllowed: false };
 
-function pageOf(found: Found[], limit: number, query: string) {
+async function pageOf(found: Found[], limit: number, tokenAfter: (last: string) => Promise<string>) {
   const allowed = found.filter((it) => it.isAllowed !== false);
   const results = allowed.slice(0, limit);
   const last = allowed.length > limit ? results.at(-1) : found.find((it) => it.isAllowed === false);
-  const next_token = last ? pageTokenAfter(last.id, query) : '';
+  const next_token = last ? await tokenAfter(last.id) : '';
   return { page: { next_token, count: results.length }, results };
 }
 

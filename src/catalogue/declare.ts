@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { changeAsPlatform } from '../keys/change-as-platform.ts';
 import { lockCatalogue } from '../permissions/epoch-store.ts';
 import type { PermissionDeclaration } from '../permissions/permission.ts';
 import { invalidField, Problem } from '../problems.ts';
+import type { Caller, Service } from '../service.ts';
 import { arrange, compare } from './arrange.ts';
 import { findHolders, type Holders, isHeld, lockHolders, stripPermissions } from './holders-store.ts';
 import { catalogueRow, listPermissions, moveVersion, type PermissionRow, replacePermissions } from './store.ts';
@@ -23,25 +25,42 @@ export interface CatalogueChange {
   removed: Holders[];
 }
 
+const row = { row: catalogueRow, lock: lockCatalogue };
+
 /**
- * Declares the catalogue as a whole: what is not in it any more is removed, Usher's own permissions excepted. Nobody gets a
- * removed permission back when one of its name is added later.
- * @throws invalid-request, and permission-in-use where something would be removed that someone has.
+ * Declares the catalogue as a whole: permissions that are not in it are removed, except Usher's own.
+ * Nobody gets a removed permission back when one of the same name is added later.
+ * @throws platform-key-required, permission-missing, catalogue-in-file, invalid-request, and
+ * permission-in-use if a permission would be removed that someone has.
  */
-export function declareCatalogue(
-  db: Db,
+export async function declareCatalogue(
+  { db, config }: Service,
+  caller: Caller,
   declared: readonly PermissionDeclaration[],
   declaring: Declaring,
 ): Promise<CatalogueChange> {
-  return inLockQueue(db, catalogueRow, () => db.transaction((tx) => declareIn(tx, declared, declaring)));
+  const change = await changeAsPlatform(db, caller, 'catalogue:manage', row, async (tx) => {
+    if (config.catalogue && !declaring.dryRun) throw new Problem('catalogue-in-file');
+    return declareIn(tx, declared, declaring);
+  });
+  if (!declaring.dryRun) caller.audit('catalogue_changed', { keyId: caller.key?.id });
+  return change;
 }
+
+/** The same, by the operator's file. */
+export const declareByFile = (db: Db, declared: readonly PermissionDeclaration[]): Promise<CatalogueChange> =>
+  inLockQueue(db, catalogueRow, () =>
+    db.transaction(async (tx) => {
+      await lockCatalogue(tx);
+      return declareIn(tx, declared, { dryRun: false, removeInUse: false });
+    }),
+  );
 
 async function declareIn(
   tx: Tx,
   declared: readonly PermissionDeclaration[],
   { dryRun, removeInUse }: Declaring,
 ): Promise<CatalogueChange> {
-  await lockCatalogue(tx);
   const current = await listPermissions(tx);
   const wanted = arrange(requireOwnAsTheyAre(declared, current), current);
   const { added, changed, removed } = compare(current, wanted);

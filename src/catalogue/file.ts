@@ -5,7 +5,7 @@ import type { PermissionDeclaration as Declaration } from '../permissions/permis
 import { mostPermissions } from '../permissions/schemas.ts';
 import { Problem } from '../problems.ts';
 import { utf8Text } from '../utf8.ts';
-import { declareCatalogue } from './declare.ts';
+import { declareByFile } from './declare.ts';
 import { PermissionDeclaration } from './schemas.ts';
 
 /** Reads a file with a catalogue, as `PUT /v1/permissions` takes it. @throws an Error that says what is wrong. */
@@ -35,7 +35,7 @@ function permissionsIn(path: string): unknown[] {
 /** Puts the catalogue to what the file says. @throws an Error for a person, where that can't be done. */
 export async function keepCatalogueFile(db: Db, declared: readonly Declaration[]): Promise<void> {
   try {
-    await declareCatalogue(db, declared, { dryRun: false, removeInUse: false });
+    await declareByFile(db, declared);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const places = error.extensions.errors?.map((it) => `${'pointer' in it ? it.pointer : it.parameter} ${it.detail}`);

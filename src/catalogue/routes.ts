@@ -1,9 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { requirePlatform } from '../accounts/platform.ts';
 import { requireStanding } from '../accounts/standing.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
-import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { declareCatalogue } from './declare.ts';
 import {
@@ -22,7 +20,7 @@ const tags = ['Permissions'];
 const bodyLimit = 2 * 1024 * 1024;
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
-  const { db, config } = service;
+  const { db } = service;
 
   app.get('/v1/permissions', {
     schema: {
@@ -55,16 +53,9 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         ...problems('platform-key-required', 'permission-missing', 'permission-in-use', 'catalogue-in-file'),
       },
     },
-    handler: async ({ caller, body, query }) => {
-      await requirePlatform(db, caller, 'catalogue:manage');
-      const dryRun = query.dryRun === 'true';
-      if (config.catalogue && !dryRun) throw new Problem('catalogue-in-file');
-      const change = await declareCatalogue(db, body.permissions, {
-        dryRun,
-        removeInUse: query.removeInUse === 'true',
-      });
-      if (!dryRun) caller.audit('catalogue_changed', { keyId: caller.key?.id });
-      return change;
+    handler: ({ caller, body, query: { dryRun, removeInUse } }) => {
+      const declaring = { dryRun: dryRun === 'true', removeInUse: removeInUse === 'true' };
+      return declareCatalogue(service, caller, body.permissions, declaring);
     },
   });
 };

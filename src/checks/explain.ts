@@ -1,9 +1,9 @@
 import { enterAccount } from '../accounts/enter.ts';
 import { isActiveMember } from '../accounts/store.ts';
 import type { AccountId, UserId } from '../ids.ts';
+import { namedMemberToRead } from '../memberships/named.ts';
 import { findMember } from '../memberships/store.ts';
 import { earlier } from '../permissions/holding.ts';
-import { requirePermission } from '../permissions/rules.ts';
 import { type Reason, reasonOf, type Source } from '../permissions/sources.ts';
 import { listSources } from '../permissions/sources-store.ts';
 import { listKeys } from '../permissions/store.ts';
@@ -23,10 +23,13 @@ type Explained = Reason & {
  * or disabled, or whose membership has ended, has none.
  * @throws not-found, permission-missing for asking about others.
  */
-export async function explainPermissions({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
-  const acting = await enterAccount(db, caller, accountId);
-  const isSelf = userId === acting.userId && acting.isPerson;
-  if (!isSelf) requirePermission(acting, 'members:read');
+export async function explainPermissions(
+  { db }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  memberId: UserId | 'me',
+) {
+  const userId = namedMemberToRead(memberId, caller, await enterAccount(db, caller, accountId));
   const member = await findMember(db, accountId, userId);
   if (!member) throw new Problem('not-found');
   if (!(await isActiveMember(db, accountId, userId, caller.now))) return [];

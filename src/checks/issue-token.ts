@@ -25,8 +25,8 @@ export async function issueAccountToken(
 ) {
   if (caller.key?.kind === 'platform') throw new Problem('user-required');
   // The epoch is read before what it is about: where something changes in between, it is the older one, and the token is out of date.
-  const catalogue = await listKeys(db);
   const epoch = await findEpoch(db, accountId);
+  const catalogue = await listKeys(db);
   const acting = await enterAccount(db, caller, accountId);
   if (!config.tokenAudiences.includes(audience)) throw new Problem('audience-not-allowed');
   const permissions = catalogue.filter((it) => hasPermission(acting, it) && (wanted?.includes(it) ?? true));

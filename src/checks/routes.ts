@@ -58,7 +58,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       response: { 200: answer(Explanation, 'Each permission with its reasons.'), ...problems('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId } }) => ({
-      items: await explainPermissions(service, caller, accountId, namedMember(userId, caller)),
+      items: await explainPermissions(service, caller, accountId, userId),
     }),
   });
 

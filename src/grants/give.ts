@@ -4,7 +4,7 @@ import { type AccountId, type GrantId, newId, type UserId } from '../ids.ts';
 import { everywhere, requireManageable } from '../memberships/manage.ts';
 import type { EffectiveAccess } from '../permissions/access.ts';
 import { inCatalogue, requireFuture } from '../permissions/given.ts';
-import type { Holding } from '../permissions/holding.ts';
+import { type Holding, isResourceType, reservedType } from '../permissions/holding.ts';
 import { requireGrantable } from '../permissions/rules.ts';
 import { listKeys } from '../permissions/store.ts';
 import { invalidField, Problem } from '../problems.ts';
@@ -57,7 +57,8 @@ export function withdrawGrant({ db }: Service, caller: Caller, accountId: Accoun
 
 async function requireGivable(tx: Tx, grants: readonly NewGrant[], now: Date): Promise<void> {
   const keys = new Set(await listKeys(tx));
-  for (const [i, { permission, endsAt }] of grants.entries()) {
+  for (const [i, { permission, resource, endsAt }] of grants.entries()) {
+    if (resource && !isResourceType(resource.type)) throw invalidField(`/grants/${i}/resource/type`, reservedType);
     if (!keys.has(permission)) throw invalidField(`/grants/${i}/permission`, inCatalogue);
     requireFuture(endsAt === undefined ? null : new Date(endsAt), now, `/grants/${i}/endsAt`);
   }

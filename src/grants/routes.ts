@@ -4,10 +4,9 @@ import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../http/schemas.ts';
 import type { GrantId } from '../ids.ts';
-import { namedMember, namedMemberToChange } from '../memberships/named.ts';
+import { namedMemberToChange, namedMemberToRead } from '../memberships/named.ts';
 import { MemberParams } from '../memberships/schemas.ts';
 import { findMember } from '../memberships/store.ts';
-import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { giveGrants, withdrawGrant } from './give.ts';
@@ -26,15 +25,14 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       tags,
       operationId: 'listGrants',
       summary: 'List the grants of a member',
-      description: 'Oldest first, those that are over too. Needs `members:read`, but for yourself.',
+      description:
+        'Oldest first, with those that have ended. Needs `members:read`, except to read about yourself. A key always needs it.',
       params: MemberParams,
       querystring: GrantsQuery,
       response: { 200: answer(GrantPage, 'A page of grants.'), ...problems('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId }, query: { limit = 50, cursor } }) => {
-      const acting = await enterAccount(db, caller, accountId);
-      const named = namedMember(userId, caller);
-      if (named !== acting.userId) requirePermission(acting, 'members:read');
+      const named = namedMemberToRead(userId, caller, await enterAccount(db, caller, accountId));
       const wanted = { limit, ...(cursor && { cursor: cursor as GrantId }) };
       const rows = await listGrants(db, accountId, named, wanted);
       if (rows.length === 0 && !(await findMember(db, accountId, named))) throw new Problem('not-found');

@@ -6,6 +6,7 @@ import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
 import { holdKey } from '../keys/store.ts';
+import { lockMembership } from '../memberships/store.ts';
 import { type Access, accessOf } from '../permissions/access.ts';
 import { requireEffect } from '../permissions/given.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
@@ -17,7 +18,6 @@ import { countSending, pendingBefore, requireNoOptOut, requireRoom } from './lim
 import { requireOwnershipGrantable } from './rules.ts';
 import type { NewInvite } from './schemas.ts';
 import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow } from './sending-store.ts';
-import { holdMembership } from './store.ts';
 
 /**
  * Creates an invite and enqueues its mail, in one statement and without locking the account. So any
@@ -115,7 +115,7 @@ const looks = 3;
 function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow): Promise<void> {
   const { accountId, email } = row;
   const work = async (tx: Tx) => {
-    await holdMembership(tx, accountId, row.invitedBy);
+    await lockMembership(tx, accountId, row.invitedBy);
     if (caller.key) await holdKey(tx, caller.key);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);

@@ -2,10 +2,11 @@ import { type Acting, changeInside } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, InviteId, UserId } from '../ids.ts';
 import { holdKey } from '../keys/store.ts';
+import { lockMembership } from '../memberships/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { inviteOf } from './invite.ts';
-import { findInvite, holdMembership, type InviteRow, lockInvite } from './store.ts';
+import { findInvite, type InviteRow, lockInvite } from './store.ts';
 
 /**
  * What every change of an invite by its account shares: lock the membership in whose name the
@@ -20,7 +21,7 @@ export function manageInvite(
   change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<unknown>,
 ) {
   const lock = async (tx: Tx, userId: UserId) => {
-    await holdMembership(tx, accountId, userId);
+    await lockMembership(tx, accountId, userId);
     if (caller.key) await holdKey(tx, caller.key);
     return lockInvite(tx, accountId, inviteId);
   };

@@ -15,10 +15,10 @@ import {
 } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
-import { invites, memberships, undeliverableAddresses, users } from '../database/schema.ts';
+import { invites, undeliverableAddresses, users } from '../database/schema.ts';
 import { equalsLiteral, literalTime, placeholderFor, prepared } from '../database/statements.ts';
 import { type DeliveryOutcome, eventsOf } from '../deliveries/events.ts';
-import type { AccountId, InviteId, UserId } from '../ids.ts';
+import type { AccountId, InviteId } from '../ids.ts';
 import type { InviteStatus } from './rules.ts';
 
 export type InviteRow = typeof invites.$inferSelect;
@@ -142,15 +142,6 @@ export function hasStatus(status: InviteStatus, now: Date | Param | SQL) {
 }
 
 // --- Changing and deciding ------------------------------------------------------------------------------------------
-
-/** Holds a membership until the transaction ends, so that it isn't removed meanwhile. It may well be changed. */
-export async function holdMembership(tx: Tx, accountId: AccountId, userId: UserId): Promise<void> {
-  await tx
-    .select({ id: memberships.id })
-    .from(memberships)
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
-    .for('key share');
-}
 
 /** An invite, held until the transaction ends. */
 export async function lockInvite(tx: Tx, accountId: AccountId, id: InviteId): Promise<InviteRow | undefined> {

@@ -42,3 +42,14 @@ export async function effectiveAccessOf(
   const sources = allPermissions ? null : await listSources(tx, account.id, user.id, now);
   return effectiveAccess({ isOwner: account.ownerId === user.id, allPermissions, endsAt, sources });
 }
+
+/** What the grants of a member come to, if their membership ends at a time. */
+export async function grantedAccessOf(
+  tx: Tx,
+  { account, now }: Acting,
+  userId: UserId,
+  endsAt: Date | null,
+): Promise<EffectiveAccess> {
+  const sources = (await listSources(tx, account.id, userId, now)).filter((it) => it.by === 'grant');
+  return effectiveAccess({ isOwner: false, allPermissions: false, endsAt, sources });
+}

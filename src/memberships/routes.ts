@@ -10,7 +10,7 @@ import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
 import { changeMember } from './change.ts';
 import { memberOf } from './member.ts';
-import { namedMember, namedMemberToChange } from './named.ts';
+import { namedMemberToChange, namedMemberToRead } from './named.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
@@ -48,14 +48,12 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'getMember',
       summary: 'Get a member',
-      description: 'Needs `members:read`, but for yourself.',
+      description: 'Needs `members:read`, except to read about yourself. A key always needs it.',
       params: MemberParams,
       response: { 200: answer(Member, 'The member.'), ...problems('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId } }) => {
-      const acting = await enterAccount(db, caller, accountId);
-      const wanted = namedMember(userId, caller);
-      if (wanted !== acting.userId) requirePermission(acting, 'members:read');
+      const wanted = namedMemberToRead(userId, caller, await enterAccount(db, caller, accountId));
       const member = await findMember(db, accountId, wanted);
       if (!member) throw new Problem('not-found');
       return memberOf(member, caller.now);

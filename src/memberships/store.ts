@@ -130,3 +130,12 @@ export async function deleteMembership(tx: Tx, accountId: AccountId, userId: Use
   );
   await tx.with(revoked).delete(memberships).where(isTheirs);
 }
+
+/** Locks a membership against removal until the transaction ends. It can still be changed. */
+export async function lockMembership(tx: Tx, accountId: AccountId, userId: UserId): Promise<void> {
+  await tx
+    .select({ id: memberships.id })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+    .for('key share');
+}

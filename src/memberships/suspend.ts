@@ -3,7 +3,7 @@ import type { Tx } from '../database/database.ts';
 import type { AccountId, UserId } from '../ids.ts';
 import { requireGrantable } from '../permissions/rules.ts';
 import type { Caller, Service } from '../service.ts';
-import { effectiveAccessOf, requireManageable } from './manage.ts';
+import { effectiveAccessOf, everywhere, requireManageable } from './manage.ts';
 import { memberOf } from './member.ts';
 import { type MemberRow, updateMembership } from './store.ts';
 
@@ -19,7 +19,7 @@ export function suspendMember({ db }: Service, caller: Caller, accountId: Accoun
 export function reactivateMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
     const member = await requireManageable(tx, acting, userId);
-    requireGrantable(acting, await effectiveAccessOf(tx, acting, member));
+    requireGrantable(await everywhere(tx, acting), await effectiveAccessOf(tx, acting, member));
     return setSuspended(tx, accountId, member, null, caller.now);
   });
 }

@@ -9,6 +9,13 @@ export interface Holding {
   endsAt: Date | null;
 }
 
+/** The type by which AuthZEN names the account itself. */
+export const accountType = 'account';
+
+/** Whether a resource inside an account may have a type. */
+export const isResourceType = (type: string) => type !== accountType;
+export const reservedType = 'must not be “account”, which names the account itself';
+
 /** A permission in the whole account. */
 export const held = (permission: string, endsAt: Date | null): Holding => ({
   permission,

@@ -3,11 +3,11 @@ import { newAccountRow } from '../accounts/create.ts';
 import { requirePlatform } from '../accounts/platform.ts';
 import { insertAccountWithOwner } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
-import { inLockQueue } from '../database/lock-queue.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { newId, platformUserId } from '../ids.ts';
 import { inviteOwner } from '../invites/create.ts';
 import { countSending } from '../invites/limits.ts';
+import { changeAsPlatform } from '../keys/change-as-platform.ts';
 import type { Caller, Service } from '../service.ts';
 import type { NewPlatformAccount } from './schemas.ts';
 import { upsertPlatformUser } from './store.ts';
@@ -28,14 +28,17 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
     ...{ keyId: caller.key?.id ?? null, isUserActive: true },
     ...{ allPermissions: true, endsAt: null, holdings: [] },
   };
+  const platformUser = {
+    row: platformUserId,
+    lock: (tx: Tx) => upsertPlatformUser(tx, platformName, caller.now),
+  };
   const make = async (tx: Tx) => {
-    await upsertPlatformUser(tx, platformName, caller.now);
     await insertAccountWithOwner(tx, row, newId('mem'));
     return inviteOwner(tx, acting, email, owner.locale === undefined ? {} : { locale: owner.locale });
   };
   const sending = { accountId: row.id, userId: platformUserId, email };
   const invite = await countSending(service, sending, caller.now, () =>
-    inLockQueue(db, platformUserId, () => db.transaction(make)),
+    changeAsPlatform(db, caller, 'accounts:create', platformUser, make),
   );
   caller.audit('account_created', { accountId: row.id, inviteId: invite.id });
   return { account: accountOf(row, undefined), invite };

@@ -36,5 +36,5 @@ export async function upsertPlatformUser(tx: Tx, name: string, now: Date): Promi
   await tx.insert(users).values(row).onConflictDoUpdate({ target: users.id, set: { name } });
 }
 
-/** An address that no mail can reach (RFC 6761, section 6.4). */
+/** An address that no person can have: `canonicalEmail` refuses the domain `invalid`. */
 const platformEmail = 'platform@usher.invalid';

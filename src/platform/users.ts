@@ -1,10 +1,12 @@
 import { requirePlatform } from '../accounts/platform.ts';
+import type { Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';
-import { inLockQueue } from '../database/lock-queue.ts';
 import { requireEmailParameter } from '../email-address.ts';
 import { idPattern, type UserId } from '../ids.ts';
+import { changeAsPlatform } from '../keys/change-as-platform.ts';
 import { invalidField, invalidParameter, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
+import { lockUser } from '../users/store.ts';
 import type { PlatformUserChanges } from './schemas.ts';
 import { findPerson, findPersonByExternalId, type UserRow, updateExternalId } from './store.ts';
 
@@ -42,17 +44,24 @@ export async function nameUser(
   id: UserId,
   { externalId }: PlatformUserChanges,
 ): Promise<UserRow> {
-  await requirePlatform(db, caller, 'users:manage');
+  const row = { row: id, lock: (tx: Tx) => lockUser(tx, id) };
+  const changing = changeAsPlatform(db, caller, 'users:manage', row, async (tx) => {
+    requireForeignId(externalId);
+    const changed = await updateExternalId(tx, id, externalId);
+    if (!changed) throw new Problem('not-found');
+    return changed;
+  });
+  const changed = await changing.catch((error: unknown) => {
+    throw isDuplicate(error, 'users_external_id_unique') ? new Problem('external-id-taken') : error;
+  });
+  caller.audit('user_updated', { userId: id, changed: 'external-id' });
+  return changed;
+}
+
+function requireForeignId(externalId: string | null): void {
   if (externalId !== null && new RegExp(idPattern('usr')).test(externalId)) {
     throw invalidField('/externalId', 'must not look like an id of ours');
   }
-  const change = () => updateExternalId(db, id, externalId);
-  const changed = await inLockQueue(db, id, change).catch((error: unknown) => {
-    throw isDuplicate(error, 'users_external_id_unique') ? new Problem('external-id-taken') : error;
-  });
-  if (!changed) throw new Problem('not-found');
-  caller.audit('user_updated', { userId: id, changed: 'external-id' });
-  return changed;
 }
 
 /** A user as the platform sees them. */

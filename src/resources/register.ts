@@ -1,31 +1,38 @@
-import { enterAccount } from '../accounts/enter.ts';
-import { inLockQueue } from '../database/lock-queue.ts';
-import type { AccountId } from '../ids.ts';
-import { requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
+import { changeInside } from '../accounts/enter.ts';
+import type { Db, Tx } from '../database/database.ts';
+import type { UserId } from '../ids.ts';
+import { holdKey } from '../keys/store.ts';
+import { lockMembership } from '../memberships/store.ts';
+import { isResourceType, reservedType } from '../permissions/holding.ts';
+import { invalidParameter, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { deleteResource, insertResource, type ResourceRow } from './store.ts';
+import { deleteResource, insertResource, lockResource, type ResourceName, type ResourceRow } from './store.ts';
 
-interface ResourceName {
-  accountId: AccountId;
-  type: string;
-  id: string;
+/**
+ * Registers a resource of an account, so that it is found by those who may act on all of its type.
+ * Idempotent.
+ * @throws permission-missing, invalid-request for a reserved type.
+ */
+export function registerResource({ db }: Service, caller: Caller, name: ResourceName): Promise<ResourceRow> {
+  if (!isResourceType(name.type)) throw invalidParameter('type', reservedType);
+  return changeResource(db, caller, name, (tx) => insertResource(tx, { ...name, createdAt: caller.now }));
 }
 
-/** Makes a resource of an account known, so that it is found by those who may act on all of its type. Again: the same. @throws permission-missing. */
-export async function registerResource({ db }: Service, caller: Caller, name: ResourceName): Promise<ResourceRow> {
-  requirePermission(await enterAccount(db, caller, name.accountId), 'resources:manage');
-  const row = { ...name, createdAt: caller.now };
-  return inLockQueue(db, rowOf(name), () => db.transaction((tx) => insertResource(tx, row)));
+/** Forgets a resource. Grants that name it stay. @throws permission-missing, not-found. */
+export function forgetResource({ db }: Service, caller: Caller, name: ResourceName): Promise<void> {
+  return changeResource(db, caller, name, async (tx) => {
+    if (!(await deleteResource(tx, name))) throw new Problem('not-found');
+  });
 }
 
-/** Forgets one. Grants that name it stay. @throws permission-missing, not-found. */
-export async function forgetResource({ db }: Service, caller: Caller, name: ResourceName): Promise<void> {
+/** Locks the membership in whose name the caller acts, the calling key and the resource. */
+function changeResource<T>(db: Db, caller: Caller, name: ResourceName, change: (tx: Tx) => Promise<T>): Promise<T> {
   const { accountId, type, id } = name;
-  requirePermission(await enterAccount(db, caller, accountId), 'resources:manage');
-  const forget = () => db.transaction((tx) => deleteResource(tx, accountId, type, id));
-  if (!(await inLockQueue(db, rowOf(name), forget))) throw new Problem('not-found');
+  const lock = async (tx: Tx, userId: UserId) => {
+    await lockMembership(tx, accountId, userId);
+    if (caller.key) await holdKey(tx, caller.key);
+    await lockResource(tx, name);
+  };
+  const row = JSON.stringify([accountId, type, id]);
+  return changeInside(db, caller, accountId, { requirement: 'resources:manage', row, lock }, change);
 }
-
-/** The name of a resource's lock queue. */
-const rowOf = ({ accountId, type, id }: ResourceName) => JSON.stringify([accountId, type, id]);

@@ -4,6 +4,7 @@ import { resources } from '../database/schema.ts';
 import type { AccountId } from '../ids.ts';
 
 export type ResourceRow = typeof resources.$inferSelect;
+export type ResourceName = Pick<ResourceRow, 'accountId' | 'type' | 'id'>;
 
 /** The resources of one type that an account has registered, by their ids, one more than `limit`. */
 export function listResources(
@@ -37,10 +38,15 @@ export async function insertResource(tx: Tx, row: ResourceRow): Promise<Resource
 }
 
 /** @returns whether there was one. */
-export async function deleteResource(tx: Tx, accountId: AccountId, type: string, id: string): Promise<boolean> {
-  const deleted = await tx
-    .delete(resources)
-    .where(and(eq(resources.accountId, accountId), eq(resources.type, type), eq(resources.id, id)))
-    .returning({ id: resources.id });
+export async function deleteResource(tx: Tx, name: ResourceName): Promise<boolean> {
+  const deleted = await tx.delete(resources).where(isNamed(name)).returning({ id: resources.id });
   return deleted.length === 1;
 }
+
+/** Locks a resource, if it is registered, until the transaction ends. */
+export async function lockResource(tx: Tx, name: ResourceName): Promise<void> {
+  await tx.select({ id: resources.id }).from(resources).where(isNamed(name)).for('update');
+}
+
+const isNamed = ({ accountId, type, id }: ResourceName) =>
+  and(eq(resources.accountId, accountId), eq(resources.type, type), eq(resources.id, id));

@@ -1,6 +1,7 @@
 import { type Acting, changeAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, RoleId } from '../ids.ts';
+import { findMember } from '../memberships/store.ts';
 import { effective } from '../permissions/access.ts';
 import { requireGrantable } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
@@ -26,6 +27,7 @@ export async function changeRole(
   const changed = await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
     const role = await requireOwnRole(tx, acting, roleId);
     if (changes.permissions) {
+      await requireNotOfMaker(tx, acting, roleId);
       await requireKnown(tx, changes.permissions);
       requireGrantable(acting, effective(changes.permissions, null));
     }
@@ -57,4 +59,11 @@ async function requireOwnRole(tx: Tx, acting: Acting, roleId: RoleId): Promise<R
     !acting.allPermissions && (await hasHolderAbove(tx, acting.account.id, roleId, { held, now: acting.now }));
   if (isAbove) throw new Problem('cannot-grant', 'Someone holds this role who holds more than you do.');
   return role;
+}
+
+/** An account key never changes its maker, nor what a role gives its maker. @throws user-required. */
+async function requireNotOfMaker(tx: Tx, { account, userId, isPerson }: Acting, roleId: RoleId): Promise<void> {
+  if (isPerson) return;
+  const maker = await findMember(tx, account.id, userId);
+  if (maker?.membership.roles.includes(roleId)) throw new Problem('user-required');
 }

@@ -1,8 +1,7 @@
-import { requirePlatform } from '../accounts/platform.ts';
 import { catalogueRow, moveVersion } from '../catalogue/store.ts';
 import type { Tx } from '../database/database.ts';
-import { inLockQueue } from '../database/lock-queue.ts';
 import type { RoleId } from '../ids.ts';
+import { changeAsPlatform } from '../keys/change-as-platform.ts';
 import { lockCatalogue } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -56,14 +55,11 @@ async function changePresets<T>(
   roleId: RoleId,
   change: (tx: Tx) => Promise<T>,
 ): Promise<T> {
-  await requirePlatform(db, caller, 'role-presets:manage');
-  const work = () =>
-    db.transaction(async (tx) => {
-      await lockCatalogue(tx);
-      await moveVersion(tx);
-      return change(tx);
-    });
-  const changed = await inLockQueue(db, catalogueRow, work, caller.key?.id);
+  const row = { row: catalogueRow, lock: lockCatalogue };
+  const changed = await changeAsPlatform(db, caller, 'role-presets:manage', row, async (tx) => {
+    await moveVersion(tx);
+    return change(tx);
+  });
   caller.audit('role_changed', { roleId });
   return changed;
 }

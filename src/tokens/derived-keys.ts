@@ -10,6 +10,8 @@ export interface DerivedKeys {
   successorsOf(refreshToken: string): [current: string, ...others: string[]];
   /** What stands for an address in the log: the same for the same address and signing key, and telling nobody which. */
   pseudonymOf(email: string): string;
+  /** What encrypts the page tokens of searches: the current key, and those that older tokens may have. */
+  pageTokens: [current: Uint8Array, ...others: Uint8Array[]];
 }
 
 export function deriveKeys({ current, byKid }: SigningKeys): DerivedKeys {
@@ -17,7 +19,9 @@ export function deriveKeys({ current, byKid }: SigningKeys): DerivedKeys {
   const rotation = 'usher refresh-token rotation';
   const [newest, older] = [derive(current, rotation), others.map((key) => derive(key, rotation))];
   const pseudonyms = derive(current, 'usher log pseudonyms');
+  const pages = 'usher search page tokens';
   return {
+    pageTokens: [derive(current, pages), ...others.map((key) => derive(key, pages))],
     successorsOf: (refreshToken) => [mac(newest, refreshToken), ...older.map((key) => mac(key, refreshToken))],
     pseudonymOf: (email) => mac(pseudonyms, email).slice(0, 16),
   };

@@ -5,21 +5,19 @@ import { requireCanonicalEmail } from '../email-address.ts';
 import { newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service, Visit } from '../service.ts';
+import {
+  emailChangeExpiry,
+  findEmailChange,
+  insertEmailChange,
+  markEmailChangeConfirmed,
+  replaceEmail,
+} from './email-change-store.ts';
 import { verifyEmailChangeToken } from './link-tokens.ts';
 import { requireCurrentPassword } from './passwords/change.ts';
 import { deletePasswordResets } from './passwords/store.ts';
 import { credentialId } from './sessions/session.ts';
 import { markSessionsEnded } from './sessions/store.ts';
-import {
-  emailChangeExpiry,
-  findEmailChange,
-  insertEmailChange,
-  lockUser,
-  lockUserByPassword,
-  markEmailChangeConfirmed,
-  promise,
-  replaceEmail,
-} from './store.ts';
+import { lockUser, lockUserByPassword, promise } from './store.ts';
 
 /**
  * Asks for another address, and promises a mail to it: a link to confirm it, or word that it has a login already. It does the

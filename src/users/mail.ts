@@ -1,10 +1,11 @@
 import type { UserId } from '../ids.ts';
 import type { Letter } from '../outbox/letter.ts';
 import type { Service } from '../service.ts';
+import { findEmailChange, postponeEmailChange } from './email-change-store.ts';
 import { listIdentities } from './identities/store.ts';
 import { signEmailChangeToken, signResetToken, signVerificationToken } from './link-tokens.ts';
 import { findPasswordReset } from './passwords/store.ts';
-import { findEmailChange, findRegistration, findUser, findUserByEmail, postponeEmailChange } from './store.ts';
+import { findRegistration, findUser, findUserByEmail } from './store.ts';
 
 type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
 

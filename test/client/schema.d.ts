@@ -897,7 +897,7 @@ export interface paths {
         };
         /**
          * Get a member
-         * @description Needs `members:read`, but for yourself.
+         * @description Needs `members:read`, except to read about yourself. A key always needs it.
          */
         get: operations["getMember"];
         put?: never;
@@ -965,7 +965,7 @@ export interface paths {
         };
         /**
          * List the grants of a member
-         * @description Oldest first, those that are over too. Needs `members:read`, but for yourself.
+         * @description Oldest first, with those that have ended. Needs `members:read`, except to read about yourself. A key always needs it.
          */
         get: operations["listGrants"];
         put?: never;

@@ -3,10 +3,11 @@ import { inLockQueue } from '../../database/lock-queue.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
+import { deleteEmailChanges } from '../email-change-store.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { credentialId, requireUser } from '../sessions/session.ts';
 import { markSessionsEnded } from '../sessions/store.ts';
-import { deleteEmailChanges, promise, type UserRow } from '../store.ts';
+import { promise, type UserRow } from '../store.ts';
 import { requireGoodPassword } from './policy.ts';
 import { deletePasswordResets, replacePasswordHash } from './store.ts';
 

@@ -4,11 +4,12 @@ import { requireCanonicalEmail } from '../../email-address.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
+import { deleteEmailChanges } from '../email-change-store.ts';
 import { verifyResetToken } from '../link-tokens.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { openSession } from '../sessions/session.ts';
 import { markSessionsEnded } from '../sessions/store.ts';
-import { deleteEmailChanges, findUserByEmail, lockUser, promise, updateUser } from '../store.ts';
+import { findUserByEmail, lockUser, promise, updateUser } from '../store.ts';
 import { requireGoodPassword } from './policy.ts';
 import { deletePasswordResets, findPasswordReset, insertPasswordReset } from './store.ts';
 
