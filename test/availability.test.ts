@@ -569,6 +569,59 @@ t.test(
       t.equal((await give(100, onResource)).status, 201, 'others are given as before');
     });
 
+    t.test('a search parses the properties of its question once', async (t) => {
+      const seeker = await newMember(account, { permissions: ['members:read'] });
+      const ids = sql`${uuidOf('acc', account.id as `acc_${string}`)}::uuid`;
+      await db.execute(sql`
+        insert into grants (account_id, user_id, id, permission, resource_type, condition, created_at)
+        select ${ids}, ${uuidOf('usr', seeker.id as `usr_${string}`)}, gen_random_uuid(), 'invoices:read', 'thing',
+          jsonb_build_object('resource', jsonb_build_object('status', i::text)), now() from generate_series(1, 100) i`);
+      await db.execute(sql`
+        insert into resources (account_id, type, id, created_at)
+        select ${ids}, 'thing', 'thing-' || i, now() from generate_series(1, 500) i`);
+      const large = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`property-${i}`, 'x'.repeat(256)]));
+      const properties = { ...large, accountId: account.id };
+      const subject = { type: 'user', id: seeker.id, properties: large };
+      const action = { name: 'invoices:read', properties: large };
+      for (const [kind, body] of [
+        ['resource', { subject, action, resource: { type: 'thing', properties } }],
+        ['subject', { subject: { type: 'user' }, action, resource: { type: 'thing', id: 'thing-1', properties } }],
+        ['action', { subject, resource: { type: 'thing', id: 'thing-1', properties } }],
+      ] as const) {
+        const { status } = await call('POST', `/access/v1/search/${kind}`, { body, token: seeker.token });
+        t.equal(status, 200, `${kind}: before a statement takes too long`);
+      }
+    });
+
+    t.test('evaluations do not multiply the properties that they inherit', async (t) => {
+      const inheriting = Array.from({ length: 100 }, () => ({
+        resource: { type: 'invoice', id: '1', properties: { accountId: account.id } },
+      }));
+      const ask = (properties: object) => {
+        const subject = { type: 'user', id: member.id, properties };
+        const body = { subject, action: { name: 'invoices:read' }, evaluations: inheriting };
+        return call('POST', '/access/v1/evaluations', { body, token });
+      };
+      const named = (value: unknown) =>
+        Object.fromEntries(Array.from({ length: 99 }, (_, i) => [`property-${i}`, value]));
+      t.match(await ask(named('x'.repeat(256))), {
+        status: 400,
+        body: { code: 'invalid-request', errors: [{ pointer: '/evaluations' }] },
+      });
+      asked = undefined;
+      t.equal((await ask(named(Array.from({ length: 500 }, (_, i) => i)))).status, 200);
+      const size = JSON.stringify((asked as { values: unknown[] } | undefined)?.values).length;
+      t.ok(size < 64 * 1024, `no condition can name lists: ${size} bytes are sent to the database`);
+    });
+
+    t.test('the catalogue is not read from a request whose key is not valid', async (t) => {
+      const body = { permissions: Array.from({ length: 10_000 }, () => ({})) };
+      t.equal((await call('PUT', '/v1/permissions', { body, token })).status, 400);
+      const { text } = newKeyText({ kind: 'platform', id: newId('key') });
+      t.equal((await call('PUT', '/v1/permissions', { body, token: text })).status, 401);
+      t.equal((await call('PUT', '/v1/permissions', { body, token: account.owner.token })).status, 403);
+    });
+
     t.test('comparing two members does not compare each grant with each', async (t) => {
       const holdings = Array.from({ length: 10_000 }, (_, i) => ({
         permission: 'invoices:read',

@@ -62,12 +62,26 @@ export function accountOf(
 export const placeOf = ({ type, id }: { type: string; id: string }): Question['resource'] =>
   type === accountType ? null : { type, id };
 
+/** UTF-16 units: as much as a condition's names and texts of 100 and 256 characters can have. */
+const longestName = 200;
+const longestText = 512;
+
+/**
+ * The properties of a question, as far as the condition of a grant can name them: texts, numbers and
+ * booleans. The rest, which can be large, would be compared with every such grant in vain.
+ */
 export const propertiesOf = (
   subject?: Properties,
   action?: Properties,
   resource?: Properties,
 ): Question['properties'] => ({
-  ...(subject && { subject }),
-  ...(action && { action }),
-  ...(resource && { resource }),
+  ...(subject && { subject: comparable(subject) }),
+  ...(action && { action: comparable(action) }),
+  ...(resource && { resource: comparable(resource) }),
 });
+
+const comparable = (properties: Properties): Properties =>
+  Object.fromEntries(Object.entries(properties).filter(([name, it]) => name.length <= longestName && isComparable(it)));
+
+const isComparable = (value: unknown) =>
+  typeof value === 'string' ? value.length <= longestText : typeof value === 'number' || typeof value === 'boolean';

@@ -52,6 +52,7 @@ export async function evaluateAll(
   }
   const merged = evaluations.map((it) => merge(it, defaults));
   const questions = merged.map((it) => ('wrong' in it ? undefined : questionOf(caller, it)));
+  requireBounded(questions);
   const checked = await checkAll(
     service.db,
     caller,
@@ -63,6 +64,22 @@ export async function evaluateAll(
     return questions[i] === undefined ? { decision: false } : decisionOf(caller, checked.shift() as Checked);
   });
   return { evaluations: untilDecided(decisions, options?.evaluations_semantic ?? 'execute_all') };
+}
+
+/** Characters of JSON that the properties of all questions may have. */
+const mostProperties = 256 * 1024;
+
+/**
+ * Evaluations inherit properties: without a limit, a body of 256 KB could ask for a hundred times as
+ * much work.
+ * @throws invalid-request.
+ */
+function requireBounded(questions: readonly (Question | null | undefined)[]): void {
+  let size = 0;
+  for (const it of questions) {
+    size += it ? JSON.stringify(it.properties).length : 0;
+    if (size > mostProperties) throw invalidField('/evaluations', 'have too large properties, with those they inherit');
+  }
 }
 
 function decisionOf(caller: Caller, checked: Checked): Decision {

@@ -13,8 +13,13 @@ import type { Caller } from '../service.ts';
 const text = (name: string) => sql`${sql.placeholder(name)}::text`;
 const limit = sql`${sql.placeholder('limit')}::int`;
 
+/**
+ * The question. With `offset 0`, Postgres computes it once: otherwise it would parse the properties
+ * again for each comparison with a grant.
+ */
 const question = () => sql`
-  select ${text('resourceType')} as resource_type, ${text('resourceId')} as resource_id, ${text('askedProperties')}::jsonb as properties`;
+  select ${text('resourceType')} as resource_type, ${text('resourceId')} as resource_id, ${text('askedProperties')}::jsonb as properties
+  offset 0`;
 
 /** Who is asked about. */
 const who = userNamed(sql`${placeholderFor(users.id, 'subjectId')}::uuid`, text('email'), text('externalId'));
@@ -84,7 +89,8 @@ export const searchResources = asked(
     sql`
       select c.id, c.external_id
       from candidates c
-      cross join lateral (select ${text('resourceType')} as resource_type, c.id as resource_id, ${text('askedProperties')}::jsonb as properties) q
+      cross join (${question()}) asked
+      cross join lateral (select asked.resource_type, c.id as resource_id, asked.properties) q
       join lateral ${who} u on true
       ${membershipOf(account, sql`u.id`, atNow)}
       join permissions p on p.key = ${text('permission')}
@@ -146,10 +152,11 @@ async function listAllowedAccounts(
   const at = sql`${sql.param(now, memberships.endsAt)}`;
   const covered = sql`${sql.param(coveredBy)}::text[]`;
   const { rows } = (await db.execute(sql`
+    with q as materialized (select ${askedProperties}::jsonb as properties)
     select a.id
     from memberships m
     join accounts a on a.id = m.account_id
-    cross join lateral (select ${askedProperties}::jsonb as properties) q
+    cross join q
     cross join lateral (select '' as key, ${covered} as covered_by) p
     where m.user_id = ${userId}::uuid and ${isActiveNow(at)}
       and (${after}::uuid is null or a.id > ${after}::uuid) and ${isAllowedInAccount(sql`m.account_id`, at)}

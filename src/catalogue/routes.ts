@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { requirePlatform } from '../accounts/platform.ts';
 import { requireStanding } from '../accounts/standing.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
@@ -40,6 +41,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.put('/v1/permissions', {
     bodyLimit,
+    // Before the body, which may be large, is read.
+    onRequest: async ({ caller }) => void (await requirePlatform(db, caller, 'catalogue:manage')),
     schema: {
       tags,
       operationId: 'declareCatalogue',

@@ -40,8 +40,9 @@ export function memoryCounters(most = usualMost): Counters {
     async undo(hits) {
       for (const { key, resetsAt } of hits) {
         const running = counts.get(key);
-        if (running && running.resetsAt.getTime() === resetsAt.getTime())
-          running.count = Math.max(0, running.count - 1);
+        if (running?.resetsAt.getTime() !== resetsAt.getTime()) continue;
+        running.count -= 1;
+        if (running.count <= 0) counts.delete(key);
       }
     },
     async clear(keys) {

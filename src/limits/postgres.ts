@@ -4,7 +4,7 @@ import { rateLimits } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import type { Count, Counters } from './counters.ts';
 
-/** Milliseconds between two looks for rows that have run out, and how many of them go at once: a matter of 20 ms. */
+/** Milliseconds between two clean-ups, and how many expired rows one statement deletes: in some 20 ms. */
 const cleaningInterval = 60_000;
 const cleanedAtOnce = 10_000;
 /** Milliseconds that a row stays after it has run out, since the clocks of replicas differ a little. */
@@ -16,13 +16,19 @@ const grace = 60_000;
  */
 export function postgresCounters(db: Db): Counters {
   let cleaned = 0;
+  let isClosed = false;
   let cleaning: Promise<unknown> = Promise.resolve();
 
   /** Now and then, beside a hit and not before it. What fails is done the next time. */
   function clean(now: Date): void {
     if (now.getTime() < cleaned + cleaningInterval) return;
     cleaned = now.getTime();
-    cleaning = deleteExpired(db, new Date(cleaned - grace)).catch(() => {});
+    cleaning = deleteAllExpired(new Date(cleaned - grace)).catch(() => {});
+  }
+
+  async function deleteAllExpired(before: Date): Promise<void> {
+    const { length } = await deleteExpired(db, before);
+    if (length === cleanedAtOnce && !isClosed) await deleteAllExpired(before);
   }
 
   return {
@@ -40,7 +46,10 @@ export function postgresCounters(db: Db): Counters {
     async clear(keys) {
       if (keys.length > 0) await db.delete(rateLimits).where(inArray(rateLimits.key, [...keys]));
     },
-    close: async () => void (await cleaning),
+    async close() {
+      isClosed = true;
+      await cleaning;
+    },
   };
 }
 
@@ -63,26 +72,35 @@ const countUp = prepared('count_up', (db) => {
   return db.with(counted).select().from(counted);
 });
 
-/** The same order of rows. */
+/**
+ * The same order of rows. A row that counts nothing more is deleted: refused attempts leave none.
+ */
 const countDown = prepared('count_down', (db) => {
   const { key } = rateLimits;
   const keys = sql`${sql.placeholder('keys')}::text[]`;
   const locked = db.$with('locked', { key }).as(sql`
-    select key from rate_limits where key = any(${keys}) order by key for update`);
+    select key, count, resets_at from rate_limits where key = any(${keys}) order by key for update`);
   const undone = db.$with('undone', { key }).as(sql`
-    update rate_limits set count = greatest(0, count - times)
-    from (
+    select key, count - times as left from locked join (
       select key, ends_at, count(*)::integer as times
       from unnest(${keys}, ${sql.placeholder('ends')}::text[]::timestamptz[]) as hit (key, ends_at)
-      group by key, ends_at) undone
-    where rate_limits.key = undone.key and resets_at = undone.ends_at and rate_limits.key in (select key from locked)
+      group by key, ends_at) hit using (key)
+    where resets_at = ends_at`);
+  const emptied = db.$with('emptied', { key }).as(sql`
+    delete from rate_limits where key in (select key from undone where undone.left <= 0) returning key`);
+  const lowered = db.$with('lowered', { key }).as(sql`
+    update rate_limits set count = undone.left from undone where rate_limits.key = undone.key and undone.left > 0
     returning rate_limits.key`);
-  return db.with(locked, undone).select().from(undone);
+  return db.with(locked, undone, emptied, lowered).select().from(lowered);
 });
 
 /** Leaves alone what another replica is at. */
 const deleteExpired = (db: Db, before: Date) =>
-  db.execute(sql`
-    delete from rate_limits where key in (
-      select key from rate_limits where resets_at <= ${sql.param(before, rateLimits.resetsAt)}
-      order by resets_at limit ${cleanedAtOnce} for update skip locked)`);
+  db
+    .delete(rateLimits)
+    .where(
+      sql`${rateLimits.key} in (
+        select key from rate_limits where resets_at <= ${sql.param(before, rateLimits.resetsAt)}
+        order by resets_at limit ${cleanedAtOnce} for update skip locked)`,
+    )
+    .returning({ key: rateLimits.key });

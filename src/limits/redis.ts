@@ -96,8 +96,8 @@ const countUp = `
 const countDown = `
   for i, key in ipairs(KEYS) do
     local counted = redis.call('HMGET', key, 'count', 'resetsAt')
-    if counted[2] and tonumber(counted[2]) == tonumber(ARGV[i]) and tonumber(counted[1]) > 0 then
-      redis.call('HINCRBY', key, 'count', -1)
+    if counted[2] and tonumber(counted[2]) == tonumber(ARGV[i]) and redis.call('HINCRBY', key, 'count', -1) <= 0 then
+      redis.call('DEL', key)
     end
   end`;
 
