@@ -60,7 +60,10 @@ const acrossAccounts: [reason: string, statement: RegExp][] = [
     /^(update|delete from) "\w+" (set \w+ = array\(|where "grants"\."permission")/,
   ],
   ['a preset may be given in any account', /^select exists \(select 1 from "memberships" where "memberships"\."roles"/],
-  ['the platform searches all accounts', /^select a\.id from memberships m join accounts a on/],
+  [
+    'the platform searches all accounts',
+    /^with q as materialized .* select a\.id from memberships m join accounts a on/,
+  ],
 ];
 
 const isAcross = (statement: string) => acrossAccounts.some(([, it]) => it.test(statement));
