@@ -1,99 +1,130 @@
 import type { OpenDatabase } from '../../src/database/database.ts';
 import { newId, uuidOf } from '../../src/ids.ts';
+import { signInviteToken } from '../../src/invites/token.ts';
 import type { Service } from '../../src/service.ts';
-import { type Invitee, type SeededAccount, seedInvitees } from '../support/seed.ts';
-import type { Requests } from './load.ts';
+import { type Invitee, type SeededAccount, type SeededMember, seedInvitees } from '../support/seed.ts';
+import type { Request, Requests } from './load.ts';
 
-type Request = Requests[number];
+/** Whether the requests come from a thousand callers in turn, or from one of them. */
+export type Audience = 'many' | 'one';
 
-/** The same request to the service, and what the bare server is asked in the place of it. */
+/** The same request to the service and to the bare server. */
 export interface Pair {
-  own: Request;
+  service: Request;
   bare: Request;
 }
 
-export interface Kind {
-  name: string;
-  /** For reads: which statement of the request the bare server runs. What is written of a key's use comes after the answer. */
-  statement?: 'first' | 'last';
-  /** How many connections ask at once. */
-  connections?: number;
-  /** Makes requests: `next` is called once for each, where no two are alike; otherwise the same are asked again and again. */
-  make(bench: Bench, account: SeededAccount): Promise<{ next?: () => Pair; all?: Pair[] }>;
-}
+/** A list of requests to send in turn, or for writes a new request each time. */
+export type Series = Pair[] | { [Server in keyof Pair]: () => Request };
+
+export const requestsOf = (series: Series, server: keyof Pair): Requests =>
+  Array.isArray(series) ? series.map((it) => it[server]) : series[server];
 
 export interface Bench {
   service: Service;
   database: Pick<OpenDatabase, 'patiently'>;
-  sampled: number;
-  /** How many requests a kind that uses something up may take at most. */
-  most: number;
+  /** A hundred accounts of a thousand members each. */
+  manyAccounts: Pick<SeededAccount, 'id'>[];
+  /** How many invites a round of measurements accepts at most, by server. */
+  acceptable: { [Server in keyof Pair]: number };
   password: string;
 }
 
-const json = { 'content-type': 'application/json' };
+export interface Kind {
+  name: string;
+  /** For reads: which of the service's statements the bare server runs. */
+  statement?: 'first' | 'last';
+  /** Whether the size of an account can't matter: then it is measured once. */
+  isOutsideAccounts?: boolean;
+  requests(bench: Bench, account: SeededAccount, audience: Audience): Series | Promise<Series>;
+}
+
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const get = (path: string, token: string): Request => ({ method: 'GET', path, headers: bearer(token) });
 const post = (path: string, body: object, token?: string): Request => ({
   method: 'POST',
   path,
-  headers: { ...json, ...(token === undefined ? {} : bearer(token)) },
+  headers: { 'content-type': 'application/json', ...(token !== undefined && bearer(token)) },
   body: JSON.stringify(body),
 });
-const tokenOf = ({ service }: Bench, { userId, sessionId }: Pick<Invitee, 'userId' | 'sessionId'>) =>
+
+const accessTokenOf = ({ service }: Bench, userId: SeededMember['id'], sessionId: SeededMember['sessionId']) =>
   service.accessTokens.sign(userId, sessionId, new Date());
 
-/** The same address, asked by the owner again and again. */
+type Credential = 'access token' | 'API key';
+
+/** The callers in turn, each with a credential. */
+function callersOf(
+  bench: Bench,
+  { members }: SeededAccount,
+  audience: Audience,
+  credential: Credential = 'access token',
+) {
+  const callers = audience === 'many' ? members : members.slice(0, 1);
+  return callers.map((it) => ({
+    id: it.id,
+    token: credential === 'API key' ? it.key : accessTokenOf(bench, it.id, it.sessionId),
+  }));
+}
+
+/** The n-th of some things in turn. */
+const nth = <Thing>(things: readonly Thing[], n: number) => things[n % things.length] as Thing;
+
+const bareRead = (audience: Audience, n: number): Request => ({ method: 'GET', path: `/${audience}/${n}` });
+
+/** Each caller in turn asks about another member: one caller asks about all of them. */
+const asking = (
+  name: string,
+  credential: Credential,
+  ask: (account: SeededAccount, n: number, token: string) => Request,
+): Kind => ({
+  name,
+  statement: 'first',
+  requests(bench, account, audience) {
+    const callers = callersOf(bench, account, audience, credential);
+    return account.members.map((_, n) => ({
+      service: ask(account, n + 1, nth(callers, n).token),
+      bare: bareRead(audience, n),
+    }));
+  },
+});
+
+/** Each caller in turn reads the same page. */
 const reading = (name: string, path: (account: SeededAccount) => string): Kind => ({
   name,
   statement: 'last',
-  make: async (bench, account) => ({
-    all: [
-      {
-        own: get(path(account), tokenOf(bench, { userId: account.ownerId, sessionId: account.sessionId })),
-        bare: { method: 'GET', path: `/${slug(name)}/0` },
-      },
-    ],
-  }),
-});
-
-/** A question about each of the sampled members in turn. */
-const asking = (name: string, own: (account: SeededAccount, at: number) => Request): Kind => ({
-  name,
-  statement: 'first',
-  make: async ({ sampled }, account) => ({
-    all: Array.from({ length: sampled }, (_, at) => ({
-      own: own(account, at),
-      bare: { method: 'GET', path: `/${slug(name)}/${at}` },
+  requests: (bench, account, audience) =>
+    callersOf(bench, account, audience).map(({ token }, n) => ({
+      service: get(path(account), token),
+      bare: bareRead(audience, n),
     })),
-  }),
 });
 
-/** How the bare server calls it. */
-export const slug = (name: string) => name.replaceAll(/\W+/g, '-');
+const check = ({ id, members }: SeededAccount, n: number, token: string) =>
+  get(`/v1/accounts/${id}/check?userId=${nth(members, n).id}&permission=invoices:pay`, token);
 
-const memberAt = ({ members }: SeededAccount, at: number) =>
-  members[at % members.length] as SeededAccount['members'][number];
-const evaluationOf = (account: SeededAccount, at: number) => ({
-  subject: { type: 'user', id: memberAt(account, at).id },
+const evaluation = ({ id, members }: SeededAccount, n: number) => ({
+  subject: { type: 'user', id: nth(members, n).id },
   action: { name: 'invoices:pay' },
-  resource: { type: 'contact', id: '1' },
+  resource: { type: 'contact', id: '1', properties: { accountId: id } },
 });
 
-export const batch = 50;
+const evaluate = (account: SeededAccount, n: number, token: string) =>
+  post('/access/v1/evaluation', evaluation(account, n), token);
+
+const evaluateMany = (account: SeededAccount, n: number, token: string) =>
+  post(
+    '/access/v1/evaluations',
+    { evaluations: Array.from({ length: 50 }, (_, more) => evaluation(account, n + more)) },
+    token,
+  );
 
 export const kinds: Kind[] = [
-  asking('check', (account, at) =>
-    get(`/v1/accounts/${account.id}/check?userId=${memberAt(account, at).id}&permission=invoices:pay`, account.key),
-  ),
-  asking('AuthZEN evaluation', (account, at) => post('/access/v1/evaluation', evaluationOf(account, at), account.key)),
-  asking(`${batch} AuthZEN evaluations`, (account, at) =>
-    post(
-      '/access/v1/evaluations',
-      { evaluations: Array.from({ length: batch }, (_, i) => evaluationOf(account, at + i)) },
-      account.key,
-    ),
-  ),
+  asking('check', 'access token', check),
+  asking('check, API key', 'API key', check),
+  asking('AuthZEN evaluation', 'access token', evaluate),
+  asking('AuthZEN evaluation, API key', 'API key', evaluate),
+  asking('50 AuthZEN evaluations, API key', 'API key', evaluateMany),
   reading('members, first page', ({ id }) => `/v1/accounts/${id}/members`),
   reading('members, deep page', ({ id, middle }) => `/v1/accounts/${id}/members?cursor=${middle.members}`),
   reading('pending invites, first page', ({ id }) => `/v1/accounts/${id}/invites?status=pending`),
@@ -103,55 +134,71 @@ export const kinds: Kind[] = [
   ),
   {
     name: 'create invite',
-    make: async (bench, { id, ownerId, sessionId }) => {
-      const token = tokenOf(bench, { userId: ownerId, sessionId });
+    requests(bench, account, audience) {
+      const callers = callersOf(bench, account, audience);
+      const permissions = ['invoices:read', 'tickets:open'];
+      let n = 0;
+      const next = () => ({ ...nth(callers, n++), email: `${newId('inv')}@example.com` });
       return {
-        next: () => {
-          const email = `${newId('inv')}@example.com`;
-          const permissions = ['invoices:read', 'invoices:pay'];
-          return {
-            own: post(`/v1/accounts/${id}/invites`, { email, access: { permissions } }, token),
-            bare: post('/create', { accountId: uuidOf('acc', id), userId: uuidOf('usr', ownerId), email, permissions }),
-          };
+        service() {
+          const { token, email } = next();
+          return post(`/v1/accounts/${account.id}/invites`, { email, access: { permissions } }, token);
+        },
+        bare() {
+          const { id, email } = next();
+          const ids = { accountId: uuidOf('acc', account.id), userId: uuidOf('usr', id) };
+          return post('/create', { ...ids, email, permissions });
         },
       };
     },
   },
   {
     name: 'accept invite',
-    make: async (bench, account) => {
-      const invitees = await bench.database.patiently((db) => seedInvitees(db, account, bench.most));
-      const expiresAt = new Date(Date.now() + 7 * 24 * 3_600_000);
-      const { signInviteToken } = await import('../../src/invites/token.ts');
-      const pairs: Pair[] = [];
-      for (const invitee of invitees) {
-        const named = { accountId: account.id, inviteId: invitee.inviteId };
-        const token = await signInviteToken(bench.service, { ...named, sending: 1 }, { now: new Date(), expiresAt });
-        pairs.push({
-          own: post('/v1/invites/accept', { token }, tokenOf(bench, invitee)),
-          bare: post('/accept', {
-            accountId: uuidOf('acc', account.id),
-            inviteId: uuidOf('inv', invitee.inviteId),
-            userId: uuidOf('usr', invitee.userId),
-          }),
-        });
-      }
-      return {
-        next: () => {
-          const pair = pairs.pop();
-          if (!pair) throw new Error('There are no more invites to accept: fewer SECONDS or ROUNDS, please.');
-          return pair;
-        },
-      };
+    async requests(bench, account, audience) {
+      const isSpread = audience === 'many' && account.size === 1_000;
+      const accountIds = isSpread ? bench.manyAccounts.map((it) => it.id) : [account.id];
+      const inviter = audience === 'one' ? account.members[0] : undefined;
+      const seed = (count: number) =>
+        bench.database.patiently((db) =>
+          seedInvitees(db, { accountIds, count, ...(inviter && { inviterId: inviter.id }) }),
+        );
+      const ofService: Request[] = [];
+      for (const invitee of await seed(bench.acceptable.service)) ofService.push(await acceptance(bench, invitee));
+      const ofBare = (await seed(bench.acceptable.bare)).map(bareAcceptance);
+      return { service: () => takeFrom(ofService), bare: () => takeFrom(ofBare) };
     },
   },
   {
     name: 'login',
-    make: async ({ sampled, password }, account) => ({
-      all: Array.from({ length: sampled }, (_, at) => {
-        const body = { email: memberAt(account, at).email, password };
-        return { own: post('/v1/auth/login', body), bare: post('/login', body) };
-      }),
-    }),
+    isOutsideAccounts: true,
+    requests({ password }, { members }, audience) {
+      const callers = audience === 'many' ? members : members.slice(0, 1);
+      return callers.map(({ email }) => ({
+        service: post('/v1/auth/login', { email, password }),
+        bare: post('/login', { email, password }),
+      }));
+    },
   },
 ];
+
+const inviteLifetime = 7 * 24 * 3_600_000;
+
+async function acceptance(bench: Bench, { accountId, inviteId, userId, sessionId }: Invitee): Promise<Request> {
+  const now = new Date();
+  const expiresAt = new Date(now.getTime() + inviteLifetime);
+  const token = await signInviteToken(bench.service, { accountId, inviteId, sending: 1 }, { now, expiresAt });
+  return post('/v1/invites/accept', { token }, accessTokenOf(bench, userId, sessionId));
+}
+
+const bareAcceptance = ({ accountId, inviteId, userId }: Invitee): Request =>
+  post('/accept', {
+    accountId: uuidOf('acc', accountId),
+    inviteId: uuidOf('inv', inviteId),
+    userId: uuidOf('usr', userId),
+  });
+
+function takeFrom(requests: Request[]): Request {
+  const request = requests.pop();
+  if (!request) throw new Error('No invites are left to accept: set SECONDS or ROUNDS lower.');
+  return request;
+}

@@ -1,24 +1,34 @@
 /**
- * The least that each request could cost: `node:http` and `pg`, one prepared statement, and no check of anything. `GET /<name>/<n>` runs
- * the statement of that name with the n-th values of the file that it is started with; the POSTs write what they are sent.
+ * The least that each request could cost: `node:http`, `pg` and one prepared statement, without
+ * authentication, permissions or validation. `GET /<audience>/<n>` runs the statement of the file
+ * named on the command line, with the n-th values of that audience. The POSTs write their body.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { verify } from '@node-rs/argon2';
 import pg from 'pg';
+import type { BareRead } from './statements.ts';
 
-const reads = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
+const read = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as BareRead;
+const pool = new pg.Pool({
+  connectionString: process.env.DATABASE_URL,
+  max: Number(process.env.DATABASE_POOL_SIZE),
+  // As the service has it: without it, Postgres would plan some statements at each execution.
+  options: '-c plan_cache_mode=force_generic_plan',
+});
 
-const read = async (name, n) => {
-  const { text, values } = reads[name];
-  const { rows } = await pool.query({ name, text, values: values[n % values.length] });
+async function list(audience: string, n: number) {
+  const values = read.values[audience as keyof BareRead['values']];
+  const { rows } = await pool.query({ name: 'read', text: read.text, values: values[n % values.length] ?? [] });
   return { items: rows };
-};
+}
 
-const writes = {
-  /** The invite, its mail, and the first line of its timeline. */
+type Body = Record<string, string>;
+
+const writes: Record<string, (body: Body) => Promise<object>> = {
+  /** Inserts the invite, its outbox message and its first delivery event. */
   async create({ accountId, userId, email, permissions }) {
     const { rows } = await pool.query({
       name: 'create',
@@ -37,7 +47,7 @@ const writes = {
     });
     return { ...rows[0], email, permissions };
   },
-  /** The invite is used up, and its user a member. */
+  /** Marks the invite as accepted, and inserts the membership. */
   async accept({ accountId, inviteId, userId }) {
     const { rows } = await pool.query({
       name: 'accept',
@@ -51,8 +61,8 @@ const writes = {
     });
     return rows[0];
   },
-  /** The same hash is compared; a session and its token are kept. */
-  async login({ email, password }) {
+  /** Compares the same password hash, and inserts a session and its refresh token. */
+  async login({ email, password = '' }) {
     const found = await pool.query({
       name: 'find',
       text: 'select id, email, name, password_hash from users where email = $1',
@@ -73,17 +83,18 @@ const writes = {
   },
 };
 
-const bodyOf = async (request) => {
-  const parts = [];
+async function bodyOf(request: http.IncomingMessage): Promise<Body> {
+  const parts: Buffer[] = [];
   for await (const part of request) parts.push(part);
   return JSON.parse(Buffer.concat(parts).toString());
-};
+}
 
 const server = http.createServer(async (request, response) => {
-  const [, name, n] = request.url.split('/');
-  const answer = request.method === 'POST' ? await writes[name](await bodyOf(request)) : await read(name, Number(n));
+  const [, name = '', n] = (request.url ?? '').split('/');
+  const write = writes[name];
+  const answer = await (write ? write(await bodyOf(request)) : list(name, Number(n)));
   const body = JSON.stringify(answer);
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
 });
-server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`));
+server.listen(0, '127.0.0.1', () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));
