@@ -25,7 +25,7 @@ export interface Bench {
   database: Pick<OpenDatabase, 'patiently'>;
   /** A hundred accounts of a thousand members each. */
   manyAccounts: Pick<SeededAccount, 'id'>[];
-  /** How many invites a round of measurements accepts at most, by server. */
+  /** How many invites each server accepts at most in one measurement. */
   acceptable: { [Server in keyof Pair]: number };
   password: string;
 }

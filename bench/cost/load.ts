@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import autocannon from 'autocannon';
 
 export interface Request {
@@ -33,13 +34,18 @@ export interface Measured {
   cpu: number;
 }
 
-/** Loads a server for some seconds. @throws if it answers anything but 2xx. */
+/** How long a load lasts: some seconds, or until so many requests are answered. */
+export type Load = { connections: number } & ({ seconds: number } | { amount: number });
+
+/** Loads a server. @throws if it answers anything but 2xx. */
 export async function load(
   { url, pid }: Target,
-  { requests, connections, seconds }: { requests: Requests; connections: number; seconds: number },
+  requests: Requests,
+  { connections, ...length }: Load,
 ): Promise<Measured> {
   // Autocannon ends a run at a sample: by default once a second, which would double short runs.
-  const options = { url, connections, duration: seconds, sampleInt: 20, ...sending(requests, connections) };
+  const end = 'amount' in length ? length : { duration: length.seconds };
+  const options = { url, connections, sampleInt: 20, ...end, ...sending(requests, connections) };
   const before = await processorTimeOf(pid);
   let begin = performance.now();
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
@@ -53,7 +59,7 @@ export async function load(
   const cpu = ((await processorTimeOf(pid)) - before) / result.requests.total;
   const { non2xx, errors, statusCodeStats } = result;
   if (non2xx > 0 || errors > 0) throw new Error(`${errors} errors, and ${JSON.stringify(statusCodeStats)}`);
-  if (result.requests.total === 0) throw new Error(`${url} answered nothing in ${seconds} s: set SECONDS higher.`);
+  await untilIdle(pid);
   return { perSecond: result.requests.total / duration, p50: result.latency.p50, p99: result.latency.p99, cpu };
 }
 
@@ -79,6 +85,15 @@ function partOf(requests: readonly Request[], connection: number, connections: n
 /** The value in the middle; of an even number, the higher of the two. */
 export function medianOf(values: number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** Waits, a second at most, for the requests on which the load generator hung up. */
+async function untilIdle(pid: number): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    const before = await processorTimeOf(pid);
+    await setTimeout(50);
+    if ((await processorTimeOf(pid)) === before) return;
+  }
 }
 
 /** The processor time of a process so far, in milliseconds. Linux counts it in hundredths of a second. */

@@ -2,8 +2,8 @@
  * What requests cost over HTTP, compared with a bare server that does the same minimum of SQL:
  * docs/performance.md says how it is measured. `npm run bench` starts its own Postgres; with
  * `DATABASE_URL` it creates a database on that server, and drops it at the end.
- * `ONLY` selects the kinds whose names contain it; `ROUNDS` is the number of rounds of each kind,
- * `SECONDS` the length of one.
+ * `ONLY` is a regular expression that selects kinds by their names; `ROUNDS` is the number of
+ * rounds of each kind, `SECONDS` the length of one.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,13 +24,14 @@ import { freshPostgres } from '../support/postgres.ts';
 import { type SeededAccount, seedAccount, seedAccounts } from '../support/seed.ts';
 import { measureFirstRequests } from './cold.ts';
 import { type Audience, type Bench, type Kind, kinds, type Pair, requestsOf, type Series } from './kinds.ts';
-import { load, memoryOf, type Target } from './load.ts';
+import { type Load, load, memoryOf, type Target } from './load.ts';
 import { numeral, performanceTables, progressOf, type Result, type Round, shortTable } from './report.ts';
 import { type BareRead, type Statement, watchStatements } from './statements.ts';
 
 const seconds = Number(process.env.SECONDS ?? 0.75);
 const rounds = Number(process.env.ROUNDS ?? 5);
-const chosen = kinds.filter(({ name }) => name.includes(process.env.ONLY ?? ''));
+const only = new RegExp(process.env.ONLY ?? '');
+const chosen = kinds.filter(({ name }) => only.test(name));
 const sizes = [1_000, 100_000];
 const callers = 1_000;
 const connections = 32;
@@ -38,9 +39,9 @@ const poolSize = 20;
 const password = 'correct horse battery staple';
 /**
  * The load before the rounds: many more clients than the pools have connections, so that every
- * connection prepares every statement.
+ * connection prepares every statement. All requests are answered: none is left for the rounds.
  */
-const warmUp = { connections: 100, seconds: { many: 1, one: 0.25 } };
+const warmUp = { connections: 100, amount: 1_000 };
 /** How many invites are seeded to be accepted: more than a processor accepts in a second. */
 const acceptsPerSecond = { service: 1_200, bare: 3_000 };
 const servers = ['service', 'bare'] as const;
@@ -115,11 +116,12 @@ async function seed(db: Db) {
 
 /** How many invites are seeded for one measurement of accepts. */
 function acceptable(): Bench['acceptable'] {
-  // One second more for the requests that are sent one by one.
-  const processorSeconds = availableParallelism() * (rounds * seconds + warmUp.seconds.many + 1);
+  const processorSeconds = availableParallelism() * rounds * seconds;
+  // A hundred for the requests that are sent one by one.
+  const more = warmUp.amount + 100;
   return {
-    service: Math.ceil(acceptsPerSecond.service * processorSeconds),
-    bare: Math.ceil(acceptsPerSecond.bare * processorSeconds),
+    service: Math.ceil(acceptsPerSecond.service * processorSeconds) + more,
+    bare: Math.ceil(acceptsPerSecond.bare * processorSeconds) + more,
   };
 }
 
@@ -161,17 +163,15 @@ async function measureRounds(
   targets: { [Server in keyof Pair]: Target },
   series: Record<Audience, Series>,
 ): Promise<Record<Audience, Round[]>> {
-  const loadServer = (server: keyof Pair, audience: Audience, how: { connections: number; seconds: number }) =>
-    load(targets[server], { requests: requestsOf(series[audience], server), ...how });
-  for (const audience of audiences) {
-    const how = { connections: warmUp.connections, seconds: warmUp.seconds[audience] };
-    for (const server of servers) await loadServer(server, audience, how);
-  }
+  const loadServer = (server: keyof Pair, audience: Audience, how: Load) =>
+    load(targets[server], requestsOf(series[audience], server), how);
+  for (const server of servers) await loadServer(server, 'many', warmUp);
   const measured: Record<Audience, Round[]> = { many: [], one: [] };
   for (let round = 0; round < rounds; round++) {
     for (const audience of audiences) {
       const service = await loadServer('service', audience, { connections, seconds });
       const bare = await loadServer('bare', audience, { connections, seconds });
+      if (bare.perSecond === 0) throw new Error('This machine is too busy to measure on: set SECONDS higher.');
       measured[audience].push({ service, bare });
     }
   }
