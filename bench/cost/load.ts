@@ -96,7 +96,7 @@ async function untilIdle(pid: number): Promise<void> {
   }
 }
 
-/** The processor time of a process so far, in milliseconds. Linux counts it in hundredths of a second. */
+/** The processor time of a process in milliseconds. Linux counts it in hundredths of a second. */
 async function processorTimeOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
