@@ -4,6 +4,8 @@ import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { accountRoutes } from './accounts/routes.ts';
 import { authzenRoutes } from './authzen/routes.ts';
 import { catalogueRoutes } from './catalogue/routes.ts';
+import { batchChecks } from './checks/batching.ts';
+import { type CheckAll, checkAll } from './checks/check.ts';
 import { checkRoutes } from './checks/routes.ts';
 import type { Config } from './config.ts';
 import { isProven } from './credential-proof.ts';
@@ -149,6 +151,9 @@ export async function buildApp(options: AppOptions) {
     metrics,
   };
 
+  const unbatched: CheckAll = (caller, questions) => checkAll(db, caller, questions);
+  const checks = config.checkBatching ? batchChecks(unbatched, metrics.observeCheckBatch) : unbatched;
+
   app.addHook('onClose', async () => service.outages.close());
   closeUnfinished(root);
   logRequests(root);
@@ -203,8 +208,8 @@ export async function buildApp(options: AppOptions) {
   await app.register(resourceRoutes, { service });
   await app.register(accountKeyRoutes, { service });
   await app.register(ownershipRoutes, { service });
-  await app.register(checkRoutes, { service });
-  await app.register(authzenRoutes, { service });
+  await app.register(checkRoutes, { service, checkAll: checks });
+  await app.register(authzenRoutes, { service, checkAll: checks });
   await app.register(platformRoutes, { service });
   await app.register(platformKeyRoutes, { service });
   await app.register(tokenRoutes, { service });

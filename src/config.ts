@@ -41,6 +41,7 @@ export interface Config {
   /** Who may tell what became of mails. */
   readonly sendgridWebhookKeys: readonly KeyObject[];
   readonly passwordLogin: boolean;
+  readonly checkBatching: boolean;
   readonly identityProviders: readonly IdentityProvider[];
   /** What the catalogue is put to at each start; undefined where it is not kept in a file. */
   readonly catalogue: readonly PermissionDeclaration[] | undefined;
@@ -182,6 +183,7 @@ function configFrom(given: Values): Config {
     mailBacklogRate: given.mailBacklogRate,
     sendgridWebhookKeys: given.sendgridWebhookKeys,
     passwordLogin: given.passwordLogin,
+    checkBatching: given.checkBatching,
     identityProviders: given.identityProviders,
     catalogue: given.catalogue,
     tokenAudiences: given.tokenAudiences,

@@ -87,6 +87,13 @@ export const settings = {
     default: '`on`',
     read: (text) => readChoice(text ?? 'on', ['on', 'off']) === 'on',
   }),
+  checkBatching: setting({
+    name: 'CHECK_BATCHING',
+    about:
+      '`on`, or `off`: checks that one credential asks while another of its checks runs share a statement (`usher_check_batch_size` shows how many).',
+    default: '`on`',
+    read: (text) => readChoice(text ?? 'on', ['on', 'off']) === 'on',
+  }),
   catalogue: setting({
     name: 'CATALOGUE_FILE',
     about:

@@ -10,7 +10,7 @@ import {
   type UserId,
   uuidOf,
 } from '../src/ids.ts';
-import { admit, type Facts, findFacts } from '../src/invites/join-store.ts';
+import { admit, type Facts, findFacts } from '../src/invites/accept-store.ts';
 import { type Hold, racesOn, untilWaiting } from './support/races.ts';
 import { isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -72,18 +72,21 @@ t.test('An accept is written only if the facts about the invitee are still true'
     const url = `${account.url}/invites/${inviteId}`;
     const isTold = async () => (await call('GET', url, { token: account.owner.token })).body.lastSentAt;
     await until('its mail to be written down', isTold);
-    const who = { inviteId, userId, sessionId: null, identityId: null, isProven: false, ...by };
-    const [facts] = await findFacts(db, accountId, [who], clock());
-    t.ok(facts?.invitee, 'they were active and logged in');
+    const acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isProven: false, ...by };
+    const facts = (await findFacts(db, acceptance, clock())) as Facts;
+    t.ok(facts.invitee, 'they were active and logged in');
     await change();
-    const { invite } = facts as Facts;
-    const member = { ...invite, userId, id: newId('mem'), createdAt: clock() };
-    const made = await admit(db, [{ facts: facts as Facts, member }], clock());
-    t.equal(await isMember(account, sent.user), made.size === 1);
-    return made.size === 1;
+    const member = { ...facts.invite, userId, id: newId('mem'), createdAt: clock() };
+    const isAdmitted = await admit(db, acceptance, { facts, member });
+    t.equal(await isMember(account, sent.user), isAdmitted);
+    return isAdmitted;
   }
 
-  t.equal(await sentInvite(account).then((it) => isAdmitted(it, it, () => {})), true, 'nothing changes');
+  t.equal(
+    await sentInvite(account).then((it) => isAdmitted(it, { sessionId: it.sessionId }, () => {})),
+    true,
+    'nothing changes',
+  );
   for (const [what, change] of Object.entries(changes)) {
     const sent = await sentInvite(account);
     t.equal(await isAdmitted(sent, { sessionId: sent.sessionId }, () => change(sent)), false, what);

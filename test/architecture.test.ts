@@ -123,10 +123,18 @@ t.test('stores know no HTTP', async (t) => {
 });
 
 t.test('transactions open in verbs, never in routes or stores', async (t) => {
-  const opening = [...routes, ...stores].filter((it) => it.text.includes('.transaction('));
+  const opening = [...routes, ...stores].filter((it) => /\btransaction\(/.test(it.text));
   t.same(
     opening.map((it) => it.path),
     [],
+  );
+});
+
+t.test('transactions are opened by transaction.ts alone, which closes broken connections', async (t) => {
+  const opening = sources.filter((it) => it.text.includes('.transaction('));
+  t.same(
+    opening.map((it) => it.path),
+    ['database/transaction.ts'],
   );
 });
 

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
 import t from 'tap';
 import { setTraits } from '../src/database/statements.ts';
+import { transaction } from '../src/database/transaction.ts';
 import { recordQueuedAgain } from '../src/deliveries/store.ts';
 import { idOf } from '../src/ids.ts';
 import { reportsAt } from '../src/invites/reports.ts';
@@ -310,7 +311,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     await retryFailed({ db: sv.db, now: service.clock() }, new Date(0), (tx, rows, now) =>
       recordQueuedAgain(tx, rows, now),
     );
-    await sv.db.transaction((tx) => recordQueuedAgain(tx, [], service.clock()));
+    await transaction(sv.db, (tx) => recordQueuedAgain(tx, [], service.clock()));
     await go('POST', `${url}/invites/${first.id}/confirm-address`, owner.token);
     const guest = await newUser(second.email);
     await go('GET', '/v1/me/invites', guest.token);

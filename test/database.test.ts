@@ -12,6 +12,7 @@ import { isUnavailable } from '../src/database/errors.ts';
 import { lockFolder } from '../src/database/folder-lock.ts';
 import { migrate, unqualified } from '../src/database/migrate.ts';
 import * as schema from '../src/database/schema.ts';
+import { transaction } from '../src/database/transaction.ts';
 import { newId } from '../src/ids.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import { root } from './support/root.ts';
@@ -242,7 +243,7 @@ async function postgresTests(t: Test): Promise<void> {
     const { open, opened } = gate();
     const inTheMiddle = gate();
     const slow = first.patiently((db) =>
-      db.transaction(async (tx) => {
+      transaction(db, async (tx) => {
         await migrate(tx);
         inTheMiddle.open();
         await opened;
@@ -262,13 +263,13 @@ async function postgresTests(t: Test): Promise<void> {
     const proxy = await startPostgresProxy(t, await freshUrl(t));
     const { db, close } = await openDatabase({ kind: 'postgres', url: proxy.url }, undefined, short);
     t.teardown(close);
-    const transaction = () => db.transaction((tx) => tx.execute(sql`select 1`));
+    const inTransaction = () => transaction(db, (tx) => tx.execute(sql`select 1`));
     const query = () => db.execute(sql`select 1`);
     // Every connection of the pool is open, and then silent.
-    await Promise.all(Array.from({ length: 10 }, transaction));
+    await Promise.all(Array.from({ length: 10 }, inTransaction));
     proxy.freeze();
     const begun = performance.now();
-    const kinds = Array.from({ length: 24 }, (_, index) => (index % 2 === 0 ? transaction : query));
+    const kinds = Array.from({ length: 24 }, (_, index) => (index % 2 === 0 ? inTransaction : query));
     const failed = await Promise.allSettled(kinds.map((it) => it()));
     const took = performance.now() - begun;
     t.ok(
@@ -277,7 +278,7 @@ async function postgresTests(t: Test): Promise<void> {
     );
     t.ok(took < short.connect + short.answer + 1_500, `all were told within ${Math.round(took)} ms`);
     proxy.thaw();
-    await Promise.all(Array.from({ length: 24 }, transaction));
+    await Promise.all(Array.from({ length: 24 }, inTransaction));
     t.pass('it serves as before, though the old connections never answered');
   });
 
@@ -285,7 +286,7 @@ async function postgresTests(t: Test): Promise<void> {
     const proxy = await startPostgresProxy(t, await freshUrl(t));
     const { db, close } = await openDatabase({ kind: 'postgres', url: proxy.url });
     t.teardown(close);
-    const lost = db.transaction(async (tx) => {
+    const lost = transaction(db, async (tx) => {
       await tx.execute(sql`create table made (id integer)`);
       proxy.cut();
       await tx.execute(sql`select 1`);
@@ -307,7 +308,7 @@ async function postgresTests(t: Test): Promise<void> {
     await operator.connect();
     t.teardown(() => operator.end());
     await t.rejects(
-      db.transaction(async (tx) => {
+      transaction(db, async (tx) => {
         await tx.execute(sql`select 1`);
         await operator.query(`select pg_terminate_backend(pid) from pg_stat_activity
           where datname = current_database() and pid <> pg_backend_pid()`);

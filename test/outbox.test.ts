@@ -3,6 +3,7 @@ import t from 'tap';
 import { openDatabase } from '../src/database/database.ts';
 import { watchOutages } from '../src/database/outages.ts';
 import { invites, outbox } from '../src/database/schema.ts';
+import { transaction } from '../src/database/transaction.ts';
 import { type AccountId, type InviteId, newId } from '../src/ids.ts';
 import { createInvite } from '../src/invites/create.ts';
 import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
@@ -493,7 +494,7 @@ t.test('a backlog', async (t) => {
       .set({ status: 'failed', settledAt: service.clock() })
       .where(eq(outbox.inviteId, given.id as InviteId));
     const { id } = await rowOf(given);
-    t.match(await db.transaction((tx) => putBack(tx, { id }, service.clock())), [
+    t.match(await transaction(db, (tx) => putBack(tx, { id }, service.clock())), [
       { id, status: 'queued', attempts: 0 },
     ]);
     const fresh = await promised();

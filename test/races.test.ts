@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import t, { type Test } from 'tap';
 import { type AccountId, type InviteId, newId, type UserId, uuidOf } from '../src/ids.ts';
-import { admit, type Facts, findFacts } from '../src/invites/join-store.ts';
+import { admit, type Facts, findFacts } from '../src/invites/accept-store.ts';
 import { type Hold, racesOn, tally, untilWaiting } from './support/races.ts';
 import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -345,14 +345,13 @@ t.test('What an accept was judged by is still true when it is written, or nothin
     const { id, user } = await sentInvite(account);
     const inviteId = id as InviteId;
     const userId = user.id as UserId;
-    const who = { sessionId: null, identityId: null, isProven: true };
+    const credential = { sessionId: null, identityId: null, isProven: true };
+    const acceptance = { accountId, inviteId, userId, ...credential };
     await until('its mail to be written down', async () => (await get(account, id)).lastSentAt);
-    const [facts] = await findFacts(db, accountId, [{ ...who, inviteId, userId }], clock());
+    const facts = (await findFacts(db, acceptance, clock())) as Facts;
     t.ok((await change(id)).status < 300);
-    const { invite } = facts as Facts;
-    const member = { ...invite, userId, id: newId('mem'), invitedBy: invite.invitedBy, createdAt: clock() };
-    const made = await admit(db, [{ facts: facts as Facts, member }], clock());
-    t.equal(made.size, isKept ? 1 : 0, what);
+    const member = { ...facts.invite, userId, id: newId('mem'), createdAt: clock() };
+    t.equal(await admit(db, acceptance, { facts, member }), isKept, what);
     t.equal((await memberIds(account)).includes(user.id), isKept);
     t.equal((await get(account, id)).status, isKept ? 'accepted' : 'pending');
   }
@@ -731,57 +730,6 @@ t.test('What a request costs', { skip: !isPostgres }, async (t) => {
     t.ok((small[what] ?? 0) > 0, 'and they were counted');
   }
   t.same(await costs(60, call), small, 'as many for an account of 60 members as for one of 3');
-
-  t.test('what comes at once shares statements, and is answered each by itself', async (t) => {
-    const counted = async (requests: Request[]) => {
-      const before = statements.length;
-      const answers = await Promise.all(requests.map((it) => it()));
-      return { answers, count: statements.length - before };
-    };
-    const account = await newAccount();
-    const { token } = account.owner;
-
-    const taken = newEmail();
-    const addresses = [...Array.from({ length: 20 }, newEmail), taken, taken, account.owner.email];
-    const made = await counted(addresses.map((email) => () => invite(account, account.owner, email, invoices)));
-    t.same(tally(made.answers), { 201: 21, '409 invite-already-pending': 1, '409 already-member': 1 });
-    t.ok(made.count <= 40, `23 invites took ${made.count} statements`);
-    const pending = await listAll<{ id: string; email: string }>(`${account.url}/invites?status=pending`, token);
-    t.same(pending.map((it) => it.email).sort(), [...new Set(addresses.slice(0, -1))].sort());
-    for (const { id, email } of pending.slice(0, 3)) {
-      t.ok(await tokenFor(email), 'each is mailed');
-      const { body } = await call('GET', `${account.url}/invites/${id}/delivery-events`, { token });
-      t.ok(
-        body.items.some((it: { event: string }) => it.event === 'queued'),
-        'and each has a timeline of its own',
-      );
-    }
-
-    const sent: Awaited<ReturnType<typeof sentInvite>>[] = [];
-    for (let i = 0; i < 10; i += 1) sent.push(await sentInvite(account));
-    const [revoked, strangers] = [sent[8] as (typeof sent)[0], sent[9] as (typeof sent)[0]];
-    t.equal((await act(account, revoked.id, 'revoke')).status, 200);
-    const stranger = await newUser();
-    const accepted = await counted([
-      ...sent.slice(0, 9).map((it) => () => accept(it)),
-      () => accept({ token: strangers.token, user: stranger }),
-      () => accept(sent[0] as (typeof sent)[0]),
-    ]);
-    t.same(tally(accepted.answers), {
-      201: 8,
-      '410 invite-revoked': 1,
-      '403 invite-for-another-address': 1,
-      '409 invite-accepted': 1,
-    });
-    t.same(
-      accepted.answers.slice(8, 10).map((it) => it.code),
-      ['invite-revoked', 'invite-for-another-address'],
-    );
-    // What is refused is kept on its invite: three statements each.
-    t.ok(accepted.count <= 11 + 3 * 3, `11 accepts took ${accepted.count} statements`);
-    const ids = sent.slice(0, 8).map((it) => it.user.id);
-    t.same((await memberIds(account)).sort(), [account.owner.id, ...ids].sort());
-  });
 
   t.test('limits that replicas count together take a statement or two more, where there are any', async (t) => {
     const usual = await startService(t, {

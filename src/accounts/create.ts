@@ -1,3 +1,4 @@
+import { transaction } from '../database/transaction.ts';
 import { newId, type UserId } from '../ids.ts';
 import type { Caller, Service } from '../service.ts';
 import { lockCaller, requireUser } from '../users/sessions/session.ts';
@@ -10,7 +11,7 @@ const inviteLifetimeDays = 7;
 /** Makes an account that the caller owns. @throws user-required for a key. */
 export async function createAccount({ db }: Service, caller: Caller, asked: NewAccount): Promise<AccountRow> {
   await requireUser(db, caller);
-  return db.transaction(async (tx) => {
+  return transaction(db, async (tx) => {
     const owner = await lockCaller(tx, caller);
     const account = newAccountRow(asked, owner.id, caller.now);
     await insertAccountWithOwner(tx, account, newId('mem'));

@@ -1,5 +1,6 @@
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import type { AccountId, KeyId, UserId } from '../ids.ts';
 import { type EffectiveAccess, effective, withinScopes } from '../permissions/access.ts';
 import type { OwnPermission } from '../permissions/own.ts';
@@ -43,7 +44,7 @@ export async function enterAccount(db: Db, caller: Caller, accountId: AccountId)
   // A key of another account is looked up in its own account: no statement about the caller reads
   // two accounts.
   const ofKey = caller.key?.accountId ?? accountId;
-  const entry = await findEntry(db, { caller, accountId: ofKey });
+  const entry = await findEntry(db, caller, ofKey);
   if (!entry) throw sessionEnded();
   const { user, membership, sources, scopes, account } = entry;
   if (!membership || !account || ofKey !== accountId) throw new Problem('not-found');
@@ -140,7 +141,7 @@ export async function changeInside<T, Locked>(
   const before = await enterAccount(db, caller, accountId);
   await requireOf(requirement, db, before);
   const work = () =>
-    db.transaction(async (tx) => {
+    transaction(db, async (tx) => {
       const locked = await lock(tx, before.userId);
       const acting = await enterAccount(tx, caller, accountId);
       await requireOf(requirement, tx, acting);

@@ -4,12 +4,11 @@ import { proving } from '../credential-proof.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import { sharing } from '../database/together.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';
 import type { Caller } from '../service.ts';
 import { isActiveUserRow } from '../users/active-store.ts';
-import { credentialOf, isStanding, isUsable, standingOf } from '../users/store.ts';
+import { isStanding, isUsable, standingOf } from '../users/store.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
 
@@ -68,21 +67,17 @@ const entry = prepared('find_entry', (db) =>
     .where(isStanding()),
 );
 
-const sharedEntry = sharing(
-  ({ caller, accountId }: { caller: Caller; accountId: AccountId }) => `${credentialOf(caller)},${accountId}`,
-  async (db, { caller, accountId }) => {
-    const [found] = await entry(db).execute({ ...standingOf(caller), accountId });
-    return found;
-  },
-  ({ caller }) => caller.now.getTime(),
-);
-
 /**
  * The caller's user, the account with their active membership in it where there is one, and what
  * they may do; undefined where their credential is not valid.
  */
-export const findEntry = (db: Db, asked: { caller: Caller; accountId: AccountId }) =>
-  proving(asked.caller, sharedEntry(db, asked));
+export function findEntry(db: Db, caller: Caller, accountId: AccountId) {
+  const found = entry(db).execute({ ...standingOf(caller), accountId });
+  return proving(
+    caller,
+    found.then(([entry]) => entry),
+  );
+}
 
 /** Of a prepared query about the caller: the platform's key that they sent, and that still counts. */
 export const isCallingPlatform = () =>

@@ -1,7 +1,7 @@
-import { type Checked, checkAll, requireMayAsk } from '../checks/check.ts';
+import { type CheckAll, type Checked, requireMayAsk } from '../checks/check.ts';
 import type { Question } from '../checks/question.ts';
 import { invalidField } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Caller } from '../service.ts';
 import {
   type ActionEntity,
   accountOf,
@@ -27,10 +27,10 @@ const accountMissing = 'is required: this caller has no account of its own';
  * Decides one question (AuthZEN 1.0, Access Evaluation). What is not there is denied: a person, an account, a permission.
  * @throws unauthenticated, permission-missing for asking about others, invalid-request where no account is named.
  */
-export async function evaluate({ db }: Pick<Service, 'db'>, caller: Caller, evaluation: Evaluation): Promise<Decision> {
+export async function evaluate(checkAll: CheckAll, caller: Caller, evaluation: Evaluation): Promise<Decision> {
   const question = questionOf(caller, evaluation);
   if (question === null) throw invalidField('/resource/properties/accountId', accountMissing);
-  const [checked] = await checkAll(db, caller, question ? [question] : []);
+  const [checked] = await checkAll(caller, question ? [question] : []);
   if (checked && (checked.isTheirs || caller.key?.kind === 'platform')) requireMayAsk(caller, checked);
   return { decision: checked?.isTheirs === true && checked.isAllowed };
 }
@@ -41,20 +41,19 @@ export async function evaluate({ db }: Pick<Service, 'db'>, caller: Caller, eval
  * @throws unauthenticated, and for one question what `evaluate` throws, or invalid-request.
  */
 export async function evaluateAll(
-  service: Pick<Service, 'db'>,
+  checkAll: CheckAll,
   caller: Caller,
   { evaluations = [], options, ...defaults }: AccessEvaluationsRequest,
 ): Promise<Decision | { evaluations: Decision[] }> {
   if (evaluations.length === 0) {
     const only = merge({}, defaults);
     if ('wrong' in only) throw invalidField(only.wrong.pointer, only.wrong.detail);
-    return evaluate(service, caller, only);
+    return evaluate(checkAll, caller, only);
   }
   const merged = evaluations.map((it) => merge(it, defaults));
   const questions = merged.map((it) => ('wrong' in it ? undefined : questionOf(caller, it)));
   requireBounded(questions);
   const checked = await checkAll(
-    service.db,
     caller,
     questions.filter((it) => it !== undefined && it !== null),
   );

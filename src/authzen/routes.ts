@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { CheckAll } from '../checks/check.ts';
 import { takeJsonAlone } from '../http/bodies.ts';
 import { publicRoute } from '../http/caller.ts';
 import { problems } from '../http/problem-schemas.ts';
@@ -36,7 +37,10 @@ const who =
   'Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.';
 
 /** The OpenID AuthZEN Authorization API 1.0, as a policy decision point. */
-export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll: CheckAll }> = async (
+  app,
+  { service, checkAll },
+) => {
   const { issuer } = service.config;
   const at = (path: string) => issuer + path;
   const metadata = {
@@ -64,7 +68,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(AccessEvaluationRequest),
       response: { 200: answer(AccessDecision, 'The decision.'), ...problems('permission-missing') },
     },
-    handler: ({ caller, body }) => evaluate(service, caller, body),
+    handler: ({ caller, body }) => evaluate(checkAll, caller, body),
   });
 
   app.post(endpoints.access_evaluations_endpoint, {
@@ -77,7 +81,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(AccessEvaluationsRequest),
       response: { 200: answer(AccessDecisions, 'The decisions, in their order.'), ...problems('permission-missing') },
     },
-    handler: ({ caller, body }) => evaluateAll(service, caller, body),
+    handler: ({ caller, body }) => evaluateAll(checkAll, caller, body),
   });
 
   app.post(endpoints.search_subject_endpoint, {

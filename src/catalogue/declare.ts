@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import { changeAsPlatform } from '../keys/change-as-platform.ts';
 import { lockCatalogue } from '../permissions/epoch-store.ts';
 import type { PermissionDeclaration } from '../permissions/permission.ts';
@@ -50,7 +51,7 @@ export async function declareCatalogue(
 /** The same, by the operator's file. */
 export const declareByFile = (db: Db, declared: readonly PermissionDeclaration[]): Promise<CatalogueChange> =>
   inLockQueue(db, catalogueRow, () =>
-    db.transaction(async (tx) => {
+    transaction(db, async (tx) => {
       await lockCatalogue(tx);
       return declareIn(tx, declared, { dryRun: false, removeInUse: false });
     }),

@@ -1,12 +1,10 @@
 import { hasScope } from '../accounts/platform.ts';
 import type { Db } from '../database/database.ts';
 import { isDistributed } from '../database/statements.ts';
-import { latest, together } from '../database/together.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller } from '../service.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
-import { credentialOf } from '../users/store.ts';
 import type { Answer, Question } from './question.ts';
 import { answerAcrossAccounts, answerQuestions } from './store.ts';
 
@@ -18,6 +16,9 @@ export interface Checked extends Answer {
   mayAsk: boolean;
 }
 
+/** Answers questions for the caller, in their order. */
+export type CheckAll = (caller: Caller, questions: readonly Question[]) => Promise<Checked[]>;
+
 /**
  * Answers questions for the caller: the platform about anybody; a member, or an account's key,
  * about everyone in their account with `members:read`, and about themselves without. What the
@@ -25,33 +26,7 @@ export interface Checked extends Answer {
  * takes a statement of its own.
  * @throws unauthenticated if the caller's credential is not valid any more.
  */
-export const checkAll = (db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> =>
-  questions.length > few ? askAll(db, caller, questions) : checkTogether(db, { caller, questions });
-
-/**
- * How many questions of one request are batched with others. More are worth a statement of their
- * own.
- */
-const few = 20;
-/** How many questions go in one statement. */
-const mostTogether = 200;
-
-const checkTogether = together<{ caller: Caller; questions: readonly Question[] }, Checked[]>({
-  laneOf: ({ caller }) => credentialOf(caller),
-  weightOf: ({ questions }) => questions.length,
-  most: mostTogether,
-  async ask(db, all) {
-    const { caller } = latest(all, (it) => it.caller.now.getTime());
-    const checked = await askAll(
-      db,
-      caller,
-      all.flatMap((it) => it.questions),
-    );
-    return all.map(({ questions }) => checked.splice(0, questions.length));
-  },
-});
-
-async function askAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
   const accounts = new Set(questions.map((it) => it.accountId));
   if (accounts.size <= 1 || !isDistributed(db)) return askAtOnce(db, caller, questions);
   const checked = new Map<Question, Checked>();
@@ -113,8 +88,8 @@ export function ownQuestions({ userId, key }: Caller, accountId: AccountId): Que
 }
 
 /** One question, on an account that has to be the caller's. @throws unauthenticated, not-found, permission-missing. */
-export async function check(db: Db, caller: Caller, question: Question): Promise<boolean> {
-  const [checked] = await checkAll(db, caller, [question]);
+export async function check(checkAll: CheckAll, caller: Caller, question: Question): Promise<boolean> {
+  const [checked] = await checkAll(caller, [question]);
   if (!checked?.isTheirs) throw new Problem('not-found');
   requireMayAsk(caller, checked);
   return checked.isAllowed;

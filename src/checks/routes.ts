@@ -6,7 +6,7 @@ import { namedMember } from '../memberships/named.ts';
 import { MemberParams } from '../memberships/schemas.ts';
 import { invalidParameter } from '../problems.ts';
 import type { Service } from '../service.ts';
-import { check } from './check.ts';
+import { type CheckAll, check } from './check.ts';
 import { explainPermissions } from './explain.ts';
 import { issueAccountToken } from './issue-token.ts';
 import { readEpoch } from './read-epoch.ts';
@@ -15,7 +15,10 @@ import { AccountToken, Check, CheckQuery, Epoch, Explanation, NewAccountToken } 
 const tags = ['Checks'];
 
 /** May this person do this here, and why? */
-export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll: CheckAll }> = async (
+  app,
+  { service, checkAll },
+) => {
   app.get('/v1/accounts/:accountId/check', {
     schema: {
       tags,
@@ -43,7 +46,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         properties: {},
         subject: { id: namedMember(userId, caller) },
       };
-      return { allowed: await check(service.db, caller, question) };
+      return { allowed: await check(checkAll, caller, question) };
     },
   });
 

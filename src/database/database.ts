@@ -1,5 +1,4 @@
-import type { ExtractTablesWithRelations } from 'drizzle-orm';
-import type { PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { connectTo, openPool } from './postgres.ts';
 import { requirePreparedStatements } from './prepared-statements.ts';
 import * as schema from './schema.ts';
@@ -16,8 +15,13 @@ export type Schema = typeof schema;
 /** The database, over either driver. What only reads takes this. */
 export type Db = PgDatabase<PgQueryResultHKT, Schema>;
 
-/** An open transaction. It is a `Db`, and a `Db` is not one: what writes takes this, so that it can't be called outside. */
-export type Tx = PgTransaction<PgQueryResultHKT, Schema, ExtractTablesWithRelations<Schema>>;
+declare const isOpen: unique symbol;
+
+/**
+ * A database inside a transaction. It is a `Db`, but a `Db` is not a `Tx`: what writes takes this, so
+ * that it can't be called outside a transaction.
+ */
+export type Tx = Db & { readonly [isOpen]: true };
 
 export interface OpenDatabase {
   db: Db;

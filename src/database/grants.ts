@@ -3,6 +3,7 @@ import { PgTable } from 'drizzle-orm/pg-core';
 import type { Db } from './database.ts';
 import * as schema from './schema.ts';
 import { DatabaseSetupError } from './session-settings.ts';
+import { transaction } from './transaction.ts';
 
 const tableRights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 
@@ -20,7 +21,7 @@ export async function grantTables(db: Db, role: string): Promise<void> {
   };
   const [schema, to] = [sql.identifier(rows[0]?.schema ?? 'public'), sql.identifier(role)];
   const rights = sql.raw(tableRights.join(', '));
-  await db.transaction(async (tx) => {
+  await transaction(db, async (tx) => {
     await tx.execute(sql`grant usage on schema ${schema} to ${to}`);
     await tx.execute(sql`grant ${rights} on all tables in schema ${schema} to ${to}`);
     await tx.execute(sql`alter default privileges in schema ${schema} grant ${rights} on tables to ${to}`);

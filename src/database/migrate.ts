@@ -4,6 +4,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Db, Tx } from './database.ts';
 import { driverError } from './errors.ts';
 import { DatabaseSetupError } from './session-settings.ts';
+import { transaction } from './transaction.ts';
 
 /** Every migration of this release, in order. */
 const migrations = readMigrationFiles({
@@ -37,7 +38,7 @@ export function unqualified(statement: string): string {
 export async function migrate(db: Db): Promise<number> {
   try {
     if (!(await isNew(db)) && missingAmong(await appliedHashes(db)).length === 0) return 0;
-    return await db.transaction(applyMissing);
+    return await transaction(db, applyMissing);
   } catch (error) {
     throw (await grantFor(db, driverError(error))) ?? error;
   }

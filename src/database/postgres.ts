@@ -1,10 +1,11 @@
-import type { DrizzleConfig } from 'drizzle-orm';
+import { type DrizzleConfig, sql } from 'drizzle-orm';
 import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { DatabaseChoice, Db, Schema, Tx } from './database.ts';
-import { isStartupRefused, isUnanswered, isUnavailable } from './errors.ts';
+import { isAway, isStartupRefused } from './errors.ts';
 import { startupOptions, type Timeouts } from './session-settings.ts';
-import { findTraits, onceFor, setTraits, type Traits } from './statements.ts';
+import { onceFor, setTraits, type Traits } from './statements.ts';
+import { asTransaction, setTransactions } from './transaction.ts';
 
 type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
 
@@ -74,8 +75,9 @@ export function openPool(connector: Connector, options: DrizzleConfig<Schema>, t
     return db;
   };
   const db = open(pool);
-  const over = onceFor((connection: pg.PoolClient) => open(endingWhenSilent(connection)));
-  db.transaction = (work) => onOneConnection(pool, over, work);
+  // One for each connection, so that what a transaction prepares is built once for the connection.
+  const over = onceFor((connection: pg.PoolClient) => asTransaction(open(connection)));
+  setTransactions(db, (work) => onOneConnection(pool, over, work));
   const connections = () => ({
     idle: pool.idleCount,
     busy: pool.totalCount - pool.idleCount,
@@ -103,58 +105,34 @@ function postgresPool({ choice, configOf }: Connector, timeouts: Timeouts): pg.P
 }
 
 /**
- * A transaction on a connection of the pool. The connection goes back whatever happens, also where
- * the transaction could not begin, and is closed where it broke or fell silent: otherwise each such
- * transaction would cost the pool a connection for good.
+ * A transaction on a connection of the pool. The connection goes back to the pool in any case, also
+ * if the transaction could not begin. If it broke or fell silent, it is closed instead of rolled
+ * back, which would wait for it again. (Drizzle's own transaction does neither.)
  */
 async function onOneConnection<T>(
   pool: pg.Pool,
-  over: (connection: pg.PoolClient) => Db,
+  over: (connection: pg.PoolClient) => Tx,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   const connection = await pool.connect();
-  let isLost = false;
+  const tx = over(connection);
+  let isBroken = false;
   try {
-    return await transactionOn(over(connection), work);
+    await tx.execute(sql`begin`);
+    const result = await work(tx);
+    await tx.execute(sql`commit`);
+    return result;
   } catch (error) {
-    isLost = isUnavailable(error);
+    isBroken = isAway(error) || (await isStuck(tx));
     throw error;
   } finally {
-    connection.release(isLost);
+    connection.release(isBroken);
   }
 }
 
-/**
- * The first transaction of each connection: all have one session, and what is prepared is kept with
- * the object it is asked of.
- */
-const firstOf = new WeakMap<Db, Tx>();
-
-/**
- * A transaction on a database of one connection. The work is given the same object in each of them,
- * so that what it prepares is built once for the connection.
- */
-function transactionOn<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return db.transaction((tx) => {
-    const first = firstOf.get(db) ?? tx;
-    setTraits(first, findTraits(db) as Traits);
-    firstOf.set(db, first);
-    return work(first);
-  });
-}
-
-/**
- * The connection, but one unanswered statement ends it, so that the rollback behind it is not
- * waited for as well.
- */
-function endingWhenSilent(connection: pg.PoolClient): pg.PoolClient {
-  const query = async (...statement: unknown[]) => {
-    try {
-      return await (connection.query as (...it: unknown[]) => Promise<unknown>)(...statement);
-    } catch (error) {
-      if (isUnanswered(error)) void connection.end();
-      throw error;
-    }
-  };
-  return { query } as unknown as pg.PoolClient;
-}
+/** Rolls back. @returns whether that failed. */
+const isStuck = (tx: Tx): Promise<boolean> =>
+  tx.execute(sql`rollback`).then(
+    () => false,
+    () => true,
+  );

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
 import { driverError } from './errors.ts';
 import type { Traits } from './statements.ts';
+import { transaction } from './transaction.ts';
 
 /** Milliseconds; 0 is no limit. */
 export interface Timeouts {
@@ -158,7 +159,7 @@ export async function setForRole(
   traits: Pick<Traits, 'isDistributed'>,
 ): Promise<void> {
   const { database, role: current } = await readSession(db, ['DateStyle']);
-  const setAll = db.transaction(async (tx) => {
+  const setAll = transaction(db, async (tx) => {
     for (const { name, value } of sessionSettings(timeouts, traits)) {
       const [to, of] = [sql.identifier(role), sql.identifier(database)];
       await tx.execute(sql`alter role ${to} in database ${of} set ${sql.identifier(name)} = ${sql.raw(`'${value}'`)}`);

@@ -1,7 +1,6 @@
 import { type Placeholder, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Db } from './database.ts';
-import { mapRowsAtOnce } from './row-mapper.ts';
 
 /** Properties of a database that decide how statements are sent to it. */
 export interface Traits {
@@ -46,7 +45,7 @@ interface Preparable<Query> {
  * without it.
  */
 export function prepared<Query>(name: string, build: (db: Db) => Preparable<Query>): (db: Db) => Query {
-  return onceFor((db) => mapRowsAtOnce(build(db).prepare(findTraits(db)?.isUnnamed ? '' : name)));
+  return onceFor((db) => build(db).prepare(findTraits(db)?.isUnnamed ? '' : name));
 }
 
 /** Caches one value for each object, as long as the object exists. */

@@ -1,5 +1,8 @@
+import type { Db } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
-import type { InviteId } from '../ids.ts';
+import { transaction } from '../database/transaction.ts';
+import type { AccountId, InviteId, UserId } from '../ids.ts';
+import { memberOf } from '../memberships/member.ts';
 import { takeOver } from '../ownership/take-over.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service, Visit } from '../service.ts';
@@ -8,13 +11,21 @@ import { requirePasswordLogin } from '../users/rules.ts';
 import { requireCredentials } from '../users/sessions/log-in.ts';
 import { openSession, requirePerson, requireUser } from '../users/sessions/session.ts';
 import { insertUser, newUserRow, type UserRow } from '../users/store.ts';
+import { admit, findFacts } from './accept-store.ts';
 import { keepingAttempt } from './attempt.ts';
-import { findAccountOfInvite } from './invitee-store.ts';
-import { type Joining, joinAlone, joinTogether, shown } from './join.ts';
+import { type Decision, decide } from './decide.ts';
+import { findAccountOfInvite, lockAccountAndInvite, lockInvitee } from './invitee-store.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
 import type { InviteAcceptance } from './schemas.ts';
 
-/** A user who has just proven who they are, or whom the link proves and who is made on the spot. They get a session. */
+/** The invite, and the link that the invitee follows; undefined if they name the invite by its id. */
+interface Target {
+  accountId: AccountId;
+  inviteId: InviteId;
+  link: OpenedLink | undefined;
+}
+
+/** A user whose password was just verified, or a new user, whom the link proves. They get a session. */
 interface Proven {
   user: UserRow;
   isNew: boolean;
@@ -73,37 +84,50 @@ async function identify(
   return { user: newUserRow({ email, name, passwordHash, locale, createdAt: visit.now }), isNew: true };
 }
 
-/** The invite is consumed and the membership made, or neither. */
-async function join(
-  service: Service,
-  { accountId, inviteId, link }: Pick<Joining, 'accountId' | 'inviteId' | 'link'>,
-  accepting: Caller | Proven,
-  visit: Visit,
-) {
-  const joining = { accountId, inviteId, link, now: visit.now };
-  if ('isNew' in accepting) {
-    return joinWithMore(service, { ...joining, who: accepting.user, isNew: accepting.isNew }, accepting, visit);
-  }
-  const plain = { ...joining, who: accepting };
-  const outcome = await joinTogether(service.db, plain);
-  if (outcome instanceof Problem) throw outcome;
-  if (typeof outcome === 'object' && 'failure' in outcome) throw outcome.failure;
-  return typeof outcome === 'string' ? joinWithMore(service, plain, undefined, visit) : outcome;
+/**
+ * The invite is consumed and the membership made, or neither. First decided on facts that are not
+ * locked, and written if they are still true. If they are not, or if more is written with it, it is
+ * decided again with everything locked.
+ */
+function join(service: Service, { accountId, inviteId, link }: Target, invitee: Caller | Proven, visit: Visit) {
+  const { db } = service;
+  const { now } = visit;
+  const proven = 'isNew' in invitee ? invitee : undefined;
+  const newUser = proven?.isNew ? proven.user : undefined;
+  const acceptance = { accountId, inviteId, ...credentialOf(invitee) };
+  const decideOn = async (on: Db) => decide(await findFacts(on, acceptance, now), acceptance, { link, newUser, now });
+
+  return inLockQueue(db, accountId, async () => {
+    if (!proven) {
+      const decision = await decideOn(db);
+      const { invite, account } = decision.facts;
+      if (!invite.ownership && (await admit(db, acceptance, decision))) return shown(decision, account.ownerId);
+    }
+    return transaction(db, async (tx) => {
+      await lockAccountAndInvite(tx, accountId, inviteId);
+      if (!newUser) await lockInvitee(tx, acceptance);
+      const decision = await decideOn(tx);
+      if (newUser && !(await insertUser(tx, newUser))) throw new Problem('login-exists');
+      if (!(await admit(tx, acceptance, decision))) throw new Error('an invite changed while it was locked');
+      const { invite, account } = decision.facts;
+      const ownerId = invite.ownership ? await takeOver(tx, account, decision.user.id) : account.ownerId;
+      const accepted = shown(decision, ownerId);
+      if (!proven) return accepted;
+      // The user as read under the lock, with the password hash that was verified.
+      const user = { ...decision.user, passwordHash: proven.user.passwordHash };
+      return { ...accepted, session: await openSession(service, tx, user, visit) };
+    });
+  });
 }
 
-/** In a transaction of its own, with a user or a session that is made in it, or as the owner. */
-function joinWithMore(service: Service, joining: Joining, proven: Proven | undefined, visit: Visit) {
-  const work = () =>
-    service.db.transaction(async (tx) => {
-      const decision = await joinAlone(tx, joining, async () => {
-        if (proven?.isNew && !(await insertUser(tx, proven.user))) throw new Problem('login-exists');
-      });
-      const { user, facts } = decision;
-      const ownerId = facts.invite.ownership ? await takeOver(tx, facts.account, user.id) : facts.account.ownerId;
-      if (!proven) return shown(decision, ownerId);
-      // The user as read under the lock, with the password hash that was verified.
-      const { passwordHash } = proven.user;
-      return { ...shown(decision, ownerId), session: await openSession(service, tx, { ...user, passwordHash }, visit) };
-    });
-  return inLockQueue(service.db, joining.accountId, work);
+const credentialOf = (invitee: Caller | Proven) =>
+  'isNew' in invitee
+    ? { userId: invitee.user.id, sessionId: null, identityId: null, isProven: true }
+    : { userId: invitee.userId, sessionId: invitee.sessionId, identityId: invitee.identityId, isProven: false };
+
+/** The account and the new member, as the API shows them. */
+function shown({ facts: { account, inviter }, user, member }: Decision, ownerId: UserId) {
+  const membership = { ...member, suspendedAt: null };
+  const isOwner = ownerId === user.id;
+  return { account, membership: memberOf({ membership, user, inviter, isOwner }, member.createdAt) };
 }

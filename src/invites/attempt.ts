@@ -1,4 +1,5 @@
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import type { Service } from '../service.ts';
@@ -25,7 +26,7 @@ export async function keepingAttempt<T>(
   } catch (error) {
     if (error instanceof Problem && !noReason.includes(error.code)) {
       // Where it can't be kept, the refusal is still the answer.
-      const mark = () => db.transaction((tx) => markAttempt(tx, accountId, inviteId, error.code, now));
+      const mark = () => transaction(db, (tx) => markAttempt(tx, accountId, inviteId, error.code, now));
       await inLockQueue(db, inviteId, mark).catch(() => {});
     }
     throw error;

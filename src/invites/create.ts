@@ -2,6 +2,7 @@ import { type Acting, enterAccount, queueClientOf } from '../accounts/enter.ts';
 import { requireActiveName } from '../accounts/platform.ts';
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
@@ -17,12 +18,20 @@ import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, pendingBefore, requireNoOptOut, requireRoom } from './limits.ts';
 import { requireOwnershipGrantable } from './rules.ts';
 import type { NewInvite } from './schemas.ts';
-import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow } from './sending-store.ts';
+import {
+  findPendingId,
+  insertInvite,
+  isMember,
+  markExpired,
+  type NewInviteRow,
+  type PromisedMails,
+} from './sending-store.ts';
+import type { InviteRow } from './store.ts';
 
 /**
- * Creates an invite and enqueues its mail, in one statement and without locking the account. So any
- * number of people can invite at once; the index decides between two invites for one address, and
- * the accept checks the inviter again.
+ * Creates an invite and enqueues its mail, without locking the account: any number of people can
+ * invite at once. The index decides between two invites for one address, and the accept checks the
+ * inviter again.
  * @throws permission-missing, user-disabled, cannot-grant, invite-already-pending naming the
  * pending one, already-member, opted-out, address-undeliverable, too-many-pending-invites,
  * too-many-requests, invalid-request.
@@ -30,72 +39,46 @@ import { findPendingId, insertInvite, isMember, markExpired, type NewInviteRow }
 export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
   const { db } = service;
   const email = requireCanonicalEmail(body.email, '/email');
-  const ownership = body.ownership ?? false;
   const access = accessOf(body.access);
-  // Read beside the door, and looked at after it.
-  const effect = requireEffect(db, accountId, access, caller);
-  effect.catch(() => {});
   const acting = await enterAccount(db, caller, accountId);
   requirePermission(acting, 'invites:manage');
   requireActiveName(acting);
-  requireOwnershipGrantable(acting, { ownership });
-  if (ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
-  requireGrantable(acting, await effect);
-  const row = { ...newRow(acting, email, access, body), pendingBefore: pendingBefore(service) };
-  await countSending(service, { accountId, userId: acting.userId, email }, caller.now, async () => {
-    if (!(await insertInvite(db, row))) await insertAfterExpired(service, caller, row);
+  requireOwnershipGrantable(acting, { ownership: body.ownership ?? false });
+  if (body.ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
+  requireGrantable(acting, await requireEffect(db, accountId, access, caller));
+  const row = newRow(acting, email, access, body);
+  const mails = mailsOf(acting.account, acting.now, row.expiresAt);
+  return countSending(service, { accountId, userId: acting.userId, email }, caller.now, async () => {
+    const created = await insertInvite(db, row, mails, pendingBefore(service));
+    return shown(acting, created ?? (await insertAfterExpired(service, caller, row, mails)));
   });
-  return madeOf(acting, row);
 }
 
 /**
- * The invite by which the platform asks someone to own an account that it has just made in the same transaction, and so in whose way
- * nothing can stand.
+ * The invite by which the platform asks someone to own an account that it has just made in the same
+ * transaction, so that nothing can stand in its way.
  */
 export async function inviteOwner(tx: Tx, acting: Acting, email: string, words: Pick<NewInvite, 'message' | 'locale'>) {
   const body = { email, access: { allPermissions: true } as const, ownership: true, ...words };
-  const row = { ...newRow(acting, email, accessOf(body.access), body), pendingBefore: null };
-  if (!(await insertInvite(tx, row))) throw new Problem('unavailable');
-  return madeOf(acting, row);
+  const row = newRow(acting, email, accessOf(body.access), body);
+  const created = await insertInvite(tx, row, mailsOf(acting.account, acting.now, row.expiresAt), null);
+  if (!created) throw new Problem('unavailable');
+  return shown(acting, created);
 }
 
-/** An invite that was just made, as the API shows it. */
-function madeOf(acting: Acting, row: NewInviteRow) {
-  const { access } = row;
-  const invite = { ...row, ...access, ...fresh, deliveryAt: row.createdAt };
-  const inviter = { id: acting.userId, name: acting.name };
-  return inviteOf({ invite, inviter, sendingStopped: false }, acting.now);
-}
+const shown = ({ userId, name, now }: Acting, invite: InviteRow) =>
+  inviteOf({ invite, inviter: { id: userId, name }, sendingStopped: false }, now);
 
 /** Whether it is all permissions, without an end. */
 const isPlain = ({ allPermissions, endsAt }: Access) => allPermissions && endsAt === null;
 
-/** What the database writes beside the row that was given. */
-const fresh = {
-  status: 'pending' as const,
-  sendings: 1,
-  lastSentAt: null,
-  lastAttemptAt: null,
-  lastAttemptReason: null,
-  deliveryEvent: 'queued' as const,
-  deliveryReason: null,
-  deliveryAttempts: 0,
-  decidedAt: null,
-};
-
-function newRow(
-  acting: Acting,
-  email: string,
-  access: NewInviteRow['access'],
-  body: NewInvite,
-): Omit<NewInviteRow, 'pendingBefore'> {
+function newRow(acting: Acting, email: string, access: Access, body: NewInvite): NewInviteRow {
   const lifetimeDays = body.expiresInDays ?? acting.account.inviteLifetimeDays;
-  const expiresAt = expiryOf(acting.now, lifetimeDays, access.endsAt);
   return {
     accountId: acting.account.id,
     id: newId('inv'),
     email,
-    access,
+    ...access,
     ownership: body.ownership ?? false,
     message: body.message ?? null,
     locale: body.locale ?? null,
@@ -103,24 +86,29 @@ function newRow(
     invitedByKey: acting.keyId,
     createdAt: acting.now,
     lifetimeDays,
-    expiresAt,
-    promised: mailsOf(acting.account, acting.now, expiresAt),
+    expiresAt: expiryOf(acting.now, lifetimeDays, access.endsAt),
   };
 }
 
-/** How often it is looked for what stands against an invite: it may go away between the insert and the look. */
+/** How often a cause is looked for: it may go away between the insert and the look. */
 const looks = 3;
 
-/** The rare way: something stood against the invite. An expired one gives way; anything else is the answer. */
-function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow): Promise<void> {
+/** Something stands in the way of the invite. An expired invite gives way; anything else is the answer. */
+function insertAfterExpired(
+  service: Service,
+  caller: Caller,
+  row: NewInviteRow,
+  mails: PromisedMails,
+): Promise<InviteRow> {
   const { accountId, email } = row;
   const work = async (tx: Tx) => {
     await lockMembership(tx, accountId, row.invitedBy);
     if (caller.key) await holdKey(tx, caller.key);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);
-      if (await insertInvite(tx, row)) return;
-      // Whoever was removed while this was under way is told what everyone outside is told.
+      const created = await insertInvite(tx, row, mails, pendingBefore(service));
+      if (created) return created;
+      // A caller who was removed meanwhile gets the answer of every stranger.
       await enterAccount(tx, caller, accountId);
       if (await isMember(tx, accountId, email)) throw new Problem('already-member');
       const inviteId = await findPendingId(tx, accountId, email);
@@ -131,6 +119,5 @@ function insertAfterExpired(service: Service, caller: Caller, row: NewInviteRow)
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
   };
-  const inTransaction = () => service.db.transaction(work);
-  return inLockQueue(service.db, `${accountId} ${email}`, inTransaction, queueClientOf(caller));
+  return inLockQueue(service.db, `${accountId} ${email}`, () => transaction(service.db, work), queueClientOf(caller));
 }

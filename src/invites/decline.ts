@@ -1,5 +1,6 @@
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -28,7 +29,7 @@ function decline(
   by: Caller | { link: OpenedLink; now: Date },
 ) {
   const work = () =>
-    db.transaction(async (tx) => {
+    transaction(db, async (tx) => {
       const held = await lockAccountAndInvite(tx, accountId, inviteId);
       if (!held) throw new Problem('invite-token-invalid');
       if ('link' in by) requireLive(held.invite, by.link, by.now);

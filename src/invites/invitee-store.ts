@@ -1,9 +1,10 @@
-import { and, asc, desc, eq, isNotNull, lt, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, lt, ne, sql } from 'drizzle-orm';
 import { mayActInName } from '../accounts/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { accounts, identities, invites, memberships, sessions, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import { type AccountId, type IdentityId, type InviteId, type SessionId, type UserId, uuidOf } from '../ids.ts';
+import type { AccountId, InviteId } from '../ids.ts';
+import type { Acceptance } from './accept-store.ts';
 import { hasStatus, inviterColumns, inviters } from './store.ts';
 
 /** Pending invites for an address in every account, newest first, one more than `limit`. */
@@ -72,66 +73,27 @@ export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId
   return found;
 }
 
-const heldAccountAndInvites = prepared('hold_account_and_invites', (tx) =>
-  tx
+/**
+ * An invite with its account, both locked until the transaction ends, as they are once they are
+ * locked. The account first, like every change of who is in it.
+ */
+export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
+  const [locked] = await tx
     .select({ account: accounts, invite: invites })
     .from(accounts)
     .innerJoin(invites, eq(invites.accountId, accounts.id))
-    .where(
-      and(
-        eq(accounts.id, placeholderFor(accounts.id, 'accountId')),
-        sql`${invites.id} = any(${sql.placeholder('inviteIds')}::uuid[])`,
-      ),
-    )
-    .orderBy(asc(invites.id))
-    .for('no key update'),
-);
-
-/**
- * Invites with their account, all held until the transaction ends, and all as they are once they are held. The account
- * first, like every change of who is in it.
- */
-export function lockAccountAndInvites(tx: Tx, accountId: AccountId, ids: readonly InviteId[]) {
-  const inviteIds = ids.map((it) => uuidOf('inv', it));
-  return heldAccountAndInvites(tx).execute({ accountId, inviteIds });
+    .where(and(eq(accounts.id, accountId), eq(invites.accountId, accountId), eq(invites.id, id)))
+    .for('no key update');
+  return locked;
 }
 
-/** The same for one. */
-export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
-  const [held] = await lockAccountAndInvites(tx, accountId, [id]);
-  return held;
-}
-
-/**
- * Locks the invitees until the transaction ends: the users first, then their sessions and
- * identities.
- */
-export async function lockInvitees(
-  tx: Tx,
-  all: readonly { userId: UserId; sessionId: SessionId | null; identityId: IdentityId | null }[],
-): Promise<void> {
-  const lock = async (table: typeof users | typeof sessions | typeof identities, ids: (string | null)[]) => {
-    const uuids = ids.filter((it) => it !== null);
-    if (uuids.length === 0) return;
-    await tx
-      .select({ id: table.id })
-      .from(table)
-      .where(sql`${table.id} = any(${sql.param(uuids)}::text[]::uuid[])`)
-      .orderBy(asc(table.id))
-      .for('share');
-  };
-  await lock(
-    users,
-    all.map((it) => uuidOf('usr', it.userId)),
-  );
-  await lock(
-    sessions,
-    all.map(({ sessionId }) => sessionId && uuidOf('ses', sessionId)),
-  );
-  await lock(
-    identities,
-    all.map(({ identityId }) => identityId && uuidOf('idn', identityId)),
-  );
+/** Locks an invitee until the transaction ends, and after them their session or identity. */
+export async function lockInvitee(tx: Tx, { userId, sessionId, identityId }: Acceptance): Promise<void> {
+  await tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('share');
+  if (sessionId) await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId)).for('share');
+  if (identityId) {
+    await tx.select({ id: identities.id }).from(identities).where(eq(identities.id, identityId)).for('share');
+  }
 }
 
 /** Keeps why a try to accept failed, on an invite that was not accepted. */

@@ -1,5 +1,6 @@
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import type { AccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -19,7 +20,7 @@ export async function optOut({ db, ...service }: Service, { token }: { token: st
   const link = await verifyOptOutToken(service, token, now);
   if (!link) throw new Problem('opt-out-token-invalid');
   const work = () =>
-    db.transaction(async (tx) => {
+    transaction(db, async (tx) => {
       const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
       if (!held) throw new Problem('opt-out-token-invalid');
       await refuseFurther(tx, held, now);
@@ -41,7 +42,7 @@ export async function refuseFurther(
 /** Takes it back, for the caller's own address. @throws not-found where there is nothing to take back. */
 export async function optIn({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
   await requireUser(db, caller);
-  await db.transaction(async (tx) => {
+  await transaction(db, async (tx) => {
     const { email } = await lockCaller(tx, caller);
     if (!(await deleteOptOut(tx, accountId, email))) throw new Problem('not-found');
   });

@@ -1,4 +1,5 @@
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import { Problem } from '../problems.ts';
 import type { Service, Visit } from '../service.ts';
 import { lockAccountAndInvite } from './invitee-store.ts';
@@ -16,7 +17,7 @@ export async function reportInvite({ db, ...service }: Service, { token }: { tok
   const link = await verifyReportToken(service, token, visit.now);
   if (!link) throw new Problem('report-token-invalid');
   const work = () =>
-    db.transaction(async (tx) => {
+    transaction(db, async (tx) => {
       const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
       if (!held) throw new Problem('report-token-invalid');
       const isNew = await insertReport(tx, held.invite, visit.now);

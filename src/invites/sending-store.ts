@@ -1,146 +1,97 @@
-import { and, eq, lte, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, lte, type SQL, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
-import { rowSet } from '../database/row-set.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
 import { equalsLiteral, placeholderFor, prepared } from '../database/statements.ts';
-import { latest, together } from '../database/together.ts';
-import type { AccountId, DeliveryEventId, DeliveryId, InviteId, KeyId, UserId } from '../ids.ts';
-import type { Access } from '../permissions/access.ts';
+import type { AccountId, DeliveryEventId, DeliveryId, InviteId } from '../ids.ts';
 import { hasStatus, type InviteRow } from './store.ts';
 
-/** The mails of one sending of an invite: its own, and the one that reminds of it where it is to be reminded of. */
+/** The mails of one sending of an invite, and its reminder if the account has one sent. */
 export interface PromisedMails {
   deliveryId: DeliveryId;
   eventId: DeliveryEventId;
   reminder: { deliveryId: DeliveryId; dueAt: Date } | null;
 }
 
-export interface NewInviteRow {
-  accountId: AccountId;
-  id: InviteId;
-  email: string;
-  access: Access;
-  ownership: boolean;
-  message: string | null;
-  locale: string | null;
-  invitedBy: UserId;
-  /** The key that is calling; null for a person. */
-  invitedByKey: KeyId | null;
-  createdAt: Date;
-  lifetimeDays: number;
-  expiresAt: Date;
-  promised: PromisedMails;
-  /** How many more may be pending beside it; null for any number. */
-  pendingBefore: number | null;
-}
+const columns = getTableColumns(invites);
+/** What a new invite is given; the database adds the defaults of the others. */
+const given = [
+  ...(['accountId', 'id', 'email', 'allPermissions', 'permissions', 'roles', 'endsAt', 'ownership'] as const),
+  ...(['message', 'locale', 'invitedBy', 'invitedByKey', 'createdAt', 'lifetimeDays', 'expiresAt'] as const),
+];
+export type NewInviteRow = Pick<InviteRow, (typeof given)[number]>;
 
-/** Who says that a mail is queued, and what they call it. */
+/** Who reports that a mail is queued, and the name of the event. */
 const queuedSource = 'usher queued';
 
-const newInvites = rowSet(invites, 'invites', [
-  ...(['accountId', 'id', 'email', 'allPermissions', 'permissions', 'roles', 'endsAt', 'ownership', 'status'] as const),
-  ...([
-    'message',
-    'locale',
-    'invitedBy',
-    'invitedByKey',
-    'createdAt',
-    'lifetimeDays',
-    'expiresAt',
-    'sendings',
-    'deliveryAt',
-  ] as const),
-]);
-const newMails = rowSet(outbox, 'mails', [
-  ...(['id', 'kind', 'accountId', 'inviteId', 'sending', 'status', 'attempts', 'dueAt', 'createdAt'] as const),
-]);
-const newEvents = rowSet(deliveryEvents, 'events', [
-  ...(['id', 'accountId', 'inviteId', 'deliveryId', 'source', 'sending', 'mail', 'event', 'occurredAt'] as const),
-]);
-
-/** The address of `it` is looked for by itself, by an index: what the planner thinks of how many there are can't matter. */
+/** A condition by an index look-up of its own, whatever the planner thinks of how many rows there are. */
 const isFree = (found: SQL) => sql`not coalesce((select true ${found} limit 1), false)`;
 
-const create = prepared('create_invites', (db) => {
-  const account = sql`${placeholderFor(invites.accountId, 'accountId')}::uuid`;
-  // Behind a select, it has no value that the planner could see: so the plan that it made once suits each time.
+const create = prepared('create_invite', (db) => {
+  const value = (name: (typeof given)[number]) =>
+    sql`${placeholderFor(columns[name], name)}::${sql.raw(columns[name].getSQLType())}`;
+  const [account, email, key, now] = [value('accountId'), value('email'), value('invitedByKey'), value('createdAt')];
+  const id = (name: string) => sql`${placeholderFor(outbox.id, name)}::uuid`;
+  // In a select, it has no value that the planner could see, so that one plan suits every limit.
   const most = sql`(select ${sql.placeholder('pendingBefore')}::bigint)`;
-  const key = sql`${placeholderFor(invites.invitedByKey, 'invitedByKey')}::uuid`;
-  // Locked as the membership is: revoking the key waits for this invite, and finds it.
-  const isKeyGood = sql`(${key} is null
+  // Locked like the membership: revoking the key waits for this invite, and finds it.
+  const isKeyValid = sql`(${key} is null
     or coalesce((select true from account_keys where account_id = ${account} and id = ${key} and revoked_at is null for share), false)
     or coalesce((select true from platform_keys where id = ${key} and revoked_at is null for share), false))`;
-  // Taken in the order of their addresses: so two statements that hold addresses of each other don't wait for each other.
-  const created = db.$with('created', { id: invites.id }).as(sql`
-    insert into invites (${newInvites.columns})
-    select ${newInvites.columns}
-    from (select asked.*, row_number() over (order by email) - 1 as before from ${newInvites.rows} asked) it,
-      (select from memberships
-        where account_id = ${account} and user_id = ${placeholderFor(invites.invitedBy, 'invitedBy')}::uuid for key share) inviter
-    where ${isKeyGood}
-      and ${isFree(sql`from memberships m join users u on u.id = m.user_id where m.account_id = ${account} and u.email = it.email`)}
-      and ${isFree(sql`from opt_outs o where o.account_id = ${account} and o.email = it.email`)}
-      and ${isFree(sql`from undeliverable_addresses u where u.account_id = ${account} and u.email = it.email`)}
-      and (${most} is null or it.before <= ${most} - (
+  const created = db.$with('created', columns).as(sql`
+    insert into invites (${sql.join(
+      given.map((it) => sql.identifier(columns[it].name)),
+      sql`, `,
+    )}, status, sendings, delivery_at)
+    select ${sql.join(given.map(value), sql`, `)}, 'pending', 1, ${now}
+    from (select from memberships where account_id = ${account} and user_id = ${value('invitedBy')} for key share) inviter
+    where ${isKeyValid}
+      and ${isFree(sql`from memberships m join users u on u.id = m.user_id where m.account_id = ${account} and u.email = ${email}`)}
+      and ${isFree(sql`from opt_outs o where o.account_id = ${account} and o.email = ${email}`)}
+      and ${isFree(sql`from undeliverable_addresses u where u.account_id = ${account} and u.email = ${email}`)}
+      and (${most} is null or ${most} >= (
         select count(*) from (
           select from invites
-          where account_id = ${account} and status = 'pending' and expires_at > ${placeholderFor(invites.createdAt, 'now')}::timestamptz
+          where account_id = ${account} and status = 'pending' and expires_at > ${now}
           limit ${most} + 1) pending))
-    order by it.email
     on conflict (account_id, email) where status = 'pending' do nothing
+    returning *`);
+  const enqueued = db.$with('enqueued', { id: outbox.id }).as(sql`
+    insert into outbox (id, kind, account_id, invite_id, sending, status, attempts, due_at, created_at)
+    select mail.id, mail.kind, created.account_id, created.id, 1, 'queued', 0, mail.due_at, created.created_at
+    from created, (values
+      (${id('deliveryId')}, 'invite', ${now}),
+      (${id('reminderId')}, 'invite-reminder', ${placeholderFor(outbox.dueAt, 'reminderDueAt')}::timestamptz)) mail (id, kind, due_at)
+    where mail.id is not null
     returning id`);
-  const promised = db.$with('promised', { id: outbox.id }).as(sql`
-    insert into outbox (${newMails.columns})
-    select ${newMails.columns} from ${newMails.rows} mail where invite_id in (select id from created)
+  const recorded = db.$with('recorded', { id: deliveryEvents.id }).as(sql`
+    insert into delivery_events (id, account_id, invite_id, delivery_id, source, sending, mail, event, occurred_at)
+    select ${placeholderFor(deliveryEvents.id, 'eventId')}::uuid, account_id, id, ${id('deliveryId')}, '${sql.raw(queuedSource)}', 1, 'invite', 'queued', created_at
+    from created
     returning id`);
-  const noted = db.$with('noted', { id: deliveryEvents.id }).as(sql`
-    insert into delivery_events (${newEvents.columns})
-    select ${newEvents.columns} from ${newEvents.rows} event where invite_id in (select id from created)
-    returning id`);
-  return db.with(created, promised, noted).select().from(created);
+  return db.with(created, enqueued, recorded).select().from(created);
 });
 
 /**
- * Keeps an invite, promises its mails and begins its timeline, unless one is pending for the
- * address, it belongs to a member or to someone who asked not to be invited again, mail to it does
- * not arrive, too many are pending, the inviter is no longer a member, or the calling key is
- * revoked. Locks the inviter's membership and the key, so that removing or revoking them sees this
- * invite or prevents it. One statement, and so a transaction by itself; those of one inviter that
- * come at once go in one.
- * @returns whether it was kept.
+ * Stores an invite, enqueues its mails and begins its timeline, unless one is pending for the
+ * address, it belongs to a member or to a person who opted out, mail to it does not arrive, too many
+ * are pending, the inviter is no longer a member, or the calling key is revoked. Locks the inviter's
+ * membership and the key, so that removing or revoking them sees this invite or prevents it. One
+ * statement, and so a transaction by itself.
+ * @param pendingBefore how many other invites may be pending; null for any number.
+ * @returns the invite; undefined if something stands in its way.
  */
-export const insertInvite = together<NewInviteRow, boolean>({
-  laneOf: ({ accountId, invitedBy, invitedByKey }) => `${accountId},${invitedBy},${invitedByKey}`,
-  most: 100,
-  async ask(db, all) {
-    const {
-      accountId,
-      invitedBy,
-      invitedByKey,
-      createdAt: now,
-      pendingBefore,
-    } = latest(all, (it) => it.createdAt.getTime());
-    const mails = all.map((it) => mailsOf(it.promised, { accountId, inviteId: it.id, sending: 1 }, it.createdAt));
-    const kept = await create(db).execute({
-      ...{ accountId, invitedBy, invitedByKey, now, pendingBefore },
-      invites: newInvites.valueOf(all.map(invitedRow)),
-      mails: newMails.valueOf(mails.flatMap((it) => it.mails)),
-      events: newEvents.valueOf(mails.map((it) => it.event)),
-    });
-    const ids = new Set(kept.map((it) => it.id));
-    return all.map((it) => ids.has(it.id));
-  },
-});
+export async function insertInvite(
+  db: Db,
+  invite: NewInviteRow,
+  { deliveryId, eventId, reminder }: PromisedMails,
+  pendingBefore: number | null,
+): Promise<InviteRow | undefined> {
+  const reminding = { reminderId: reminder?.deliveryId ?? null, reminderDueAt: reminder?.dueAt ?? null };
+  const [created] = await create(db).execute({ ...invite, deliveryId, eventId, ...reminding, pendingBefore });
+  return created;
+}
 
-const invitedRow = ({ access, promised, pendingBefore, ...row }: NewInviteRow) => ({
-  ...row,
-  ...access,
-  status: 'pending' as const,
-  sendings: 1,
-  deliveryAt: row.createdAt,
-});
-
-/** The rows of the mails of one sending, and of the first line of its timeline. */
+/** The rows of the mails of a further sending, and of the first line of its timeline. */
 function mailsOf(
   { deliveryId, eventId, reminder }: PromisedMails,
   about: { accountId: AccountId; inviteId: InviteId; sending: number },

@@ -2,6 +2,7 @@ import { requirePlatform } from '../accounts/platform.ts';
 import type { PlatformScope } from '../accounts/schemas.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import type { Caller, Key } from '../service.ts';
 import { holdKey } from './store.ts';
 
@@ -22,7 +23,7 @@ export async function changeAsPlatform<T>(
 ): Promise<T> {
   await requirePlatform(db, caller, scope);
   const work = () =>
-    db.transaction(async (tx) => {
+    transaction(db, async (tx) => {
       await lock(tx);
       await holdKey(tx, caller.key as Key);
       await requirePlatform(tx, caller, scope);

@@ -3,6 +3,7 @@ import type { PlatformScope } from '../accounts/schemas.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { isDistributed } from '../database/statements.ts';
+import { transaction } from '../database/transaction.ts';
 import { type KeyId, newId } from '../ids.ts';
 import { lockCatalogue } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems.ts';
@@ -128,7 +129,7 @@ async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise
     await lockCatalogue(tx);
     return change(tx);
   };
-  return inLockQueue(db, platformKeys, () => db.transaction(work), caller.key?.id);
+  return inLockQueue(db, platformKeys, () => transaction(db, work), caller.key?.id);
 }
 
 /** All platform keys queue up as one: they are few, and a change may lock several. */

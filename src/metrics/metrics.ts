@@ -9,6 +9,8 @@ export interface Metrics {
   countSecurityEvent(event: string, outcome: string): void;
   /** A try to send a mail: `sent`, `retrying`, `failed`, or `dropped` where there was nothing to say any more. */
   countMail(kind: string, outcome: string): void;
+  /** The questions that one statement answers, if checks are batched. */
+  observeCheckBatch(questions: number): void;
   /** Something that a mail service told of a mail. */
   countDeliveryEvent(event: string): void;
 }
@@ -43,8 +45,15 @@ export function createMetrics(): Metrics {
     labelNames: ['event'],
     registers,
   });
+  const batches = new Histogram({
+    name: 'usher_check_batch_size',
+    help: 'Questions about permissions in one statement. With CHECK_BATCHING=off there are none.',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200],
+    registers,
+  });
   return {
     registry,
+    observeCheckBatch: (questions) => batches.observe(questions),
     countRequest: (method, route = 'none', status, milliseconds) =>
       requests.observe({ method, route, status }, milliseconds / 1000),
     countSecurityEvent: (event, outcome) => events.inc({ event, outcome }),

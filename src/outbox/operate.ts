@@ -1,4 +1,5 @@
 import type { Db, Tx } from '../database/database.ts';
+import { transaction } from '../database/transaction.ts';
 import { type DeliveryId, platformAccountId } from '../ids.ts';
 import { Problem } from '../problems.ts';
 import { countOutbox, findMail, listByStatus, type OutboxRow, putBack } from './store.ts';
@@ -50,7 +51,7 @@ export async function retryFailed({ db, now }: { db: Db; now: Date }, since: Dat
 }
 
 function putBackAndTell(db: Db, which: { id: DeliveryId } | { since: Date }, now: Date, tell: TellPutBack) {
-  return db.transaction(async (tx) => {
+  return transaction(db, async (tx) => {
     const rows = await putBack(tx, which, now);
     await tell(tx, rows, now);
     return rows;

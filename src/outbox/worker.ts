@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { isAway } from '../database/errors.ts';
+import { transaction } from '../database/transaction.ts';
 import type { Outcome, Transport } from '../mail/mail.ts';
 import type { Service } from '../service.ts';
 import { mostAttempts, waitAfter } from './backoff.ts';
@@ -107,7 +108,7 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
     }
     const changes = settlementOf(outcome, row, now);
     const told = outcome && toldOf(outcome, changes, row);
-    await service.db.transaction(async (tx) => {
+    await transaction(service.db, async (tx) => {
       const isOurs = await settle(tx, row, changes);
       if (isOurs && told) await letters[row.kind].settled?.(tx, row, told, now);
     });
@@ -148,7 +149,7 @@ const delayReason = 'This address has been sent many mails today. The mail will 
 
 /** Delays a mail. This is not a failure, so the attempt that the claim counted is taken back. */
 function delay({ service, letters }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
-  return service.db.transaction(async (tx) => {
+  return transaction(service.db, async (tx) => {
     const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });
     if (isOurs) await letters[row.kind].delayed?.(tx, row, { reason: delayReason, dueAt });
   });

@@ -1,4 +1,4 @@
-import type { AccountRow } from '../accounts/store.ts';
+import { type AccountRow, lockAccountRow } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
 import { platformUserId, type UserId } from '../ids.ts';
 import { deletePlatformMembership, updateOwner } from './store.ts';
@@ -8,6 +8,7 @@ import { deletePlatformMembership, updateOwner } from './store.ts';
  * others for stays pending, in the owner's name.
  */
 export async function takeOver(tx: Tx, account: AccountRow, ownerId: UserId): Promise<UserId> {
+  await lockAccountRow(tx, account.id);
   await updateOwner(tx, account.id, ownerId);
   await deletePlatformMembership(tx, account.id, platformUserId, ownerId);
   return ownerId;

@@ -2,7 +2,6 @@ import { asc, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../database/database.ts';
 import { permissions, roles } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import { sharing } from '../database/together.ts';
 import { type AccountId, idOf, type RoleId, uuidOf } from '../ids.ts';
 
 /** What is there of some permissions and roles that are to be given in an account: its own roles, and the presets. */
@@ -46,13 +45,10 @@ interface Wanted {
   roles: readonly RoleId[];
 }
 
-export const findGivable = sharing(
-  ({ accountId, permissions, roles }: Wanted) => JSON.stringify([accountId, permissions, roles]),
-  async (db, { accountId, ...wanted }): Promise<Givable> => {
-    const [found] = await givable(db).execute(valuesOf(accountId, wanted));
-    return givableIn(found);
-  },
-);
+export async function findGivable(db: Db, { accountId, ...wanted }: Wanted): Promise<Givable> {
+  const [found] = await givable(db).execute(valuesOf(accountId, wanted));
+  return givableIn(found);
+}
 
 const valuesOf = (accountId: AccountId, wanted: { permissions: readonly string[]; roles: readonly RoleId[] }) => ({
   accountId,

@@ -1,6 +1,7 @@
 import type { Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
+import { transaction } from '../database/transaction.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { newId } from '../ids.ts';
 import { Problem } from '../problems.ts';
@@ -40,7 +41,7 @@ export async function requestEmailChange(
     await insertEmailChange(tx, { id: newId('emc'), ...whose, email, createdAt: now, expiresAt }, newId('dlv'));
   };
   await service.limiter.counting([{ limit: 'email-change.user', of: user.id }], now, () =>
-    inLockQueue(service.db, user.id, () => service.db.transaction(keep), credentialId(caller)),
+    inLockQueue(service.db, user.id, () => transaction(service.db, keep), credentialId(caller)),
   );
 }
 
@@ -62,7 +63,7 @@ export async function confirmEmailChange(service: Service, { token }: { token: s
     const sessions = await markSessionsEnded(tx, taken.userId, now, taken.sessionId ?? undefined);
     return { ...taken, sessions };
   };
-  const confirming = inLockQueue(service.db, asked.userId, () => service.db.transaction(confirm), asked.id);
+  const confirming = inLockQueue(service.db, asked.userId, () => transaction(service.db, confirm), asked.id);
   const change = await confirming.catch((error) => {
     throw isDuplicate(error, 'users_email_unique') ? new Problem('email-change-token-invalid') : error;
   });

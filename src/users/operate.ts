@@ -1,5 +1,6 @@
 import type { Audit } from '../audit.ts';
 import type { Db } from '../database/database.ts';
+import { transaction } from '../database/transaction.ts';
 import { canonicalEmail } from '../email-address.ts';
 import { idPattern, newId, type UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
@@ -27,7 +28,7 @@ export async function requireUserNamed(db: Db, name: string): Promise<UserRow> {
 
 /** Keeps a user out: every session ends, and no session, identity or password of theirs counts until they are enabled again. */
 export async function disableUser({ db, now, audit }: Operating, { id }: UserRow): Promise<void> {
-  const sessions = await db.transaction(async (tx) => {
+  const sessions = await transaction(db, async (tx) => {
     await moveEpochsOf(tx, id);
     await updateUser(tx, id, { disabledAt: now });
     return markSessionsEnded(tx, id, now);
@@ -37,7 +38,7 @@ export async function disableUser({ db, now, audit }: Operating, { id }: UserRow
 
 /** Lets a user in again. Their old sessions stay ended. */
 export async function enableUser({ db, audit }: Operating, { id }: UserRow): Promise<void> {
-  await db.transaction(async (tx) => {
+  await transaction(db, async (tx) => {
     await moveEpochsOf(tx, id);
     await updateUser(tx, id, { disabledAt: null });
   });
@@ -58,7 +59,7 @@ export async function linkIdentityOf(
   subject: string,
 ): Promise<void> {
   const row = { id: newId('idn'), userId, issuer, subject, createdAt: now };
-  await db.transaction(async (tx) => {
+  await transaction(db, async (tx) => {
     if (!(await insertIdentity(tx, row))) throw new Problem('identity-linked-elsewhere');
     await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId }, now);
   });

@@ -1,3 +1,4 @@
+import { transaction } from '../database/transaction.ts';
 import { Problem } from '../problems.ts';
 import type { Service, Visit } from '../service.ts';
 import { verifyVerificationToken } from './link-tokens.ts';
@@ -26,7 +27,7 @@ export async function verifyEmail(service: Service, { token, name, password }: V
   requireGoodPassword(password, '/password', { email, name });
   const passwordHash = await passwords.hash(password);
   const user = newUserRow({ email, name, passwordHash, locale, createdAt: now });
-  const session = await db.transaction(async (tx) => {
+  const session = await transaction(db, async (tx) => {
     const deleted = await deleteRegistrations(tx, email);
     if (!deleted.includes(registration.id)) throw new Problem('verification-token-invalid');
     if (!(await insertUser(tx, user))) throw new Problem('verification-token-invalid');

@@ -1,5 +1,6 @@
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
+import { transaction } from '../../database/transaction.ts';
 import { type IdentityId, newId } from '../../ids.ts';
 import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
@@ -32,7 +33,7 @@ export async function linkIdentity(
     if (isNew) await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId: user.id }, caller.now);
     return isNew;
   };
-  const work = () => service.db.transaction(link);
+  const work = () => transaction(service.db, link);
   const isNew = await inLockQueue(service.db, user.id, work, credentialId(caller));
   if (isNew) {
     caller.audit('user_updated', { changed: 'identity', identityId: row.id });
@@ -58,6 +59,6 @@ export async function unlinkIdentity({ db, config }: Service, caller: Caller, id
     if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
     await deleteIdentity(tx, userId, identityId);
   };
-  await inLockQueue(db, userId, () => db.transaction(unlink), credentialId(caller));
+  await inLockQueue(db, userId, () => transaction(db, unlink), credentialId(caller));
   caller.audit('user_updated', { changed: 'identity', identityId });
 }

@@ -1,3 +1,4 @@
+import { transaction } from '../../database/transaction.ts';
 import { type IdentityId, newId, type UserId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
@@ -22,17 +23,15 @@ export async function userOfIdentity(
   if (email === undefined) throw notLinked('The access token carries no verified address.');
   const user = newUserRow({ email, name: nameOf(identity, email), passwordHash: null, locale: null, createdAt: now });
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: now };
-  const isNew = await db
-    .transaction(async (tx) => {
-      if (!(await insertUser(tx, user))) return false;
-      // Two first tokens of one subject with two addresses, at the same moment: the user goes again.
-      if (!(await insertIdentity(tx, row))) throw knownMeanwhile;
-      return true;
-    })
-    .catch((error) => {
-      if (error === knownMeanwhile) return false;
-      throw error;
-    });
+  const isNew = await transaction(db, async (tx) => {
+    if (!(await insertUser(tx, user))) return false;
+    // Two first tokens of one subject with two addresses, at the same moment: the user goes again.
+    if (!(await insertIdentity(tx, row))) throw knownMeanwhile;
+    return true;
+  }).catch((error) => {
+    if (error === knownMeanwhile) return false;
+    throw error;
+  });
   if (isNew) {
     audit('user_created', { userId: user.id, identityId: row.id, by: 'identity' });
     return { userId: user.id, identityId: row.id };

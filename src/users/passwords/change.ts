@@ -1,5 +1,6 @@
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
+import { transaction } from '../../database/transaction.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
@@ -30,7 +31,7 @@ export async function changePassword(
     await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, caller.now);
     return markSessionsEnded(tx, user.id, caller.now, caller.sessionId ?? undefined);
   };
-  const work = () => service.db.transaction(change);
+  const work = () => transaction(service.db, change);
   const sessions = await inLockQueue(service.db, user.id, work, credentialId(caller));
   caller.audit('authn_password_change', { by: 'password', sessions });
 }

@@ -1,5 +1,6 @@
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
+import { transaction } from '../../database/transaction.ts';
 import { requireCanonicalEmail } from '../../email-address.ts';
 import { newId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
@@ -63,7 +64,7 @@ export async function resetPassword(
     await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
     return openSession(service, tx, { ...user, passwordHash }, visit);
   };
-  const session = await inLockQueue(db, user.id, () => db.transaction(set), id);
+  const session = await inLockQueue(db, user.id, () => transaction(db, set), id);
   // The other links in the mailbox are dead now: the next request gets a mail again.
   await service.limiter.clear([{ limit: 'reset.mails', of: reset.email }]).catch(() => {});
   visit.audit('authn_password_change', { userId: user.id, by: 'password-reset' });

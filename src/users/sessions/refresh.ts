@@ -1,5 +1,6 @@
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
+import { transaction } from '../../database/transaction.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
 import { requirePasswordLogin } from '../rules.ts';
@@ -44,7 +45,7 @@ export async function refreshSession(service: Service, { refreshToken }: { refre
   // A token that names no open session opens no transaction and locks nothing.
   if (!known || known.endedAt !== null || known.expiresAt <= visit.now) throw sessionEnded();
   const outcome = await inLockQueue(db, known.id, () =>
-    db.transaction((tx) => exchange(service, tx, refreshToken, visit)),
+    transaction(db, (tx) => exchange(service, tx, refreshToken, visit)),
   );
   if (!outcome) throw sessionEnded();
   const { session, user } = outcome;
