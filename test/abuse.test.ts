@@ -9,6 +9,7 @@ import {
   day,
   freshDatabase,
   isPostgres,
+  needsPostgres,
   newEmail,
   password,
   startService,
@@ -68,7 +69,7 @@ const loggingIn =
 
 t.test(
   'logins, registrations and resets',
-  { skip: !isPostgres && 'the same on either database: once is enough' },
+  { skip: needsPostgres('the same on either database, once is enough') },
   async (t) => {
     const started = await start(t, { env: { RATE_LIMITS: '', TRUST_PROXY: 'loopback' } });
     const { service, call, at, clock, invite, mailsTo, newAccount, newUser, tokenFor, travel } = started;
@@ -647,12 +648,14 @@ t.test('the cap on pending invites', async (t) => {
   });
 });
 
-const onPostgres = isPostgres ? false : 'the embedded database has one process';
-
-t.test('replicas on one Postgres count together', { skip: onPostgres }, async (t) => {
-  const database = await freshDatabase(t);
-  await countTogether(t, await inTurn(2, () => startReplica(t, { database })));
-});
+t.test(
+  'replicas on one Postgres count together',
+  { skip: needsPostgres('the embedded database has one process') },
+  async (t) => {
+    const database = await freshDatabase(t);
+    await countTogether(t, await inTurn(2, () => startReplica(t, { database })));
+  },
+);
 
 const redisUrl = 'redis://127.0.0.1:6379';
 const noRedis = (await isRedisThere()) ? false : `no Redis answers at ${redisUrl}`;

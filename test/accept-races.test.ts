@@ -12,7 +12,7 @@ import {
 } from '../src/ids.ts';
 import { admit, type Facts, findFacts } from '../src/invites/accept-store.ts';
 import { type Hold, racesOn, untilWaiting } from './support/races.ts';
-import { isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { needsPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { until } from './support/until.ts';
 
 const started = await startService(t);
@@ -126,7 +126,7 @@ for (const [way, accept, cases] of [
   ['from the list of their own', own, loggedIn],
   ['by logging in', login, byLogin],
 ] as const) {
-  t.test(`Someone who accepts ${way} and meanwhile is`, { skip: !isPostgres }, async (t) => {
+  t.test(`Someone who accepts ${way} and meanwhile is`, { skip: needsPostgres() }, async (t) => {
     for (const [what, refusal] of cases) {
       t.test(`${what} is not admitted`, async (t) => {
         const account = await newAccount();
@@ -160,21 +160,25 @@ for (const [way, accept, cases] of [
   });
 }
 
-t.test('Someone who accepts while their session is being ended is not admitted', { skip: !isPostgres }, async (t) => {
-  const account = await newAccount();
-  const sent = await sentInvite(account);
-  const answer = await ownTransaction(async (client) => {
-    await client.query('update sessions set ended_at = now() where id = $1', [uuidOf('ses', sent.sessionId)]);
-    const accepting = bearer(sent);
-    await untilWaiting(client, 1);
-    await client.query('commit');
-    return () => accepting;
-  });
-  t.match(await answer(), unauthenticated);
-  t.equal(await isMember(account, sent.user), false);
-});
+t.test(
+  'Someone who accepts while their session is being ended is not admitted',
+  { skip: needsPostgres() },
+  async (t) => {
+    const account = await newAccount();
+    const sent = await sentInvite(account);
+    const answer = await ownTransaction(async (client) => {
+      await client.query('update sessions set ended_at = now() where id = $1', [uuidOf('ses', sent.sessionId)]);
+      const accepting = bearer(sent);
+      await untilWaiting(client, 1);
+      await client.query('commit');
+      return () => accepting;
+    });
+    t.match(await answer(), unauthenticated);
+    t.equal(await isMember(account, sent.user), false);
+  },
+);
 
-t.test('Someone who declines and meanwhile is', { skip: !isPostgres }, async (t) => {
+t.test('Someone who declines and meanwhile is', { skip: needsPostgres() }, async (t) => {
   const decline = ({ id, user }: Sent) => call('POST', `/v1/me/invites/${id}/decline`, { token: user.token });
   for (const [what, refusal] of [
     ['disabled', unauthenticated],
@@ -197,7 +201,7 @@ t.test('Someone who declines and meanwhile is', { skip: !isPostgres }, async (t)
   }
 });
 
-t.test('Someone who is just being disabled makes no account', { skip: !isPostgres }, async (t) => {
+t.test('Someone who is just being disabled makes no account', { skip: needsPostgres() }, async (t) => {
   const user = await newUser();
   const answer = await ownTransaction(async (client) => {
     await client.query('update users set disabled_at = now() where id = $1', [uuidOf('usr', user.id as UserId)]);
@@ -212,7 +216,7 @@ t.test('Someone who is just being disabled makes no account', { skip: !isPostgre
 
 t.test(
   'Revoking a key with its invites also revokes invites that are at that moment',
-  { skip: !isPostgres },
+  { skip: needsPostgres() },
   async (t) => {
     const account = await newAccount();
     const { token } = account.owner;

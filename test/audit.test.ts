@@ -9,7 +9,7 @@ import { users } from '../src/database/schema.ts';
 import type { UserId } from '../src/ids.ts';
 import {
   type CallOptions,
-  isPostgres,
+  needsPostgres,
   newEmail,
   password,
   startService,
@@ -667,7 +667,7 @@ t.test('CORS', async (t) => {
 
 t.test(
   'Where a request comes from',
-  { skip: !isPostgres && 'the same on either database: once is enough' },
+  { skip: needsPostgres('the same on either database, once is enough') },
   async (t) => {
     /** The network that is written down of a request with this header. */
     async function seenBy(trustProxy: string | undefined, forwarded: string, remoteAddress = '10.1.2.3') {

@@ -5,7 +5,7 @@ import { platformUserId, uuidOf } from '../src/ids.ts';
 import { isActiveUser, isActiveUserRow } from '../src/users/active-store.ts';
 import { disableUser, enableUser, requireUserNamed } from '../src/users/operate.ts';
 import { racesOn } from './support/races.ts';
-import { type Access, day, isPostgres, newEmail, password, startService } from './support/service.ts';
+import { type Access, day, needsPostgres, newEmail, password, startService } from './support/service.ts';
 
 const service = await startService(t, { env: { TOKEN_AUDIENCES: 'https://files.example.com' } });
 const {
@@ -324,7 +324,7 @@ function setSuspended(account: Account, what: 'suspend' | 'reactivate') {
   return ({ id }: { id: string }) => post(`${account.url}/members/${id}/${what}`, account.owner.token);
 }
 
-t.test('A platform key that rotates itself does not survive its maker', { skip: !isPostgres }, async (t) => {
+t.test('A platform key that rotates itself does not survive its maker', { skip: needsPostgres() }, async (t) => {
   const account = await newAccount();
   const operator = await newPlatformKey();
   for (const revokeMaker of [

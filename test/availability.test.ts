@@ -10,7 +10,7 @@ import { missingPermissions } from '../src/permissions/access.ts';
 import { newKeyText } from '../src/tokens/key-text.ts';
 import { pathWith, readDocument } from './support/openapi.ts';
 import { racesOn, tally } from './support/races.ts';
-import { freshDatabase, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { freshDatabase, needsPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { until } from './support/until.ts';
 
 t.setTimeout(120_000);
@@ -133,7 +133,7 @@ t.test('a credential that is not valid', async (t) => {
 
 t.test(
   'requests that wait for one row',
-  { skip: !isPostgres && 'the embedded database has one connection' },
+  { skip: needsPostgres('the embedded database has one connection') },
   async (t) => {
     const database = await freshDatabase(t);
     if (database.kind !== 'postgres') throw new Error('not on Postgres');
@@ -475,7 +475,7 @@ t.test('the OpenAPI document', async (t) => {
 
 t.test(
   'the work of one request',
-  { skip: !isPostgres && 'the embedded database has no counters of blocks' },
+  { skip: needsPostgres('the embedded database has no counters of blocks') },
   async (t) => {
     let asked: { statement: string; values: unknown[] } | undefined;
     const service = await startService(t, {

@@ -16,7 +16,7 @@ import { transaction } from '../src/database/transaction.ts';
 import { newId } from '../src/ids.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import { root } from './support/root.ts';
-import { freshDatabase, isPostgres } from './support/service.ts';
+import { freshDatabase, isPostgres, needsPostgres } from './support/service.ts';
 import { gate, until } from './support/until.ts';
 
 const migrationsFolder = join(root, 'migrations');
@@ -134,7 +134,7 @@ async function constraintsThatAre(db: Db): Promise<string[]> {
 }
 
 if (!isPostgres) t.test('the embedded database', embeddedTests);
-else t.test('Postgres', postgresTests);
+t.test('Postgres', { skip: needsPostgres() }, postgresTests);
 
 async function embeddedTests(t: Test): Promise<void> {
   t.test('is for one process: the second is told what to do, and the first goes on', async (t) => {

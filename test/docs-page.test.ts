@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { isPostgres, newEmail, password, startService } from './support/service.ts';
+import { needsPostgres, newEmail, password, startService } from './support/service.ts';
 
 const executablePath = '/usr/bin/chromium';
 const skip =
-  (!isPostgres && 'the same on either database: once is enough') || (!existsSync(executablePath) && 'no Chromium here');
+  needsPostgres('the same on either database, once is enough') || (!existsSync(executablePath) && 'no Chromium here');
 
 // Without what it would fetch for itself.
 const args = [

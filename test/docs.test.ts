@@ -12,7 +12,7 @@ import { generateSigningKeys } from '../src/tokens/keys.ts';
 import { type Block, blocksOf, patternOf, withoutSpace } from './support/blocks.ts';
 import { buildOnce } from './support/process.ts';
 import { root } from './support/root.ts';
-import { isPostgres, startService } from './support/service.ts';
+import { needsPostgres, startService } from './support/service.ts';
 
 t.setTimeout(240_000);
 
@@ -65,48 +65,44 @@ t.test('settings that pages show are ones that the service takes', async (t) => 
   }
 });
 
-t.test(
-  'the code of every page does what the page says',
-  { skip: !isPostgres && 'once is enough: on Postgres' },
-  async (t) => {
-    await buildOnce();
-    const port = await freePort();
-    const base = `http://127.0.0.1:${port}`;
-    const service = await startService(t, { env: { ISSUER: base, TOKEN_AUDIENCES: 'https://billing.example.com' } });
-    await service.app.listen({ host: '127.0.0.1', port });
-    service.worker.start();
-    t.teardown(() => service.worker.stop());
-    const known = new Set(['sh', 'ts', 'json', 'text', 'ini', 'csv']);
+t.test('the code of every page does what the page says', { skip: needsPostgres('once is enough') }, async (t) => {
+  await buildOnce();
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
+  const service = await startService(t, { env: { ISSUER: base, TOKEN_AUDIENCES: 'https://billing.example.com' } });
+  await service.app.listen({ host: '127.0.0.1', port });
+  service.worker.start();
+  t.teardown(() => service.worker.stop());
+  const known = new Set(['sh', 'ts', 'json', 'text', 'ini', 'csv']);
 
-    for (const [page, text] of Object.entries(pages)) {
-      await t.test(page, async (t) => {
-        const blocks = blocksOf(text);
-        t.same(
-          blocks.filter((it) => !known.has(it.language)).map((it) => it.language),
-          [],
-          'every block is of a kind that is run',
-        );
-        const commands = blocks.filter(
-          ({ language, content }) => language === 'sh' && !notHere.some(([it]) => it.test(content)),
-        );
-        const modules = blocks.filter((it) => it.language === 'ts');
-        if (commands.length + modules.length === 0) return;
-        const world = await worldOf(t, service, base);
-        const folder = await folderFor(t, blocks, base, modules);
-        const printed = await runAll(folder, {
-          commands,
-          modules,
-          base,
-          env: { ...world, START_PORT: String(await freePort()) },
-        });
-        for (const [i, { content, shown }] of [...commands, ...modules].entries()) {
-          if (shown === '') continue;
-          t.match(withoutSpace(printed[i] ?? ''), patternOf(shown), content.trim().split('\n').at(-1) as string);
-        }
+  for (const [page, text] of Object.entries(pages)) {
+    await t.test(page, async (t) => {
+      const blocks = blocksOf(text);
+      t.same(
+        blocks.filter((it) => !known.has(it.language)).map((it) => it.language),
+        [],
+        'every block is of a kind that is run',
+      );
+      const commands = blocks.filter(
+        ({ language, content }) => language === 'sh' && !notHere.some(([it]) => it.test(content)),
+      );
+      const modules = blocks.filter((it) => it.language === 'ts');
+      if (commands.length + modules.length === 0) return;
+      const world = await worldOf(t, service, base);
+      const folder = await folderFor(t, blocks, base, modules);
+      const printed = await runAll(folder, {
+        commands,
+        modules,
+        base,
+        env: { ...world, START_PORT: String(await freePort()) },
       });
-    }
-  },
-);
+      for (const [i, { content, shown }] of [...commands, ...modules].entries()) {
+        if (shown === '') continue;
+        t.match(withoutSpace(printed[i] ?? ''), patternOf(shown), content.trim().split('\n').at(-1) as string);
+      }
+    });
+  }
+});
 
 /** An account with people in it, and the names that pages call them by. */
 async function worldOf(t: Test, service: Awaited<ReturnType<typeof startService>>, base: string) {

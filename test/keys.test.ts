@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import t from 'tap';
 import { uuidOf } from '../src/ids.ts';
 import { readKeyText } from '../src/tokens/key-text.ts';
-import { day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { day, needsPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 import { until } from './support/until.ts';
 
 const service = await startService(t);
@@ -508,7 +508,7 @@ t.test('a key of the platform', async (t) => {
   });
 });
 
-t.test('npm run key makes the first one', { skip: !isPostgres }, async (t) => {
+t.test('npm run key makes the first one', { skip: needsPostgres() }, async (t) => {
   const run = promisify(execFile);
   const env = { ...process.env, DATABASE_URL: (choice as { url: string }).url };
   const key = async (...args: string[]) => run(process.execPath, ['dist/operator/key.js', ...args], { env });
@@ -525,7 +525,7 @@ t.test('npm run key makes the first one', { skip: !isPostgres }, async (t) => {
 
 t.test(
   'removal, suspension, role edit and key revocation are seen by the next request on another replica',
-  { skip: !isPostgres },
+  { skip: needsPostgres() },
   async (t) => {
     const other = await startService(t, { database: choice, keys: service.service.keys });
     const account = await newAccount();

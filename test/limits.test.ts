@@ -23,7 +23,7 @@ import { createMetrics } from '../src/metrics/metrics.ts';
 import { Problem } from '../src/problems.ts';
 import { logTo } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
-import { freshDatabase, isPostgres } from './support/service.ts';
+import { freshDatabase, isPostgres, needsPostgres } from './support/service.ts';
 import { until } from './support/until.ts';
 
 const start = new Date('2026-11-20T12:00:00.000Z');
@@ -223,7 +223,7 @@ t.test('counters in SQL', async (t) => {
     t.match(await counters.hit([hit], after(61)), [{ count: 4 }]);
   });
 
-  t.test('wait for nobody to clear away', { skip: !isPostgres && 'the embedded database has one connection' }, (t) =>
+  t.test('wait for nobody to clear away', { skip: needsPostgres('the embedded database has one connection') }, (t) =>
     db.transaction(async (tx) => {
       await runOut(3);
       await tx.select().from(rateLimits).limit(1).for('update');

@@ -4,14 +4,14 @@ import { migrate } from '../src/database/migrate.ts';
 import { newId } from '../src/ids.ts';
 import { keepingTransport, promisesOf, workerOf } from './support/outbox.ts';
 import { buildOnce, runProgram } from './support/process.ts';
-import { freshDatabase, isPostgres, newEmail, startService } from './support/service.ts';
+import { freshDatabase, needsPostgres, newEmail, startService } from './support/service.ts';
 
 t.setTimeout(120_000);
 await buildOnce();
 
 const runOutbox = (choice: DatabaseChoice, ...words: string[]) => runProgram('outbox', choice, words);
 
-t.test('npm run outbox', { skip: !isPostgres && 'the same on either database: once is enough' }, async (t) => {
+t.test('npm run outbox', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
   const choice = await freshDatabase(t);
   const database = await openDatabase(choice);
   await migrate(database.db);
@@ -48,7 +48,7 @@ t.test('npm run outbox', { skip: !isPostgres && 'the same on either database: on
   });
 });
 
-t.test('An operator puts mails back that were given up', { skip: !isPostgres }, async (t) => {
+t.test('An operator puts mails back that were given up', { skip: needsPostgres() }, async (t) => {
   const service = await startService(t);
   const { call, choice } = service;
   const account = await service.newAccount();

@@ -5,14 +5,14 @@ import { migrate } from '../src/database/migrate.ts';
 import { identities, users } from '../src/database/schema.ts';
 import { newId, type UserId } from '../src/ids.ts';
 import { buildOnce, runProgram } from './support/process.ts';
-import { freshDatabase, isPostgres, newEmail, password, startService } from './support/service.ts';
+import { freshDatabase, isPostgres, needsPostgres, newEmail, password, startService } from './support/service.ts';
 
 t.setTimeout(120_000);
 await buildOnce();
 
 const run = (choice: DatabaseChoice, ...words: string[]) => runProgram('users', choice, words);
 
-t.test('npm run users', { skip: !isPostgres && 'the same on either database: once is enough' }, async (t) => {
+t.test('npm run users', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
   const choice = await freshDatabase(t);
   const database = await openDatabase(choice);
   await migrate(database.db);
@@ -62,7 +62,7 @@ t.test('npm run users', { skip: !isPostgres && 'the same on either database: onc
   });
 });
 
-t.test('An operator keeps someone out while the service runs', { skip: !isPostgres }, async (t) => {
+t.test('An operator keeps someone out while the service runs', { skip: needsPostgres() }, async (t) => {
   const { call, choice, newUser, db } = await startService(t);
   const user = await newUser();
   const me = (token: string) => call('GET', '/v1/me', { token });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { uuidOf } from '../src/ids.ts';
 import { type Hold, racesOn, untilWaiting } from './support/races.ts';
-import { isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { needsPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const service = await startService(t);
 const { call, newUser, newAccount, invite, tokenFor } = service;
@@ -31,7 +31,7 @@ async function inOrder<A, B>(user: TestUser, first: () => Promise<A>, second: ()
   return [await answers.one, await answers.two] as const;
 }
 
-t.test('A login with the old password that is under way while it is changed', { skip: !isPostgres }, async (t) => {
+t.test('A login with the old password that is under way while it is changed', { skip: needsPostgres() }, async (t) => {
   await t.test('opens no session where the change is first', async (t) => {
     const user = await newUser();
     const [changed, login] = await inOrder(
@@ -76,19 +76,23 @@ t.test('A login with the old password that is under way while it is changed', { 
   );
 });
 
-t.test('A login that is under way while its user is disabled opens no session', { skip: !isPostgres }, async (t) => {
-  const user = await newUser();
-  const login = await ownTransaction(async (client) => {
-    await client.query('update users set disabled_at = now() where id = $1', holdUser(user).values);
-    const login = logIn(user);
-    await untilWaiting(client, 1);
-    await client.query('commit');
-    return login;
-  });
-  t.equal(login.code, 'wrong-credentials');
-});
+t.test(
+  'A login that is under way while its user is disabled opens no session',
+  { skip: needsPostgres() },
+  async (t) => {
+    const user = await newUser();
+    const login = await ownTransaction(async (client) => {
+      await client.query('update users set disabled_at = now() where id = $1', holdUser(user).values);
+      const login = logIn(user);
+      await untilWaiting(client, 1);
+      await client.query('commit');
+      return login;
+    });
+    t.equal(login.code, 'wrong-credentials');
+  },
+);
 
-t.test('Of two changes of a password at once one succeeds', { skip: !isPostgres }, async (t) => {
+t.test('Of two changes of a password at once one succeeds', { skip: needsPostgres() }, async (t) => {
   const user = await newUser();
   const [first, second] = await inOrder(
     user,
@@ -100,7 +104,7 @@ t.test('Of two changes of a password at once one succeeds', { skip: !isPostgres 
   t.equal((await logIn(user, 'the first of two lanterns')).status, 200);
 });
 
-t.test('An address is not changed with a password that is being replaced', { skip: !isPostgres }, async (t) => {
+t.test('An address is not changed with a password that is being replaced', { skip: needsPostgres() }, async (t) => {
   const user = await newUser();
   const email = newEmail();
   const asking = () =>

@@ -13,14 +13,13 @@ import { migrate } from '../src/database/migrate.ts';
 import { claimDue, countOutbox, type Lane } from '../src/outbox/store.ts';
 import { startPgbouncer } from './support/pgbouncer.ts';
 import { buildOnce, request, runProgram, spawnService, startProcess } from './support/process.ts';
-import { freshDatabase, isPostgres, newEmail, startService } from './support/service.ts';
+import { freshDatabase, needsPostgres, newEmail, startService } from './support/service.ts';
 import { until } from './support/until.ts';
 
 // Poolers, TLS, roles, schemas and outages, with real servers and processes: this takes a while.
 t.setTimeout(240_000);
 
-if (!isPostgres) t.pass('only on Postgres');
-else postgresTests();
+postgresTests();
 
 interface Place {
   /** As the superuser of the test server. */
@@ -88,79 +87,83 @@ function logLines() {
 }
 
 function postgresTests(): void {
-  t.test('behind PgBouncer in transaction mode, without support for prepared statements', async (t) => {
-    const place = await freshPlace(t);
-    const role = await place.newRole();
-    await place.admin(`alter database ${place.name} owner to ${role}`);
-    const bouncer = await startPgbouncer(t, place.as(role));
-    const env = { DATABASE_URL: bouncer.url, DATA_DIR: await emptyFolder(t), LOG_LEVEL: 'warn', RATE_LIMITS: 'off' };
-    await buildOnce();
+  t.test(
+    'behind PgBouncer in transaction mode, without support for prepared statements',
+    { skip: needsPostgres() },
+    async (t) => {
+      const place = await freshPlace(t);
+      const role = await place.newRole();
+      await place.admin(`alter database ${place.name} owner to ${role}`);
+      const bouncer = await startPgbouncer(t, place.as(role));
+      const env = { DATABASE_URL: bouncer.url, DATA_DIR: await emptyFolder(t), LOG_LEVEL: 'warn', RATE_LIMITS: 'off' };
+      await buildOnce();
 
-    t.test('a start without the session settings stops, and names the command that sets them', async (t) => {
-      const service = spawnService(t, env);
-      t.match(await service.ended, { code: 1 });
-      t.match(
-        service.printed.stderr,
-        /^Usher could not start: the database session has TimeZone = '.*' instead of 'UTC'|plan_cache_mode = 'auto' instead of 'force_generic_plan'/,
-      );
-      t.match(service.printed.stderr, /run "npm run migrate" with this DATABASE_URL, .* RECONNECT/);
-    });
-
-    t.test('npm run migrate makes them settings of the role', async (t) => {
-      const migrated = await runProgram('migrate', { kind: 'postgres', url: bouncer.url }, []);
-      t.match(migrated, { code: 0, stdout: /^Applied \d+\.\nThe session settings are now settings of the role/ });
-      const early = spawnService(t, env);
-      t.match(await early.ended, { code: 1 });
-      t.match(early.printed.stderr, /has it, but .*RECONNECT/, 'until the pooler connects again');
-      await bouncer.console('reconnect');
-      await place.disconnect();
-    });
-
-    t.test('a start with prepared statements stops, and names the setting that turns them off', async (t) => {
-      const service = spawnService(t, env);
-      t.match(await service.ended, { code: 1 });
-      t.match(service.printed.stderr, /does not keep prepared statements .* set DATABASE_PREPARED_STATEMENTS=off/);
-    });
-
-    t.test('without them, many callers are served, and the timeouts are in place', async (t) => {
-      const service = await startProcess(t, { ...env, DATABASE_PREPARED_STATEMENTS: 'off' });
-      const made = await runProgram('key', { kind: 'postgres', url: bouncer.url }, [], {
-        DATABASE_PREPARED_STATEMENTS: 'off',
+      t.test('a start without the session settings stops, and names the command that sets them', async (t) => {
+        const service = spawnService(t, env);
+        t.match(await service.ended, { code: 1 });
+        t.match(
+          service.printed.stderr,
+          /^Usher could not start: the database session has TimeZone = '.*' instead of 'UTC'|plan_cache_mode = 'auto' instead of 'force_generic_plan'/,
+        );
+        t.match(service.printed.stderr, /run "npm run migrate" with this DATABASE_URL, .* RECONNECT/);
       });
-      const token: string = JSON.parse(made.stdout).secret;
-      const answers: number[] = [];
-      const call = async (method: string, path: string, body?: object) => {
-        const answer = await request(service.url, method, path, { token, body });
-        answers.push(answer.status);
-        return answer;
-      };
-      const caller = async () => {
-        for (let i = 0; i < 5; i += 1) {
-          const { body } = await call('POST', '/v1/platform/accounts', accountFor(newEmail()));
-          const invites = `/v1/accounts/${body.account.id}/invites`;
-          await call('POST', invites, { email: newEmail(), access: { permissions: ['invoices:read'] } });
-          const list = await call('GET', `${invites}?status=pending`);
-          t.equal(list.body.items.length, 2, 'each caller sees what they made');
-        }
-      };
-      await Promise.all(Array.from({ length: 30 }, caller));
-      t.equal(answers.length, 450);
-      t.same([...new Set(answers)].sort(), [200, 201], 'every request of 30 callers at once is served');
-      t.match(await run(bouncer.url, 'show statement_timeout'), [{ statement_timeout: '8s' }]);
-      t.match(await run(bouncer.url, 'show lock_timeout'), [{ lock_timeout: '5s' }]);
-      t.match(await run(bouncer.url, 'show datestyle'), [{ DateStyle: /^ISO/ }]);
-      t.match(await service.end('SIGTERM'), { code: 0 });
-    });
 
-    t.test('in session mode prepared statements work', async (t) => {
-      const inSessions = await startPgbouncer(t, place.as(role), { mode: 'session' });
-      const database = await openDatabase({ kind: 'postgres', url: inSessions.url });
-      t.teardown(database.close);
-      await database.verify();
-    });
-  });
+      t.test('npm run migrate makes them settings of the role', async (t) => {
+        const migrated = await runProgram('migrate', { kind: 'postgres', url: bouncer.url }, []);
+        t.match(migrated, { code: 0, stdout: /^Applied \d+\.\nThe session settings are now settings of the role/ });
+        const early = spawnService(t, env);
+        t.match(await early.ended, { code: 1 });
+        t.match(early.printed.stderr, /has it, but .*RECONNECT/, 'until the pooler connects again');
+        await bouncer.console('reconnect');
+        await place.disconnect();
+      });
 
-  t.test('a pooler that silently drops startup parameters is detected too', async (t) => {
+      t.test('a start with prepared statements stops, and names the setting that turns them off', async (t) => {
+        const service = spawnService(t, env);
+        t.match(await service.ended, { code: 1 });
+        t.match(service.printed.stderr, /does not keep prepared statements .* set DATABASE_PREPARED_STATEMENTS=off/);
+      });
+
+      t.test('without them, many callers are served, and the timeouts are in place', async (t) => {
+        const service = await startProcess(t, { ...env, DATABASE_PREPARED_STATEMENTS: 'off' });
+        const made = await runProgram('key', { kind: 'postgres', url: bouncer.url }, [], {
+          DATABASE_PREPARED_STATEMENTS: 'off',
+        });
+        const token: string = JSON.parse(made.stdout).secret;
+        const answers: number[] = [];
+        const call = async (method: string, path: string, body?: object) => {
+          const answer = await request(service.url, method, path, { token, body });
+          answers.push(answer.status);
+          return answer;
+        };
+        const caller = async () => {
+          for (let i = 0; i < 5; i += 1) {
+            const { body } = await call('POST', '/v1/platform/accounts', accountFor(newEmail()));
+            const invites = `/v1/accounts/${body.account.id}/invites`;
+            await call('POST', invites, { email: newEmail(), access: { permissions: ['invoices:read'] } });
+            const list = await call('GET', `${invites}?status=pending`);
+            t.equal(list.body.items.length, 2, 'each caller sees what they made');
+          }
+        };
+        await Promise.all(Array.from({ length: 30 }, caller));
+        t.equal(answers.length, 450);
+        t.same([...new Set(answers)].sort(), [200, 201], 'every request of 30 callers at once is served');
+        t.match(await run(bouncer.url, 'show statement_timeout'), [{ statement_timeout: '8s' }]);
+        t.match(await run(bouncer.url, 'show lock_timeout'), [{ lock_timeout: '5s' }]);
+        t.match(await run(bouncer.url, 'show datestyle'), [{ DateStyle: /^ISO/ }]);
+        t.match(await service.end('SIGTERM'), { code: 0 });
+      });
+
+      t.test('in session mode prepared statements work', async (t) => {
+        const inSessions = await startPgbouncer(t, place.as(role), { mode: 'session' });
+        const database = await openDatabase({ kind: 'postgres', url: inSessions.url });
+        t.teardown(database.close);
+        await database.verify();
+      });
+    },
+  );
+
+  t.test('a pooler that silently drops startup parameters is detected too', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const bouncer = await startPgbouncer(t, place.url, { settings: ['ignore_startup_parameters = options'] });
     const database = await openDatabase({ kind: 'postgres', url: bouncer.url, preparedStatements: false });
@@ -175,7 +178,7 @@ function postgresTests(): void {
     await t.rejects(withOptions.verify(), { message: /npm run migrate/ }, 'the options of the URL are not to blame');
   });
 
-  t.test('a database that becomes read-only', async (t) => {
+  t.test('a database that becomes read-only', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const log = logLines();
     const { call, newPlatformKey } = await startService(t, {
@@ -215,7 +218,7 @@ function postgresTests(): void {
     t.equal(log.lines.filter((it) => it.level >= 50).length, 0);
   });
 
-  t.test('a database that refuses connections', async (t) => {
+  t.test('a database that refuses connections', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const role = await place.newRole();
     await place.admin(`alter database ${place.name} owner to ${role}`);
@@ -277,7 +280,7 @@ function postgresTests(): void {
     t.equal(log.lines.filter((it) => it.level >= 50).length, 0);
   });
 
-  t.test('a role that may not create tables', async (t) => {
+  t.test('a role that may not create tables', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const role = await place.newRole();
     const url = place.as(role);
@@ -380,7 +383,7 @@ function postgresTests(): void {
     });
   });
 
-  t.test('a schema other than public', async (t) => {
+  t.test('a schema other than public', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const role = await place.newRole();
     await run(place.url, `create schema usher authorization ${role}`);
@@ -441,7 +444,7 @@ function postgresTests(): void {
     }
   });
 
-  t.test('a database whose default settings the code cannot work with', async (t) => {
+  t.test('a database whose default settings the code cannot work with', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const settings = {
       datestyle: `'German'`,
@@ -471,46 +474,50 @@ function postgresTests(): void {
     t.match(await call('POST', '/v1/invites/preview', { body: { token } }), { status: 200 }, 'a valid link is valid');
   });
 
-  t.test('with generic plans, what is read does not grow with the rows that are not asked for', async (t) => {
-    const place = await freshPlace(t);
-    // One connection, so that its statistics are those of the requests.
-    const { call, db } = await startService(t, { database: { kind: 'postgres', url: place.url, poolSize: 1 } });
-    const account = await seedAccount(db, 5_000, { sampled: 1, hash: 'none' });
-    await db.execute(`insert into outbox (id, kind, status, attempts, due_at, created_at, settled_at)
+  t.test(
+    'with generic plans, what is read does not grow with the rows that are not asked for',
+    { skip: needsPostgres() },
+    async (t) => {
+      const place = await freshPlace(t);
+      // One connection, so that its statistics are those of the requests.
+      const { call, db } = await startService(t, { database: { kind: 'postgres', url: place.url, poolSize: 1 } });
+      const account = await seedAccount(db, 5_000, { sampled: 1, hash: 'none' });
+      await db.execute(`insert into outbox (id, kind, status, attempts, due_at, created_at, settled_at)
       select gen_random_uuid(), 'registration', 'sent', 1, now() - interval '1 day', now(), now() from generate_series(1, 20000)`);
-    await db.execute('vacuum analyze');
-    const blocks = async () => {
-      await db.execute('select pg_stat_force_next_flush()');
-      await db.execute('select 1');
-      const [row] = await place.admin(
-        `select pg_stat_get_db_blocks_fetched(oid)::int as count from pg_database where datname = '${place.name}'`,
-      );
-      return row?.count as number;
-    };
-    const list = (query: string) => () =>
-      call('GET', `/v1/accounts/${account.id}/invites?limit=20&${query}`, { token: account.key });
-    const claim = (lane: Lane) => () => claimDue(db, lane, { now: new Date(), leaseUntil: new Date(), most: 10 });
-    const asked: Record<string, () => Promise<unknown>> = {
-      'expired invites among pending ones': list('status=expired'),
-      'accepted invites among pending ones': list('status=accepted'),
-      'failed deliveries among others': list('delivery=failed'),
-      'a page of pending invites': list('status=pending'),
-      'a page of members': () => call('GET', `/v1/accounts/${account.id}/members?limit=20`, { token: account.key }),
-      'fresh mails among those that were sent': claim('fresh'),
-      'a backlog among mails that were sent': claim('backlog'),
-      'the outbox in numbers': () => countOutbox(db, new Date()),
-    };
-    for (const [what, ask] of Object.entries(asked)) {
-      await ask();
-      await blocks();
-      const before = await blocks();
-      await ask();
-      const read = (await blocks()) - before;
-      t.ok(read < 400, `${what}: ${read} blocks`);
-    }
-  });
+      await db.execute('vacuum analyze');
+      const blocks = async () => {
+        await db.execute('select pg_stat_force_next_flush()');
+        await db.execute('select 1');
+        const [row] = await place.admin(
+          `select pg_stat_get_db_blocks_fetched(oid)::int as count from pg_database where datname = '${place.name}'`,
+        );
+        return row?.count as number;
+      };
+      const list = (query: string) => () =>
+        call('GET', `/v1/accounts/${account.id}/invites?limit=20&${query}`, { token: account.key });
+      const claim = (lane: Lane) => () => claimDue(db, lane, { now: new Date(), leaseUntil: new Date(), most: 10 });
+      const asked: Record<string, () => Promise<unknown>> = {
+        'expired invites among pending ones': list('status=expired'),
+        'accepted invites among pending ones': list('status=accepted'),
+        'failed deliveries among others': list('delivery=failed'),
+        'a page of pending invites': list('status=pending'),
+        'a page of members': () => call('GET', `/v1/accounts/${account.id}/members?limit=20`, { token: account.key }),
+        'fresh mails among those that were sent': claim('fresh'),
+        'a backlog among mails that were sent': claim('backlog'),
+        'the outbox in numbers': () => countOutbox(db, new Date()),
+      };
+      for (const [what, ask] of Object.entries(asked)) {
+        await ask();
+        await blocks();
+        const before = await blocks();
+        await ask();
+        const read = (await blocks()) - before;
+        t.ok(read < 400, `${what}: ${read} blocks`);
+      }
+    },
+  );
 
-  t.test('a wrong setting in the URL itself stops the start', async (t) => {
+  t.test('a wrong setting in the URL itself stops the start', { skip: needsPostgres() }, async (t) => {
     const place = await freshPlace(t);
     const messageFor = async (options: string) => {
       const url = new URL(place.url);
@@ -533,7 +540,7 @@ function postgresTests(): void {
     t.equal(await messageFor('-c statement_timeout=5s'), undefined, 'a shorter timeout is accepted');
   });
 
-  t.test('TLS with sslmode=verify-full', async (t) => {
+  t.test('TLS with sslmode=verify-full', { skip: needsPostgres() }, async (t) => {
     const folder = await emptyFolder(t);
     const file = (name: string) => join(folder, name);
     await certificates(folder);

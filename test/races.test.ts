@@ -4,7 +4,16 @@ import t, { type Test } from 'tap';
 import { type AccountId, type InviteId, newId, type UserId, uuidOf } from '../src/ids.ts';
 import { admit, type Facts, findFacts } from '../src/invites/accept-store.ts';
 import { type Hold, racesOn, tally, untilWaiting } from './support/races.ts';
-import { type Access, day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import {
+  type Access,
+  day,
+  isPostgres,
+  needsPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestUser,
+} from './support/service.ts';
 import { until } from './support/until.ts';
 
 const statements: string[] = [];
@@ -150,7 +159,7 @@ t.test('One pending invite per account and address, kept by the database', async
     );
   });
 
-  t.test('also where all of them had to wait for one that was never kept', { skip: !isPostgres }, async (t) => {
+  t.test('also where all of them had to wait for one that was never kept', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const email = newEmail();
     const sample = await invite(account, account.owner, newEmail(), invoices);
@@ -163,7 +172,7 @@ t.test('One pending invite per account and address, kept by the database', async
 
   t.test(
     'two who invite the same people at once, in opposite orders, do not wait for each other',
-    { skip: !isPostgres },
+    { skip: needsPostgres() },
     async (t) => {
       const account = await newAccount();
       const other = await newMember(account, all);
@@ -250,7 +259,7 @@ inBothOrders(t, 'accept against revoke', async (t, order) => {
   }
 });
 
-t.test('Whoever is in company pays for nobody else', { skip: !isPostgres }, async (t) => {
+t.test('Whoever is in company pays for nobody else', { skip: needsPostgres() }, async (t) => {
   t.test('who was let in is told so, though another one’s invite can’t be had', async (t) => {
     const account = await newAccount();
     const [first, a, b] = [await sentInvite(account), await sentInvite(account), await sentInvite(account)];
@@ -303,7 +312,7 @@ t.test('Whoever is in company pays for nobody else', { skip: !isPostgres }, asyn
   });
 });
 
-t.test('accept against the removal of a permission from the catalogue', { skip: !isPostgres }, async (t) => {
+t.test('accept against the removal of a permission from the catalogue', { skip: needsPostgres() }, async (t) => {
   const platform = await newPlatformKey();
   const account = await newAccount();
   const listed = await call('GET', '/v1/permissions', { token: account.owner.token });
@@ -465,7 +474,7 @@ inBothOrders(t, 'accept against the demotion of the inviter', async (t, order) =
   }
 });
 
-t.test('Removing a member revokes the invite that they are just making', { skip: !isPostgres }, async (t) => {
+t.test('Removing a member revokes the invite that they are just making', { skip: needsPostgres() }, async (t) => {
   const account = await newAccount();
   const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
   const email = newEmail();
@@ -493,7 +502,7 @@ for (const [name, change] of [
 ] as const) {
   t.test(
     `A member who is removed while they wait to ${name} an invite changes nothing`,
-    { skip: !isPostgres },
+    { skip: needsPostgres() },
     async (t) => {
       const account = await newAccount();
       const member = await newMember(account, only('invites:manage', 'invoices:read'));
@@ -523,7 +532,7 @@ for (const [name, change] of [
 
 t.test(
   'A login made while its address registers through an invite is not touched',
-  { skip: !isPostgres },
+  { skip: needsPostgres() },
   async (t) => {
     const account = await newAccount();
     const email = newEmail();
@@ -636,7 +645,7 @@ t.test('Someone who is removed while they change something changes nothing after
   t.equal(body.access.allPermissions, changed?.status === 200);
 });
 
-t.test('Making an invite takes no lock on its account', { skip: !isPostgres }, async (t) => {
+t.test('Making an invite takes no lock on its account', { skip: needsPostgres() }, async (t) => {
   t.test('many people invite into one account while a change of it is under way', async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, only('invites:manage', 'invoices:read'));
@@ -671,7 +680,7 @@ t.test('Making an invite takes no lock on its account', { skip: !isPostgres }, a
   });
 });
 
-t.test('What a request costs', { skip: !isPostgres }, async (t) => {
+t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
   /** How many statements one call runs. */
   async function cost(request: Request): Promise<number> {
     const before = statements.length;

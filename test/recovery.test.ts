@@ -3,7 +3,7 @@ import t from 'tap';
 import { emailChanges, identities, users } from '../src/database/schema.ts';
 import { newId, type UserId, uuidOf } from '../src/ids.ts';
 import { type Hold, racesOn, tally } from './support/races.ts';
-import { day, isPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
+import { day, needsPostgres, newEmail, password, startService, type TestUser } from './support/service.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -315,7 +315,7 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
 
   t.test(
     'leaves no session to someone who logs in with the old password at that moment',
-    { skip: !isPostgres },
+    { skip: needsPostgres() },
     async (t) => {
       const { user, link } = await newForgetter();
       // Held where the reset has ended the sessions, and is not done.
@@ -331,7 +331,7 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     },
   );
 
-  t.test('lets nobody use the old password for anything at that moment', { skip: !isPostgres }, async (t) => {
+  t.test('lets nobody use the old password for anything at that moment', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const { user, link } = await newForgetter();
     const thief = await anotherSession(user);
@@ -428,7 +428,7 @@ t.test('PUT /v1/me/password', async (t) => {
 
   t.test(
     'leaves no session to someone who logs in with the old password at that moment',
-    { skip: !isPostgres },
+    { skip: needsPostgres() },
     async (t) => {
       const user = await newUser();
       const other = await anotherSession(user);

@@ -14,7 +14,7 @@ import {
   type Access,
   day,
   freshDatabase,
-  isPostgres,
+  needsPostgres,
   newEmail,
   password,
   startService,
@@ -314,7 +314,7 @@ t.test('A report that meets other decisions', async (t) => {
   });
   const accept = (token: string) => () => byLink('accept', token, { register });
 
-  t.test('after an accept: the membership stands, and so does the report', { skip: !isPostgres }, async (t) => {
+  t.test('after an accept: the membership stands, and so does the report', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const [accepted, reported] = await meet(holdAccount(account), accept(sent.accept), () => report(sent.report));
@@ -334,7 +334,7 @@ t.test('A report that meets other decisions', async (t) => {
     t.equal(members.body.items.length, 1);
   });
 
-  t.test('before it is sent again: it is not', { skip: !isPostgres }, async (t) => {
+  t.test('before it is sent again: it is not', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const resend = () => act(account, sent.id, 'resend');
@@ -357,7 +357,7 @@ t.test('A report that meets other decisions', async (t) => {
   });
 });
 
-t.test('npm run reports', { skip: !isPostgres && 'the same on either database: once is enough' }, async (t) => {
+t.test('npm run reports', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
   await buildOnce();
 
   const run = (choice: DatabaseChoice, ...words: string[]) => runProgram('reports', choice, words);

@@ -8,7 +8,7 @@ import { disableUser, requireUserNamed } from '../src/users/operate.ts';
 import { deviceOf } from '../src/users/sessions/device.ts';
 import { hashOf } from '../src/users/sessions/session.ts';
 import { type Hold, racesOn, tally } from './support/races.ts';
-import { isPostgres, newEmail, password, startService, type TestUser, testConfig } from './support/service.ts';
+import { needsPostgres, newEmail, password, startService, type TestUser, testConfig } from './support/service.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -358,7 +358,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
     await requireOneSuccessor(t, await meet(holdToken(refreshToken), ...requests));
   });
 
-  t.test('also where they reach two replicas', { skip: !isPostgres }, async (t) => {
+  t.test('also where they reach two replicas', { skip: needsPostgres() }, async (t) => {
     const replica = await startService(t, { env, database: choice, keys: service.service.keys });
     const { refreshToken } = await newUserAtHome();
     const options = { body: { refreshToken }, headers: home };
@@ -370,7 +370,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
     await requireOneSuccessor(t, await meet(holdToken(refreshToken), ...requests));
   });
 
-  t.test('also where the signing key is changed from one replica to the next', { skip: !isPostgres }, async (t) => {
+  t.test('also where the signing key is changed from one replica to the next', { skip: needsPostgres() }, async (t) => {
     const { current } = service.service.keys;
     const { current: next } = parseSigningKeys(await generateSigningKeys());
     const byKid = new Map([current, next].map((it) => [it.kid, it]));
@@ -637,7 +637,7 @@ t.test('A user whom the operator disabled', async (t) => {
     t.equal((await tryLogIn(user.email)).status, 200, 'until they are enabled again');
   });
 
-  t.test('gets no session by a login at the moment when they are disabled', { skip: !isPostgres }, async (t) => {
+  t.test('gets no session by a login at the moment when they are disabled', { skip: needsPostgres() }, async (t) => {
     const { user, accessToken } = await newUserAtHome();
     const { id } = await currentOf(accessToken);
     // Held where the operator's change has written that the user is disabled, and ends the sessions.

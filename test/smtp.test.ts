@@ -13,7 +13,7 @@ import { smtpTransport } from '../src/mail/transports/smtp.ts';
 import type { SmtpServer } from '../src/setting-values.ts';
 import { logTo, workerOf } from './support/outbox.ts';
 import { request, startProcess } from './support/process.ts';
-import { isPostgres, newEmail, password, startService, tokensIn } from './support/service.ts';
+import { needsPostgres, newEmail, password, startService, tokensIn } from './support/service.ts';
 import { type Reply, type SmtpRefusals, startScriptedServer, startSmtpServer } from './support/smtp-server.ts';
 import { until } from './support/until.ts';
 
@@ -383,7 +383,7 @@ t.test('through the service', async (t) => {
   });
 });
 
-t.test('a service with SMTP_URL', { skip: !isPostgres && 'the same on either database: once is enough' }, async (t) => {
+t.test('a service with SMTP_URL', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
   const server = await startSmtpServer(t);
   const folder = await mkdtemp(join(tmpdir(), 'usher-smtp-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));

@@ -24,6 +24,13 @@ import { until } from './until.ts';
 
 export const isPostgres = process.env.TEST_DATABASE_URL !== undefined;
 
+/**
+ * The `skip` option of a test that runs on Postgres only. `scripts/test.mjs` counts the skipped
+ * tests by the beginning of this reason.
+ */
+export const needsPostgres = (why?: string): string | false =>
+  !isPostgres && (why === undefined ? 'needs Postgres' : `needs Postgres: ${why}`);
+
 /** A fresh, migrated database for one test file: on Postgres where `TEST_DATABASE_URL` says so, otherwise embedded. */
 export async function freshDatabase(t: Test): Promise<DatabaseChoice> {
   return isPostgres ? freshPostgres(t) : freshEmbedded(t);
