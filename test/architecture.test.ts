@@ -146,6 +146,16 @@ t.test('statuses of refusals are known to problems.ts alone', async (t) => {
   );
 });
 
+t.test('each JWT library has its purposes (docs/decisions/jwt-libraries.md)', async (t) => {
+  const importing = (library: string) =>
+    sources.filter((it) => it.imports.some(({ target }) => target === library)).map((it) => it.path);
+  t.same(importing('@fastify/jwt'), ['tokens/access-token.ts']);
+  t.same(
+    importing('jose').filter((it) => !it.startsWith('tokens/') || it === 'tokens/access-token.ts'),
+    [],
+  );
+});
+
 t.test('folders', async (t) => {
   const folderOf = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : undefined);
 

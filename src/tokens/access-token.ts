@@ -21,8 +21,8 @@ interface Claims {
 }
 
 /**
- * Access tokens through @fastify/jwt: one instance for each key id, since a verifier with a fixed key is synchronous and
- * remembers what it verified, which costs a tenth of verifying anew.
+ * Access tokens through @fastify/jwt (docs/decisions/jwt-libraries.md): one instance for each key id,
+ * since a verifier with a fixed key is synchronous and caches the tokens that it has verified.
  */
 export async function accessTokens(app: FastifyInstance, keys: SigningKeys, issuer: string): Promise<AccessTokens> {
   for (const key of keys.byKid.values()) await app.register(fastifyJwt, optionsOf(key, issuer));
