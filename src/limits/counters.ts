@@ -11,7 +11,10 @@ export interface Count {
   resetsAt: Date;
 }
 
-/** Counts how often something was done in a fixed window. Where replicas share the store, they count together. */
+/**
+ * Counts how often something was done in a fixed window. Where replicas share the store, they count
+ * together. Why not rate-limiter-flexible: docs/decisions/rate-limits.md.
+ */
 export interface Counters {
   /**
    * Counts any number of hits in one round trip. A key that is named twice counts twice.
