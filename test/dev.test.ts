@@ -117,7 +117,7 @@ t.test('GET /dev/mailbox', async (t) => {
 
     t.equal(mail?.subject, `${name} invites you to ${hostile}`, 'a subject is text');
     t.match(mail?.text, `${name} has invited you`, 'and so is the text part');
-    t.match(mail?.html, '&lt;b&gt;Olivia&lt;/b&gt; &#34;Owner&#34; &amp; &#39;Co&#39;');
+    t.match(mail?.html, '&lt;b&gt;Olivia&lt;/b&gt; &quot;Owner&quot; &amp; &#39;Co&#39;');
     t.match(mail?.html, '&lt;script&gt;alert(1)&lt;/script&gt;');
     t.match(mail?.html, '&lt;/blockquote&gt;&lt;img src=x&gt;');
     t.notMatch(mail?.html, /<b>|<script|<img/);

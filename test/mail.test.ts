@@ -35,7 +35,7 @@ const readable = (html: string) =>
     .replace(/<head>.*<\/head>/s, '')
     .replaceAll(/<[^>]+>/g, '')
     .replaceAll('&#39;', "'")
-    .replaceAll('&#34;', '"')
+    .replaceAll('&quot;', '"')
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
     .replaceAll('&amp;', '&');

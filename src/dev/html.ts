@@ -1,14 +1,12 @@
+import { escapeHtml } from '../mail/html.ts';
+
 /** Text that is HTML already, as only `html` makes it. */
 export interface Html {
   readonly markup: string;
 }
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-const escaped = (text: string) => text.replaceAll(/[&<>"']/g, (it) => entities[it] as string);
-
 const render = (value: string | Html | Html[]): string => {
-  if (typeof value === 'string') return escaped(value);
+  if (typeof value === 'string') return escapeHtml(value);
   return [value]
     .flat()
     .map((it) => it.markup)

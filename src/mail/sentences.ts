@@ -1,11 +1,7 @@
 import { Liquid, type Template } from 'liquidjs';
+import { escapeHtml } from './html.ts';
 import { oneLine } from './one-line.ts';
 import type { MailWords } from './words.ts';
-
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
-
-/** Text as it stands in HTML. */
-export const escaped = (value: unknown) => String(value).replaceAll(/[&<>"']/g, (it) => entities[it] ?? '');
 
 /** HTML that was made here. Whatever else a template prints is text, and is escaped. */
 export interface Markup {
@@ -37,9 +33,9 @@ export function liquid(print: (value: unknown) => string, options: { root?: stri
 }
 
 /** Prints a page: text is escaped, and markup of ours is not. */
-export const inPage = (value: unknown) => (isMarkup(value) ? value.html : escaped(value));
+export const inPage = (value: unknown) => (isMarkup(value) ? value.html : escapeHtml(String(value)));
 
-const inHtml = liquid((value) => `<bdi>${escaped(value)}</bdi>`);
+const inHtml = liquid((value) => `<bdi>${escapeHtml(String(value))}</bdi>`);
 const inText = liquid(isolated);
 const inSubject = liquid(String);
 

@@ -1,9 +1,9 @@
 /** A program of its own: `npm run mail:preview -- [folder]` writes every mail in every language into a folder of pages. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { escapeHtml } from '../mail/html.ts';
 import { mailKinds } from '../mail/kinds.ts';
 import { extremesOf, samplesOf } from '../mail/samples.ts';
-import { escaped } from '../mail/sentences.ts';
 import type { MailWriter } from '../mail/write.ts';
 import { settingsOrFail } from './program.ts';
 
@@ -41,7 +41,7 @@ function writePages({ locales, write }: MailWriter): Page[] {
 function indexOf(pages: Page[]): string {
   const rows = pages.map(
     ({ locale, name, subject, bytes }) =>
-      `<tr><td>${locale}</td><td><a href="${name}.html">${name}</a> <a href="${name}.txt">text</a></td><td><bdi>${escaped(subject)}</bdi></td><td>${bytes}</td></tr>`,
+      `<tr><td>${locale}</td><td><a href="${name}.html">${name}</a> <a href="${name}.txt">text</a></td><td><bdi>${escapeHtml(subject)}</bdi></td><td>${bytes}</td></tr>`,
   );
   return `<!doctype html>
 <html lang="en">
