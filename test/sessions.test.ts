@@ -2,11 +2,11 @@ import { hash } from '@node-rs/argon2';
 import { eq } from 'drizzle-orm';
 import t, { type Test } from 'tap';
 import { refreshTokens, users } from '../src/database/schema.ts';
+import { sha256 } from '../src/hashes.ts';
 import { type SessionId, type UserId, uuidOf } from '../src/ids.ts';
 import { generateSigningKeys, parseSigningKeys } from '../src/tokens/keys.ts';
 import { disableUser, requireUserNamed } from '../src/users/operate.ts';
 import { deviceOf } from '../src/users/sessions/device.ts';
-import { hashOf } from '../src/users/sessions/session.ts';
 import { type Hold, racesOn, tally } from './support/races.ts';
 import { needsPostgres, newEmail, password, startService, type TestUser, testConfig } from './support/service.ts';
 
@@ -345,7 +345,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
     const tokens = await db.select().from(refreshTokens).where(eq(refreshTokens.sessionId, id));
     t.same(
       tokens.filter((it) => it.usedAt === null).map((it) => it.hash),
-      [hashOf(refreshToken)],
+      [sha256(refreshToken)],
       'which is the only one that lives',
     );
     for (const it of answers) t.equal((await me(it.body.accessToken)).status, 200);
@@ -583,7 +583,7 @@ t.test('A refresh whose answer was lost', async (t) => {
     await db
       .update(refreshTokens)
       .set({ usedByAgent: null })
-      .where(eq(refreshTokens.hash, hashOf(parent)));
+      .where(eq(refreshTokens.hash, sha256(parent)));
     t.equal((await later(second, parent)).status, 200, 'within ten seconds');
     t.equal((await later(11 * second, parent)).code, 'unauthenticated');
   });
@@ -767,7 +767,7 @@ t.test('What a request with a session costs', async (t) => {
 });
 
 function holdToken(refreshToken: string): Hold {
-  return { statement: 'select from refresh_tokens where hash = $1 for update', values: [hashOf(refreshToken)] };
+  return { statement: 'select from refresh_tokens where hash = $1 for update', values: [sha256(refreshToken)] };
 }
 
 function holdSession(id: SessionId): Hold {

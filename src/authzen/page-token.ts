@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt } from 'jose';
+import { shortHash } from '../hashes.ts';
 import { invalidField } from '../problems.ts';
 import type { DerivedKeys } from '../tokens/derived-keys.ts';
 
@@ -8,8 +8,7 @@ type Keys = Pick<DerivedKeys, 'pageTokens'>;
 const accepted = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
 
 /** What a search is, apart from its page: the same for the same question by the same caller. */
-export const queryHash = (query: unknown): string =>
-  createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 22);
+export const queryHash = (query: unknown): string => shortHash(JSON.stringify(query));
 
 /**
  * A token for the page after an item, of one query. It is encrypted (RFC 7516): a page may end at an

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { shortHash } from '../hashes.ts';
 
 interface File {
   bytes: Buffer;
@@ -20,7 +20,7 @@ export function openApiFiles(app: FastifyInstance) {
   function serialise(format: Format): File {
     const text = format === 'yaml' ? app.swagger({ yaml: true }) : JSON.stringify(app.swagger());
     const bytes = Buffer.from(text);
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
+    const etag = `"${shortHash(bytes)}"`;
     const mediaType = format === 'yaml' ? 'application/yaml' : 'application/json; charset=utf-8';
     return { bytes, mediaType, etag };
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { shortHash } from '../hashes.ts';
 import { Problem } from '../problems.ts';
 import type { Counters } from './counters.ts';
 
@@ -170,7 +170,7 @@ export const tooManyRequests = (wait: number, limit: LimitName | undefined) =>
 
 /** What a limit is counted under: a hash, so that no store shows in clear who did something or from where. */
 export function keyOf(limit: LimitName, of: string): string {
-  return `${limit}:${createHash('sha256').update(of).digest('base64url').slice(0, 22)}`;
+  return `${limit}:${shortHash(of)}`;
 }
 
 /** A limit of none would shut the door, and what is longer than a month is no rate. */

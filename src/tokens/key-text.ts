@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { sha256 } from '../hashes.ts';
 import { type AccountId, idOf, type KeyId, type UserId, uuidOf } from '../ids.ts';
 
 /** What a key for machines names: itself, and, where it is an account's, the account and the member as whom it acts. */
@@ -24,7 +25,7 @@ const shownLength = 16;
 export function newKeyText(names: KeyNames): { text: string; hash: string } {
   const secret = randomBytes(secretLength);
   const ids = idsOf(names).map((uuid) => Buffer.from(uuid.replaceAll('-', ''), 'hex'));
-  return { text: prefixes[names.kind] + Buffer.concat([...ids, secret]).toString('base64url'), hash: hashOf(secret) };
+  return { text: prefixes[names.kind] + Buffer.concat([...ids, secret]).toString('base64url'), hash: sha256(secret) };
 }
 
 /** What of a key is shown ever after. It is the beginning of its id, and holds nothing of its secret. */
@@ -46,7 +47,7 @@ export function readKeyText(text: string): ReadKey | undefined {
   const count = kind === 'account' ? 3 : 1;
   if (bytes.length !== count * idLength + secretLength || bytes.toString('base64url') !== encoded) return undefined;
   const [id = '', account = '', user = ''] = Array.from({ length: count }, (_, i) => uuidAt(bytes, i * idLength));
-  const hash = hashOf(bytes.subarray(count * idLength));
+  const hash = sha256(bytes.subarray(count * idLength));
   if (kind === 'platform') return { kind, id: idOf('key', id), hash };
   return { kind, id: idOf('key', id), accountId: idOf('acc', account), userId: idOf('usr', user), hash };
 }
@@ -60,5 +61,3 @@ function uuidAt(bytes: Buffer, start: number): string {
   const hex = bytes.subarray(start, start + idLength).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
-
-const hashOf = (secret: Buffer) => createHash('sha256').update(secret).digest('base64url');

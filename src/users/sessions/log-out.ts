@@ -1,6 +1,6 @@
 import { inLockQueue } from '../../database/lock-queue.ts';
+import { sha256 } from '../../hashes.ts';
 import type { Service, Visit } from '../../service.ts';
-import { hashOf } from './session.ts';
 import { findSessionOfToken, markSessionEnded } from './store.ts';
 
 /** Ends the session of a refresh token, an old one too. A token that never was ends nothing, and is answered the same. */
@@ -9,7 +9,7 @@ export async function logOut(
   { refreshToken }: { refreshToken: string },
   { now, audit }: Visit,
 ): Promise<void> {
-  const session = await findSessionOfToken(db, hashOf(refreshToken));
+  const session = await findSessionOfToken(db, sha256(refreshToken));
   if (!session || session.endedAt !== null) return;
   const end = () => markSessionEnded(db, session.userId, session.id, now);
   if (!(await inLockQueue(db, session.id, end))) return;

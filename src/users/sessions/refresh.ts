@@ -1,10 +1,11 @@
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
+import { sha256 } from '../../hashes.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
 import { requirePasswordLogin } from '../rules.ts';
-import { expiryOf, hashOf, marksOf, sessionEnded, sessionOf } from './session.ts';
+import { expiryOf, marksOf, sessionEnded, sessionOf } from './session.ts';
 import {
   countRetry,
   findRefreshToken,
@@ -41,7 +42,7 @@ export async function refreshSession(service: Service, { refreshToken }: { refre
   requirePasswordLogin(service.config);
   // The verdict leaves the transaction as a value: ending the session must not be rolled back with the refusal.
   const { db } = service;
-  const known = await findSessionOfToken(db, hashOf(refreshToken));
+  const known = await findSessionOfToken(db, sha256(refreshToken));
   // A token that names no open session opens no transaction and locks nothing.
   if (!known || known.endedAt !== null || known.expiresAt <= visit.now) throw sessionEnded();
   const outcome = await inLockQueue(db, known.id, () =>
@@ -57,13 +58,13 @@ export async function refreshSession(service: Service, { refreshToken }: { refre
 
 async function exchange(service: Service, tx: Tx, refreshToken: string, visit: Visit) {
   const { now, client } = visit;
-  const found = await lockRefreshToken(tx, hashOf(refreshToken), now);
+  const found = await lockRefreshToken(tx, sha256(refreshToken), now);
   if (!found) return undefined;
   const { token, session, user } = found;
   if (token.usedAt === null) {
     const [next] = service.derivedKeys.successorsOf(refreshToken);
     await markTokenUsed(tx, token.hash, marksOf(client), now);
-    await insertRefreshToken(tx, hashOf(next), session.id, now);
+    await insertRefreshToken(tx, sha256(next), session.id, now);
     await updateSession(tx, session.id, used(service, session, visit));
     return { session, user, next, isRetry: false };
   }
@@ -89,8 +90,8 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, visit: V
  */
 async function successorOf(service: Service, tx: Tx, refreshToken: string) {
   const candidates = service.derivedKeys.successorsOf(refreshToken);
-  const next = await findRefreshToken(tx, candidates.map(hashOf));
-  const text = candidates.find((it) => hashOf(it) === next?.hash);
+  const next = await findRefreshToken(tx, candidates.map(sha256));
+  const text = candidates.find((it) => sha256(it) === next?.hash);
   if (!next || text === undefined) throw new Problem('unavailable');
   return { text, usedAt: next.usedAt };
 }

@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Concerns } from '../../audit.ts';
 import type { Config } from '../../config.ts';
 import type { Db, Tx } from '../../database/database.ts';
+import { sha256 } from '../../hashes.ts';
 import { newId, type SessionId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Client, Service, Visit } from '../../service.ts';
@@ -53,7 +54,7 @@ export async function openSession(service: Service, db: Db, user: UserRow, { now
   const refreshToken = randomBytes(32).toString('base64url');
   const expiresAt = expiryOf(service.config, now, now);
   const session = { id, userId: user.id, createdAt: now, expiresAt, ...client };
-  const isOpen = await insertSession(db, session, user.passwordHash, hashOf(refreshToken));
+  const isOpen = await insertSession(db, session, user.passwordHash, sha256(refreshToken));
   if (!isOpen) throw new Problem('wrong-credentials', undefined, {}, { userId: user.id });
   return sessionOf(service, user, id, refreshToken, now);
 }
@@ -76,11 +77,8 @@ export function sessionOf(service: Service, user: UserRow, id: SessionId, refres
 
 export type OpenedSession = Awaited<ReturnType<typeof openSession>>;
 
-/** What is kept of a refresh token. A look-up by the hash of a random secret tells an attacker's clock nothing. */
-export const hashOf = (secret: string) => createHash('sha256').update(secret).digest('base64url');
-
 /** What is stored of a client, to recognise it: in its network, and from any network. */
 export const marksOf = ({ network, userAgent }: Client) => ({
-  usedBy: hashOf(`${network}\n${userAgent}`),
-  usedByAgent: hashOf(userAgent),
+  usedBy: sha256(`${network}\n${userAgent}`),
+  usedByAgent: sha256(userAgent),
 });
