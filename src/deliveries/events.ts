@@ -1,16 +1,9 @@
-import { deliveryEventNames } from '../database/tables/columns.ts';
+import { deliveryEventNames, type deliveryEventsOf } from '../database/tables/words.ts';
 
 export type DeliveryEventName = (typeof deliveryEventNames)[number];
 
 /** What became of a mail, in the end: nobody knows yet, it arrived, or it did not. */
-export type DeliveryOutcome = 'waiting' | 'delivered' | 'failed';
-
-/** The events that each outcome is. */
-export const eventsOf: Record<DeliveryOutcome, readonly DeliveryEventName[]> = {
-  waiting: ['queued', 'retrying', 'sent', 'processed', 'deferred'],
-  delivered: ['delivered'],
-  failed: ['blocked', 'failed', 'bounced', 'dropped', 'spam-reported'],
-};
+export type DeliveryOutcome = keyof typeof deliveryEventsOf;
 
 /** After one of these, nothing more is sent to the address for that account, until an inviter says that it is right. */
 export const stopping: readonly DeliveryEventName[] = ['bounced', 'dropped', 'spam-reported'];

@@ -1,26 +1,11 @@
 import { type Static, Type } from 'typebox';
+import { deliveryEventNames, deliveryEventsOf } from '../database/tables/words.ts';
 import { choice, cursorOf, Integer, idSchema, PagingQuery, pageOf, Time } from '../http/schemas.ts';
-import type { DeliveryEventName } from './events.ts';
 
-const Event = choice<DeliveryEventName>(
-  [
-    'queued',
-    'retrying',
-    'sent',
-    'processed',
-    'deferred',
-    'delivered',
-    'blocked',
-    'failed',
-    'bounced',
-    'dropped',
-    'spam-reported',
-  ],
-  {
-    description:
-      '`queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.',
-  },
-);
+const Event = choice(deliveryEventNames, {
+  description:
+    '`queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.',
+});
 
 const Reason = Type.Unsafe<string | null>({
   type: ['string', 'null'],
@@ -54,7 +39,7 @@ export const Delivery = Type.Object(
   },
 );
 
-export const DeliveryOutcome = choice(['waiting', 'delivered', 'failed'], {
+export const DeliveryOutcome = choice(Object.keys(deliveryEventsOf) as (keyof typeof deliveryEventsOf)[], {
   description:
     'Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent.',
 });

@@ -17,7 +17,9 @@ import { alias } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
 import { invites, undeliverableAddresses, users } from '../database/schema.ts';
 import { equalsLiteral, literalTime, placeholderFor, prepared } from '../database/statements.ts';
-import { type DeliveryOutcome, eventsOf } from '../deliveries/events.ts';
+import { isOneOf } from '../database/tables/columns.ts';
+import { deliveryEventsOf } from '../database/tables/words.ts';
+import type { DeliveryOutcome } from '../deliveries/events.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import type { InviteStatus } from './rules.ts';
 
@@ -128,7 +130,7 @@ function selectList(db: Db, { status, delivery, email }: Filters, values: ListVa
 
 /** What became of the mail, as a condition. In words and not in parameters, so that the index of each outcome is used. */
 function hasOutcome(outcome: DeliveryOutcome) {
-  return sql`${invites.deliveryEvent} in (${sql.raw(eventsOf[outcome].map((it) => `'${it}'`).join(', '))})`;
+  return isOneOf('invites.delivery_event', deliveryEventsOf[outcome]);
 }
 
 /** `statusAt`, as a condition. */

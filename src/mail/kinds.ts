@@ -1,4 +1,7 @@
-/** Every mail that there is. */
+/**
+ * Every mail that has words of its own. What the outbox can contain: `outboxKinds` in
+ * `database/tables/words.ts`.
+ */
 export const mailKinds = [
   'invite',
   'reminder',

@@ -15,8 +15,9 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
-import { access, allOrChosen, deliveryEventNames, id, isDeliveryEvent, time } from './columns.ts';
+import { access, allOrChosen, id, isOneOf, time } from './columns.ts';
 import { users } from './users.ts';
+import { deliveryEventNames, deliveryEventsOf } from './words.ts';
 
 export const accounts = pgTable(
   'accounts',
@@ -118,15 +119,11 @@ export const invites = pgTable(
       .where(sql`status = 'pending' and invited_by_key is not null`),
     index('invites_email').on(t.email, t.id),
     // One for each outcome of a delivery, so that those of one are found among any number of others.
-    index('invites_waiting')
-      .on(t.accountId, t.id)
-      .where(sql`delivery_event in ('queued', 'retrying', 'sent', 'processed', 'deferred')`),
-    index('invites_delivered').on(t.accountId, t.id).where(sql`delivery_event in ('delivered')`),
-    index('invites_undelivered')
-      .on(t.accountId, t.id)
-      .where(sql`delivery_event in ('blocked', 'failed', 'bounced', 'dropped', 'spam-reported')`),
+    index('invites_waiting').on(t.accountId, t.id).where(isOneOf('delivery_event', deliveryEventsOf.waiting)),
+    index('invites_delivered').on(t.accountId, t.id).where(isOneOf('delivery_event', deliveryEventsOf.delivered)),
+    index('invites_undelivered').on(t.accountId, t.id).where(isOneOf('delivery_event', deliveryEventsOf.failed)),
     check('invites_status_known', sql`status in ('pending', 'accepted', 'declined', 'revoked', 'expired')`),
-    isDeliveryEvent('invites_delivery_event_known', 'delivery_event'),
+    check('invites_delivery_event_known', isOneOf('delivery_event', deliveryEventNames)),
     allOrChosen('invites_all_or_chosen'),
   ],
 );
@@ -160,7 +157,7 @@ export const deliveryEvents = pgTable(
       foreignColumns: [invites.accountId, invites.id],
     }),
     check('delivery_events_mail_known', sql`mail in ('invite', 'reminder')`),
-    isDeliveryEvent('delivery_events_event_known', 'event'),
+    check('delivery_events_event_known', isOneOf('event', deliveryEventNames)),
   ],
 );
 
@@ -183,7 +180,7 @@ export const undeliverableAddresses = pgTable(
       columns: [t.accountId, t.inviteId],
       foreignColumns: [invites.accountId, invites.id],
     }),
-    isDeliveryEvent('undeliverable_addresses_event_known', 'event'),
+    check('undeliverable_addresses_event_known', isOneOf('event', deliveryEventNames)),
   ],
 );
 

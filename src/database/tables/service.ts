@@ -3,20 +3,8 @@
 import { sql } from 'drizzle-orm';
 import { boolean, check, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { platformAccountId, uuidOf } from '../../ids.ts';
-import { id, time } from './columns.ts';
-
-const mailKinds = [
-  'invite',
-  'registration',
-  'password-reset',
-  'password-changed',
-  'email-change',
-  'email-changed',
-  'identity-linked',
-  'invite-reminder',
-  'ownership-offered',
-  'membership-removed',
-] as const;
+import { id, isOneOf, time } from './columns.ts';
+import { outboxKinds, outboxStatuses } from './words.ts';
 
 /** Mails promised in the transaction that calls for them, and sent after it. Ids only: no address, secret or token. */
 export const outbox = pgTable(
@@ -26,7 +14,7 @@ export const outbox = pgTable(
       .notNull()
       .default(sql.raw(`'${uuidOf('acc', platformAccountId)}'`)),
     id: id('dlv', 'id').notNull(),
-    kind: text('kind', { enum: mailKinds }).notNull(),
+    kind: text('kind', { enum: outboxKinds }).notNull(),
     inviteId: id('inv', 'invite_id'),
     /** Which sending of the invite. */
     sending: integer('sending'),
@@ -34,7 +22,7 @@ export const outbox = pgTable(
     passwordResetId: id('rst', 'password_reset_id'),
     emailChangeId: id('emc', 'email_change_id'),
     userId: id('usr', 'user_id'),
-    status: text('status', { enum: ['queued', 'sent', 'failed', 'dropped'] }).notNull(),
+    status: text('status', { enum: outboxStatuses }).notNull(),
     /** Claims so far. Also the fence: only the claim that counted last may settle the row. */
     attempts: integer('attempts').notNull(),
     /** When it may be claimed next; while a worker holds it, when its lease runs out. */
@@ -49,11 +37,8 @@ export const outbox = pgTable(
     index('outbox_id').on(t.id),
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
     index('outbox_failed').on(t.settledAt).where(sql`status = 'failed'`),
-    check(
-      'outbox_kind_known',
-      sql`kind in ('invite', 'registration', 'password-reset', 'password-changed', 'email-change', 'email-changed', 'identity-linked', 'invite-reminder', 'ownership-offered', 'membership-removed')`,
-    ),
-    check('outbox_status_known', sql`status in ('queued', 'sent', 'failed', 'dropped')`),
+    check('outbox_kind_known', isOneOf('kind', outboxKinds)),
+    check('outbox_status_known', isOneOf('status', outboxStatuses)),
   ],
 );
 
