@@ -140,6 +140,14 @@ t.test('transactions are opened by transaction.ts alone, which closes broken con
   );
 });
 
+t.test('every message is inserted into the outbox in one place', async (t) => {
+  const inserting = sources.filter((it) => /insert\(outbox\)|insert into (outbox|\$\{outbox\})/.test(it.text));
+  t.same(
+    inserting.map((it) => it.path),
+    ['outbox/enqueue.ts'],
+  );
+});
+
 t.test('statuses of refusals are known to problems.ts alone', async (t) => {
   const saying = [...routes, ...stores, ...verbsAndRules].filter((it) => /\.(code|status)\((4|5)\d\d\)/.test(it.text));
   t.same(

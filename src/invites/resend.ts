@@ -11,7 +11,7 @@ import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, requireNoOptOut, requireRoom } from './limits.ts';
 import { manageInvite } from './manage.ts';
 import { requireOwnershipGrantable, requireUndecided, statusAt } from './rules.ts';
-import { findPendingId, isMember, markExpired, promiseMails } from './sending-store.ts';
+import { enqueueMails, findPendingId, isMember, markExpired } from './sending-store.ts';
 import { findInvite, updateInvite } from './store.ts';
 
 /**
@@ -53,7 +53,7 @@ function resend(service: Service, caller: Caller, accountId: AccountId, inviteId
       ...{ invitedBy: acting.userId, invitedByKey: acting.keyId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },
     });
-    await promiseMails(tx, mailsOf(acting.account, caller.now, expiresAt), sent, caller.now);
+    await enqueueMails(tx, mailsOf(acting.account, caller.now, expiresAt), sent, caller.now);
     return sent;
   }).catch(async (error) => {
     if (!isDuplicate(error, 'invites_one_pending')) throw error;

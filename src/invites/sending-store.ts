@@ -3,6 +3,7 @@ import type { Db, Tx } from '../database/database.ts';
 import { deliveryEvents, invites, memberships, outbox, users } from '../database/schema.ts';
 import { equalsLiteral, placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, DeliveryEventId, DeliveryId, InviteId } from '../ids.ts';
+import { enqueue, enqueueFrom, type NewMessage } from '../outbox/enqueue.ts';
 import { hasStatus, type InviteRow } from './store.ts';
 
 /** The mails of one sending of an invite, and its reminder if the account has one sent. */
@@ -55,14 +56,13 @@ const create = prepared('create_invite', (db) => {
           limit ${most} + 1) pending))
     on conflict (account_id, email) where status = 'pending' do nothing
     returning *`);
-  const enqueued = db.$with('enqueued', { id: outbox.id }).as(sql`
-    insert into outbox (id, kind, account_id, invite_id, sending, status, attempts, due_at, created_at)
-    select mail.id, mail.kind, created.account_id, created.id, 1, 'queued', 0, mail.due_at, created.created_at
+  const messages = sql`
+    select mail.id, kind, account_id, created.id as invite_id, 1 as sending, due_at, created_at
     from created, (values
       (${id('deliveryId')}, 'invite', ${now}),
       (${id('reminderId')}, 'invite-reminder', ${placeholderFor(outbox.dueAt, 'reminderDueAt')}::timestamptz)) mail (id, kind, due_at)
-    where mail.id is not null
-    returning id`);
+    where mail.id is not null`;
+  const enqueued = db.$with('enqueued', { id: outbox.id }).as(enqueueFrom(messages));
   const recorded = db.$with('recorded', { id: deliveryEvents.id }).as(sql`
     insert into delivery_events (id, account_id, invite_id, delivery_id, source, sending, mail, event, occurred_at)
     select ${placeholderFor(deliveryEvents.id, 'eventId')}::uuid, account_id, id, ${id('deliveryId')}, '${sql.raw(queuedSource)}', 1, 'invite', 'queued', created_at
@@ -91,23 +91,7 @@ export async function insertInvite(
   return created;
 }
 
-/** The rows of the mails of a further sending, and of the first line of its timeline. */
-function mailsOf(
-  { deliveryId, eventId, reminder }: PromisedMails,
-  about: { accountId: AccountId; inviteId: InviteId; sending: number },
-  now: Date,
-) {
-  const waiting = { ...about, status: 'queued' as const, attempts: 0, createdAt: now };
-  const invite = { ...waiting, id: deliveryId, kind: 'invite' as const, dueAt: now };
-  const reminding = reminder && { id: reminder.deliveryId, kind: 'invite-reminder' as const, dueAt: reminder.dueAt };
-  const event = { id: eventId, deliveryId, source: queuedSource, mail: 'invite', event: 'queued' } as const;
-  return {
-    mails: reminding ? [invite, { ...waiting, ...reminding }] : [invite],
-    event: { ...about, ...event, occurredAt: now },
-  };
-}
-
-/** Gives an address free that an invite still holds though its time has passed. */
+/** Marks an expired invite, so that its address can be invited again. */
 export async function markExpired(tx: Tx, accountId: AccountId, email: string, now: Date): Promise<void> {
   await tx
     .update(invites)
@@ -151,10 +135,22 @@ export async function hasMorePendingThan(db: Db, accountId: AccountId, count: nu
   return beyond.length > 0;
 }
 
-/** Promises the mails of a further sending, in one statement. */
-export async function promiseMails(tx: Tx, promised: PromisedMails, invite: InviteRow, now: Date): Promise<void> {
-  const { accountId, id: inviteId, sendings: sending } = invite;
-  const { mails, event } = mailsOf(promised, { accountId, inviteId, sending }, now);
-  const noted = tx.$with('noted').as(tx.insert(deliveryEvents).values(event).returning({ id: deliveryEvents.id }));
-  await tx.with(noted).insert(outbox).values(mails);
+/** Enqueues the mails of a further sending and records it in the timeline, in one statement. */
+export async function enqueueMails(
+  tx: Tx,
+  { deliveryId, eventId, reminder }: PromisedMails,
+  { accountId, id: inviteId, sendings: sending }: InviteRow,
+  now: Date,
+): Promise<void> {
+  const about = { accountId, inviteId, sending };
+  const event = { id: eventId, deliveryId, source: queuedSource, mail: 'invite', event: 'queued' } as const;
+  const recorded = tx.$with('recorded').as(
+    tx
+      .insert(deliveryEvents)
+      .values({ ...about, ...event, occurredAt: now })
+      .returning({ id: deliveryEvents.id }),
+  );
+  const messages: NewMessage[] = [{ ...about, id: deliveryId, kind: 'invite' }];
+  if (reminder) messages.push({ ...about, id: reminder.deliveryId, kind: 'invite-reminder', dueAt: reminder.dueAt });
+  await enqueue(tx.with(recorded), messages, now);
 }

@@ -1,9 +1,9 @@
 import { type Acting, changeAccount } from '../accounts/enter.ts';
 import type { Db } from '../database/database.ts';
 import { type AccountId, newId, type UserId } from '../ids.ts';
+import { enqueue } from '../outbox/enqueue.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import type { Caller, Service } from '../service.ts';
-import { promise } from '../users/store.ts';
 import { requireManageable } from './manage.ts';
 import { requireNotOwner } from './rules.ts';
 import { deleteMembership } from './store.ts';
@@ -20,6 +20,6 @@ export function removeMember({ db }: Service, caller: Caller, accountId: Account
     if (!isLeaving) await requireManageable(tx, acting, userId);
     await deleteMembership(tx, accountId, userId, caller.now);
     if (isLeaving) return;
-    await promise(tx, { id: newId('dlv'), kind: 'membership-removed', accountId, userId }, caller.now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'membership-removed', accountId, userId }, caller.now);
   });
 }

@@ -3,9 +3,9 @@ import { isActiveMember } from '../accounts/store.ts';
 import type { Db } from '../database/database.ts';
 import { type AccountId, newId, type UserId } from '../ids.ts';
 import { findMember } from '../memberships/store.ts';
+import { enqueue } from '../outbox/enqueue.ts';
 import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
-import { promise } from '../users/store.ts';
 import { requireOwner } from './rules.ts';
 import type { OwnershipOffer } from './schemas.ts';
 import { upsertTransfer } from './store.ts';
@@ -36,7 +36,7 @@ function offer(db: Db, caller: Caller, accountId: AccountId, userId: UserId) {
     if (!member) throw new Problem('not-found', 'This person is no member of the account.');
     if (!(await isActiveMember(tx, accountId, userId, caller.now))) throw new Problem('member-suspended');
     await upsertTransfer(tx, accountId, userId, caller.now);
-    await promise(tx, { id: newId('dlv'), kind: 'ownership-offered', accountId, userId }, caller.now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'ownership-offered', accountId, userId }, caller.now);
     return { user: member.user, offeredAt: caller.now };
   });
 }

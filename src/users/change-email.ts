@@ -4,6 +4,7 @@ import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { newId } from '../ids.ts';
+import { enqueue } from '../outbox/enqueue.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service, Visit } from '../service.ts';
 import {
@@ -18,7 +19,7 @@ import { requireCurrentPassword } from './passwords/change.ts';
 import { deletePasswordResets } from './passwords/store.ts';
 import { credentialId } from './sessions/session.ts';
 import { markSessionsEnded } from './sessions/store.ts';
-import { lockUser, lockUserByPassword, promise } from './store.ts';
+import { lockUser, lockUserByPassword } from './store.ts';
 
 /**
  * Asks for another address, and promises a mail to it: a link to confirm it, or word that it has a login already. It does the
@@ -59,7 +60,7 @@ export async function confirmEmailChange(service: Service, { token }: { token: s
     const taken = await markEmailChangeConfirmed(tx, asked.id, now);
     if (!taken || !(await replaceEmail(tx, taken))) throw new Problem('email-change-token-invalid');
     await deletePasswordResets(tx, taken.oldEmail);
-    await promise(tx, { id: newId('dlv'), kind: 'email-changed', emailChangeId: taken.id }, now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'email-changed', emailChangeId: taken.id }, now);
     const sessions = await markSessionsEnded(tx, taken.userId, now, taken.sessionId ?? undefined);
     return { ...taken, sessions };
   };

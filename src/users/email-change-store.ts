@@ -2,7 +2,7 @@ import { and, eq, gt, isNull } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { emailChanges, users } from '../database/schema.ts';
 import type { DeliveryId, EmailChangeId, UserId } from '../ids.ts';
-import { promise } from './store.ts';
+import { enqueue } from '../outbox/enqueue.ts';
 
 export type EmailChangeRow = typeof emailChanges.$inferSelect;
 
@@ -15,7 +15,7 @@ export async function insertEmailChange(
   const { id: emailChangeId, userId, createdAt } = change;
   await deleteEmailChanges(tx, userId);
   await tx.insert(emailChanges).values(change);
-  await promise(tx, { id: deliveryId, kind: 'email-change', emailChangeId }, createdAt);
+  await enqueue(tx, { id: deliveryId, kind: 'email-change', emailChangeId }, createdAt);
 }
 
 /** Milliseconds in which a new address can be confirmed, from when its mail is due. */

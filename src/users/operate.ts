@@ -3,10 +3,11 @@ import type { Db } from '../database/database.ts';
 import { transaction } from '../database/transaction.ts';
 import { canonicalEmail } from '../email-address.ts';
 import { idPattern, newId, type UserId } from '../ids.ts';
+import { enqueue } from '../outbox/enqueue.ts';
 import { Problem } from '../problems.ts';
 import { insertIdentity } from './identities/store.ts';
 import { markSessionsEnded } from './sessions/store.ts';
-import { findUser, findUserByEmail, moveEpochsOf, promise, type UserRow, updateUser } from './store.ts';
+import { findUser, findUserByEmail, moveEpochsOf, type UserRow, updateUser } from './store.ts';
 
 /** What an operator's change of a user is given. */
 export interface Operating {
@@ -61,7 +62,7 @@ export async function linkIdentityOf(
   const row = { id: newId('idn'), userId, issuer, subject, createdAt: now };
   await transaction(db, async (tx) => {
     if (!(await insertIdentity(tx, row))) throw new Problem('identity-linked-elsewhere');
-    await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId }, now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'identity-linked', userId }, now);
   });
   audit('user_updated', { userId, identityId: row.id, changed: 'identity', by: 'operator' });
 }

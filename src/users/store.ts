@@ -5,14 +5,14 @@ import {
   accountKeys,
   identities,
   memberships,
-  outbox,
   type platformKeys,
   registrations,
   sessions,
   users,
 } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import { type DeliveryId, newId, type RegistrationId, type UserId } from '../ids.ts';
+import { newId, type RegistrationId, type UserId } from '../ids.ts';
+import { enqueue, type MessageToSend } from '../outbox/enqueue.ts';
 import { moveEpochs } from '../permissions/epoch-store.ts';
 import type { Caller } from '../service.ts';
 
@@ -141,32 +141,11 @@ export function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
-/**
- * The mail of a registration or a reset. One that is not sent is written as dropped, by the same
- * statement.
- */
-export interface PromisedMail {
-  id: DeliveryId;
-  isSent: boolean;
-}
-
-/** The outbox row of such a mail. */
-export const outboxRowOf = ({ id, isSent }: PromisedMail, createdAt: Date) => ({
-  id,
-  ...(isSent ? { status: 'queued' as const } : { status: 'dropped' as const, settledAt: createdAt }),
-  attempts: 0,
-  dueAt: createdAt,
-  createdAt,
-});
-
 /** Stores a registration and enqueues its mail. One statement, and so a transaction by itself. */
-export async function insertRegistration(db: Db, registration: RegistrationRow, mail: PromisedMail): Promise<void> {
+export async function insertRegistration(db: Db, registration: RegistrationRow, mail: MessageToSend): Promise<void> {
   const { id: registrationId, createdAt } = registration;
   const kept = db.$with('kept').as(db.insert(registrations).values(registration).returning({ id: registrations.id }));
-  await db
-    .with(kept)
-    .insert(outbox)
-    .values({ ...outboxRowOf(mail, createdAt), kind: 'registration', registrationId });
+  await enqueue(db.with(kept), { ...mail, kind: 'registration', registrationId }, createdAt);
 }
 
 export async function findRegistration(db: Db, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {
@@ -187,13 +166,4 @@ export async function deleteRegistrations(tx: Tx, email: string): Promise<Regist
     .where(eq(registrations.email, email))
     .returning({ id: registrations.id });
   return deleted.map((it) => it.id);
-}
-
-/** Promises a mail about a user. */
-export async function promise(
-  tx: Tx,
-  mail: Pick<typeof outbox.$inferInsert, 'id' | 'kind' | 'emailChangeId' | 'accountId' | 'userId'>,
-  now: Date,
-): Promise<void> {
-  await tx.insert(outbox).values({ ...mail, status: 'queued', attempts: 0, dueAt: now, createdAt: now });
 }

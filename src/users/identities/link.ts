@@ -2,11 +2,12 @@ import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
 import { type IdentityId, newId } from '../../ids.ts';
+import { enqueue } from '../../outbox/enqueue.ts';
 import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
 import { credentialId, requireUser, sessionEnded } from '../sessions/session.ts';
-import { lockUser, lockUserByPassword, promise } from '../store.ts';
+import { lockUser, lockUserByPassword } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 
 /** An identity as the API shows it. */
@@ -30,7 +31,7 @@ export async function linkIdentity(
   const link = async (tx: Tx) => {
     if (!(await lockUserByPassword(tx, user.id, passwordHash))) throw new Problem('password-wrong');
     const isNew = await insertIdentity(tx, row);
-    if (isNew) await promise(tx, { id: newId('dlv'), kind: 'identity-linked', userId: user.id }, caller.now);
+    if (isNew) await enqueue(tx, { id: newId('dlv'), kind: 'identity-linked', userId: user.id }, caller.now);
     return isNew;
   };
   const work = () => transaction(service.db, link);

@@ -2,13 +2,14 @@ import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
 import { newId } from '../../ids.ts';
+import { enqueue } from '../../outbox/enqueue.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { deleteEmailChanges } from '../email-change-store.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { credentialId, requireUser } from '../sessions/session.ts';
 import { markSessionsEnded } from '../sessions/store.ts';
-import { promise, type UserRow } from '../store.ts';
+import type { UserRow } from '../store.ts';
 import { requireGoodPassword } from './policy.ts';
 import { deletePasswordResets, replacePasswordHash } from './store.ts';
 
@@ -28,7 +29,7 @@ export async function changePassword(
     if (!(await replacePasswordHash(tx, user.id, passwordHash, hash))) throw new Problem('password-wrong');
     await deletePasswordResets(tx, user.email);
     await deleteEmailChanges(tx, user.id);
-    await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, caller.now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, caller.now);
     return markSessionsEnded(tx, user.id, caller.now, caller.sessionId ?? undefined);
   };
   const work = () => transaction(service.db, change);

@@ -3,6 +3,7 @@ import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
 import { requireCanonicalEmail } from '../../email-address.ts';
 import { newId } from '../../ids.ts';
+import { enqueue } from '../../outbox/enqueue.ts';
 import { Problem } from '../../problems.ts';
 import type { Service, Visit } from '../../service.ts';
 import { deleteEmailChanges } from '../email-change-store.ts';
@@ -10,7 +11,7 @@ import { verifyResetToken } from '../link-tokens.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { openSession } from '../sessions/session.ts';
 import { markSessionsEnded } from '../sessions/store.ts';
-import { findUserByEmail, lockUser, promise, updateUser } from '../store.ts';
+import { findUserByEmail, lockUser, updateUser } from '../store.ts';
 import { requireGoodPassword } from './policy.ts';
 import { deletePasswordResets, findPasswordReset, insertPasswordReset } from './store.ts';
 
@@ -61,7 +62,7 @@ export async function resetPassword(
     await updateUser(tx, user.id, { passwordHash });
     await deleteEmailChanges(tx, user.id);
     await markSessionsEnded(tx, user.id, visit.now);
-    await promise(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
     return openSession(service, tx, { ...user, passwordHash }, visit);
   };
   const session = await inLockQueue(db, user.id, () => transaction(db, set), id);

@@ -1,21 +1,18 @@
 import { and, eq, gt } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
-import { outbox, passwordResets, users } from '../../database/schema.ts';
+import { passwordResets, users } from '../../database/schema.ts';
 import type { PasswordResetId, UserId } from '../../ids.ts';
-import { outboxRowOf, type PromisedMail } from '../store.ts';
+import { enqueue, type MessageToSend } from '../../outbox/enqueue.ts';
 
 export type PasswordResetRow = typeof passwordResets.$inferSelect;
 
 /**
  * Stores a requested reset and enqueues its mail. One statement, and so a transaction by itself.
  */
-export async function insertPasswordReset(db: Db, reset: PasswordResetRow, mail: PromisedMail): Promise<void> {
+export async function insertPasswordReset(db: Db, reset: PasswordResetRow, mail: MessageToSend): Promise<void> {
   const { id: passwordResetId, createdAt } = reset;
   const kept = db.$with('kept').as(db.insert(passwordResets).values(reset).returning({ id: passwordResets.id }));
-  await db
-    .with(kept)
-    .insert(outbox)
-    .values({ ...outboxRowOf(mail, createdAt), kind: 'password-reset', passwordResetId });
+  await enqueue(db.with(kept), { ...mail, kind: 'password-reset', passwordResetId }, createdAt);
 }
 
 export async function findPasswordReset(db: Db, id: PasswordResetId, now: Date): Promise<PasswordResetRow | undefined> {
