@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { accountRoutes } from './accounts/routes.ts';
@@ -31,6 +30,7 @@ import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
 import { parseQuery } from './http/query-string.ts';
 import { checkRequests } from './http/request-checks.ts';
+import { securityHeaders } from './http/security-headers.ts';
 import { serializerBuilder } from './http/serialization.ts';
 import { answerUnrouted } from './http/unrouted.ts';
 import { validatorBuilder } from './http/validation.ts';
@@ -164,14 +164,10 @@ export async function buildApp(options: AppOptions) {
   renderProblems(root, config.issuer, service.outages);
   answerUnrouted(root, config.issuer);
   recordVisits(root, service);
-  app.addHook('onRequest', async (request, reply) => void reply.headers(commonHeaders(request)));
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
-      useDefaults: false,
-    },
-    // A promise that browsers keep for a year: made only where this service is reached by HTTPS.
-    strictTransportSecurity: config.issuer.startsWith('https:') && { maxAge: 31_536_000, includeSubDomains: false },
+  const security = securityHeaders(config.issuer.startsWith('https:'));
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(security).headers(commonHeaders(request));
+    done();
   });
   await allowOrigins(root, config.corsOrigins);
   await refuseWhenUnable(root, state, config.eventLoopLagMax);
