@@ -1,4 +1,4 @@
-/** Removes the build of the tests, so that tests of deleted files do not run: tsc keeps their output. */
+/** Removes the build of the tests. tsc keeps the output of deleted files, whose tests would run. */
 import { rmSync } from 'node:fs';
 
 rmSync('build', { recursive: true, force: true });

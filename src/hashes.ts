@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The form in which refresh tokens and API keys are stored and found. One round is enough for these,
- * since each has 256 random bits, and a look-up by a hash reveals nothing by its timing. Passwords
- * have few bits: see `users/passwords/hashing.ts`.
+ * The form in which refresh tokens and API keys are stored and found. One round is enough for
+ * these, since each has 256 random bits, and a look-up by a hash reveals nothing by its timing.
+ * Passwords have few bits: see `users/passwords/hashing.ts`.
  */
 export const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('base64url');
 

@@ -1,5 +1,5 @@
-// Lists of words that tables, schemas and code share. They import nothing, so that each of these can
-// import them.
+// Lists of words that tables, schemas and code share. This file imports nothing, so that each of
+// these can import it.
 
 /** What can happen to a mail, by the outcome that it means, from least to most final. */
 export const deliveryEventsOf = {
@@ -16,8 +16,9 @@ export const deliveryEventNames = [
 ] as const;
 
 /**
- * What the outbox can contain. A message of one kind can be one of several mails, whose words are in
- * `mail/kinds.ts`: a registration is `verify-email`, or `login-exists` if the address has a user.
+ * What the outbox can contain. A message of one kind can be one of several mails, whose words are
+ * in `mail/kinds.ts`: a registration is `verify-email`, or `login-exists` if the address has a
+ * user.
  */
 export const outboxKinds = [
   'invite',
