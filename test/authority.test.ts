@@ -385,23 +385,44 @@ t.test('A change that waited while its credential was revoked is refused', { ski
     t.test(`${what}, by a platform key`, async (t) => {
       const stolen = await newPlatform(root, { scopes: [scope] });
       const answers = await whileHeld(hold, async (untilWaiting) => {
+        // Where revoking waits for the catalogue too, it comes first.
+        const isFirst = hold === holdCatalogue;
+        const early = isFirst ? revokePlatform(root, stolen) : undefined;
+        if (isFirst) await untilWaiting(1);
         const changes = [1, 2, 3, 4].map(() => change(stolen.secret));
-        await untilWaiting(4);
-        // Revoking it waits for the catalogue too.
-        const revoked = revokePlatform(root, stolen);
-        if (hold === holdCatalogue) await untilWaiting(5);
-        else await revoked;
-        return { changes, revoked };
+        await untilWaiting(isFirst ? 5 : 4);
+        const revocation = early ?? revokePlatform(root, stolen);
+        if (!isFirst) await revocation;
+        return { changes, revocation };
       });
-      const revokedAt = answers.revoked.then((it) => it.status);
-      t.equal(await revokedAt, 204);
-      const late = (await Promise.all(answers.changes)).slice(2);
+      t.equal((await answers.revocation).status, 204);
       t.same(
-        late.map((it) => it.status),
-        [401, 401],
+        (await Promise.all(answers.changes)).map((it) => it.status),
+        [401, 401, 401, 401],
       );
     });
   }
+
+  t.test('sessions, by a session that was ended', async (t) => {
+    const owner = await newUser();
+    const stolen = await logIn(owner);
+    const current = async () => (await call('GET', '/v1/me/sessions', { token: owner.token })).body.items;
+    const stolenId = decodeJwt(stolen).sid as string;
+    const hold = { ...holdUser, values: [uuidOf('usr', owner.id as `usr_${string}`)] };
+    const answers = await whileHeld(hold, async (untilWaiting) => {
+      const ending = [1, 2, 3].map(() => call('DELETE', `/v1/me/sessions/${stolenId}`, { token: owner.token }));
+      await untilWaiting(3);
+      const changes = [1, 2].map(() => call('DELETE', '/v1/me/sessions', { token: stolen }));
+      await untilWaiting(5);
+      return { ending, changes };
+    });
+    t.equal((await Promise.all(answers.ending)).filter((it) => it.status === 204).length, 1);
+    t.same(
+      (await Promise.all(answers.changes)).map((it) => it.status),
+      [401, 401],
+    );
+    t.equal((await current()).length, 1, 'the owner is still logged in');
+  });
 
   t.test('a resource, by a member who was removed', async (t) => {
     const account = await newAccount();
@@ -429,6 +450,43 @@ t.test('A change that waited while its credential was revoked is refused', { ski
     const { body } = await call('GET', `${account.url}/resources/case`, { token: account.owner.token });
     t.equal(body.items.length, 1, 'it is still registered');
   });
+});
+
+t.test(
+  'A platform key is not revoked while its change of an account is under way',
+  { skip: needsPostgres() },
+  async (t) => {
+    const root = await newPlatformKey();
+    const account = await newAccount();
+    const member = await newMember(account, { permissions: [] });
+    const stolen = await newPlatform(root, { scopes: ['accounts:manage'] });
+    const hold = {
+      statement: 'select from memberships where account_id = $1 and user_id = $2 for key share',
+      values: [uuidOf('acc', account.id as `acc_${string}`), uuidOf('usr', member.id as `usr_${string}`)],
+    };
+    const order: string[] = [];
+    const both = await whileHeld(hold, async (untilWaiting) => {
+      const removal = call('DELETE', `${account.url}/members/${member.id}`, { token: stolen.secret });
+      await untilWaiting(1);
+      const revocation = revokePlatform(root, stolen);
+      await untilWaiting(2);
+      void removal.then((it) => order.push(`removed ${it.status}`));
+      void revocation.then((it) => order.push(`revoked ${it.status}`));
+      return () => Promise.all([removal, revocation]);
+    });
+    await both();
+    t.same(order, ['removed 204', 'revoked 204']);
+  },
+);
+
+t.test('A key does not see an offer of the ownership to its maker', async (t) => {
+  const account = await newAccount();
+  const maker = await newMember(account, { permissions: ['keys:manage', 'invoices:read'] });
+  const key = await newAccountKey(account, maker, 'invoices:read');
+  const offer = { userId: maker.id };
+  t.equal((await post(`${account.url}/ownership-transfer`, account.owner.token, offer)).status, 201);
+  t.ok((await call('GET', account.url, { token: maker.token })).body.ownershipTransfer);
+  t.equal((await call('GET', account.url, { token: key })).body.ownershipTransfer, null);
 });
 
 t.test('A key does not change what a role gives its maker', async (t) => {

@@ -20,7 +20,7 @@ export function accountOf(account: AccountRow, transfer: OpenTransfer | undefine
  */
 export async function showAccount(db: Db, acting: Acting) {
   const offer = await findOwnershipTransfer(db, acting.account.id, acting.now);
-  const maySee = hasPermission(acting, 'members:read') || offer?.user.id === acting.userId;
+  const maySee = hasPermission(acting, 'members:read') || (acting.isPerson && offer?.user.id === acting.userId);
   const transfer = offer?.isActive && maySee ? { user: offer.user, offeredAt: offer.offeredAt } : undefined;
   return accountOf(acting.account, transfer);
 }

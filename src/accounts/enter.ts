@@ -11,7 +11,7 @@ import type { Caller } from '../service.ts';
 import { isActiveUser } from '../users/active-store.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import { requireScope } from './platform.ts';
-import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow } from './store.ts';
+import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow, lockCallingKey } from './store.ts';
 
 /** A caller who has entered one account, with what they may do there now. */
 export interface Acting extends EffectiveAccess {
@@ -110,7 +110,12 @@ export function changeAccount<T>(
   requirement: Requirement,
   change: (tx: Tx, acting: Acting) => Promise<T>,
 ): Promise<T> {
-  const lock = (tx: Tx) => lockAccountRow(tx, accountId);
+  const lock = async (tx: Tx) => {
+    // Locked before the account, like revoking it. The key of an account is revoked under the lock
+    // of the account.
+    if (caller.key?.kind === 'platform') await lockCallingKey(tx, caller.key);
+    await lockAccountRow(tx, accountId);
+  };
   return changeInside(db, caller, accountId, { requirement, row: accountId, lock }, change);
 }
 

@@ -6,7 +6,7 @@ import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, u
 import { placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import { sourcesColumn } from '../permissions/sources-store.ts';
-import type { Caller } from '../service.ts';
+import type { Caller, Key } from '../service.ts';
 import { isActiveUserRow } from '../users/active-store.ts';
 import { isStanding, isUsable, standingOf } from '../users/store.ts';
 
@@ -107,6 +107,20 @@ export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId |
     caller,
     found.then(([entry]) => entry),
   );
+}
+
+/**
+ * Locks the calling key against revocation until the transaction ends: the revocation waits, and
+ * then finds what was made with it. A made-up secret locks nothing.
+ */
+export async function lockCallingKey(tx: Tx, key: Key): Promise<void> {
+  const keys = key.kind === 'account' ? accountKeys : platformKeys;
+  const account = key.kind === 'account' ? eq(accountKeys.accountId, key.accountId) : undefined;
+  await tx
+    .select({ id: keys.id })
+    .from(keys)
+    .where(and(account, eq(keys.id, key.id), eq(keys.hash, key.hash), isNull(keys.revokedAt)))
+    .for('share');
 }
 
 /** Holds the account until the transaction ends, and moves its epoch. Invites can be made meanwhile: they take no such lock. */

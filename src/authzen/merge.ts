@@ -20,9 +20,9 @@ type Entities = { subject?: unknown; action?: unknown; resource?: unknown };
  */
 export function merge(item: Entities, defaults: Entities): Evaluation | { wrong: { pointer: string; detail: string } } {
   const merged = {
-    subject: entityOf(item.subject, defaults.subject, ['type', 'id']),
-    action: entityOf(item.action, defaults.action, ['name']),
-    resource: entityOf(item.resource, defaults.resource, ['type', 'id']),
+    subject: named(entityOf(item.subject, defaults.subject, ['type', 'id'])),
+    action: named(entityOf(item.action, defaults.action, ['name'])),
+    resource: named(entityOf(item.resource, defaults.resource, ['type', 'id'])),
   };
   for (const [name, entity] of Object.entries(merged)) {
     if (entity === undefined) return { wrong: { pointer: `/${name}`, detail: 'is required' } };
@@ -42,3 +42,14 @@ function entityOf(own: unknown, usual: unknown, required: string[]): unknown {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * An entity without the members that the standard does not name. There can be thousands of them,
+ * and each evaluation that inherits them would be validated with all.
+ */
+function named(entity: unknown): unknown {
+  if (!isObject(entity)) return entity;
+  return Object.fromEntries(
+    ['type', 'id', 'name', 'properties'].flatMap((it) => (Object.hasOwn(entity, it) ? [[it, entity[it]]] : [])),
+  );
+}

@@ -5,9 +5,9 @@ import type { Condition } from '../json-columns.ts';
 import { accountType } from '../permissions/holding.ts';
 import { invalidField } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
+import { pageTokenAfter, queryHash, readPageToken } from '../tokens/page-token.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import { accountOf, actionOf, permissionOf, placeOf, propertiesOf, subjectOf, subjectType } from './entities.ts';
-import { pageTokenAfter, queryHash, readPageToken } from './page-token.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
 import {
   type Found,

@@ -1,14 +1,21 @@
 import { enterAccount } from '../accounts/enter.ts';
 import { isActiveMember } from '../accounts/store.ts';
-import type { AccountId, UserId } from '../ids.ts';
+import { type AccountId, type GrantId, idOf, type RoleId, type UserId } from '../ids.ts';
 import { namedMemberToRead } from '../memberships/named.ts';
 import { findMember } from '../memberships/store.ts';
 import { earlier } from '../permissions/holding.ts';
-import { type Reason, reasonOf, type Source } from '../permissions/sources.ts';
-import { listSources } from '../permissions/sources-store.ts';
+import type { GrantSource } from '../permissions/sources.ts';
+import { findOrigins } from '../permissions/sources-store.ts';
 import { listKeys } from '../permissions/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
+
+/** Why someone has a permission. */
+type Reason =
+  | { by: 'owner' | 'all-permissions' }
+  | { by: 'direct'; impliedBy?: string }
+  | { by: 'role'; role: { id: RoleId; name: string }; impliedBy?: string }
+  | { by: 'grant'; grantId: GrantId; impliedBy?: string };
 
 /** One reason, with where and until when it holds. */
 type Explained = Reason & {
@@ -39,35 +46,44 @@ export async function explainPermissions(
   if (allPermissions) {
     return keys.map((it) => ({ permission: it, reasons: [{ by: 'all-permissions' as const, endsAt }] }));
   }
-  const sources = await listSources(db, accountId, userId, caller.now);
-  const reasons = reasonsOf(sources, endsAt);
+  const origins = await findOrigins(db, accountId, userId, caller.now);
+  const reasons = origins ? reasonsIn(origins, endsAt) : new Map<string, Explained[]>();
   return keys.flatMap((permission) => {
     const found = reasons.get(permission);
     return found ? [{ permission, reasons: found }] : [];
   });
 }
 
-/** How many reasons an answer gives for one permission. */
-const mostReasons = 1000;
+/** How many reasons an answer gives for one permission, and for all of them. */
+const mostReasons = { each: 1_000, all: 10_000 };
+
+type Origins = NonNullable<Awaited<ReturnType<typeof findOrigins>>>;
 
 /**
- * The reasons for each permission, in one pass over the sources: a member may have thousands of
- * grants.
+ * The reasons for each permission, in one pass over the origins: a member may have thousands of
+ * grants. If there are too many, each permission still has its first.
  */
-function reasonsOf(sources: readonly Source[], membershipEndsAt: Date | null): Map<string, Explained[]> {
+function reasonsIn({ permissions, roles, grants, covers }: Origins, endsAt: Date | null): Map<string, Explained[]> {
   const reasons = new Map<string, Explained[]>();
-  for (const source of sources) {
-    const limits = limitsOf(source, membershipEndsAt);
-    for (const permission of source.covers) {
+  let count = 0;
+  const add = (given: string, reason: Explained) => {
+    for (const permission of covers[given] ?? []) {
       const found = reasons.get(permission) ?? [];
-      if (found.length < mostReasons) found.push({ ...reasonOf(source, permission), ...limits });
+      if (found.length >= mostReasons.each || (count >= mostReasons.all && found.length > 0)) continue;
+      found.push(permission === given ? reason : ({ ...reason, impliedBy: given } as Explained));
       reasons.set(permission, found);
+      count += 1;
     }
+  };
+  for (const it of permissions) add(it, { by: 'direct', endsAt });
+  for (const { id, name, permissions } of roles) {
+    for (const it of permissions) add(it, { by: 'role', role: { id, name }, endsAt });
   }
+  for (const it of grants) add(it.permission, { by: 'grant', grantId: idOf('grt', it.id), ...limitsOf(it, endsAt) });
   return reasons;
 }
 
-function limitsOf({ resourceType, resourceId, condition, endsAt }: Source, membershipEndsAt: Date | null) {
+function limitsOf({ resourceType, resourceId, condition, endsAt }: GrantSource, membershipEndsAt: Date | null) {
   return {
     ...(resourceType !== null && { resource: { type: resourceType, ...(resourceId !== null && { id: resourceId }) } }),
     ...(Object.keys(condition).length > 0 && { condition }),

@@ -1,12 +1,12 @@
 import { type Acting, enterAccount, queueClientOf } from '../accounts/enter.ts';
 import { requireActiveName } from '../accounts/platform.ts';
+import { lockCallingKey } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
-import { holdKey } from '../keys/store.ts';
 import { lockMembership } from '../memberships/store.ts';
 import { type Access, accessOf } from '../permissions/access.ts';
 import { requireEffect } from '../permissions/given.ts';
@@ -103,7 +103,7 @@ function insertAfterExpired(
   const { accountId, email } = row;
   const work = async (tx: Tx) => {
     await lockMembership(tx, accountId, row.invitedBy);
-    if (caller.key) await holdKey(tx, caller.key);
+    if (caller.key) await lockCallingKey(tx, caller.key);
     for (let look = 0; look < looks; look += 1) {
       await markExpired(tx, accountId, email, caller.now);
       const created = await insertInvite(tx, row, mails, pendingBefore(service));

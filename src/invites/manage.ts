@@ -1,7 +1,7 @@
 import { type Acting, changeInside } from '../accounts/enter.ts';
+import { lockCallingKey } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, InviteId, UserId } from '../ids.ts';
-import { holdKey } from '../keys/store.ts';
 import { lockMembership } from '../memberships/store.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -22,7 +22,7 @@ export function manageInvite(
 ) {
   const lock = async (tx: Tx, userId: UserId) => {
     await lockMembership(tx, accountId, userId);
-    if (caller.key) await holdKey(tx, caller.key);
+    if (caller.key) await lockCallingKey(tx, caller.key);
     return lockInvite(tx, accountId, inviteId);
   };
   return changeInside(

@@ -1,10 +1,10 @@
 import { requirePlatform } from '../accounts/platform.ts';
 import type { PlatformScope } from '../accounts/schemas.ts';
+import { lockCallingKey } from '../accounts/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
 import type { Caller, Key } from '../service.ts';
-import { holdKey } from './store.ts';
 
 /**
  * A change by the platform, in a transaction that locks a row first. The calling key is verified
@@ -25,7 +25,7 @@ export async function changeAsPlatform<T>(
   const work = () =>
     transaction(db, async (tx) => {
       await lock(tx);
-      await holdKey(tx, caller.key as Key);
+      await lockCallingKey(tx, caller.key as Key);
       await requirePlatform(tx, caller, scope);
       return change(tx);
     });

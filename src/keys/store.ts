@@ -83,21 +83,6 @@ export async function markRevoked(tx: Tx, holder: Holder, id: KeyId, now: Date):
   await tx.update(keys).set({ revokedAt }).where(isOf(holder, id));
 }
 
-/**
- * Locks the calling key against revocation until the transaction ends: the revocation waits, and
- * then finds what was made with it. A made-up secret locks nothing.
- */
-export async function holdKey(tx: Tx, key: Key): Promise<void> {
-  const keys = key.kind === 'account' ? accountKeys : platformKeys;
-  await tx
-    .select({ id: keys.id })
-    .from(keys)
-    .where(
-      and(isOf(key.kind === 'account' ? key.accountId : null, key.id), eq(keys.hash, key.hash), isNull(keys.revokedAt)),
-    )
-    .for('share');
-}
-
 /** Keeps when a key was last used. Whoever shows another's id changes nothing. */
 export async function markUsed(db: Db, key: Key, now: Date, since: Date): Promise<void> {
   const table = key.kind === 'account' ? accountKeys : platformKeys;

@@ -4,7 +4,7 @@ import type { UserId } from '../ids.ts';
 import { type EffectiveAccess, isWhole } from '../permissions/access.ts';
 import { requireNotAbove } from '../permissions/rules.ts';
 import { effectiveAccess } from '../permissions/sources.ts';
-import { listSources } from '../permissions/sources-store.ts';
+import { findSources } from '../permissions/sources-store.ts';
 import { Problem } from '../problems.ts';
 import { requireNotOwner } from './rules.ts';
 import { findMember, type MemberRow } from './store.ts';
@@ -29,7 +29,7 @@ export async function requireManageable(tx: Tx, acting: Acting, userId: UserId):
  */
 export async function everywhere(tx: Tx, acting: Acting): Promise<EffectiveAccess> {
   if (acting.allPermissions || !acting.isPerson) return acting;
-  const sources = await listSources(tx, acting.account.id, acting.userId, acting.now);
+  const sources = await findSources(tx, acting.account.id, acting.userId, acting.now);
   return effectiveAccess({ isOwner: false, allPermissions: false, endsAt: acting.endsAt, sources });
 }
 
@@ -39,7 +39,7 @@ export async function effectiveAccessOf(
   { account, now }: Acting,
   { user, membership: { allPermissions, endsAt } }: Pick<MemberRow, 'user' | 'membership'>,
 ): Promise<EffectiveAccess> {
-  const sources = allPermissions ? null : await listSources(tx, account.id, user.id, now);
+  const sources = allPermissions ? null : await findSources(tx, account.id, user.id, now);
   return effectiveAccess({ isOwner: account.ownerId === user.id, allPermissions, endsAt, sources });
 }
 
@@ -50,6 +50,7 @@ export async function grantedAccessOf(
   userId: UserId,
   endsAt: Date | null,
 ): Promise<EffectiveAccess> {
-  const sources = (await listSources(tx, account.id, userId, now)).filter((it) => it.by === 'grant');
-  return effectiveAccess({ isOwner: false, allPermissions: false, endsAt, sources });
+  const sources = await findSources(tx, account.id, userId, now);
+  const grants = sources?.grants ?? [];
+  return effectiveAccess({ isOwner: false, allPermissions: false, endsAt, sources: { permissions: [], grants } });
 }

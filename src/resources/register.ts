@@ -1,7 +1,7 @@
 import { changeInside } from '../accounts/enter.ts';
+import { lockCallingKey } from '../accounts/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import type { UserId } from '../ids.ts';
-import { holdKey } from '../keys/store.ts';
 import { lockMembership } from '../memberships/store.ts';
 import { isResourceType, reservedType } from '../permissions/holding.ts';
 import { invalidParameter, Problem } from '../problems.ts';
@@ -30,7 +30,7 @@ function changeResource<T>(db: Db, caller: Caller, name: ResourceName, change: (
   const { accountId, type, id } = name;
   const lock = async (tx: Tx, userId: UserId) => {
     await lockMembership(tx, accountId, userId);
-    if (caller.key) await holdKey(tx, caller.key);
+    if (caller.key) await lockCallingKey(tx, caller.key);
     await lockResource(tx, name);
   };
   const row = JSON.stringify([accountId, type, id]);

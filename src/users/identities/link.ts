@@ -6,8 +6,8 @@ import { enqueue } from '../../outbox/enqueue.ts';
 import { invalidField, Problem } from '../../problems.ts';
 import type { Caller, Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
-import { credentialId, requireUser, sessionEnded } from '../sessions/session.ts';
-import { lockUser, lockUserByPassword } from '../store.ts';
+import { changeOwnLogin, credentialId } from '../sessions/session.ts';
+import { lockUserByPassword } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 
 /** An identity as the API shows it. */
@@ -50,16 +50,12 @@ export async function linkIdentity(
  * @throws not-found, last-login-method where nothing else would be left to log in with.
  */
 export async function unlinkIdentity({ db, config }: Service, caller: Caller, identityId: IdentityId): Promise<void> {
-  const { id: userId } = await requireUser(db, caller);
-  const unlink = async (tx: Tx) => {
-    const user = await lockUser(tx, userId);
-    if (!user || user.disabledAt) throw sessionEnded();
-    const all = await listIdentities(tx, userId);
+  await changeOwnLogin(db, caller, async (tx, user) => {
+    const all = await listIdentities(tx, user.id);
     if (!all.some((it) => it.id === identityId)) throw new Problem('not-found');
     const hasPassword = config.passwordLogin && user.passwordHash !== null;
     if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
-    await deleteIdentity(tx, userId, identityId);
-  };
-  await inLockQueue(db, userId, () => transaction(db, unlink), credentialId(caller));
+    await deleteIdentity(tx, user.id, identityId);
+  });
   caller.audit('user_updated', { changed: 'identity', identityId });
 }

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { Concerns } from '../../audit.ts';
 import type { Config } from '../../config.ts';
 import type { Db, Tx } from '../../database/database.ts';
+import { inLockQueue } from '../../database/lock-queue.ts';
+import { transaction } from '../../database/transaction.ts';
 import { sha256 } from '../../hashes.ts';
 import { newId, type SessionId } from '../../ids.ts';
 import { Problem } from '../../problems.ts';
 import type { Caller, Client, Service, Visit } from '../../service.ts';
 import { accessTokenLifetime } from '../../tokens/access-token.ts';
 import { requireEnabled } from '../rules.ts';
-import { findStandingUser, lockUserForShare, type UserRow } from '../store.ts';
+import { findStandingUser, lockUser, lockUserForShare, type UserRow } from '../store.ts';
 import { userOf } from '../user.ts';
 import { insertSession } from './store.ts';
 
@@ -31,6 +33,26 @@ export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
 export async function lockCaller(tx: Tx, caller: Caller): Promise<UserRow> {
   await lockUserForShare(tx, caller.userId);
   return requireUser(tx, caller);
+}
+
+/**
+ * A change of the caller's own login, in a transaction that locks the user. The caller is verified
+ * before the request queues for the lock, and again under it: a change that waited while its session
+ * was ended is refused.
+ * @throws what `requireUser` throws, RowBusy, and whatever `change` throws, which undoes everything.
+ */
+export async function changeOwnLogin<T>(
+  db: Db,
+  caller: Caller,
+  change: (tx: Tx, user: UserRow) => Promise<T>,
+): Promise<T> {
+  await requireUser(db, caller);
+  const work = () =>
+    transaction(db, async (tx) => {
+      await lockUser(tx, caller.userId);
+      return change(tx, await requireUser(tx, caller));
+    });
+  return inLockQueue(db, caller.userId, work, credentialId(caller));
 }
 
 /** @throws user-required for a key. */

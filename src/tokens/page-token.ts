@@ -1,7 +1,7 @@
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { shortHash } from '../hashes.ts';
 import { invalidField } from '../problems.ts';
-import type { DerivedKeys } from '../tokens/derived-keys.ts';
+import type { DerivedKeys } from './derived-keys.ts';
 
 type Keys = Pick<DerivedKeys, 'pageTokens'>;
 
