@@ -3,6 +3,7 @@ import { requirePlatform } from '../accounts/platform.ts';
 import { requireStanding } from '../accounts/standing.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
+import { permissionOf, wordedIn } from '../permissions/words.ts';
 import type { Service } from '../service.ts';
 import { declareCatalogue } from './declare.ts';
 import {
@@ -13,7 +14,6 @@ import {
   PermissionsQuery,
 } from './schemas.ts';
 import { listPermissions } from './store.ts';
-import { permissionOf, wordedIn } from './words.ts';
 
 const tags = ['Permissions'];
 

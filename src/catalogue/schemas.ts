@@ -1,45 +1,13 @@
 import { type Static, Type } from 'typebox';
-import { Flag, Integer, idSchema, localePattern, noControls, ref } from '../http/schemas.ts';
-import type { Translations as TranslationsOf } from '../json-columns.ts';
-import { mostPermissions, PermissionKey } from '../permissions/schemas.ts';
-
-/** A line of words that a person reads. */
-const words = (maxLength: number, examples: string[]) =>
-  Type.String({ minLength: 1, maxLength, pattern: noControls, examples });
-
-const title = words(200, ['Pay invoices']);
-const description = words(1000, ['Pay invoices with the account’s payment methods.']);
-const group = words(200, ['Billing']);
-
-const Translations = Type.Unsafe<TranslationsOf>({
-  type: 'object',
-  description: 'The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.',
-  maxProperties: 50,
-  // Not `patternProperties`: the OpenAPI plugin turns it into a schema that accepts every name.
-  propertyNames: { pattern: localePattern, maxLength: 35 },
-  additionalProperties: { type: 'object', properties: { title, description, group }, additionalProperties: false },
-  examples: [{ de: { title: 'Rechnungen bezahlen' } }],
-});
-
-const implies = Type.Array(PermissionKey, {
-  maxItems: 100,
-  uniqueItems: true,
-  description: 'Permissions that come with it.',
-  examples: [['members:read']],
-});
-
-export const Permission = Type.Object(
-  {
-    key: PermissionKey,
-    title,
-    description,
-    group: { ...group, description: 'A heading to show it under.' },
-    implies,
-    translations: Translations,
-    own: Type.Boolean({ description: 'Whether Usher itself asks for it.' }),
-  },
-  { $id: 'Permission', additionalProperties: false },
-);
+import { Flag, Integer, idSchema, localePattern, ref } from '../http/schemas.ts';
+import {
+  impliedPermissions,
+  mostPermissions,
+  Permission,
+  PermissionKey,
+  PermissionTranslations,
+  permissionWords,
+} from '../permissions/schemas.ts';
 
 export const PermissionsQuery = Type.Object(
   {
@@ -62,11 +30,9 @@ export const PermissionCatalogue = Type.Object(
 export const PermissionDeclaration = Type.Object(
   {
     key: PermissionKey,
-    title,
-    description,
-    group,
-    implies: Type.Optional(implies),
-    translations: Type.Optional(Translations),
+    ...permissionWords,
+    implies: Type.Optional(impliedPermissions),
+    translations: Type.Optional(PermissionTranslations),
   },
   { $id: 'PermissionDeclaration', additionalProperties: false },
 );

@@ -1,6 +1,6 @@
-import { wordedIn } from '../catalogue/words.ts';
 import type { Db } from '../database/database.ts';
 import { findOffered } from '../permissions/store.ts';
+import { wordedIn } from '../permissions/words.ts';
 import type { InviteRow } from './store.ts';
 
 /** What an invite gives beside all permissions, in words: its roles, and every permission of them and of its own. */

@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
 import { AccountReference, lifetimeDays } from '../accounts/schemas.ts';
-import { Permission } from '../catalogue/schemas.ts';
 import { Delivery, DeliveryOutcome } from '../deliveries/schemas.ts';
 import {
   choice,
@@ -20,7 +19,7 @@ import {
   TimeOrNull,
 } from '../http/schemas.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
-import { Access, AccessRequest, mostPermissions, RoleReference } from '../permissions/schemas.ts';
+import { Access, AccessRequest, mostPermissions, Permission, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
 
 export const InviteParams = Type.Object({ accountId: idSchema('acc'), inviteId: idSchema('inv') });

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
-import { choice, idSchema, ref, TimeOrNull } from '../http/schemas.ts';
+import { choice, idSchema, localePattern, noControls, ref, TimeOrNull } from '../http/schemas.ts';
 import type { RoleId } from '../ids.ts';
+import type { Translations } from '../json-columns.ts';
 import type { AccessRequest as Asked } from './access.ts';
 
 /** How many permissions a catalogue may hold. */
@@ -16,6 +17,46 @@ export const PermissionKey = Type.String({
   description: 'A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.',
   examples: ['invoices:pay'],
 });
+
+/** A line of words that a person reads. */
+const words = (maxLength: number, examples: string[]) =>
+  Type.String({ minLength: 1, maxLength, pattern: noControls, examples });
+
+/** The words of a permission. */
+export const permissionWords = {
+  title: words(200, ['Pay invoices']),
+  description: words(1000, ['Pay invoices with the account’s payment methods.']),
+  group: words(200, ['Billing']),
+};
+
+export const PermissionTranslations = Type.Unsafe<Translations>({
+  type: 'object',
+  description: 'The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.',
+  maxProperties: 50,
+  // Not `patternProperties`: the OpenAPI plugin turns it into a schema that accepts every name.
+  propertyNames: { pattern: localePattern, maxLength: 35 },
+  additionalProperties: { type: 'object', properties: permissionWords, additionalProperties: false },
+  examples: [{ de: { title: 'Rechnungen bezahlen' } }],
+});
+
+export const impliedPermissions = Type.Array(PermissionKey, {
+  maxItems: 100,
+  uniqueItems: true,
+  description: 'Permissions that come with it.',
+  examples: [['members:read']],
+});
+
+export const Permission = Type.Object(
+  {
+    key: PermissionKey,
+    ...permissionWords,
+    group: { ...permissionWords.group, description: 'A heading to show it under.' },
+    implies: impliedPermissions,
+    translations: PermissionTranslations,
+    own: Type.Boolean({ description: 'Whether Usher itself asks for it.' }),
+  },
+  { $id: 'Permission', additionalProperties: false },
+);
 
 /** Exactly one of the forms, so that nobody gives more than they meant to. */
 const endsAt = {

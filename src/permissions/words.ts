@@ -1,5 +1,5 @@
 import { bestLocale } from '../mail/locale.ts';
-import type { WordedPermission } from '../permissions/store.ts';
+import type { WordedPermission } from './store.ts';
 
 /** A permission as the API shows it, in its own words. */
 export function permissionOf({ key, title, description, group, implies, translations, own }: WordedPermission) {
