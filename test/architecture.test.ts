@@ -49,9 +49,11 @@ const named = (pattern: RegExp) => sources.filter((it) => pattern.test(it.path))
 const routes = named(/\/([\w-]+-)?routes\.ts$/);
 const schemas = named(/\/schemas\.ts$/);
 const stores = named(/\/([a-z-]+-)?store\.ts$/);
-/** Verbs, rules and what they share: all of a feature that is none of the three above. */
+/** Rules that are written in TypeScript and in SQL. */
+const twins = named(/\/([a-z-]+-)?status\.ts$/);
+/** Verbs, rules and what they share: all of a feature that is none of the four above. */
 const verbsAndRules = named(new RegExp(`^(${features.join('|')})/`)).filter(
-  (it) => ![...routes, ...schemas, ...stores].includes(it),
+  (it) => ![...routes, ...schemas, ...stores, ...twins].includes(it),
 );
 
 const isFastify = ({ target }: Import) => /^(@?fastify)(\/|$)/.test(target);
@@ -113,6 +115,14 @@ t.test('verbs and rules know neither HTTP’s framework nor SQL', async (t) => {
 t.test('rules ask no store', async (t) => {
   t.same(
     offending(named(/\/rules\.ts$/), (it) => it.target.endsWith('store.ts') || it.target.startsWith('database/')),
+    [],
+  );
+});
+
+t.test('rules in SQL and TypeScript run no statement', async (t) => {
+  t.ok(twins.length > 0);
+  t.same(
+    offending(twins, ({ target }) => target.endsWith('store.ts') || target === 'database/database.ts'),
     [],
   );
 });

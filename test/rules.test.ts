@@ -3,13 +3,8 @@ import t from 'tap';
 import { fromUUID, toUUID } from 'typeid-js';
 import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../src/email-address.ts';
 import { idOf, newId, uuidOf } from '../src/ids.ts';
-import {
-  requireAddressee,
-  requireNewestLink,
-  requirePending,
-  requireUndecided,
-  statusAt,
-} from '../src/invites/rules.ts';
+import { requireAddressee, requireNewestLink, requirePending, requireUndecided } from '../src/invites/rules.ts';
+import { statusAt } from '../src/invites/status.ts';
 import { requireNotOwner } from '../src/memberships/rules.ts';
 import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
 import { requireOwner } from '../src/ownership/rules.ts';

@@ -1,7 +1,7 @@
 import { deliveryOf } from '../deliveries/delivery.ts';
 import { accessIn } from '../permissions/access.ts';
 import type { listInvitesFor } from './invitee-store.ts';
-import { statusAt } from './rules.ts';
+import { statusAt } from './status.ts';
 import type { ListedInvite } from './store.ts';
 
 /** An invite as the account that made it sees it, at a time. */

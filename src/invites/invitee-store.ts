@@ -5,7 +5,8 @@ import { accounts, identities, invites, memberships, sessions, users } from '../
 import { placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import type { Acceptance } from './accept-store.ts';
-import { hasStatus, inviterColumns, inviters } from './store.ts';
+import { hasStatus } from './status.ts';
+import { inviterColumns, inviters } from './store.ts';
 
 /** Pending invites for an address in every account, newest first, one more than `limit`. */
 export function listInvitesFor(

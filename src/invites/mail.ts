@@ -8,7 +8,7 @@ import type { Service } from '../service.ts';
 import { findOffer } from './invitee-store.ts';
 import { offeredBy } from './offered.ts';
 import { oneClickUrl, optOutLink } from './one-click.ts';
-import { statusAt } from './rules.ts';
+import { statusAt } from './status.ts';
 import { markTried } from './store.ts';
 import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 

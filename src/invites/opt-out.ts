@@ -7,7 +7,7 @@ import type { Caller, Service } from '../service.ts';
 import { lockCaller, requireUser } from '../users/sessions/session.ts';
 import { lockAccountAndInvite } from './invitee-store.ts';
 import { deleteOptOut, insertOptOut } from './opt-out-store.ts';
-import { statusAt } from './rules.ts';
+import { statusAt } from './status.ts';
 import { updateInvite } from './store.ts';
 import { verifyOptOutToken } from './token.ts';
 

@@ -1,6 +1,6 @@
 import type { Db } from '../database/database.ts';
 import { countReports, listReports } from './report-store.ts';
-import { statusAt } from './rules.ts';
+import { statusAt } from './status.ts';
 
 /** Milliseconds that reports are counted back. */
 const counted = 30 * 24 * 3_600_000;

@@ -10,8 +10,9 @@ import type { Caller, Service } from '../service.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, requireNoOptOut, requireRoom } from './limits.ts';
 import { manageInvite } from './manage.ts';
-import { requireOwnershipGrantable, requireUndecided, statusAt } from './rules.ts';
+import { requireOwnershipGrantable, requireUndecided } from './rules.ts';
 import { enqueueMails, findPendingId, isMember, markExpired } from './sending-store.ts';
+import { statusAt } from './status.ts';
 import { findInvite, updateInvite } from './store.ts';
 
 /**

@@ -1,12 +1,6 @@
 import { platformUserId, type UserId } from '../ids.ts';
 import { Problem } from '../problems.ts';
-
-export type InviteStatus = 'pending' | 'accepted' | 'declined' | 'revoked' | 'expired';
-
-/** An invite's status at a time. The one place where expiry is decided. */
-export function statusAt({ status, expiresAt }: { status: InviteStatus; expiresAt: Date }, now: Date): InviteStatus {
-  return status === 'pending' && expiresAt <= now ? 'expired' : status;
-}
+import { type InviteStatus, statusAt } from './status.ts';
 
 /** @throws the problem that names why an invite can't be decided on any more. */
 export function requirePending(invite: { status: InviteStatus; expiresAt: Date }, now: Date): void {

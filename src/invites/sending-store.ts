@@ -4,7 +4,8 @@ import { deliveryEvents, invites, memberships, outbox, users } from '../database
 import { equalsLiteral, placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, DeliveryEventId, DeliveryId, InviteId } from '../ids.ts';
 import { enqueue, enqueueFrom, type NewMessage } from '../outbox/enqueue.ts';
-import { hasStatus, type InviteRow } from './store.ts';
+import { hasStatus } from './status.ts';
+import type { InviteRow } from './store.ts';
 
 /** The mails of one sending of an invite, and its reminder if the account has one sent. */
 export interface PromisedMails {

@@ -3,11 +3,8 @@ import {
   desc,
   eq,
   getTableColumns,
-  gt,
   isNotNull,
   lt,
-  lte,
-  or,
   type Param,
   type Placeholder,
   type SQL,
@@ -21,7 +18,7 @@ import { isOneOf } from '../database/tables/columns.ts';
 import { deliveryEventsOf } from '../database/tables/words.ts';
 import type { DeliveryOutcome } from '../deliveries/events.ts';
 import type { AccountId, InviteId } from '../ids.ts';
-import type { InviteStatus } from './rules.ts';
+import { hasStatus, type InviteStatus } from './status.ts';
 
 export type InviteRow = typeof invites.$inferSelect;
 
@@ -131,16 +128,6 @@ function selectList(db: Db, { status, delivery, email }: Filters, values: ListVa
 /** What became of the mail, as a condition. In words and not in parameters, so that the index of each outcome is used. */
 function hasOutcome(outcome: DeliveryOutcome) {
   return isOneOf('invites.delivery_event', deliveryEventsOf[outcome]);
-}
-
-/** `statusAt`, as a condition. */
-export function hasStatus(status: InviteStatus, now: Date | Param | SQL) {
-  if (status === 'pending') return and(equalsLiteral(invites.status, 'pending'), gt(invites.expiresAt, now));
-  if (status !== 'expired') return equalsLiteral(invites.status, status);
-  return or(
-    equalsLiteral(invites.status, 'expired'),
-    and(equalsLiteral(invites.status, 'pending'), lte(invites.expiresAt, now)),
-  );
 }
 
 // --- Changing and deciding ------------------------------------------------------------------------------------------

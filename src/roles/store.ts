@@ -2,8 +2,8 @@ import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { unionAll } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
 import { accounts, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
-import { equalsLiteral } from '../database/statements.ts';
 import type { AccountId, RoleId } from '../ids.ts';
+import { hasStatus } from '../invites/status.ts';
 
 type Paging = { limit: number; cursor?: RoleId };
 
@@ -108,8 +108,7 @@ export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId
   const members = and(names(memberships.roles), accountId === null ? undefined : eq(memberships.accountId, accountId));
   const pending = and(
     names(invites.roles),
-    equalsLiteral(invites.status, 'pending'),
-    gt(invites.expiresAt, now),
+    hasStatus('pending', now),
     accountId === null ? undefined : eq(invites.accountId, accountId),
   );
   const [found] = await db
