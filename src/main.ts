@@ -54,7 +54,7 @@ async function run(config: Config): Promise<void> {
   });
   await app.listen({ host: config.host, port: config.port });
   metrics = await metricsOf(service, database);
-  await untilAnswered(app.log, state, () => prepare(config, database));
+  await untilAnswered(app.log, state, () => prepare(config, database, service.clock()));
   state.phase = 'serving';
   worker.start();
   retention.start();
@@ -67,11 +67,11 @@ async function startTracing(): Promise<Tracing> {
 }
 
 /** Brings the database to what this release and its settings ask for. */
-async function prepare({ catalogue }: Config, { db, verify, patiently }: OpenDatabase): Promise<void> {
+async function prepare({ catalogue }: Config, { db, verify, patiently }: OpenDatabase, now: Date): Promise<void> {
   await verify();
   await patiently(migrate);
   await requireTableRights(db);
-  if (catalogue) await keepCatalogueFile(db, catalogue);
+  if (catalogue) await keepCatalogueFile(db, catalogue, now);
 }
 
 /** Does what needs the database, and again where that is away, for as long as it takes: each time says so. */

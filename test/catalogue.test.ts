@@ -6,9 +6,10 @@ import { keepCatalogueFile, readCatalogueFile } from '../src/catalogue/file.ts';
 import { listPermissions, type PermissionRow } from '../src/catalogue/store.ts';
 import { ownPermissions } from '../src/permissions/own.ts';
 import type { PermissionDeclaration } from '../src/permissions/permission.ts';
-import { newEmail, startService } from './support/service.ts';
+import { day, newEmail, password, startService } from './support/service.ts';
 
-const { call, db, invite, mailsTo, newAccount, newMember, newPlatformKey, newUser, tokenFor } = await startService(t);
+const { call, clock, db, invite, logIn, mailsTo, newAccount, newMember, newPlatformKey, newUser, tokenFor, travel } =
+  await startService(t);
 const platform = await newPlatformKey('catalogue:manage');
 
 const permission = (key: string, more: Partial<PermissionDeclaration> = {}): PermissionDeclaration => ({
@@ -101,6 +102,31 @@ t.test('PUT /v1/permissions', async (t) => {
       'and nobody gets it back',
     );
     t.match((await put(before, '?removeInUse=true')).status, 200);
+  });
+
+  t.test('an expired invite is no obstacle, and gives what still exists if it is sent again', async (t) => {
+    const before = await declared();
+    await put([...before, permission('doomed:read'), permission('doomed:write')]);
+    const account = await newAccount();
+    const email = newEmail('late');
+    const access = { permissions: ['doomed:read', 'members:read'] };
+    const { body: made } = await invite(account, account.owner, email, access);
+    t.match(await put(before), { status: 409, code: 'permission-in-use' }, 'a pending one is');
+    travel(8 * day);
+    t.match(await put(before, '?dryRun=true'), {
+      body: { removed: [{ permission: 'doomed:read', pendingInvites: 0 }, { permission: 'doomed:write' }] },
+    });
+    t.equal((await put(before)).status, 200);
+    await put([...before, permission('doomed:read')]);
+
+    const token = await logIn(account.owner);
+    const again = await call('POST', `${account.url}/invites/${made.id}/resend`, { token });
+    t.match(again, { status: 200, body: { status: 'pending', access: { permissions: ['members:read'] } } });
+    const accepted = await call('POST', '/v1/invites/accept', {
+      body: { token: await tokenFor(email, 'invite'), register: { name: 'Late', password } },
+    });
+    t.match(accepted, { status: 201, body: { membership: { access: { permissions: ['members:read'] } } } });
+    t.equal((await put(before)).status, 200, 'nobody has the permission of the same name that was added later');
   });
 
   t.test('what implies another one brings it from the next request on', async (t) => {
@@ -265,11 +291,11 @@ t.test('CATALOGUE_FILE', async (t) => {
 
   t.test('is put in place, and a removal of what is in use stops it', async (t) => {
     const before = await declared();
-    await keepCatalogueFile(db, [...before, permission('filed:read')]);
+    await keepCatalogueFile(db, [...before, permission('filed:read')], clock());
     t.ok((await declared()).some((it) => it.key === 'filed:read'));
     await newMember(await newAccount(), { permissions: ['filed:read'] });
-    await t.rejects(keepCatalogueFile(db, before), { message: /CATALOGUE_FILE: In use: filed:read/ });
-    await t.rejects(keepCatalogueFile(db, [permission('a:a', { implies: ['z:z'] })]), {
+    await t.rejects(keepCatalogueFile(db, before, clock()), { message: /CATALOGUE_FILE: In use: filed:read/ });
+    await t.rejects(keepCatalogueFile(db, [permission('a:a', { implies: ['z:z'] })], clock()), {
       message: /CATALOGUE_FILE: \/permissions\/0/,
     });
   });

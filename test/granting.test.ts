@@ -191,6 +191,30 @@ t.test('a role', async (t) => {
     t.match(await patch(`${account.url}/roles/${preset}`, { name: 'Mine' }, account.owner.token), { status: 403 });
   });
 
+  t.test('that only an expired invite names is deleted, and is not given if that one is sent again', async (t) => {
+    const account = await newAccount();
+    const [role, kept, preset] = [
+      await newRole(account, ['members:read']),
+      await newRole(account, ['invites:read']),
+      await newPreset(['members:read']),
+    ];
+    const email = newEmail();
+    const { body: made } = await invite(account, account.owner, email, { roles: [role, kept, preset] });
+    await at(new Date(Date.now() + 8 * day), async () => {
+      const token = await logIn(account.owner);
+      t.match(await call('DELETE', `${account.url}/roles/${role}`, { token }), { status: 204 });
+      t.match(await call('DELETE', `/v1/role-presets/${preset}`, { token: platform }), { status: 204 });
+      const again = await call('POST', `${account.url}/invites/${made.id}/resend`, { token });
+      t.match(again, { status: 200, body: { status: 'pending' } });
+      t.same(again.body.access.roles, [kept], 'the invite names only roles that exist');
+      const accepted = await call('POST', '/v1/invites/accept', {
+        body: { token: await tokenFor(email, 'invite'), register: { name: 'Late', password } },
+      });
+      t.equal(accepted.status, 201);
+      t.same(accepted.body.membership.access, { allPermissions: false, permissions: [], roles: [kept], endsAt: null });
+    });
+  });
+
   t.test('has a name of its own', async (t) => {
     const account = await newAccount();
     const make = (name: string) =>

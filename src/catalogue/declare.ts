@@ -16,6 +16,7 @@ export interface Declaring {
   dryRun: boolean;
   /** Takes what is removed from everyone who has it, instead of refusing. */
   removeInUse: boolean;
+  now: Date;
 }
 
 /** What a declaration comes to. */
@@ -49,23 +50,27 @@ export async function declareCatalogue(
 }
 
 /** The same, by the operator's file. */
-export const declareByFile = (db: Db, declared: readonly PermissionDeclaration[]): Promise<CatalogueChange> =>
+export const declareByFile = (
+  db: Db,
+  declared: readonly PermissionDeclaration[],
+  now: Date,
+): Promise<CatalogueChange> =>
   inLockQueue(db, catalogueRow, () =>
     transaction(db, async (tx) => {
       await lockCatalogue(tx);
-      return declareIn(tx, declared, { dryRun: false, removeInUse: false });
+      return declareIn(tx, declared, { dryRun: false, removeInUse: false, now });
     }),
   );
 
 async function declareIn(
   tx: Tx,
   declared: readonly PermissionDeclaration[],
-  { dryRun, removeInUse }: Declaring,
+  { dryRun, removeInUse, now }: Declaring,
 ): Promise<CatalogueChange> {
   const current = await listPermissions(tx);
   const wanted = arrange(requireOwnAsTheyAre(declared, current), current);
   const { added, changed, removed } = compare(current, wanted);
-  const change = { dryRun, added, changed, removed: await findHolders(tx, removed) };
+  const change = { dryRun, added, changed, removed: await findHolders(tx, removed, now) };
   if (dryRun) return change;
   if (isSameAs(current, wanted)) return change;
   if (!removeInUse && change.removed.some(isHeld)) throw inUse(change.removed.filter(isHeld));

@@ -33,9 +33,9 @@ function permissionsIn(path: string): unknown[] {
 }
 
 /** Puts the catalogue to what the file says. @throws an Error for a person, where that can't be done. */
-export async function keepCatalogueFile(db: Db, declared: readonly Declaration[]): Promise<void> {
+export async function keepCatalogueFile(db: Db, declared: readonly Declaration[], now: Date): Promise<void> {
   try {
-    await declareByFile(db, declared);
+    await declareByFile(db, declared, now);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const places = error.extensions.errors?.map((it) => `${'pointer' in it ? it.pointer : it.parameter} ${it.detail}`);

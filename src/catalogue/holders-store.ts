@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
 import { type AccountId, idOf, type UserId } from '../ids.ts';
+import { hasStatus } from '../invites/status.ts';
 
 /** Who has a permission: by name in what they were given, not by what implies it. */
 export interface Holders {
@@ -21,7 +22,7 @@ export const isHeld = (it: Holders) => it.members + it.pendingInvites + it.roles
 const firstMembers = 100;
 
 /** Whom it touches that some permissions go. One statement, which reads each table once, however many they are. */
-export async function findHolders(db: Db, permissions: readonly string[]): Promise<Holders[]> {
+export async function findHolders(db: Db, permissions: readonly string[], now: Date): Promise<Holders[]> {
   if (permissions.length === 0) return [];
   const keys = sql`${sql.param(permissions)}::text[]`;
   const { rows } = (await db.execute(sql`
@@ -31,7 +32,7 @@ export async function findHolders(db: Db, permissions: readonly string[]): Promi
     members as (select key, count(*)::int as count from member group by key),
     grants as (select key, count(*)::int as count from granted group by key),
     invites as (
-      select key, count(*)::int as count from invites, unnest(permissions) key where permissions && ${keys} and status = 'pending' group by key),
+      select key, count(*)::int as count from invites, unnest(permissions) key where permissions && ${keys} and ${hasStatus('pending', now)} group by key),
     roles as (
       select key, count(*)::int as count
       from (select permissions from roles union all select permissions from role_presets) it, unnest(permissions) key

@@ -57,7 +57,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       },
     },
     handler: ({ caller, body, query: { dryRun, removeInUse } }) => {
-      const declaring = { dryRun: dryRun === 'true', removeInUse: removeInUse === 'true' };
+      const declaring = { dryRun: dryRun === 'true', removeInUse: removeInUse === 'true', now: caller.now };
       return declareCatalogue(service, caller, body.permissions, declaring);
     },
   });

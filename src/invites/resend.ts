@@ -3,7 +3,7 @@ import { requireActiveName } from '../accounts/platform.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { requireDeliverable } from '../deliveries/deliverable.ts';
 import type { AccountId, InviteId } from '../ids.ts';
-import { effectOf } from '../permissions/given.ts';
+import { existingAccess } from '../permissions/given.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
@@ -17,7 +17,8 @@ import { findInvite, updateInvite } from './store.ts';
 
 /**
  * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the
- * old link dead. Who sends it vouches for it.
+ * old link dead. The caller vouches for it. It gives what still exists: a role that no pending
+ * invite named may have been deleted meanwhile.
  * @throws permission-missing, not-found, user-disabled, cannot-grant where it gives more than the
  * caller holds, already-member, invite-already-pending where a later invite holds the address,
  * opted-out, address-undeliverable, too-many-pending-invites, too-many-requests, and the problem
@@ -38,7 +39,8 @@ function resend(service: Service, caller: Caller, accountId: AccountId, inviteId
   return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
     requireActiveName(acting);
     requireUndecided(invite);
-    requireGrantable(acting, await effectOf(tx, accountId, invite));
+    const { existing, effect } = await existingAccess(tx, accountId, invite);
+    requireGrantable(acting, effect);
     requireOwnershipGrantable(acting, invite);
     await markExpired(tx, accountId, invite.email, caller.now);
     if (await isMember(tx, accountId, invite.email)) throw new Problem('already-member');
@@ -50,6 +52,7 @@ function resend(service: Service, caller: Caller, accountId: AccountId, inviteId
     const expiresAt = expiryOf(caller.now, invite.lifetimeDays, invite.endsAt);
     if (expiresAt <= caller.now) throw new Problem('invite-expired', 'What it gives has ended. Invite anew.');
     const sent = await updateInvite(tx, invite, {
+      ...existing,
       ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt },
       ...{ invitedBy: acting.userId, invitedByKey: acting.keyId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },

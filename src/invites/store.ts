@@ -13,7 +13,7 @@ import {
 import { alias } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
 import { invites, undeliverableAddresses, users } from '../database/schema.ts';
-import { equalsLiteral, literalTime, placeholderFor, prepared } from '../database/statements.ts';
+import { literalTime, placeholderFor, prepared } from '../database/statements.ts';
 import { isOneOf } from '../database/tables/columns.ts';
 import { deliveryEventsOf } from '../database/tables/words.ts';
 import type { DeliveryOutcome } from '../deliveries/events.ts';

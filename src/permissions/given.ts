@@ -10,6 +10,14 @@ export async function effectOf(db: Db, accountId: AccountId, access: Access): Pr
   return effectFrom(access, await givableOf(db, accountId, access));
 }
 
+/** The permissions and roles of an access that exist in an account, and what they come to. */
+export async function existingAccess(db: Db, accountId: AccountId, access: Access) {
+  const givable = await givableOf(db, accountId, access);
+  const permissions = access.permissions.filter((it) => givable.permissions.includes(it));
+  const roles = access.roles.filter((it) => idsOf(givable).includes(it));
+  return { existing: { permissions, roles }, effect: effectFrom(access, givable) };
+}
+
 /**
  * The same for an access that is asked for, which has to name what there is, and to end in the future.
  * @throws invalid-request for a permission that the catalogue does not have, a role that is not the account's, or an end that is over.
