@@ -1,6 +1,6 @@
 import type { Db } from '../database/database.ts';
 import { accessIn, hasPermission } from '../permissions/access.ts';
-import { effectiveAccess } from '../permissions/sources.ts';
+import { effectiveAccess } from '../permissions/effective-access.ts';
 import type { Acting } from './enter.ts';
 import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
 

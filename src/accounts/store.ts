@@ -5,7 +5,7 @@ import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, MembershipId, UserId } from '../ids.ts';
-import { sourcesColumn } from '../permissions/sources-store.ts';
+import { sourcesColumn } from '../permissions/effective-access.ts';
 import type { Caller, Key } from '../service.ts';
 import { isActiveUserRow } from '../users/active-store.ts';
 import { isStanding, isUsable, standingOf } from '../users/store.ts';

@@ -1,10 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { isActiveNow, isAllowed, isAllowedInAccount, membershipOf, userNamed } from '../checks/decision-store.ts';
+import { isActiveNow, membershipOf, userNamed } from '../checks/decision-store.ts';
 import { account, asked, atNow } from '../checks/store.ts';
 import type { Db } from '../database/database.ts';
 import { memberships, users } from '../database/schema.ts';
 import { placeholderFor } from '../database/statements.ts';
 import type { AccountId } from '../ids.ts';
+import { isAllowed, isAllowedInAccount } from '../permissions/effective-access.ts';
 import type { Caller } from '../service.ts';
 
 // Each search but `searchAccounts` is one statement: who asks, whether they may, and a page of

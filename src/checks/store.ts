@@ -5,9 +5,10 @@ import type { Db } from '../database/database.ts';
 import { accounts, memberships, platformKeys, users } from '../database/schema.ts';
 import { listPlaceholder as list, placeholderFor, prepared } from '../database/statements.ts';
 import { type AccountId, uuidOf } from '../ids.ts';
+import { isAllowed } from '../permissions/effective-access.ts';
 import type { Caller } from '../service.ts';
 import { isStanding, standingOf } from '../users/store.ts';
-import { isAllowed, membershipOf, userNamed } from './decision-store.ts';
+import { membershipOf, userNamed } from './decision-store.ts';
 import type { Answer, Question } from './question.ts';
 
 export const atNow = sql`${placeholderFor(memberships.endsAt, 'now')}::timestamptz`;

@@ -3,6 +3,7 @@ import type { Db } from '../database/database.ts';
 import { permissions, roles } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import { type AccountId, idOf, type RoleId, uuidOf } from '../ids.ts';
+import { hasRole, namedRoles } from './effective-access.ts';
 
 /** What is there of some permissions and roles that are to be given in an account: its own roles, and the presets. */
 export interface Givable {
@@ -10,14 +11,20 @@ export interface Givable {
   roles: { id: RoleId; name: string; permissions: string[] }[];
 }
 
+const rolesAmong = (accountId: SQL, ids: SQL) =>
+  sql.join(
+    namedRoles(accountId, ids).map(
+      ({ table, isNamed }) => sql`select r.id, r.name, r.permissions from ${table} where ${isNamed}`,
+    ),
+    sql` union all `,
+  );
+
 /** What there is of some permissions and roles, as columns: of lists of keys and ids that a statement has anyhow. */
 export const givableColumns = (accountId: SQL, wanted: { permissions: SQL; roles: SQL }) => ({
   permissions: sql<string[]>`array(select p.key from permissions p where p.key = any(${wanted.permissions}))`,
   roles: sql<RoleFound[]>`coalesce((
     select jsonb_agg(jsonb_build_object('id', it.id, 'name', it.name, 'permissions', it.permissions)) from (
-      select r.id, r.name, r.permissions from roles r where r.account_id = ${accountId} and r.id = any(${wanted.roles})
-      union all
-      select r.id, r.name, r.permissions from role_presets r where r.id = any(${wanted.roles})) it), '[]')`,
+      ${rolesAmong(accountId, wanted.roles)}) it), '[]')`,
 });
 
 const account = sql`${placeholderFor(roles.accountId, 'accountId')}`;
@@ -65,8 +72,7 @@ const offered = prepared('find_offered', (db) =>
       permissions: sql<WordedPermission[]>`coalesce((
         select jsonb_agg(to_jsonb(p) order by p.position) from permissions p
         where p.key = any(${permissionsAsked})
-          or exists (select from roles r where r.account_id = ${account} and r.id = any(${rolesAsked}) and p.key = any(r.permissions))
-          or exists (select from role_presets r where r.id = any(${rolesAsked}) and p.key = any(r.permissions))), '[]')`,
+          or ${hasRole(account, rolesAsked, sql`p.key = any(r.permissions)`)}), '[]')`,
     })
     .from(sql`(select) one`),
 );
