@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { lockQueueState } from '../src/database/lock-queue.ts';
 import { newId, uuidOf } from '../src/ids.ts';
 import { addGauges } from '../src/metrics/gauges.ts';
-import { missingPermissions } from '../src/permissions/access.ts';
+import { missingPermissions } from '../src/permissions/comparison.ts';
 import { newKeyText } from '../src/tokens/key-text.ts';
 import { pathWith, readDocument } from './support/openapi.ts';
 import { racesOn, tally } from './support/races.ts';

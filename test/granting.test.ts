@@ -169,6 +169,56 @@ t.test('a role', async (t) => {
     t.match(await patch(url, { permissions: ['members:manage'] }, manager.token), { status: 200 });
   });
 
+  t.test('and its holders are compared as by every change of a member, on resources too', async (t) => {
+    const account = await newAccount();
+    const role = await newRole(account, ['members:read']);
+    const managing = ['roles:manage', 'members:read', 'members:manage'];
+    const manager = await newMember(account, { permissions: managing });
+    const member = await newMember(account, { permissions: [], roles: [role] });
+    const give = (to: TestUser, grant: object) =>
+      post(`${memberUrl(account, to)}/grants`, { grants: [grant] }, account.owner.token);
+    const suspend = async () => {
+      const { status } = await post(`${memberUrl(account, member)}/suspend`, undefined, manager.token);
+      await post(`${memberUrl(account, member)}/reactivate`, undefined, account.owner.token);
+      return status;
+    };
+    const rename = async () =>
+      (await patch(`${account.url}/roles/${role}`, { name: newEmail('role') }, manager.token)).status;
+    const invoice = { type: 'invoice', id: 'one' };
+    const soft = { action: { soft: true } };
+    /** What a member has, and what a manager needs to have with it: less does not suffice. */
+    const cases: [had: object, less: object, enough: object][] = [
+      [
+        { permission: 'invoices:read', resource: invoice },
+        { permission: 'invoices:read', resource: { type: 'invoice', id: 'two' } },
+        { permission: 'invoices:pay', resource: invoice },
+      ],
+      [
+        { permission: 'invoices:read', resource: { type: 'quote' } },
+        { permission: 'invoices:read', resource: { type: 'quote', id: 'one' } },
+        { permission: 'invoices:read', resource: { type: 'quote' } },
+      ],
+      [
+        { permission: 'quotes:read', condition: { action: { soft: true, at: 'noon' } } },
+        { permission: 'quotes:read', condition: { action: { soft: false } } },
+        { permission: 'quotes:read', condition: soft },
+      ],
+      [
+        { permission: 'orders:place' },
+        { permission: 'orders:place', condition: soft },
+        { permission: 'orders:place', endsAt: new Date(Date.now() + day) },
+      ],
+    ];
+    for (const [had, less, enough] of cases) {
+      await give(member, had);
+      t.same([await suspend(), await rename()], [403, 403], JSON.stringify(had));
+      await give(manager, less);
+      t.same([await suspend(), await rename()], [403, 403], `less: ${JSON.stringify(less)}`);
+      await give(manager, enough);
+      t.same([await suspend(), await rename()], [200, 200], `enough: ${JSON.stringify(enough)}`);
+    }
+  });
+
   t.test('that is in use is not deleted; once it is not, it is', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);

@@ -8,13 +8,8 @@ import { statusAt } from '../src/invites/status.ts';
 import { requireNotOwner } from '../src/memberships/rules.ts';
 import { mostAttempts, waitAfter } from '../src/outbox/backoff.ts';
 import { requireOwner } from '../src/ownership/rules.ts';
-import {
-  accessOf,
-  type EffectiveAccess,
-  effective,
-  hasPermission,
-  missingPermissions,
-} from '../src/permissions/access.ts';
+import { accessOf, type EffectiveAccess, effective, hasPermission } from '../src/permissions/access.ts';
+import { missingPermissions } from '../src/permissions/comparison.ts';
 import { ownPermissions } from '../src/permissions/own.ts';
 import {
   requireGrantable,

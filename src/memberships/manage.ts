@@ -1,8 +1,9 @@
 import type { Acting } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { UserId } from '../ids.ts';
-import { type EffectiveAccess, isWhole } from '../permissions/access.ts';
+import type { EffectiveAccess } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/effective-access.ts';
+import { isWhole } from '../permissions/holding.ts';
 import { requireNotAbove } from '../permissions/rules.ts';
 import { findSources } from '../permissions/sources-store.ts';
 import { Problem } from '../problems.ts';

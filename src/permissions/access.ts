@@ -1,5 +1,5 @@
 import type { RoleId } from '../ids.ts';
-import { covers, type Holding, held, lasts } from './holding.ts';
+import { type Holding, held, isWhole } from './holding.ts';
 
 /** What a membership or an invite gives, as it is kept: every permission, those added later too, or single ones and roles. */
 export interface Access {
@@ -43,49 +43,9 @@ export const effective = (permissions: readonly string[], endsAt: Date | null): 
   holdings: permissions.map((it) => held(it, endsAt)),
 });
 
-/** Whether something holds in the whole account, on no condition. */
-export const isWhole = ({ resource, condition }: Holding) => resource === null && Object.keys(condition).length === 0;
-
 /** Whether someone has a permission in the whole account, now. */
 export function hasPermission(holder: EffectiveAccess, permission: string): boolean {
   return holder.allPermissions || holder.holdings.some((it) => it.permission === permission && isWhole(it));
-}
-
-/** The permissions that `other` has and `holder` has not, or not everywhere or for as long; `*` where it is all of them. */
-export function missingPermissions(holder: EffectiveAccess, other: EffectiveAccess): string[] {
-  const hasAll = (until: Date | null) => holder.allPermissions && lasts(holder.endsAt, until);
-  if (other.allPermissions) return hasAll(other.endsAt) ? [] : ['*'];
-  const isHeld = holdingLookup(holder.holdings);
-  const isCovered = (it: Holding) => hasAll(it.endsAt) || isHeld(it);
-  return [...new Set(other.holdings.filter((it) => !isCovered(it)).map((it) => it.permission))].sort();
-}
-
-/**
- * Whether some holdings cover another one, by one look-up for each place that could. Comparing each
- * with each takes seconds if two members have thousands of grants.
- */
-function holdingLookup(holdings: readonly Holding[]): (wanted: Holding) => boolean {
-  const placeOf = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);
-  const longest = new Map<string, Holding>();
-  const conditional = new Map<string, Holding[]>();
-  for (const it of holdings) {
-    const { permission, resource, condition, endsAt } = it;
-    const place = placeOf(permission, resource?.type, resource?.id);
-    const known = longest.get(place);
-    if (Object.keys(condition).length > 0) conditional.set(permission, [...(conditional.get(permission) ?? []), it]);
-    else if (!known || lasts(endsAt, known.endsAt)) longest.set(place, it);
-  }
-  return (wanted) => {
-    const { permission, resource } = wanted;
-    const places = [placeOf(permission), placeOf(permission, resource?.type, null)];
-    const found = [...places, placeOf(permission, resource?.type, resource?.id)].flatMap((it) => longest.get(it) ?? []);
-    return [...found, ...(conditional.get(permission) ?? [])].some((it) => covers(it, wanted));
-  };
-}
-
-/** The same access as far as it goes at a moment, whatever will come of it. */
-export function asOf(now: Date, { allPermissions, holdings }: EffectiveAccess): EffectiveAccess {
-  return { allPermissions, endsAt: now, holdings: holdings.map((it) => ({ ...it, endsAt: now })) };
 }
 
 /** What of an access a key may use: all of it, or what its scopes cover. */

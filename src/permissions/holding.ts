@@ -24,6 +24,9 @@ export const held = (permission: string, endsAt: Date | null): Holding => ({
   endsAt,
 });
 
+/** Whether something holds in the whole account, on no condition. */
+export const isWhole = ({ resource, condition }: Holding) => resource === null && Object.keys(condition).length === 0;
+
 /** Whether whoever has the one has the other with it: as much in every place, on every condition, and for as long. */
 export function covers(one: Holding, other: Holding): boolean {
   return (

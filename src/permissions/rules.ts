@@ -1,5 +1,6 @@
 import { Problem } from '../problems.ts';
-import { asOf, type EffectiveAccess, hasPermission, missingPermissions } from './access.ts';
+import { type EffectiveAccess, hasPermission } from './access.ts';
+import { asOf, missingPermissions } from './comparison.ts';
 import type { OwnPermission } from './own.ts';
 
 /** @throws permission-missing, naming it. */

@@ -1,6 +1,7 @@
 import { type Acting, changeAccount } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { AccountId, RoleId } from '../ids.ts';
+import { everywhere } from '../memberships/manage.ts';
 import { findMember } from '../memberships/store.ts';
 import { effective } from '../permissions/access.ts';
 import { requireGrantable } from '../permissions/rules.ts';
@@ -9,7 +10,7 @@ import type { Caller, Service } from '../service.ts';
 import { changeIn, nameTaken } from './create.ts';
 import { requireKnown } from './known.ts';
 import type { RoleChanges } from './schemas.ts';
-import { findRole, deleteRole as forgetRole, hasHolderAbove, isRoleUsed, type RoleRow, updateRole } from './store.ts';
+import { findRole, deleteRole as forgetRole, hasMemberAbove, isRoleUsed, type RoleRow, updateRole } from './store.ts';
 
 /**
  * Changes a role of the account's own, and with it what its holders may do, from their next request on. Whoever changes it must
@@ -54,10 +55,9 @@ async function requireOwnRole(tx: Tx, acting: Acting, roleId: RoleId): Promise<R
   if (!role) throw new Problem('not-found');
   if (role.isPreset) throw new Problem('cannot-grant', 'A preset is the platform’s to change.');
   requireGrantable(acting, effective(role.permissions, null));
-  const held = acting.holdings.map((it) => it.permission);
-  const isAbove =
-    !acting.allPermissions && (await hasHolderAbove(tx, acting.account.id, roleId, { held, now: acting.now }));
-  if (isAbove) throw new Problem('cannot-grant', 'Someone holds this role who holds more than you do.');
+  const holder = await everywhere(tx, acting);
+  if (await hasMemberAbove(tx, acting.account, roleId, { holder, now: acting.now }))
+    throw new Problem('cannot-grant', 'Someone holds this role who holds more than you do.');
   return role;
 }
 

@@ -1,9 +1,11 @@
 import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { unionAll } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
-import { accounts, grants, invites, memberships, rolePresets, roles } from '../database/schema.ts';
+import { accounts, invites, memberships, rolePresets, roles } from '../database/schema.ts';
 import type { AccountId, RoleId } from '../ids.ts';
 import { hasStatus } from '../invites/status.ts';
+import type { EffectiveAccess } from '../permissions/access.ts';
+import { hasMoreThan } from '../permissions/comparison.ts';
 
 type Paging = { limit: number; cursor?: RoleId };
 
@@ -121,26 +123,20 @@ export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId
   return found?.isUsed ?? false;
 }
 
-/** Whether someone holds a role, all permissions aside, who by name or by role holds something that is not among some permissions. */
-export async function hasHolderAbove(
+/** Whether a member with a role, the owner aside, has more permissions than the holder. One statement. */
+export async function hasMemberAbove(
   tx: Tx,
-  accountId: AccountId,
+  account: Pick<typeof accounts.$inferSelect, 'id' | 'ownerId'>,
   id: RoleId,
-  { held, now }: { held: readonly string[]; now: Date },
+  { holder, now }: { holder: EffectiveAccess; now: Date },
 ): Promise<boolean> {
-  const account = sql`${sql.param(accountId, accounts.id)}::uuid`;
+  const accountId = sql`${sql.param(account.id, accounts.id)}::uuid`;
   const { rows } = (await tx.execute(sql`
     select exists (
-      select from memberships m join accounts a on a.id = m.account_id
-      where m.account_id = ${account} and m.roles @> array[${sql.param(id, roles.id)}::uuid] and a.owner_id <> m.user_id
-        and exists (
-          select from permissions p
-          where not p.key = any(${sql.param([...held])}::text[]) and (
-            p.key = any(m.permissions)
-            or exists (select from roles r where r.account_id = ${account} and r.id = any(m.roles) and p.key = any(r.permissions))
-            or exists (select from role_presets r where r.id = any(m.roles) and p.key = any(r.permissions))
-            or exists (select from grants g where g.account_id = ${account} and g.user_id = m.user_id and g.permission = p.key
-              and (g.ends_at is null or g.ends_at > ${sql.param(now, grants.endsAt)}))))
+      select from memberships m
+      where m.account_id = ${accountId} and m.roles @> array[${sql.param(id, roles.id)}::uuid]
+        and m.user_id <> ${sql.param(account.ownerId, accounts.ownerId)}::uuid
+        and ${hasMoreThan(holder, { account: accountId, now })}
     ) as found`)) as unknown as { rows: { found: boolean }[] };
   return rows[0]?.found ?? false;
 }

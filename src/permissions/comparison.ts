@@ -1,0 +1,93 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { EffectiveAccess } from './access.ts';
+import { isGrantOf } from './effective-access.ts';
+import { covers, type Holding, isWhole, lasts } from './holding.ts';
+
+// Who has more permissions than whom, in TypeScript for two members, and in SQL for many members at
+// once. test/twins.test.ts compares the two.
+
+/** The permissions that `other` has and `holder` has not, or not everywhere or for as long; `*` where it is all of them. */
+export function missingPermissions(holder: EffectiveAccess, other: EffectiveAccess): string[] {
+  const hasAll = (until: Date | null) => holder.allPermissions && lasts(holder.endsAt, until);
+  if (other.allPermissions) return hasAll(other.endsAt) ? [] : ['*'];
+  const isHeld = holdingLookup(holder.holdings);
+  const isCovered = (it: Holding) => hasAll(it.endsAt) || isHeld(it);
+  return [...new Set(other.holdings.filter((it) => !isCovered(it)).map((it) => it.permission))].sort();
+}
+
+/**
+ * Whether some holdings cover another one, by one look-up for each place that could. Comparing each
+ * with each takes seconds if two members have thousands of grants.
+ */
+function holdingLookup(holdings: readonly Holding[]): (wanted: Holding) => boolean {
+  const placeOf = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);
+  const longest = new Map<string, Holding>();
+  const conditional = new Map<string, Holding[]>();
+  for (const it of holdings) {
+    const { permission, resource, condition, endsAt } = it;
+    const place = placeOf(permission, resource?.type, resource?.id);
+    const known = longest.get(place);
+    if (Object.keys(condition).length > 0) conditional.set(permission, [...(conditional.get(permission) ?? []), it]);
+    else if (!known || lasts(endsAt, known.endsAt)) longest.set(place, it);
+  }
+  return (wanted) => {
+    const { permission, resource } = wanted;
+    const places = [placeOf(permission), placeOf(permission, resource?.type, null)];
+    const found = [...places, placeOf(permission, resource?.type, resource?.id)].flatMap((it) => longest.get(it) ?? []);
+    return [...found, ...(conditional.get(permission) ?? [])].some((it) => covers(it, wanted));
+  };
+}
+
+/** The same access as far as it goes at a moment, regardless of when it ends. */
+export function asOf(now: Date, { allPermissions, holdings }: EffectiveAccess): EffectiveAccess {
+  return { allPermissions, endsAt: now, holdings: holdings.map((it) => ({ ...it, endsAt: now })) };
+}
+
+/**
+ * Whether a member has more permissions than the holder: whether `missingPermissions` of the holder
+ * and `asOf(now, member)` has any. A condition on a membership `m` that is not the owner's.
+ * @param account a parameter, like that of `isAllowed`.
+ */
+export function hasMoreThan(holder: EffectiveAccess, { account, now }: { account: SQL; now: Date }): SQL {
+  if (holder.allPermissions && lasts(holder.endsAt, now)) return sql`false`;
+  const holdings = holder.holdings.filter((it) => lasts(it.endsAt, now));
+  const isUnconditional = ({ condition }: Holding) => Object.keys(condition).length === 0;
+  const whole = texts(holdings.filter(isWhole).map((it) => it.permission));
+  const onTypes = holdings.filter((it) => isUnconditional(it) && it.resource?.id === null);
+  const onResources = holdings.filter((it) => isUnconditional(it) && typeof it.resource?.id === 'string');
+  const conditional = holdings.filter((it) => !isUnconditional(it));
+  // Without correlation, so that each of these is evaluated once for all members.
+  const missing = sql`array(select p.key from permissions p where not p.covers <@ ${whole})`;
+  const rolesWithMissing = sql`(
+    array(select r.id from roles r where r.account_id = ${account} and r.permissions && ${missing})
+    || array(select r.id from role_presets r where r.permissions && ${missing}))`;
+  // The places are looked up in hash tables. Comparing each grant with each takes minutes.
+  const isCovered = sql`(it.permission = any(${whole})
+    or coalesce((it.permission, g.resource_type) in (select * from unnest(${columnsOf(onTypes, 2)})), false)
+    or coalesce((it.permission, g.resource_type, g.resource_id) in (select * from unnest(${columnsOf(onResources, 3)})), false)
+    or exists (
+      select from unnest(${columnsOf(conditional, 3)}, ${texts(conditional.map((it) => JSON.stringify(it.condition)))})
+        as own (permission, resource_type, resource_id, condition)
+      where own.permission = it.permission and g.condition @> own.condition::jsonb
+        and coalesce(own.resource_type = g.resource_type, own.resource_type is null)
+        and coalesce(own.resource_id = g.resource_id, own.resource_id is null)))`;
+  return sql`(
+    m.all_permissions
+    or m.permissions && ${missing}
+    or m.roles && ${rolesWithMissing}
+    or exists (
+      select from grants g join permissions p on p.key = g.permission cross join unnest(p.covers) as it (permission)
+      where ${isGrantOf(account, sql`m.user_id`, sql`${sql.param(now.toISOString())}::timestamptz`)} and not ${isCovered}))`;
+}
+
+/** Permissions with their resources, as lists for `unnest`. */
+function columnsOf(holdings: readonly Holding[], count: 2 | 3): SQL {
+  const lists = [
+    holdings.map((it) => it.permission),
+    holdings.map((it) => it.resource?.type ?? null),
+    holdings.map((it) => it.resource?.id ?? null),
+  ];
+  return sql.join(lists.slice(0, count).map(texts), sql`, `);
+}
+
+const texts = (list: readonly (string | null)[]) => sql`${sql.param([...list])}::text[]`;
