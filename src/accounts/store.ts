@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { proving } from '../credential-proof.ts';
 import type { Db, Tx } from '../database/database.ts';
@@ -9,15 +9,12 @@ import { sourcesColumn } from '../permissions/effective-access.ts';
 import type { Caller, Key } from '../service.ts';
 import { isActiveUserRow } from '../users/active-store.ts';
 import { isStanding, isUsable, standingOf } from '../users/store.ts';
+import { isActiveMembership } from './membership-status.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
 
 const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
 const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
-
-/** A membership that counts at a time: neither suspended nor over. */
-export const isActive = (when: SQL) =>
-  and(isNull(memberships.suspendedAt), or(isNull(memberships.endsAt), sql`${memberships.endsAt} > ${when}`));
 
 /**
  * The rule for every act in a member's name, whenever it happens (an accept of their invite, a
@@ -26,7 +23,7 @@ export const isActive = (when: SQL) =>
  * @param user `users` or an alias of it, joined with `memberships`.
  */
 export const mayActInName = (user: Parameters<typeof isActiveUserRow>[0], when: SQL) =>
-  sql<boolean>`coalesce(${memberships.userId} = ${user.id} and ${isActive(when)} and ${isActiveUserRow(user)}, false)`;
+  sql<boolean>`coalesce(${memberships.userId} = ${user.id} and ${isActiveMembership(when)} and ${isActiveUserRow(user)}, false)`;
 
 /** The same for one member. */
 export async function isActiveMember(db: Db, accountId: AccountId, userId: UserId, when: Date): Promise<boolean> {
@@ -60,7 +57,7 @@ const entry = prepared('find_entry', (db) =>
       and(
         eq(memberships.accountId, placeholderFor(memberships.accountId, 'accountId')),
         eq(memberships.userId, users.id),
-        isActive(now),
+        isActiveMembership(now),
       ),
     )
     .leftJoin(accounts, eq(accounts.id, memberships.accountId))
@@ -201,7 +198,11 @@ export function listAccountsOf(
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(
-      and(eq(memberships.userId, userId), isActive(at), cursor === undefined ? undefined : gt(memberships.id, cursor)),
+      and(
+        eq(memberships.userId, userId),
+        isActiveMembership(at),
+        cursor === undefined ? undefined : gt(memberships.id, cursor),
+      ),
     )
     .orderBy(asc(memberships.id))
     .limit(limit + 1);

@@ -1,7 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { isActiveMembership } from '../accounts/membership-status.ts';
 
-/** `isActive` of a membership `m`, in words. */
-export const isActiveNow = (now: SQL) => sql`m.suspended_at is null and (m.ends_at is null or m.ends_at > ${now})`;
+/** Whether a membership `m` is active. */
+export const isActiveNow = (now: SQL) =>
+  isActiveMembership(now, { suspendedAt: sql`m.suspended_at`, endsAt: sql`m.ends_at` });
 
 /** The account asked about, and the active membership of a user in it. */
 export const membershipOf = (account: SQL, user: SQL, now: SQL) => sql`

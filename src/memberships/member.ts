@@ -1,3 +1,4 @@
+import { membershipStatusAt } from '../accounts/membership-status.ts';
 import { accessIn } from '../permissions/access.ts';
 import type { MemberRow } from './store.ts';
 
@@ -9,13 +10,8 @@ export function memberOf({ membership, user, inviter, isOwner }: MemberRow, now:
     user,
     access: accessIn(membership),
     isOwner,
-    status: statusOf(membership, now),
+    status: membershipStatusAt(membership, now),
     since: createdAt,
     invitedBy: inviter,
   };
-}
-
-function statusOf({ suspendedAt, endsAt }: MemberRow['membership'], now: Date) {
-  if (suspendedAt !== null) return 'suspended' as const;
-  return endsAt !== null && endsAt <= now ? ('ended' as const) : ('active' as const);
 }
