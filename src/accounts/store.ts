@@ -1,6 +1,8 @@
-import { and, asc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { proving } from '../credential-proof.ts';
+import { isActiveKey } from '../credentials/key-status.ts';
+import { isValidCaller, valuesOfCaller } from '../credentials/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
@@ -8,7 +10,6 @@ import type { AccountId, MembershipId, UserId } from '../ids.ts';
 import { sourcesColumn } from '../permissions/effective-access.ts';
 import type { Caller, Key } from '../service.ts';
 import { isActiveUserRow } from '../users/active-store.ts';
-import { isStanding, isUsable, standingOf } from '../users/store.ts';
 import { isActiveMembership } from './membership-status.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;
@@ -61,7 +62,7 @@ const entry = prepared('find_entry', (db) =>
       ),
     )
     .leftJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(isStanding()),
+    .where(isValidCaller()),
 );
 
 /**
@@ -69,7 +70,7 @@ const entry = prepared('find_entry', (db) =>
  * they may do; undefined where their credential is not valid.
  */
 export function findEntry(db: Db, caller: Caller, accountId: AccountId) {
-  const found = entry(db).execute({ ...standingOf(caller), accountId });
+  const found = entry(db).execute({ ...valuesOfCaller(caller), accountId });
   return proving(
     caller,
     found.then(([entry]) => entry),
@@ -81,7 +82,7 @@ export const isCallingPlatform = () =>
   and(
     eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
     eq(platformKeys.hash, sql.placeholder('keyHash')),
-    isUsable(platformKeys),
+    isActiveKey(platformKeys, now),
   );
 
 const platformEntry = prepared('find_platform_entry', (db) =>
@@ -99,7 +100,7 @@ const platformEntry = prepared('find_platform_entry', (db) =>
 
 /** The scopes of a platform's key, and an account with its owner where there is one; undefined where the key stands no more. */
 export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
-  const found = platformEntry(db).execute({ ...standingOf(caller), accountId });
+  const found = platformEntry(db).execute({ ...valuesOfCaller(caller), accountId });
   return proving(
     caller,
     found.then(([entry]) => entry),

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
+import { credentialOf } from '../credentials/store.ts';
 import { isOfStatement } from '../database/errors.ts';
 import type { Caller } from '../service.ts';
-import { credentialOf } from '../users/store.ts';
 import type { CheckAll, Checked } from './check.ts';
 import type { Question } from './question.ts';
 

@@ -1,13 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../accounts/store.ts';
 import { proving } from '../credential-proof.ts';
+import { isValidCaller, valuesOfCaller } from '../credentials/store.ts';
 import type { Db } from '../database/database.ts';
 import { accounts, memberships, platformKeys, users } from '../database/schema.ts';
 import { listPlaceholder as list, placeholderFor, prepared } from '../database/statements.ts';
 import { type AccountId, uuidOf } from '../ids.ts';
 import { isAllowed } from '../permissions/effective-access.ts';
 import type { Caller } from '../service.ts';
-import { isStanding, standingOf } from '../users/store.ts';
 import { membershipOf, userNamed } from './decision-store.ts';
 import type { Answer, Question } from './question.ts';
 
@@ -47,7 +47,7 @@ const answersTo = ({ account, questions }: Subject) => sql<Answer[]>`(
 export function asked<More>(name: string, more: SQL<More>, about: Subject = ofOneAccount) {
   const answers = answersTo(about);
   const byUser = prepared(`${name}_by_user`, (db) =>
-    db.select({ scopes: scopesOfKey, answers, more }).from(users).where(isStanding()),
+    db.select({ scopes: scopesOfKey, answers, more }).from(users).where(isValidCaller()),
   );
   const byPlatform = prepared(`${name}_by_platform`, (db) =>
     db.select({ scopes: platformKeys.scopes, answers, more }).from(platformKeys).where(isCallingPlatform()),
@@ -59,7 +59,7 @@ export function asked<More>(name: string, more: SQL<More>, about: Subject = ofOn
     questions: readonly Asked[],
     values: Record<string, unknown> = {},
   ) => {
-    const given = { ...standingOf(caller), accountId, ...listsOf(questions), ...values };
+    const given = { ...valuesOfCaller(caller), accountId, ...listsOf(questions), ...values };
     const isPlatform = caller.key?.kind === 'platform';
     const rows = isPlatform ? byPlatform(db).execute(given) : byUser(db).execute(given);
     const found = await proving<{ scopes: string[] | null; answers: Answer[] | null; more: unknown }>(

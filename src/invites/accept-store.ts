@@ -1,5 +1,6 @@
 import { and, eq, isNull, or, sql } from 'drizzle-orm';
 import { mayActInName } from '../accounts/store.ts';
+import { isLoggedIn } from '../credentials/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';
 import { accounts, catalogue, identities, invites, memberships, sessions, users } from '../database/schema.ts';
@@ -7,7 +8,6 @@ import { placeholderFor, prepared } from '../database/statements.ts';
 import type { AccountId, IdentityId, InviteId, SessionId, UserId } from '../ids.ts';
 import { effectiveAccess, sourcesColumn } from '../permissions/effective-access.ts';
 import { givableColumns, givableIn } from '../permissions/store.ts';
-import { isLoggedIn } from '../users/store.ts';
 import { inviterColumns, inviters } from './store.ts';
 
 /**

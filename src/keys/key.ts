@@ -1,10 +1,10 @@
+import { keyStatusAt } from '../credentials/key-status.ts';
 import { shownPrefix } from '../tokens/key-text.ts';
 import type { AccountKeyRow, findAccountKey, PlatformKeyRow } from './store.ts';
 
 /** What an account's key and the platform's have in common. */
 function shown({ id, name, createdAt, expiresAt, revokedAt, lastUsedAt, replacedBy }: PlatformKeyRow, now: Date) {
-  const isExpired = expiresAt !== null && expiresAt <= now;
-  const status = revokedAt !== null ? ('revoked' as const) : isExpired ? ('expired' as const) : ('active' as const);
+  const status = keyStatusAt({ revokedAt, expiresAt }, now);
   return { id, name, status, createdAt, expiresAt, revokedAt, lastUsedAt, replacedBy };
 }
 

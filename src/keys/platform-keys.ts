@@ -1,5 +1,6 @@
 import { requirePlatform } from '../accounts/platform.ts';
 import type { PlatformScope } from '../accounts/schemas.ts';
+import { keyStatusAt } from '../credentials/key-status.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { isDistributed } from '../database/statements.ts';
@@ -13,15 +14,7 @@ import { sessionEnded } from '../users/sessions/session.ts';
 import { auditMade, auditRevoked } from './audit.ts';
 import { platformKeyOf, unused } from './key.ts';
 import { endMadeWithPlatformKey, revokeInvitesMadeWith } from './made-with-store.ts';
-import {
-  endOfReplaced,
-  handOut,
-  isOver,
-  requireAhead,
-  requireGoing,
-  requireNoLater,
-  requireWithinScopes,
-} from './rules.ts';
+import { endOfReplaced, handOut, requireAhead, requireGoing, requireNoLater, requireWithinScopes } from './rules.ts';
 import type { KeyRevocation, KeyRotation, NewPlatformKey } from './schemas.ts';
 import { insertPlatformKey, lockPlatformKeys, markReplaced, markRevoked, type PlatformKeyRow } from './store.ts';
 
@@ -95,7 +88,7 @@ export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: Plat
   const locked = await lockPlatformKeys(tx, target === undefined ? [callingId] : [callingId, target]);
   const calling = locked.find((it) => it.id === callingId);
   // It may have ended while this transaction waited for the lock.
-  if (!calling || isOver(calling, caller.now)) throw sessionEnded();
+  if (!calling || keyStatusAt(calling, caller.now) !== 'active') throw sessionEnded();
   const key = locked.find((it) => it.id === target);
   return { ...calling, kind: 'platform' as const, key };
 }

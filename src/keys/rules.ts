@@ -1,3 +1,4 @@
+import { keyStatusAt } from '../credentials/key-status.ts';
 import type { KeyId } from '../ids.ts';
 import { earlier, isAhead, lasts } from '../permissions/holding.ts';
 import { invalidField, Problem } from '../problems.ts';
@@ -81,9 +82,5 @@ export function requireGoing(
   key: { revokedAt: Date | null; expiresAt: Date | null; replacedBy: string | null },
   now: Date,
 ): void {
-  if (key.replacedBy !== null || isOver(key, now)) throw new Problem('key-ended');
+  if (key.replacedBy !== null || keyStatusAt(key, now) !== 'active') throw new Problem('key-ended');
 }
-
-/** Whether a key was revoked, or has expired. */
-export const isOver = ({ revokedAt, expiresAt }: { revokedAt: Date | null; expiresAt: Date | null }, now: Date) =>
-  revokedAt !== null || (expiresAt !== null && expiresAt <= now);

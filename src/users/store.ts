@@ -1,71 +1,13 @@
-import { and, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
-import { proving } from '../credential-proof.ts';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
-import {
-  accountKeys,
-  identities,
-  memberships,
-  type platformKeys,
-  registrations,
-  sessions,
-  users,
-} from '../database/schema.ts';
+import { memberships, registrations, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import { newId, type RegistrationId, type UserId } from '../ids.ts';
 import { enqueue, type MessageToSend } from '../outbox/enqueue.ts';
 import { moveEpochs } from '../permissions/epoch-store.ts';
-import type { Caller } from '../service.ts';
 
 export type UserRow = typeof users.$inferSelect;
 export type RegistrationRow = typeof registrations.$inferSelect;
-
-// --- Who is calling -------------------------------------------------------------------------------------------------
-
-/** Of a prepared query about the caller: the user is not disabled, and what the caller's token or key names still stands. */
-export const isStanding = () =>
-  sql`${users.id} = ${placeholderFor(users.id, 'userId')} and ${users.disabledAt} is null and (
-    exists (select from ${accountKeys}
-      where ${accountKeys.accountId} = ${placeholderFor(accountKeys.accountId, 'keyAccountId')} and ${accountKeys.id} = ${placeholderFor(accountKeys.id, 'keyId')}
-        and ${accountKeys.userId} = ${users.id} and ${accountKeys.hash} = ${sql.placeholder('keyHash')} and ${isUsable(accountKeys)})
-    or ${isLoggedIn({
-      sessionId: sql`${placeholderFor(sessions.id, 'sessionId')}`,
-      identityId: sql`${placeholderFor(identities.id, 'identityId')}`,
-      now: sql`${placeholderFor(sessions.expiresAt, 'now')}`,
-    })})`;
-
-/** Of a query of `users`: whether a session or an identity is theirs and still stands. */
-export const isLoggedIn = ({ sessionId, identityId, now }: Record<'sessionId' | 'identityId' | 'now', SQL>) => sql`(
-    exists (select from ${sessions}
-      where ${sessions.id} = ${sessionId} and ${sessions.userId} = ${users.id}
-        and ${sessions.endedAt} is null and ${sessions.expiresAt} > ${now})
-    or exists (select from ${identities} where ${identities.id} = ${identityId} and ${identities.userId} = ${users.id}))`;
-
-/** Of a prepared query: a key is neither revoked nor expired. */
-export const isUsable = (keys: typeof accountKeys | typeof platformKeys) =>
-  sql`${keys.revokedAt} is null and (${keys.expiresAt} is null or ${keys.expiresAt} > ${placeholderFor(sessions.expiresAt, 'now')})`;
-
-/** What `isStanding` asks of a caller. */
-export const standingOf = ({ userId, sessionId, identityId, key, now }: Caller) => ({
-  ...{ userId, sessionId, identityId, now },
-  keyId: key?.id ?? null,
-  keyHash: key?.hash ?? null,
-  keyAccountId: key?.kind === 'account' ? key.accountId : null,
-});
-
-/** The caller's credential, which stands for all that is asked with it at once, or for none of it. */
-export const credentialOf = ({ userId, sessionId, identityId, key }: Caller): string =>
-  [userId, sessionId, identityId, key?.id, key?.hash, key?.kind === 'account' ? key.accountId : key?.kind].join();
-
-const standing = prepared('find_standing_user', (db) => db.select().from(users).where(isStanding()));
-
-/** The user that a caller is, if they still are. */
-export function findStandingUser(db: Db, caller: Caller): Promise<UserRow | undefined> {
-  const found = standing(db).execute(standingOf(caller));
-  return proving(
-    caller,
-    found.then(([user]) => user),
-  );
-}
 
 // --- Users ----------------------------------------------------------------------------------------------------------
 

@@ -1,3 +1,4 @@
+import { isActiveSessionAt } from '../../credentials/session-status.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
@@ -44,7 +45,7 @@ export async function refreshSession(service: Service, { refreshToken }: { refre
   const { db } = service;
   const known = await findSessionOfToken(db, sha256(refreshToken));
   // A token that names no open session opens no transaction and locks nothing.
-  if (!known || known.endedAt !== null || known.expiresAt <= visit.now) throw sessionEnded();
+  if (!known || !isActiveSessionAt(known, visit.now)) throw sessionEnded();
   const outcome = await inLockQueue(db, known.id, () =>
     transaction(db, (tx) => exchange(service, tx, refreshToken, visit)),
   );

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Concerns } from '../../audit.ts';
 import type { Config } from '../../config.ts';
+import { findCallingUser } from '../../credentials/store.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
@@ -10,7 +11,7 @@ import { Problem } from '../../problems.ts';
 import type { Caller, Client, Service, Visit } from '../../service.ts';
 import { accessTokenLifetime } from '../../tokens/access-token.ts';
 import { requireEnabled } from '../rules.ts';
-import { findStandingUser, lockUser, lockUserForShare, type UserRow } from '../store.ts';
+import { lockUser, lockUserForShare, type UserRow } from '../store.ts';
 import { userOf } from '../user.ts';
 import { insertSession } from './store.ts';
 
@@ -20,7 +21,7 @@ import { insertSession } from './store.ts';
  */
 export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
   requirePerson(caller);
-  const user = await findStandingUser(db, caller);
+  const user = await findCallingUser(db, caller);
   if (!user) throw sessionEnded();
   return user;
 }

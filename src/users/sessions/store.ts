@@ -1,4 +1,5 @@
-import { and, desc, eq, gt, inArray, isNull, lt, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, lt, ne, sql } from 'drizzle-orm';
+import { isActiveSession } from '../../credentials/session-status.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import { refreshTokens, sessions, users } from '../../database/schema.ts';
 import { placeholderFor, prepared } from '../../database/statements.ts';
@@ -73,7 +74,7 @@ export async function lockRefreshToken(tx: Tx, hash: string, now: Date) {
     .from(refreshTokens)
     .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
     .innerJoin(users, eq(users.id, sessions.userId))
-    .where(and(eq(refreshTokens.hash, hash), standing(now), isNull(users.disabledAt)))
+    .where(and(eq(refreshTokens.hash, hash), isActiveAt(now), isNull(users.disabledAt)))
     .for('update', { of: refreshTokens });
   return found;
 }
@@ -139,7 +140,9 @@ export function listSessions(
   return db
     .select()
     .from(sessions)
-    .where(and(eq(sessions.userId, userId), standing(now), cursor === undefined ? undefined : lt(sessions.id, cursor)))
+    .where(
+      and(eq(sessions.userId, userId), isActiveAt(now), cursor === undefined ? undefined : lt(sessions.id, cursor)),
+    )
     .orderBy(desc(sessions.id))
     .limit(limit + 1);
 }
@@ -149,7 +152,7 @@ export async function markSessionEnded(db: Db, userId: UserId, id: SessionId, no
   const ended = await db
     .update(sessions)
     .set({ endedAt: now })
-    .where(and(eq(sessions.id, id), eq(sessions.userId, userId), standing(now)))
+    .where(and(eq(sessions.id, id), eq(sessions.userId, userId), isActiveAt(now)))
     .returning({ id: sessions.id });
   return ended.length === 1;
 }
@@ -159,10 +162,11 @@ export async function markSessionsEnded(db: Db, userId: UserId, now: Date, butFo
   const ended = await db
     .update(sessions)
     .set({ endedAt: now })
-    .where(and(eq(sessions.userId, userId), standing(now), butFor === undefined ? undefined : ne(sessions.id, butFor)))
+    .where(
+      and(eq(sessions.userId, userId), isActiveAt(now), butFor === undefined ? undefined : ne(sessions.id, butFor)),
+    )
     .returning({ id: sessions.id });
   return ended.length;
 }
 
-/** Of a session: neither ended nor left unused for too long. */
-const standing = (now: Date) => and(isNull(sessions.endedAt), gt(sessions.expiresAt, now));
+const isActiveAt = (now: Date) => isActiveSession(sql`${sql.param(now, sessions.expiresAt)}`);
