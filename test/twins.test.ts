@@ -1,15 +1,41 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import t from 'tap';
+import { isActiveMembership, membershipStatusAt } from '../src/accounts/membership-status.ts';
 import { insertAccountWithOwner } from '../src/accounts/store.ts';
 import { declareCatalogue } from '../src/catalogue/declare.ts';
 import { listPermissions } from '../src/catalogue/store.ts';
+import { isActiveNow, membershipOf } from '../src/checks/decision-store.ts';
+import { isActiveKey, keyStatusAt } from '../src/credentials/key-status.ts';
+import { isActiveSession, isActiveSessionAt } from '../src/credentials/session-status.ts';
+import { isLoggedIn } from '../src/credentials/store.ts';
 import { openDatabase } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
-import { accounts, grants, invites, memberships, rolePresets, roles, users } from '../src/database/schema.ts';
+import {
+  accountKeys,
+  accounts,
+  grants,
+  identities,
+  invites,
+  memberships,
+  platformKeys,
+  rolePresets,
+  roles,
+  sessions,
+  users,
+} from '../src/database/schema.ts';
 import { newId, type RoleId, type UserId, uuidOf } from '../src/ids.ts';
 import { hasStatus, type InviteStatus, statusAt } from '../src/invites/status.ts';
+import { type EffectiveAccess, hasPermission } from '../src/permissions/access.ts';
 import { asOf, hasMoreThan, missingPermissions } from '../src/permissions/comparison.ts';
-import { effectiveAccess, type Source } from '../src/permissions/effective-access.ts';
+import {
+  effectiveAccess,
+  isAllowed,
+  isAllowedInAccount,
+  type Source,
+  sourcesColumn,
+} from '../src/permissions/effective-access.ts';
+import { listSources } from '../src/permissions/sources-store.ts';
+import { isActiveUser, isActiveUserRow } from '../src/users/active-store.ts';
 import { randomFrom } from './support/random.ts';
 import { day, freshDatabase } from './support/service.ts';
 
@@ -73,6 +99,92 @@ t.test('when an invite has which status', async (t) => {
     t.ok(expected.length > 10 && expected.length < 290, `${expected.length} are ${status}`);
     t.same(idsOf(found), idsOf(expected), status);
   }
+});
+
+t.test('when a membership is active, and whether the user is', async (t) => {
+  const account = await newAccount();
+  const rows = (await newUsers(100)).map((userId) => ({
+    ...{ accountId: account.id, userId, id: newId('mem'), allPermissions: true, permissions: [], roles: [] },
+    ...{ createdAt: now, suspendedAt: chance(0.3) ? oneOf(moments) : null, endsAt: timeOrNull() },
+  }));
+  await db.insert(memberships).values(rows);
+  const at = sql`${sql.param(now, memberships.endsAt)}`;
+  const active = rows.filter((it) => membershipStatusAt(it, now) === 'active');
+  t.ok(active.length > 10 && active.length < 90, `${active.length} are active`);
+  const whichAreActive = and(eq(memberships.accountId, account.id), ne(memberships.userId, account.ownerId));
+  const found = await db
+    .select({ id: memberships.id })
+    .from(memberships)
+    .where(and(whichAreActive, isActiveMembership(at)));
+  t.same(idsOf(found), idsOf(active));
+  const { rows: raw } = (await db.execute(sql`
+    select m.id from memberships m
+    where m.account_id = ${sql.param(account.id, accounts.id)} and m.user_id <> ${sql.param(account.ownerId, accounts.ownerId)}
+      and ${isActiveNow(at)}`)) as unknown as { rows: { id: string }[] };
+  t.same(idsOf(raw), active.map((it) => uuidOf('mem', it.id)).sort(), 'and in raw SQL');
+});
+
+t.test('when a key is valid', async (t) => {
+  const account = await newAccount();
+  const keyRow = () => ({
+    ...{ id: newId('key'), name: 'test', hash: 'hash', scopes: ['*'], createdAt: now },
+    ...{ expiresAt: timeOrNull(), revokedAt: chance(0.3) ? oneOf(moments) : null },
+  });
+  const ofAccount = times(100, () => ({ ...keyRow(), accountId: account.id, userId: account.ownerId }));
+  const ofPlatform = times(100, keyRow);
+  await db.insert(accountKeys).values(ofAccount);
+  await db.insert(platformKeys).values(ofPlatform);
+  const at = sql`${sql.param(now, accountKeys.expiresAt)}`;
+  const active = (rows: typeof ofPlatform) => rows.filter((it) => keyStatusAt(it, now) === 'active');
+  t.ok(active(ofAccount).length > 10 && active(ofAccount).length < 90);
+  for (const [table, rows] of [
+    [accountKeys, ofAccount],
+    [platformKeys, ofPlatform],
+  ] as const) {
+    const found = await db.select({ id: table.id }).from(table).where(isActiveKey(table, at));
+    t.same(idsOf(found), idsOf(active(rows as typeof ofPlatform)));
+  }
+});
+
+t.test('when a session is valid, and an identity', async (t) => {
+  const people = await newUsers(4);
+  const rows = times(100, () => ({
+    ...{ id: newId('ses'), userId: oneOf(people), createdAt: now },
+    ...{ expiresAt: oneOf(moments), endedAt: chance(0.3) ? oneOf(moments) : null },
+  }));
+  await db.insert(sessions).values(rows);
+  const at = sql`${sql.param(now, sessions.expiresAt)}`;
+  const active = rows.filter((it) => isActiveSessionAt(it, now));
+  t.ok(active.length > 10 && active.length < 90, `${active.length} are active`);
+  t.same(idsOf(await db.select({ id: sessions.id }).from(sessions).where(isActiveSession(at))), idsOf(active));
+
+  const linked = people.map((userId) => ({
+    ...{ id: newId('idn'), userId, issuer: 'https://id.example.com', subject: userId, createdAt: now },
+  }));
+  await db.insert(identities).values(linked);
+  /** Whom a credential that names a session or an identity logs in. */
+  const loggedIn = async (sessionId: string | null, identityId: string | null) => {
+    const names = { sessionId: sql`${sessionId}::uuid`, identityId: sql`${identityId}::uuid`, now: at };
+    return idsOf(await db.select({ id: users.id }).from(users).where(isLoggedIn(names)));
+  };
+  for (const { id, userId, ...session } of rows.slice(0, 30)) {
+    t.same(await loggedIn(uuidOf('ses', id), null), isActiveSessionAt(session, now) ? [userId] : []);
+  }
+  for (const { id, userId } of linked) t.same(await loggedIn(null, uuidOf('idn', id)), [userId]);
+  t.same(await loggedIn(null, uuidOf('idn', newId('idn'))), []);
+});
+
+t.test('when a user is active', async (t) => {
+  const rows = times(50, () => ({ id: newId('usr'), disabledAt: chance(0.5) ? oneOf(moments) : null }));
+  await db
+    .insert(users)
+    .values(rows.map((it) => ({ ...it, email: `${it.id}@example.com`, name: 'x', createdAt: now })));
+  const ids = sql`${users.id} = any(${sql.param(rows.map((it) => uuidOf('usr', it.id)))}::text[]::uuid[])`;
+  const found = await db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(ids, isActiveUserRow(users)));
+  t.same(idsOf(found), idsOf(rows.filter(isActiveUser)));
 });
 
 // --- What members may do ----------------------------------------------------------------------------
@@ -214,4 +326,87 @@ t.test('who has more permissions than whom', async (t) => {
     }
   }
   t.ok(Math.min(compared.more, compared.notMore) > 100, JSON.stringify(compared));
+});
+
+interface Question {
+  place: number;
+  userId: UserId;
+  permission: string;
+  resource: { type: string; id: string | null } | null;
+  properties: object;
+}
+
+const propertiesAsked = [
+  {},
+  { subject: { level: 1 } },
+  { subject: { level: 2, tags: ['x'] } },
+  { subject: { level: 1, tags: ['y', 'x'] }, resource: { tags: ['y', 'x', 'z'] } },
+  { resource: { tags: ['y', 'x'] }, action: {} },
+];
+
+/**
+ * Whether an access allows what is asked, a moment after `now`: what ends at `now` does not count
+ * any more.
+ */
+function allows(access: EffectiveAccess, { permission, resource, properties }: Question): boolean {
+  const wanted = { permission, resource, condition: properties, endsAt: from(1) };
+  return missingPermissions(access, { allPermissions: false, endsAt: null, holdings: [wanted] }).length === 0;
+}
+
+t.test('what a member may do', async (t) => {
+  const counts = { allowed: 0, denied: 0 };
+  for (let round = 0; round < rounds; round += 1) {
+    const { account, members } = await newMembers(30);
+    const accountId = sql`${sql.param(account.id, accounts.id)}::uuid`;
+    const at = sql`${sql.param(now, memberships.endsAt)}::timestamptz`;
+    const questions: Question[] = times(1500, (place) => {
+      const type = oneOf([null, ...types]);
+      return {
+        ...{ place, userId: oneOf(members).userId, permission: oneOf(keys), properties: oneOf(propertiesAsked) },
+        resource: type === null ? null : { type, id: oneOf([null, 'one', 'two']) },
+      };
+    });
+    const { rows } = (await db.execute(sql`
+      select q.place,
+        ${isAllowed(accountId, at)} as allowed,
+        ${isAllowedInAccount(accountId, at)} as "allowedInAccount"
+      from jsonb_to_recordset(${JSON.stringify(questions.map(columnsOf))}::jsonb)
+        as q (place int, user_id uuid, permission text, resource_type text, resource_id text, properties jsonb)
+      ${membershipOf(accountId, sql`q.user_id`, at)}
+      left join permissions p on p.key = q.permission
+      order by q.place`)) as unknown as { rows: { allowed: boolean; allowedInAccount: boolean }[] };
+
+    for (const member of members) {
+      const { userId, isOwner, allPermissions, endsAt } = member;
+      const isActive = isOwner || membershipStatusAt(member, now) === 'active';
+      const ofDatabase = { isOwner, allPermissions, endsAt };
+      const read = effectiveAccess({ ...ofDatabase, sources: await listSources(db, account.id, userId, now) });
+      const [whole] = await db
+        .select({ sources: sourcesColumn(accountId, at) })
+        .from(memberships)
+        .where(and(eq(memberships.accountId, account.id), eq(memberships.userId, userId)));
+      const readWhole = effectiveAccess({ ...ofDatabase, sources: whole?.sources ?? [] });
+      for (const question of questions.filter((it) => it.userId === userId)) {
+        const { allowed, allowedInAccount } = rows[question.place] as (typeof rows)[number];
+        const inAccount = { ...question, resource: null };
+        const isPlain = question.resource === null && Object.keys(question.properties).length === 0;
+        const got = [
+          allowed,
+          isActive && allows(read, question),
+          allowedInAccount,
+          isPlain ? isActive && hasPermission(readWhole, question.permission) : null,
+        ];
+        const inAll = isActive && allows(effectiveAccess(member), question);
+        const want = [inAll, inAll, isActive && allows(effectiveAccess(member), inAccount), isPlain ? inAll : null];
+        counts[inAll ? 'allowed' : 'denied'] += 1;
+        if (got.join() !== want.join()) t.same(got, want, JSON.stringify({ round, question, member }));
+      }
+    }
+  }
+  t.ok(Math.min(counts.allowed, counts.denied) > 500, JSON.stringify(counts));
+});
+
+const columnsOf = ({ place, userId, permission, resource, properties }: Question) => ({
+  ...{ place, permission, properties, user_id: uuidOf('usr', userId) },
+  ...{ resource_type: resource?.type ?? null, resource_id: resource?.id ?? null },
 });
