@@ -242,18 +242,22 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
     return found ? [{ ...nothing, by, permission, covers: found.covers, ...more }] : [];
   };
   const rows = (await newUsers(count)).map((userId) => {
-    const allPermissions = chance(0.1);
+    // Half of the members have one grant and nothing else: one difference decides how they compare.
+    const hasOneGrant = chance(0.5);
+    const allPermissions = !hasOneGrant && chance(0.1);
+    const probability = hasOneGrant || allPermissions ? 0 : 0.12;
     return {
       ...{ accountId: account.id, userId, id: newId('mem'), allPermissions, createdAt: now },
-      permissions: allPermissions ? [] : someOf([...keys, gone], 0.12),
-      roles: allPermissions ? [] : someOf(givable, 0.12),
+      permissions: someOf([...keys, gone], probability),
+      roles: someOf(givable, probability),
+      grantCount: hasOneGrant ? 1 : oneOf([0, 3, 6]),
       endsAt: timeOrNull(),
       suspendedAt: chance(0.1) ? oneOf(moments) : null,
     };
   });
-  await db.insert(memberships).values(rows);
-  const granted = rows.flatMap(({ userId }) =>
-    times(oneOf([0, 1, 3, 6]), () => {
+  await db.insert(memberships).values(rows.map(({ grantCount, ...it }) => it));
+  const granted = rows.flatMap(({ userId, grantCount }) =>
+    times(grantCount, () => {
       const resourceType = oneOf([null, ...types]);
       return {
         ...{ accountId: account.id, userId, id: newId('grt'), createdAt: now },
@@ -285,7 +289,12 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
         ),
     ],
   }));
-  const owner = { isOwner: true, allPermissions: true, suspendedAt: null, endsAt: null, sources: [] };
+  // That the owner may do everything does not depend on the flag of their membership.
+  await db
+    .update(memberships)
+    .set({ allPermissions: false })
+    .where(and(eq(memberships.accountId, account.id), eq(memberships.userId, account.ownerId)));
+  const owner = { isOwner: true, allPermissions: false, suspendedAt: null, endsAt: null, sources: [] };
   return { account, members: [...members, { ...owner, userId: account.ownerId }] };
 }
 
@@ -305,10 +314,11 @@ t.test('who has more permissions than whom', async (t) => {
     const { account, members } = await newMembers(30);
     const accountId = sql`${sql.param(account.id, accounts.id)}::uuid`;
     const others = members.filter((it) => !it.isOwner);
-    for (const holder of members) {
-      // A holder's sources that end at `now`, or did before it, are not read from the database. The
-      // comparison must leave them out by itself where it is given them.
-      const access = effectiveAccess(holder);
+    // A holder's sources that end at `now`, or did before it, are not read from the database. The
+    // comparison must leave them out by itself where it is given them.
+    const single = members.map((it) => effectiveAccess(it));
+    const united = single.map((it) => ({ ...it, holdings: times(4, () => oneOf(single).holdings).flat() }));
+    for (const access of [...single, ...united]) {
       const { rows } = (await db.execute(sql`
         select m.user_id as id from memberships m
         where m.account_id = ${accountId} and m.user_id <> ${sql.param(account.ownerId, accounts.ownerId)}
