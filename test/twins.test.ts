@@ -2,7 +2,7 @@ import { and, eq, ne, sql } from 'drizzle-orm';
 import t from 'tap';
 import { isActiveMembership, membershipStatusAt } from '../src/accounts/membership-status.ts';
 import { insertAccountWithOwner } from '../src/accounts/store.ts';
-import { declareCatalogue } from '../src/catalogue/declare.ts';
+import { declareIn } from '../src/catalogue/declare.ts';
 import { listPermissions } from '../src/catalogue/store.ts';
 import { isActiveNow, membershipOf } from '../src/checks/decision-store.ts';
 import { isActiveKey, keyStatusAt } from '../src/credentials/key-status.ts';
@@ -23,6 +23,7 @@ import {
   sessions,
   users,
 } from '../src/database/schema.ts';
+import { transaction } from '../src/database/transaction.ts';
 import { newId, type RoleId, type UserId, uuidOf } from '../src/ids.ts';
 import { hasStatus, type InviteStatus, statusAt } from '../src/invites/status.ts';
 import { type EffectiveAccess, hasPermission } from '../src/permissions/access.ts';
@@ -31,10 +32,10 @@ import {
   effectiveAccess,
   isAllowed,
   isAllowedInAccount,
-  type Source,
+  type Sources,
   sourcesColumn,
 } from '../src/permissions/effective-access.ts';
-import { listSources } from '../src/permissions/sources-store.ts';
+import { findSources } from '../src/permissions/sources-store.ts';
 import { isActiveUser, isActiveUserRow } from '../src/users/active-store.ts';
 import { randomFrom } from './support/random.ts';
 import { day, freshDatabase } from './support/service.ts';
@@ -208,7 +209,7 @@ async function declare() {
     ...{ key, title: key, description: key, group: 'Things' },
     implies: someOf(keys.slice(0, i), 0.25),
   }));
-  await declareCatalogue(db, declared, { dryRun: false, removeInUse: true, now });
+  await transaction(db, (tx) => declareIn(tx, declared, { dryRun: false, removeInUse: true, now }));
   return new Map((await listPermissions(db)).map((it) => [it.key, it]));
 }
 
@@ -218,8 +219,8 @@ interface Member {
   allPermissions: boolean;
   suspendedAt: Date | null;
   endsAt: Date | null;
-  /** Those that have ended, too. */
-  sources: Source[];
+  /** With grants that have ended. */
+  sources: Sources;
 }
 
 /** An account with random members, and what they have, without asking the database. */
@@ -236,11 +237,7 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
   await db.insert(roles).values([...own, foreign]);
   await db.insert(rolePresets).values(presets);
   const givable: RoleId[] = [...own, ...presets, foreign].map((it) => it.id).concat(newId('rol'));
-  const nothing = { id: null, name: null, resourceType: null, resourceId: null, condition: {}, endsAt: null };
-  const known = (by: Source['by'], permission: string, more: Partial<Source>): Source[] => {
-    const found = catalogue.get(permission);
-    return found ? [{ ...nothing, by, permission, covers: found.covers, ...more }] : [];
-  };
+  const coversOf = (permission: string) => catalogue.get(permission)?.covers ?? [];
   const rows = (await newUsers(count)).map((userId) => {
     // Half of the members have one grant and nothing else: one difference decides how they compare.
     const hasOneGrant = chance(0.5);
@@ -272,29 +269,31 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
   await db.insert(grants).values(granted);
   const members = rows.map(({ userId, allPermissions, suspendedAt, endsAt, permissions, roles }) => ({
     ...{ userId, isOwner: false, allPermissions, suspendedAt, endsAt },
-    sources: [
-      ...permissions.flatMap((it) => known('direct', it, {})),
-      ...[...own, ...presets]
-        .filter((it) => roles.includes(it.id))
-        .flatMap(({ id, name, permissions }) =>
-          permissions.flatMap((it) => known('role', it, { id: uuidOf('rol', id), name })),
-        ),
-      ...granted
+    sources: {
+      permissions: [
+        ...permissions,
+        ...[...own, ...presets].filter((it) => roles.includes(it.id)).flatMap((it) => it.permissions),
+      ].flatMap(coversOf),
+      grants: granted
         .filter((it) => it.userId === userId)
-        .flatMap(({ id, permission, resourceType, resourceId, condition, endsAt }) =>
-          known('grant', permission, {
-            ...{ id: uuidOf('grt', id), resourceType, resourceId, condition },
-            endsAt: endsAt?.toISOString() ?? null,
-          }),
-        ),
-    ],
+        .map(({ id, permission, resourceType, resourceId, condition, endsAt }) => ({
+          ...{ id: uuidOf('grt', id), permission, covers: coversOf(permission), resourceType, resourceId, condition },
+          endsAt: endsAt?.toISOString() ?? null,
+        })),
+    },
   }));
   // That the owner may do everything does not depend on the flag of their membership.
   await db
     .update(memberships)
     .set({ allPermissions: false })
     .where(and(eq(memberships.accountId, account.id), eq(memberships.userId, account.ownerId)));
-  const owner = { isOwner: true, allPermissions: false, suspendedAt: null, endsAt: null, sources: [] };
+  const owner = {
+    isOwner: true,
+    allPermissions: false,
+    suspendedAt: null,
+    endsAt: null,
+    sources: { permissions: [], grants: [] },
+  };
   return { account, members: [...members, { ...owner, userId: account.ownerId }] };
 }
 
@@ -303,7 +302,10 @@ type Id = (typeof accounts.$inferSelect)['id'];
 /** The sources of a member that count at `now`. */
 const inForce = (member: Member) => ({
   ...member,
-  sources: member.sources.filter((it) => it.endsAt === null || new Date(it.endsAt) > now),
+  sources: {
+    ...member.sources,
+    grants: member.sources.grants.filter((it) => it.endsAt === null || new Date(it.endsAt) > now),
+  },
 });
 
 const rounds = 4;
@@ -390,12 +392,12 @@ t.test('what a member may do', async (t) => {
       const { userId, isOwner, allPermissions, endsAt } = member;
       const isActive = isOwner || membershipStatusAt(member, now) === 'active';
       const ofDatabase = { isOwner, allPermissions, endsAt };
-      const read = effectiveAccess({ ...ofDatabase, sources: await listSources(db, account.id, userId, now) });
+      const read = effectiveAccess({ ...ofDatabase, sources: await findSources(db, account.id, userId, now) });
       const [whole] = await db
         .select({ sources: sourcesColumn(accountId, at) })
         .from(memberships)
         .where(and(eq(memberships.accountId, account.id), eq(memberships.userId, userId)));
-      const readWhole = effectiveAccess({ ...ofDatabase, sources: whole?.sources ?? [] });
+      const readWhole = effectiveAccess({ ...ofDatabase, sources: whole?.sources ?? null });
       for (const question of questions.filter((it) => it.userId === userId)) {
         const { allowed, allowedInAccount } = rows[question.place] as (typeof rows)[number];
         const inAccount = { ...question, resource: null };

@@ -62,7 +62,7 @@ export const declareByFile = (
     }),
   );
 
-async function declareIn(
+export async function declareIn(
   tx: Tx,
   declared: readonly PermissionDeclaration[],
   { dryRun, removeInUse, now }: Declaring,

@@ -1,5 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Tx } from '../database/database.ts';
+import { memberships } from '../database/schema.ts';
+import type { UserId } from '../ids.ts';
 
 /**
  * Locks the catalogue: serialises changes of it, and of everything that belongs to no single
@@ -17,4 +19,9 @@ export async function lockCatalogue(tx: Tx): Promise<void> {
 export async function moveEpochs(tx: Tx, accountIds: SQL): Promise<void> {
   await lockCatalogue(tx);
   await tx.execute(sql`update accounts set epoch = epoch + 1 where id in (${accountIds})`);
+}
+
+/** Moves the epoch of every account of a user, before any other row of theirs is locked. */
+export function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
+  return moveEpochs(tx, sql`select account_id from memberships where user_id = ${sql.param(id, memberships.userId)}`);
 }

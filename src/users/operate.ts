@@ -4,10 +4,11 @@ import { transaction } from '../database/transaction.ts';
 import { canonicalEmail } from '../email-address.ts';
 import { idPattern, newId, type UserId } from '../ids.ts';
 import { enqueue } from '../outbox/enqueue.ts';
+import { moveEpochsOf } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems.ts';
 import { insertIdentity } from './identities/store.ts';
 import { markSessionsEnded } from './sessions/store.ts';
-import { findUser, findUserByEmail, moveEpochsOf, type UserRow, updateUser } from './store.ts';
+import { findUser, findUserByEmail, type UserRow, updateUser } from './store.ts';
 
 /** What an operator's change of a user is given. */
 export interface Operating {

@@ -1,10 +1,9 @@
-import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNull } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
-import { memberships, registrations, users } from '../database/schema.ts';
+import { registrations, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import { newId, type RegistrationId, type UserId } from '../ids.ts';
 import { enqueue, type MessageToSend } from '../outbox/enqueue.ts';
-import { moveEpochs } from '../permissions/epoch-store.ts';
 
 export type UserRow = typeof users.$inferSelect;
 export type RegistrationRow = typeof registrations.$inferSelect;
@@ -74,11 +73,6 @@ export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt' | 'ext
 
 export async function updateUser(db: Db, id: UserId, changes: Partial<UserRow>): Promise<void> {
   await db.update(users).set(changes).where(eq(users.id, id));
-}
-
-/** Moves the epoch of every account of a user, before any other row of theirs is locked. */
-export function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
-  return moveEpochs(tx, sql`select account_id from memberships where user_id = ${sql.param(id, memberships.userId)}`);
 }
 
 // --- Registrations --------------------------------------------------------------------------------------------------

@@ -1880,48 +1880,6 @@ export interface components {
                 endsAt: string | null;
             }[];
         };
-        RoleReference: {
-            /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
-            id: string;
-            /** @example Accountant */
-            name: string;
-        };
-        CatalogueChange: {
-            dryRun: boolean;
-            added: string[];
-            changed: string[];
-            /** @description With whom it touches. */
-            removed: components["schemas"]["PermissionHolders"][];
-        };
-        /**
-         * @example {
-         *       "permissions": [
-         *         {
-         *           "key": "invoices:read",
-         *           "title": "View invoices",
-         *           "description": "See invoices.",
-         *           "group": "Billing"
-         *         },
-         *         {
-         *           "key": "invoices:pay",
-         *           "title": "Pay invoices",
-         *           "description": "Pay invoices with the account’s payment methods.",
-         *           "group": "Billing",
-         *           "implies": [
-         *             "invoices:read"
-         *           ],
-         *           "translations": {
-         *             "de": {
-         *               "title": "Rechnungen bezahlen"
-         *             }
-         *           }
-         *         }
-         *       ]
-         *     }
-         */
-        CatalogueDeclaration: {
-            permissions: components["schemas"]["PermissionDeclaration"][];
-        };
         Permission: {
             /**
              * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
@@ -1964,6 +1922,48 @@ export interface components {
             };
             /** @description Whether Usher itself asks for it. */
             own: boolean;
+        };
+        RoleReference: {
+            /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
+            id: string;
+            /** @example Accountant */
+            name: string;
+        };
+        CatalogueChange: {
+            dryRun: boolean;
+            added: string[];
+            changed: string[];
+            /** @description With whom it touches. */
+            removed: components["schemas"]["PermissionHolders"][];
+        };
+        /**
+         * @example {
+         *       "permissions": [
+         *         {
+         *           "key": "invoices:read",
+         *           "title": "View invoices",
+         *           "description": "See invoices.",
+         *           "group": "Billing"
+         *         },
+         *         {
+         *           "key": "invoices:pay",
+         *           "title": "Pay invoices",
+         *           "description": "Pay invoices with the account’s payment methods.",
+         *           "group": "Billing",
+         *           "implies": [
+         *             "invoices:read"
+         *           ],
+         *           "translations": {
+         *             "de": {
+         *               "title": "Rechnungen bezahlen"
+         *             }
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        CatalogueDeclaration: {
+            permissions: components["schemas"]["PermissionDeclaration"][];
         };
         PermissionCatalogue: {
             items: components["schemas"]["Permission"][];
