@@ -20,3 +20,8 @@ export async function proving<T>({ key }: Credential, found: Promise<T | undefin
   if (result !== undefined && key) provenKeys.add(key);
   return result;
 }
+
+/** Marks the credential of a caller as verified, if the same credential of another request was. */
+export function proveLike({ key }: Credential, same: Credential): void {
+  if (key && same.key && key.hash === same.key.hash && isProven(same)) provenKeys.add(key);
+}

@@ -4,6 +4,7 @@ import type { Checked } from '../src/checks/check.ts';
 import type { Question } from '../src/checks/question.ts';
 import { newId } from '../src/ids.ts';
 import type { Caller } from '../src/service.ts';
+import { newKeyText } from '../src/tokens/key-text.ts';
 import { startService } from './support/service.ts';
 import { until } from './support/until.ts';
 
@@ -142,6 +143,23 @@ t.test('Batched checks', async (t) => {
     t.same(await Promise.all(asked.map(failure)), ['Query read timeout', 'Query read timeout']);
     t.equal(begun.length, 1);
   });
+});
+
+t.test('A credential that is not valid is refused, also where nothing is asked', async (t) => {
+  for (const setting of ['on', 'off']) {
+    const { call, newAccount, newAccountKey } = await startService(t, { env: { CHECK_BATCHING: setting } });
+    const account = await newAccount();
+    const key = await newAccountKey(account, account.owner);
+    const nobody = {
+      subject: { type: 'machine', id: 'x' },
+      action: { name: 'a:b' },
+      resource: { type: 'account', id: account.id },
+    };
+    const ask = (token: string) => call('POST', '/access/v1/evaluation', { body: nobody, token });
+    t.match(await ask(key), { status: 200, body: { decision: false } });
+    const { text } = newKeyText({ kind: 'platform', id: newId('key') });
+    t.equal((await ask(text)).status, 401, setting);
+  }
 });
 
 for (const [setting, isBatched] of [

@@ -312,6 +312,62 @@ t.test('Whoever is in company pays for nobody else', { skip: needsPostgres() }, 
   });
 });
 
+t.test(
+  'registering by an invite while the catalogue changes is decided again',
+  { skip: needsPostgres() },
+  async (t) => {
+    const platform = await newPlatformKey();
+    const account = await newAccount();
+    const email = newEmail();
+    await invite(account, account.owner, email, invoices);
+    const token = await tokenFor(email, 'invite');
+    const preset = { name: newEmail('preset'), permissions: ['invoices:read'] };
+    const answer = await ownTransaction(async (client) => {
+      await client.query("insert into users (id, email, name, created_at) values (gen_random_uuid(), $1, 'x', now())", [
+        email,
+      ]);
+      const accepting = call('POST', '/v1/invites/accept', { body: { token, register: { name: 'Adam', password } } });
+      await untilWaiting(client, 1);
+      t.equal((await call('POST', '/v1/role-presets', { body: preset, token: platform })).status, 201);
+      return () => accepting;
+    });
+    t.equal((await answer()).status, 201);
+  },
+);
+
+t.test(
+  'An invite that is made while the ownership is accepted belongs to the new owner',
+  { skip: needsPostgres() },
+  async (t) => {
+    const platform = await newPlatformKey();
+    const owner = await newUser();
+    const made = await call('POST', '/v1/platform/accounts', {
+      body: { name: 'Kept', owner: { email: owner.email } },
+      token: platform,
+    });
+    const { id } = made.body.account;
+    const token = await tokenFor(owner.email, 'invite');
+    const email = newEmail();
+    const taken = inventInvite(made.body.invite.id, email);
+    const answers = await ownTransaction(async (client) => {
+      await client.query(taken.statement, taken.values);
+      const body = { email, access: invoices };
+      const inviting = call('POST', `/v1/accounts/${id}/invites`, { body, token: platform });
+      await untilWaiting(client, 1);
+      const accepting = call('POST', '/v1/invites/accept', { body: { token }, token: owner.token });
+      await untilWaiting(client, 2);
+      return () => Promise.all([inviting, accepting]);
+    });
+    t.same(
+      (await answers()).map((it) => it.status),
+      [201, 201],
+    );
+    const shown = await call('GET', `/v1/accounts/${id}/invites`, { token: owner.token });
+    const found = shown.body.items.find((it: { email: string }) => it.email === email);
+    t.equal(found.invitedBy.id, owner.id);
+  },
+);
+
 t.test('accept against the removal of a permission from the catalogue', { skip: needsPostgres() }, async (t) => {
   const platform = await newPlatformKey();
   const account = await newAccount();

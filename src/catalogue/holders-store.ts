@@ -84,6 +84,8 @@ export async function stripPermissions(tx: Tx, permissions: readonly string[]): 
   await tx.execute(
     sql`update ${memberships} set permissions = ${without('permissions')} where ${memberships.permissions} && ${keys}`,
   );
+  // Keys before invites, like every change of an invite with a key.
+  await tx.execute(sql`update ${accountKeys} set scopes = ${without('scopes')} where ${accountKeys.scopes} && ${keys}`);
   await tx.execute(
     sql`update ${invites} set permissions = ${without('permissions')} where ${invites.permissions} && ${keys}`,
   );
@@ -93,6 +95,5 @@ export async function stripPermissions(tx: Tx, permissions: readonly string[]): 
   await tx.execute(
     sql`update ${rolePresets} set permissions = ${without('permissions')} where ${rolePresets.permissions} && ${keys}`,
   );
-  await tx.execute(sql`update ${accountKeys} set scopes = ${without('scopes')} where ${accountKeys.scopes} && ${keys}`);
   await tx.execute(sql`delete from ${grants} where ${grants.permission} = any(${keys})`);
 }

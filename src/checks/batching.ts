@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
+import { proveLike } from '../credential-proof.ts';
 import { credentialOf } from '../credentials/store.ts';
 import { isOfStatement } from '../database/errors.ts';
 import type { Caller } from '../service.ts';
@@ -57,7 +58,8 @@ export function batchChecks(checkAll: CheckAll, observe: (questions: number) => 
   }
 
   return async (caller, questions) => {
-    if (questions.length > mostOfRequest) return checkAll(caller, questions);
+    // Without a question, the statement still verifies the credential.
+    if (questions.length === 0 || questions.length > mostOfRequest) return checkAll(caller, questions);
     const credential = credentialOf(caller);
     const batcher = batchers.get(credential) ?? createBatcher(credential);
     batchers.set(credential, batcher);
@@ -72,10 +74,12 @@ export function batchChecks(checkAll: CheckAll, observe: (questions: number) => 
 async function answerBatch(checkAll: CheckAll, items: readonly Item[]): Promise<(Checked | Error)[]> {
   const { caller } = items.reduce((one, other) => (other.caller.now >= one.caller.now ? other : one));
   try {
-    return await checkAll(
+    const answers = await checkAll(
       caller,
       items.map((it) => it.question),
     );
+    for (const it of items) proveLike(it.caller, caller);
+    return answers;
   } catch (error) {
     if (items.length === 1 || !isOfStatement(error)) throw error;
     const answers = items.map((it) => checkAll(it.caller, [it.question]).then(([checked]) => checked as Checked));

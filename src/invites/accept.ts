@@ -103,21 +103,40 @@ function join(service: Service, { accountId, inviteId, link }: Target, invitee: 
       const { invite, account } = decision.facts;
       if (!invite.ownership && (await admit(db, acceptance, decision))) return shown(decision, account.ownerId);
     }
-    return transaction(db, async (tx) => {
-      await lockAccountAndInvite(tx, accountId, inviteId);
-      if (!newUser) await lockInvitee(tx, acceptance);
-      const decision = await decideOn(tx);
-      if (newUser && !(await insertUser(tx, newUser))) throw new Problem('login-exists');
-      if (!(await admit(tx, acceptance, decision))) throw new Error('an invite changed while it was locked');
-      const { invite, account } = decision.facts;
-      const ownerId = invite.ownership ? await takeOver(tx, account, decision.user.id) : account.ownerId;
-      const accepted = shown(decision, ownerId);
-      if (!proven) return accepted;
-      // The user as read under the lock, with the password hash that was verified.
-      const user = { ...decision.user, passwordHash: proven.user.passwordHash };
-      return { ...accepted, session: await openSession(service, tx, user, visit) };
-    });
+    return again(tries, () =>
+      transaction(db, async (tx) => {
+        await lockAccountAndInvite(tx, accountId, inviteId);
+        if (!newUser) await lockInvitee(tx, acceptance);
+        const decision = await decideOn(tx);
+        if (newUser && !(await insertUser(tx, newUser))) throw new Problem('login-exists');
+        if (!(await admit(tx, acceptance, decision))) throw new CatalogueChanged();
+        const { invite, account } = decision.facts;
+        const ownerId = invite.ownership ? await takeOver(tx, account, decision.user.id) : account.ownerId;
+        const accepted = shown(decision, ownerId);
+        if (!proven) return accepted;
+        // The user as read under the lock, with the password hash that was verified.
+        const user = { ...decision.user, passwordHash: proven.user.passwordHash };
+        return { ...accepted, session: await openSession(service, tx, user, visit) };
+      }),
+    );
   });
+}
+
+/** Thrown where everything is locked but the catalogue, and that has changed since the facts were read. */
+class CatalogueChanged extends Error {}
+
+/** How often an accept is decided with everything locked. */
+const tries = 3;
+
+/** @throws unavailable if the catalogue changes each time. */
+async function again<T>(left: number, accept: () => Promise<T>): Promise<T> {
+  try {
+    return await accept();
+  } catch (error) {
+    if (!(error instanceof CatalogueChanged)) throw error;
+    if (left === 1) throw new Problem('unavailable', 'The catalogue is being changed at this moment.');
+    return again(left - 1, accept);
+  }
 }
 
 const credentialOf = (invitee: Caller | Proven) =>

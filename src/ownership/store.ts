@@ -40,6 +40,13 @@ export async function deletePlatformMembership(
   platformUserId: UserId,
   heirId: UserId,
 ): Promise<void> {
+  // Locked by a statement of its own: an invite that is just being made holds it, and the next
+  // statement must see that invite.
+  await tx
+    .select({ id: memberships.id })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, platformUserId)))
+    .for('update');
   const left = tx.$with('left_to_the_owner').as(
     tx
       .update(invites)
