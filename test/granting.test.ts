@@ -391,6 +391,19 @@ t.test('A later end of a membership prolongs its grants, and so requires them', 
   });
 });
 
+t.test('A manager ends a key of a member with the same grant on a resource', async (t) => {
+  const account = await newAccount();
+  const manager = await newMember(account, { permissions: ['keys:manage'] });
+  const member = await newMember(account, { permissions: ['keys:manage'] });
+  const grants = [{ permission: 'invoices:pay', resource: { type: 'invoice', id: 'one' } }];
+  const { body: key } = await post(`${account.url}/keys`, { name: 'Machine', scopes: ['*'] }, member.token);
+  const end = () => call('POST', `${account.url}/keys/${key.id}/revoke`, { token: manager.token });
+  await post(`${memberUrl(account, member)}/grants`, { grants }, account.owner.token);
+  t.match(await end(), { status: 403, code: 'cannot-grant' }, 'not without it');
+  await post(`${memberUrl(account, manager)}/grants`, { grants }, account.owner.token);
+  t.equal((await end()).status, 204);
+});
+
 t.test('Who may suspend a member may reactivate them, with grants on resources too', async (t) => {
   const account = await newAccount();
   const manager = await newMember(account, { permissions: ['members:manage'] });

@@ -3,7 +3,7 @@ import { requireActiveName } from '../accounts/platform.ts';
 import { lockAccountRow } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
 import { type AccountId, type KeyId, newId, platformUserId } from '../ids.ts';
-import { effectiveAccessOf } from '../memberships/manage.ts';
+import { effectiveAccessOf, everywhere } from '../memberships/manage.ts';
 import { findMember } from '../memberships/store.ts';
 import { type EffectiveAccess, effective } from '../permissions/access.ts';
 import { inCatalogue, requireAll } from '../permissions/given.ts';
@@ -137,7 +137,8 @@ async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId, findCa
   if (isOwn) return found;
   const calling = await findCalling();
   if (calling) requireWithinScopes(calling, { kind: 'account', scopes: found.key.scopes });
-  requireNotAbove(acting, await reachOf(tx, acting, found.key));
+  const own = await everywhere(tx, acting);
+  requireNotAbove({ ...own, now: acting.now }, await reachOf(tx, acting, found.key));
   return found;
 }
 
