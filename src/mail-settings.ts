@@ -98,7 +98,7 @@ export const mailSettings = {
     name: 'SENDGRID_WEBHOOK_KEYS',
     about:
       'The verification keys of SendGrid’s Signed Event Webhook, parted by commas: it tells `/v1/webhooks/sendgrid` what became of mails.',
-    default: 'none: what became of a mail after SendGrid took it is not known',
+    default: 'none: the delivery status stops at `sent`',
     read: (text) => (text === undefined ? [] : parseWebhookKeys(text)),
   }),
   mailBacklogRate: setting({

@@ -51,7 +51,7 @@ const schemas = named(/\/schemas\.ts$/);
 const stores = named(/\/([a-z-]+-)?store\.ts$/);
 /** Rules that are written in TypeScript and in SQL. */
 const twins = named(/\/([a-z-]+-)?status\.ts$/);
-/** Verbs, rules and what they share: all of a feature that is none of the four above. */
+/** Verbs, rules and what they share: the other files of a feature. */
 const verbsAndRules = named(new RegExp(`^(${features.join('|')})/`)).filter(
   (it) => ![...routes, ...schemas, ...stores, ...twins].includes(it),
 );

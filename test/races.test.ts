@@ -259,8 +259,8 @@ inBothOrders(t, 'accept against revoke', async (t, order) => {
   }
 });
 
-t.test('Whoever is in company pays for nobody else', { skip: needsPostgres() }, async (t) => {
-  t.test('who was let in is told so, though another one’s invite can’t be had', async (t) => {
+t.test('A locked row fails only the request that needs it', { skip: needsPostgres() }, async (t) => {
+  t.test('an accept of a locked invite fails, and the others succeed', async (t) => {
     const account = await newAccount();
     const [first, a, b] = [await sentInvite(account), await sentInvite(account), await sentInvite(account)];
     const answers = await ownTransaction(async (ofInvite) => {
@@ -281,11 +281,11 @@ t.test('Whoever is in company pays for nobody else', { skip: needsPostgres() }, 
     );
     t.match(answers[2], { status: 503, code: 'unavailable' });
     for (const [i, it] of [first, a, b].entries()) {
-      if (answers[i]?.status !== 201) t.equal((await accept(it)).status, 201, 'and whoever was not is when it is free');
+      if (answers[i]?.status !== 201) t.equal((await accept(it)).status, 201, 'it succeeds once the invite is free');
     }
   });
 
-  t.test('an address that somebody else is just inviting keeps nobody else waiting for ever', async (t) => {
+  t.test('an invite for an address that is just being invited fails, and the others succeed', async (t) => {
     const account = await newAccount();
     const sample = await invite(account, account.owner, newEmail(), invoices);
     const taken = newEmail();
@@ -298,7 +298,7 @@ t.test('Whoever is in company pays for nobody else', { skip: needsPostgres() }, 
     t.same(tally(answers), { 201: 6, '503 unavailable': 1 });
   });
 
-  t.test('an end that can’t be written is refused, and nothing beside it', async (t) => {
+  t.test('an end that can’t be stored is refused, and the other invites are created', async (t) => {
     const account = await newAccount();
     const ends = [undefined, '9999-12-31T23:59:59-23:59', undefined, '2031-01-01T00:00:00Z'];
     const answers = await Promise.all(

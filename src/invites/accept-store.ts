@@ -1,5 +1,6 @@
 import { and, eq, isNull, or, sql } from 'drizzle-orm';
 import { mayActInName } from '../accounts/store.ts';
+import { isActiveSession } from '../credentials/session-status.ts';
 import { isLoggedIn } from '../credentials/store.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';
@@ -103,7 +104,7 @@ const admission = prepared('admit', (db) => {
     for share`);
   const activeSession = db.$with('active_session', { id: sessions.id }).as(sql`
     select id from sessions
-    where id = ${session} and exists (select from present) and ended_at is null and expires_at > ${at('now')}
+    where id = ${session} and exists (select from present) and ${isActiveSession(at('now'))}
     for share`);
   const activeIdentity = db.$with('active_identity', { id: identities.id }).as(sql`
     select id from identities

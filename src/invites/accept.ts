@@ -122,7 +122,7 @@ function join(service: Service, { accountId, inviteId, link }: Target, invitee: 
   });
 }
 
-/** Thrown where everything is locked but the catalogue, and that has changed since the facts were read. */
+/** The catalogue, which an accept does not lock, has changed since the facts were read. */
 class CatalogueChanged extends Error {}
 
 /** How often an accept is decided with everything locked. */

@@ -4,7 +4,6 @@ import { lockCallingKey } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
-import { requireDeliverable } from '../deliveries/deliverable.ts';
 import { requireCanonicalEmail } from '../email-address.ts';
 import { type AccountId, newId } from '../ids.ts';
 import { lockMembership } from '../memberships/store.ts';
@@ -15,17 +14,11 @@ import { invalidField, Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { inviteOf } from './invite.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
-import { countSending, pendingBefore, requireNoOptOut, requireRoom } from './limits.ts';
+import { countSending, pendingBefore } from './limits.ts';
+import { requireNoObstacle } from './obstacles.ts';
 import { requireOwnershipGrantable } from './rules.ts';
 import type { NewInvite } from './schemas.ts';
-import {
-  findPendingId,
-  insertInvite,
-  isMember,
-  markExpired,
-  type NewInviteRow,
-  type PromisedMails,
-} from './sending-store.ts';
+import { insertInvite, markExpired, type NewInviteRow, type PromisedMails } from './sending-store.ts';
 import type { InviteRow } from './store.ts';
 
 /**
@@ -93,7 +86,7 @@ function newRow(acting: Acting, email: string, access: Access, body: NewInvite):
 /** How often a cause is looked for: it may go away between the insert and the look. */
 const looks = 3;
 
-/** Something stands in the way of the invite. An expired invite gives way; anything else is the answer. */
+/** Creates an invite whose address an expired one had. @throws the obstacle, if there is another. */
 function insertAfterExpired(
   service: Service,
   caller: Caller,
@@ -110,12 +103,7 @@ function insertAfterExpired(
       if (created) return created;
       // A caller who was removed meanwhile gets the answer of every stranger.
       await enterAccount(tx, caller, accountId);
-      if (await isMember(tx, accountId, email)) throw new Problem('already-member');
-      const inviteId = await findPendingId(tx, accountId, email);
-      if (inviteId !== undefined) throw new Problem('invite-already-pending', undefined, { inviteId });
-      await requireNoOptOut(tx, accountId, email);
-      await requireDeliverable(tx, accountId, email);
-      await requireRoom(service, tx, accountId, caller.now);
+      await requireNoObstacle(service, tx, row, caller.now);
     }
     throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
   };

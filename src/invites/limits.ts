@@ -1,8 +1,5 @@
 import { type AccountId, platformUserId, type UserId } from '../ids.ts';
-import { Problem } from '../problems.ts';
 import type { Service } from '../service.ts';
-import { hasOptedOut } from './opt-out-store.ts';
-import { hasMorePendingThan } from './sending-store.ts';
 
 /**
  * Counts a mail to an invitee: by who sends it, for which account, and to whom. A refused attempt
@@ -32,16 +29,3 @@ export function countSending<T>(
 /** How many invites of an account may be pending beside a new one; null for any number. */
 export const pendingBefore = ({ config }: Pick<Service, 'config'>): number | null =>
   config.pendingInvitesMax === 0 ? null : config.pendingInvitesMax - 1;
-
-/** @throws too-many-pending-invites. Those made at the very same moment may exceed it by a few. */
-export async function requireRoom(service: Service, db: Service['db'], accountId: AccountId, now: Date): Promise<void> {
-  const most = pendingBefore(service);
-  if (most !== null && (await hasMorePendingThan(db, accountId, most, now))) {
-    throw new Problem('too-many-pending-invites');
-  }
-}
-
-/** @throws opted-out where the person asked this account not to invite them again. */
-export async function requireNoOptOut(db: Service['db'], accountId: AccountId, email: string): Promise<void> {
-  if (await hasOptedOut(db, accountId, email)) throw new Problem('opted-out');
-}

@@ -1,18 +1,17 @@
 import { enterAccount } from '../accounts/enter.ts';
 import { requireActiveName } from '../accounts/platform.ts';
 import { isDuplicate } from '../database/errors.ts';
-import { requireDeliverable } from '../deliveries/deliverable.ts';
 import type { AccountId, InviteId } from '../ids.ts';
 import { existingAccess } from '../permissions/given.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems.ts';
 import type { Caller, Service } from '../service.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
-import { countSending, requireNoOptOut, requireRoom } from './limits.ts';
+import { countSending } from './limits.ts';
 import { manageInvite } from './manage.ts';
+import { alreadyPending, requireNoObstacle } from './obstacles.ts';
 import { requireOwnershipGrantable, requireUndecided } from './rules.ts';
-import { enqueueMails, findPendingId, isMember, markExpired } from './sending-store.ts';
-import { statusAt } from './status.ts';
+import { enqueueMails, findPendingId, markExpired } from './sending-store.ts';
 import { findInvite, updateInvite } from './store.ts';
 
 /**
@@ -43,14 +42,10 @@ function resend(service: Service, caller: Caller, accountId: AccountId, inviteId
     requireGrantable(acting, effect);
     requireOwnershipGrantable(acting, invite);
     await markExpired(tx, accountId, invite.email, caller.now);
-    if (await isMember(tx, accountId, invite.email)) throw new Problem('already-member');
-    const holder = await findPendingId(tx, accountId, invite.email);
-    if (holder !== undefined && holder !== inviteId) throw alreadyPending(holder);
-    await requireNoOptOut(tx, accountId, invite.email);
-    await requireDeliverable(tx, accountId, invite.email);
-    if (statusAt(invite, caller.now) === 'expired') await requireRoom(service, tx, accountId, caller.now);
+    await requireNoObstacle(service, tx, invite, caller.now, invite);
     const expiresAt = expiryOf(caller.now, invite.lifetimeDays, invite.endsAt);
-    if (expiresAt <= caller.now) throw new Problem('invite-expired', 'What it gives has ended. Invite anew.');
+    if (expiresAt <= caller.now)
+      throw new Problem('invite-expired', 'The access that it gives has ended. Create another invite.');
     const sent = await updateInvite(tx, invite, {
       ...existing,
       ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt },
@@ -61,11 +56,9 @@ function resend(service: Service, caller: Caller, accountId: AccountId, inviteId
     return sent;
   }).catch(async (error) => {
     if (!isDuplicate(error, 'invites_one_pending')) throw error;
-    // Another invite took the address after this one had looked, and is seen from outside the failed transaction.
+    // Another invite was created for the address meanwhile. It is visible outside the failed
+    // transaction.
     const found = await findInvite(service.db, accountId, inviteId);
     throw alreadyPending(found && (await findPendingId(service.db, accountId, found.invite.email)));
   });
 }
-
-const alreadyPending = (inviteId?: InviteId) =>
-  new Problem('invite-already-pending', undefined, inviteId === undefined ? {} : { inviteId });

@@ -25,7 +25,7 @@ export type NewInviteRow = Pick<InviteRow, (typeof given)[number]>;
 /** Who reports that a mail is queued, and the name of the event. */
 const queuedSource = 'usher queued';
 
-/** A condition by an index look-up of its own, whatever the planner thinks of how many rows there are. */
+/** No such row. A scalar subquery is always an index look-up, whatever the planner estimates. */
 const isFree = (found: SQL) => sql`not coalesce((select true ${found} limit 1), false)`;
 
 const create = prepared('create_invite', (db) => {
@@ -53,7 +53,7 @@ const create = prepared('create_invite', (db) => {
       and (${most} is null or ${most} >= (
         select count(*) from (
           select from invites
-          where account_id = ${account} and status = 'pending' and expires_at > ${now}
+          where account_id = ${account} and ${hasStatus('pending', now)}
           limit ${most} + 1) pending))
     on conflict (account_id, email) where status = 'pending' do nothing
     returning *`);

@@ -4,8 +4,9 @@ import { rateLimits } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import type { Count, Counters } from './counters.ts';
 
-/** Milliseconds between two clean-ups, and how many expired rows one statement deletes: in some 20 ms. */
+/** Milliseconds between two clean-ups. */
 const cleaningInterval = 60_000;
+/** How many expired rows one statement deletes. It takes about 20 ms. */
 const cleanedAtOnce = 10_000;
 /** Milliseconds that a row stays after it has run out, since the clocks of replicas differ a little. */
 const grace = 60_000;

@@ -6,7 +6,10 @@ import { covers, type Holding, isWhole, lasts } from './holding.ts';
 // Who has more permissions than whom, in TypeScript for two members, and in SQL for many members at
 // once. test/twins.test.ts compares the two.
 
-/** The permissions that `other` has and `holder` has not, or not everywhere or for as long; `*` where it is all of them. */
+/**
+ * The permissions that `other` has and `holder` does not have, or not everywhere or for as long; `*`
+ * for all permissions.
+ */
 export function missingPermissions(holder: EffectiveAccess, other: EffectiveAccess): string[] {
   const hasAll = (until: Date | null) => holder.allPermissions && lasts(holder.endsAt, until);
   if (other.allPermissions) return hasAll(other.endsAt) ? [] : ['*'];

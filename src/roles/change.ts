@@ -57,7 +57,7 @@ async function requireOwnRole(tx: Tx, acting: Acting, roleId: RoleId): Promise<R
   requireGrantable(acting, effective(role.permissions, null));
   const holder = await everywhere(tx, acting);
   if (await hasMemberAbove(tx, acting.account, roleId, { holder, now: acting.now }))
-    throw new Problem('cannot-grant', 'Someone holds this role who holds more than you do.');
+    throw new Problem('cannot-grant', 'A member with this role has permissions that you do not have.');
   return role;
 }
 

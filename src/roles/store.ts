@@ -123,7 +123,7 @@ export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId
   return found?.isUsed ?? false;
 }
 
-/** Whether a member with a role, the owner aside, has more permissions than the holder. One statement. */
+/** Whether a member with a role, except the owner, has more permissions than the holder. */
 export async function hasMemberAbove(
   tx: Tx,
   account: Pick<typeof accounts.$inferSelect, 'id' | 'ownerId'>,

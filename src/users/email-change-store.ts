@@ -6,7 +6,7 @@ import { enqueue } from '../outbox/enqueue.ts';
 
 export type EmailChangeRow = typeof emailChanges.$inferSelect;
 
-/** Keeps a change of address until it is confirmed, in place of any that waited, and promises the mail to the new one. */
+/** Stores a requested change of address instead of earlier ones, and enqueues its mail. */
 export async function insertEmailChange(
   tx: Tx,
   change: Omit<EmailChangeRow, 'confirmedAt'>,
@@ -25,7 +25,7 @@ const longestEmailChange = 7 * emailChangeLifetime;
 
 export const emailChangeExpiry = (mailDueAt: Date) => new Date(mailDueAt.getTime() + emailChangeLifetime);
 
-/** Lets a change end later because its mail is delayed, so that the link in it is valid for as long. */
+/** Lets a change end later because its mail is delayed, so that its link is valid for as long. */
 export async function postponeEmailChange(tx: Tx, id: EmailChangeId, mailDueAt: Date): Promise<void> {
   const change = await findEmailChange(tx, id);
   if (!change) return;
@@ -54,7 +54,7 @@ export async function markEmailChangeConfirmed(tx: Tx, id: EmailChangeId, now: D
   return taken as EmailChangeRow | undefined;
 }
 
-/** Writes the new address in place of the old one, of a user who may log in. @returns whether it was written. */
+/** Replaces the address of a user who may log in. @returns whether it did. */
 export async function replaceEmail(tx: Tx, { userId, oldEmail, email }: EmailChangeRow): Promise<boolean> {
   const written = await tx
     .update(users)
