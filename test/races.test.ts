@@ -100,6 +100,14 @@ async function memberIds(account: Account): Promise<string[]> {
 
 const isOneOf = (status: number) => status < 300;
 
+t.test('More people than may wait for a lock accept into one account at once, and all get in', async (t) => {
+  const account = await newAccount();
+  const sent = await Promise.all(Array.from({ length: 60 }, () => sentInvite(account)));
+  const answers = await Promise.all(sent.map(accept));
+  t.same(tally(answers), { 201: 60 });
+  t.same((await memberIds(account)).sort(), [account.owner.id, ...sent.map((it) => it.user.id)].sort());
+});
+
 t.test('Fifty accepts of one token at once give one success', async (t) => {
   t.test('by someone who is logged in', async (t) => {
     const account = await newAccount();

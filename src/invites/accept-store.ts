@@ -89,13 +89,13 @@ const admission = prepared('admit', (db) => {
     select id from accounts
     where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint
       and exists (select from catalogue where version = ${sql.placeholder('catalogueVersion')}::bigint)
-    for share`);
+    for share skip locked`);
   // Each query that locks rows selects from one table: Citus fails where rows are locked in a join
   // with anything that is not a table.
   const locked = db.$with('locked', { id: invites.id }).as(sql`
     select id, xmin::text as version from invites
     where account_id = ${account} and id = ${invite} and exists (select from unchanged)
-    for no key update`);
+    for no key update skip locked`);
   // The invitee was not disabled, given another address or logged out meanwhile. Compared by value:
   // on Citus, the row versions of a table that every node has differ between nodes.
   const present = db.$with('present', { id: users.id }).as(sql`
@@ -134,8 +134,9 @@ const admission = prepared('admit', (db) => {
 /**
  * Consumes the invite and makes the membership, if account, catalogue, invite and invitee are still
  * what the facts say (optimistic locking). Locks the account first, shared: accepts into one account
- * do not wait for each other. One statement, and so a transaction by itself. A user who was created
- * in this transaction is not in the facts, and nobody else can change them.
+ * do not wait for each other. Does not wait for others who have locked the account or the invite. One
+ * statement, and so a transaction by itself. A user who was created in this transaction is not in the
+ * facts, and nobody else can change them.
  * @returns whether it did.
  */
 export async function admit(

@@ -86,10 +86,11 @@ async function identify(
 
 /**
  * The invite is consumed and the membership made, or neither. First decided on facts that are not
- * locked, and written if they are still true. If they are not, or if more is written with it, it is
- * decided again with everything locked.
+ * locked, and written if they are still true: that waits for nobody. If they are not true any more,
+ * if others have locked the account or the invite, or if more is written, it is decided again with
+ * everything locked.
  */
-function join(service: Service, { accountId, inviteId, link }: Target, invitee: Caller | Proven, visit: Visit) {
+async function join(service: Service, { accountId, inviteId, link }: Target, invitee: Caller | Proven, visit: Visit) {
   const { db } = service;
   const { now } = visit;
   const proven = 'isNew' in invitee ? invitee : undefined;
@@ -97,29 +98,27 @@ function join(service: Service, { accountId, inviteId, link }: Target, invitee: 
   const acceptance = { accountId, inviteId, ...credentialOf(invitee) };
   const decideOn = async (on: Db) => decide(await findFacts(on, acceptance, now), acceptance, { link, newUser, now });
 
-  return inLockQueue(db, accountId, async () => {
-    if (!proven) {
-      const decision = await decideOn(db);
+  if (!proven) {
+    const decision = await decideOn(db);
+    const { invite, account } = decision.facts;
+    if (!invite.ownership && (await admit(db, acceptance, decision))) return shown(decision, account.ownerId);
+  }
+  const acceptLocked = () =>
+    transaction(db, async (tx) => {
+      await lockAccountAndInvite(tx, accountId, inviteId);
+      if (!newUser) await lockInvitee(tx, acceptance);
+      const decision = await decideOn(tx);
+      if (newUser && !(await insertUser(tx, newUser))) throw new Problem('login-exists');
+      if (!(await admit(tx, acceptance, decision))) throw new CatalogueChanged();
       const { invite, account } = decision.facts;
-      if (!invite.ownership && (await admit(db, acceptance, decision))) return shown(decision, account.ownerId);
-    }
-    return again(tries, () =>
-      transaction(db, async (tx) => {
-        await lockAccountAndInvite(tx, accountId, inviteId);
-        if (!newUser) await lockInvitee(tx, acceptance);
-        const decision = await decideOn(tx);
-        if (newUser && !(await insertUser(tx, newUser))) throw new Problem('login-exists');
-        if (!(await admit(tx, acceptance, decision))) throw new CatalogueChanged();
-        const { invite, account } = decision.facts;
-        const ownerId = invite.ownership ? await takeOver(tx, account, decision.user.id) : account.ownerId;
-        const accepted = shown(decision, ownerId);
-        if (!proven) return accepted;
-        // The user as read under the lock, with the password hash that was verified.
-        const user = { ...decision.user, passwordHash: proven.user.passwordHash };
-        return { ...accepted, session: await openSession(service, tx, user, visit) };
-      }),
-    );
-  });
+      const ownerId = invite.ownership ? await takeOver(tx, account, decision.user.id) : account.ownerId;
+      const accepted = shown(decision, ownerId);
+      if (!proven) return accepted;
+      // The user as read under the lock, with the password hash that was verified.
+      const user = { ...decision.user, passwordHash: proven.user.passwordHash };
+      return { ...accepted, session: await openSession(service, tx, user, visit) };
+    });
+  return inLockQueue(db, accountId, () => again(tries, acceptLocked));
 }
 
 /** The catalogue, which an accept does not lock, has changed since the facts were read. */
