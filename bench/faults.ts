@@ -10,7 +10,7 @@ import pg from 'pg';
 import type { Test } from 'tap';
 import { openDatabase } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
-import { newId } from '../src/ids.ts';
+import { newId } from '../src/ids/ids.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
 import { startPostgresProxy } from '../test/support/postgres-proxy.ts';
 import { type RunningService, startProcess } from '../test/support/process.ts';

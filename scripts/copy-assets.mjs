@@ -5,7 +5,7 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 
-const assets = ['mail/words', 'users/passwords/breached-passwords.bin'];
+const assets = ['mail/templates', 'users/passwords/breached-passwords.bin'];
 
 const copies = {
   dist: assets.map((it) => [join('src', it), join('dist', it)]),

@@ -1,23 +1,23 @@
 import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyBaseLogger } from 'fastify';
+import { keepCatalogueFile } from './access/catalogue/declare.ts';
 import { buildApp } from './app.ts';
-import { keepCatalogueFile } from './catalogue/file.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, readConfig } from './config/config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
 import { driverError, isUnavailable, outageReason } from './database/errors.ts';
 import { requireTableRights } from './database/grants.ts';
 import { migrate } from './database/migrate.ts';
+import { addGauges } from './gauges.ts';
 import type { ProcessState } from './http/availability.ts';
-import { lettersOf } from './letters.ts';
 import { createRetention } from './lifecycle/retention.ts';
 import type { Transport } from './mail/mail.ts';
-import { addGauges } from './metrics/gauges.ts';
-import { type MetricsServer, serveMetrics } from './metrics/server.ts';
-import { createWorker, type Worker } from './outbox/worker.ts';
+import { createWorker, type Worker } from './mail/outbox/worker.ts';
+import { lettersOf } from './mail-writers.ts';
 import type { Service } from './service.ts';
+import { type MetricsServer, serveMetrics } from './telemetry/metrics-server.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
-import type { Tracing } from './tracing/tracing.ts';
 
 /** Milliseconds that a stop may take, after its delay, before the process ends anyway. */
 const grace = 20_000;
@@ -63,7 +63,7 @@ async function run(config: Config): Promise<void> {
 
 /** Loads what traces only where that is wished: it is large. */
 async function startTracing(): Promise<Tracing> {
-  return (await import('./tracing/tracing.ts')).startTracing();
+  return (await import('./telemetry/tracing.ts')).startTracing();
 }
 
 /** Brings the database to what this release and its settings ask for. */

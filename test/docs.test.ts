@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { parseSendgridTemplates } from '../src/mail/sendgrid-templates.ts';
 import { parseIdentityProviders } from '../src/tokens/identity-provider.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';

@@ -6,7 +6,7 @@ import addFormats from 'ajv-formats';
 import createClient from 'openapi-fetch';
 import openapiTS, { astToString } from 'openapi-typescript';
 import t from 'tap';
-import { openApiDocument } from '../src/openapi-document.ts';
+import { openApiDocument } from '../src/cli/openapi-document.ts';
 import type { paths } from './client/schema.d.ts';
 import { root } from './support/root.ts';
 import { newEmail, password, startService } from './support/service.ts';

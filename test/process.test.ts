@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { type DatabaseChoice, openDatabase } from '../src/database/database.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { outbox, registrations } from '../src/database/schema.ts';
-import { type InviteId, newId } from '../src/ids.ts';
+import { type InviteId, newId } from '../src/ids/ids.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
 import { promisesOf } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';

@@ -5,9 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { readConfig } from '../src/config.ts';
+import { limitsTable, settingsTable } from '../src/cli/docs-tables.ts';
+import { readConfig } from '../src/config/config.ts';
 import { walk } from '../src/demo/story.ts';
-import { limitsTable, settingsTable } from '../src/docs-tables.ts';
 import { serviceWords } from '../src/users/passwords/policy.ts';
 import { blocksOf, patternOf, withoutSpace } from './support/blocks.ts';
 import { root } from './support/root.ts';
@@ -68,7 +68,9 @@ t.test('docs/security.md', async (t) => {
   });
 
   t.test('names every event of the audit log', async (t) => {
-    const events = [...read('src/audit.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map((it) => it[1] as string);
+    const events = [...read('src/telemetry/security-events.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map(
+      (it) => it[1] as string,
+    );
     t.ok(events.length > 10);
     for (const event of events) t.match(security, `\`${event}\``);
   });

@@ -1,5 +1,5 @@
 import type { OpenDatabase } from '../../src/database/database.ts';
-import { newId, uuidOf } from '../../src/ids.ts';
+import { newId, uuidOf } from '../../src/ids/ids.ts';
 import { signInviteToken } from '../../src/invites/token.ts';
 import type { Service } from '../../src/service.ts';
 import { type Invitee, type SeededAccount, type SeededMember, seedInvitees } from '../support/seed.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../../src/database/database.ts';
-import { type AccountId, type InviteId, idOf, newId, type SessionId, type UserId, uuidOf } from '../../src/ids.ts';
+import { type AccountId, type InviteId, idOf, newId, type SessionId, type UserId, uuidOf } from '../../src/ids/ids.ts';
 import { newKeyText } from '../../src/tokens/key-text.ts';
 
 export interface SeededAccount {

@@ -1,16 +1,16 @@
+import type { Caller } from '../credentials/caller.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
-import type { AccountId, KeyId, UserId } from '../ids.ts';
+import type { AccountId, KeyId, UserId } from '../ids/ids.ts';
 import { type EffectiveAccess, effective, withinScopes } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/effective-access.ts';
-import type { OwnPermission } from '../permissions/own.ts';
 import { requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
-import type { Caller } from '../service.ts';
-import { isActiveUser } from '../users/active-store.ts';
+import type { OwnPermission } from '../permissions/usher-permissions.ts';
+import { Problem } from '../problems/problem.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
-import { requireScope } from './platform.ts';
+import { isActiveUser } from '../users/user-status.ts';
+import { requireScope } from './platform-entry.ts';
 import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow, lockCallingKey } from './store.ts';
 
 /** A caller who has entered one account, with what they may do there now. */

@@ -2,7 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Db } from '../database/database.ts';
 import { accounts, catalogue } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import type { AccountId } from '../ids.ts';
+import type { AccountId } from '../ids/ids.ts';
 
 const epoch = prepared('find_epoch', (db) =>
   db

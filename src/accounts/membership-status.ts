@@ -1,7 +1,7 @@
 import { and, isNull, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { memberships } from '../database/schema.ts';
 
-// When a membership is active, in TypeScript and in SQL. test/twins.test.ts compares the two.
+// When a membership is active, in TypeScript and in SQL. test/permissions/twins.test.ts compares the two.
 
 export type MembershipStatus = 'active' | 'suspended' | 'ended';
 

@@ -2,15 +2,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
-import type { MembershipId } from '../ids.ts';
+import type { MembershipId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
 import { requireUser } from '../users/sessions/session.ts';
-import { accountOf, myAccountOf, showAccount } from './account.ts';
 import { createAccount } from './create.ts';
 import { enterAccount } from './enter.ts';
 import { Account, AccountChanges, AccountParams, MyAccountPage, MyAccountsQuery, NewAccount } from './schemas.ts';
 import { listAccountsOf } from './store.ts';
 import { updateAccount } from './update.ts';
+import { accountOf, myAccountOf, showAccount } from './view.ts';
 
 const tags = ['Accounts'];
 

@@ -1,15 +1,15 @@
 import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { proving } from '../credential-proof.ts';
-import { isActiveKey } from '../credentials/key-status.ts';
+import { isActiveKey } from '../credentials/api-key-status.ts';
+import type { Caller, Key } from '../credentials/caller.ts';
 import { isValidCaller, valuesOfCaller } from '../credentials/store.ts';
+import { proving } from '../credentials/verification.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import type { AccountId, MembershipId, UserId } from '../ids.ts';
+import type { AccountId, MembershipId, UserId } from '../ids/ids.ts';
 import { sourcesColumn } from '../permissions/effective-access.ts';
-import type { Caller, Key } from '../service.ts';
-import { isActiveUserRow } from '../users/active-store.ts';
+import { isActiveUserRow } from '../users/user-status.ts';
 import { isActiveMembership } from './membership-status.ts';
 
 export type AccountRow = typeof accounts.$inferSelect;

@@ -1,5 +1,6 @@
-import type { AccountId } from '../ids.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Caller } from '../credentials/caller.ts';
+import type { AccountId } from '../ids/ids.ts';
+import type { Service } from '../service.ts';
 import { changeAccount } from './enter.ts';
 import type { AccountChanges } from './schemas.ts';
 import { updateAccount as update } from './store.ts';

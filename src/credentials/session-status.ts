@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { sessions } from '../database/schema.ts';
 
-// When a session is active, in TypeScript and in SQL. test/twins.test.ts compares the two.
+// When a session is active, in TypeScript and in SQL. test/permissions/twins.test.ts compares the two.
 
 /** Whether a session is neither ended nor left unused for too long. */
 export const isActiveSessionAt = ({ endedAt, expiresAt }: { endedAt: Date | null; expiresAt: Date }, now: Date) =>

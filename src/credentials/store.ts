@@ -1,11 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { proving } from '../credential-proof.ts';
 import type { Db } from '../database/database.ts';
 import { accountKeys, identities, sessions, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import type { Caller } from '../service.ts';
-import { isActiveKey } from './key-status.ts';
+import { isActiveKey } from './api-key-status.ts';
+import type { Caller } from './caller.ts';
 import { isActiveSession } from './session-status.ts';
+import { proving } from './verification.ts';
 
 const now = sql`${placeholderFor(sessions.expiresAt, 'now')}`;
 

@@ -1,22 +1,10 @@
-import type { Account } from './answers.ts';
 import { theNewcomer } from './chapters/newcomer.ts';
 import { theOwner } from './chapters/owner.ts';
 import { thePartner } from './chapters/partner.ts';
 import { userManagement } from './chapters/user-management.ts';
-import { requireService } from './mailbox.ts';
-import { createTeller, type Person, type Print } from './teller.ts';
-
-/** What the chapters share: who is in the story, and the account that it is about. */
-export interface Story {
-  base: string;
-  teller: ReturnType<typeof createTeller>;
-  olivia: Person;
-  adam: Person;
-  paula: Person;
-  /** The address of the account in the API, once it is made. */
-  accountUrl: string;
-  account: Account;
-}
+import { requireService } from './support/mailbox.ts';
+import type { Story } from './support/story.ts';
+import { createTeller, type Person, type Print } from './support/teller.ts';
 
 /** Walks the whole story over HTTP. @returns how many steps it took. @throws Surprise at the first that is not as expected. */
 export async function walk(base: string, print: Print): Promise<number> {

@@ -1,4 +1,4 @@
-import { escapeHtml } from '../mail/html.ts';
+import { escapeHtml } from '../text/html.ts';
 
 /** Text that is HTML already, as only `html` makes it. */
 export interface Html {

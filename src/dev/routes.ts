@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { requireEmailParameter } from '../email-address.ts';
 import { publicRoute } from '../http/caller.ts';
 import { EmailParameter } from '../http/schemas.ts';
 import { listMails } from '../mail/transports/mailbox.ts';
 import type { Service } from '../service.ts';
+import { requireEmailParameter } from '../text/email-address.ts';
 import { emailChangePage } from './email-change-page.ts';
 import { invitePage } from './invite-page.ts';
 import { mailboxPage } from './mailbox-page.ts';

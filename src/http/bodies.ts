@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Problem } from '../problems.ts';
-import { requireUtf8 } from '../utf8.ts';
+import { Problem } from '../problems/problem.ts';
+import { requireUtf8 } from '../text/utf8.ts';
 import { readPairs } from './query-string.ts';
 
 // How bodies are read. An empty body is no body, whatever its content type: clients send the header

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Problem } from '../problems.ts';
-import type { Caller, Visit } from '../service.ts';
+import type { Caller, Visit } from '../credentials/caller.ts';
+import { Problem } from '../problems/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

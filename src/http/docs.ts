@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import { answerHeaders, withHeaders } from './answer-headers.ts';
 import { publicRoute } from './caller.ts';
 import { openApiFiles } from './openapi-files.ts';
 import { withOptionalBodies } from './optional-bodies.ts';
+import { answerHeaders, withHeaders } from './response-headers.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import type { Db } from '../database/database.ts';
 import { isMigrated } from '../database/migrate.ts';
-import { Problem } from '../problems.ts';
-import type { Service } from '../service.ts';
+import type { Outages } from '../database/outages.ts';
+import { Problem } from '../problems/problem.ts';
 import { describeState, type ProcessState } from './availability.ts';
 import { publicRoute } from './caller.ts';
 import { problems } from './problem-schemas.ts';
@@ -19,11 +20,12 @@ export const Alive = Type.Object(
 );
 
 export interface HealthOptions {
-  service: Pick<Service, 'db' | 'outages'>;
+  db: Db;
+  outages: Pick<Outages, 'checkWrite'>;
   state: ProcessState;
 }
 
-export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app, { service, state }) => {
+export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app, { db, outages, state }) => {
   app.get('/livez', {
     logLevel: 'warn',
     config: { isAlwaysAnswered: true },
@@ -51,9 +53,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
     },
     handler: async () => {
       if (state.phase !== 'serving') throw new Problem('unavailable', describeState(state));
-      if (!(await isMigrated(service.db))) throw new Problem('unavailable', 'The database lacks migrations.');
+      if (!(await isMigrated(db))) throw new Problem('unavailable', 'The database lacks migrations.');
       if (state.isWorkerStuck()) throw new Problem('unavailable', 'The mail worker is stuck.');
-      await service.outages.checkWrite();
+      await outages.checkWrite();
       return { status: 'ready' as const };
     },
   });

@@ -2,7 +2,7 @@ import rateLimit, { type FastifyRateLimitStore, type FastifyRateLimitStoreCtor }
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Counters } from '../limits/counters.ts';
 import { keyOf, type LimitName, type RateLimits, tooManyRequests } from '../limits/limits.ts';
-import { networkOf } from '../limits/network.ts';
+import { networkOf } from './network.ts';
 
 /** The limits that are counted by network alone. */
 type NetworkLimit = Exclude<Extract<LimitName, `${string}.network`>, 'request.network'>;

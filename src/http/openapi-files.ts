@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { shortHash } from '../hashes.ts';
+import { shortHash } from '../text/hashes.ts';
 
 interface File {
   bytes: Buffer;

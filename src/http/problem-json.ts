@@ -3,8 +3,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { isAway, isUnavailable, outageReason } from '../database/errors.ts';
 import { RowBusy } from '../database/lock-queue.ts';
 import type { Outages } from '../database/outages.ts';
-import { Problem, type ProblemCode, problems } from '../problems.ts';
-import { auditRefusal } from './audit.ts';
+import { Problem, type ProblemCode, problems } from '../problems/problem.ts';
+import { auditRefusal } from './security-log.ts';
 import { isValidationError, problemOfValidation } from './validation.ts';
 
 export const problemMediaType = 'application/problem+json';

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { problems as all, Problem, type ProblemCode } from '../problems.ts';
+import { problems as all, Problem, type ProblemCode } from '../problems/problem.ts';
 import { publicRoute } from './caller.ts';
 import { problems } from './problem-schemas.ts';
 import { answer, Integer } from './schemas.ts';

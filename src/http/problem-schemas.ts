@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { problems as all, type ProblemCode } from '../problems.ts';
+import { problems as all, type ProblemCode } from '../problems/problem.ts';
 import { problemMediaType } from './problem-json.ts';
 import { Integer } from './schemas.ts';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Problem, type ProblemExtensions } from '../problems.ts';
+import { Problem, type ProblemExtensions } from '../problems/problem.ts';
 import { faultOf } from './query-string.ts';
 
 /**

@@ -1,8 +1,9 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import type { DataValidationCxt } from 'ajv/dist/types/index.js';
 import addFormats from 'ajv-formats';
-import { Problem } from '../problems.ts';
-import { normalFormKeyword, notAnAddress } from './schemas.ts';
+import { Problem } from '../problems/problem.ts';
+import { notAnAddress } from '../text/email-address.ts';
+import { normalFormKeyword } from './schemas.ts';
 
 // That the schemas are schemas is checked with the OpenAPI document that is made of them, and not at each start.
 const options: Options = { removeAdditional: false, useDefaults: true, strict: false, validateSchema: false };

@@ -1,11 +1,12 @@
-import { requireActiveName } from '../accounts/platform.ts';
-import type { AccountId, InviteId } from '../ids.ts';
+import { requireActiveName } from '../accounts/platform-entry.ts';
+import type { Caller } from '../credentials/caller.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
 import { accessOf } from '../permissions/access.ts';
-import { effectOf, requireEffect } from '../permissions/given.ts';
-import { earlier } from '../permissions/holding.ts';
+import { earlier } from '../permissions/granted-permission.ts';
+import { effectOf, requireEffect } from '../permissions/resolve-access.ts';
 import { requireGrantable } from '../permissions/rules.ts';
-import { invalidField } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import { invalidField } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
 import { manageInvite } from './manage.ts';
 import { requireOwnershipGrantable, requirePending } from './rules.ts';
 import type { InviteChanges } from './schemas.ts';

@@ -1,6 +1,7 @@
-import { deleteUndeliverable } from '../deliveries/store.ts';
-import type { AccountId, InviteId } from '../ids.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Caller } from '../credentials/caller.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
+import type { Service } from '../service.ts';
+import { deleteUndeliverable } from './deliveries/store.ts';
 import { manageInvite } from './manage.ts';
 
 /**

@@ -1,25 +1,26 @@
 import { type Acting, enterAccount, queueClientOf } from '../accounts/enter.ts';
-import { requireActiveName } from '../accounts/platform.ts';
+import { requireActiveName } from '../accounts/platform-entry.ts';
 import { lockCallingKey } from '../accounts/store.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
-import { requireCanonicalEmail } from '../email-address.ts';
-import { type AccountId, newId } from '../ids.ts';
+import { type AccountId, newId } from '../ids/ids.ts';
 import { lockMembership } from '../memberships/store.ts';
 import { type Access, accessOf } from '../permissions/access.ts';
-import { requireEffect } from '../permissions/given.ts';
+import { requireEffect } from '../permissions/resolve-access.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
-import { invalidField, Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
-import { inviteOf } from './invite.ts';
+import { invalidField, Problem } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
+import { requireCanonicalEmail } from '../text/email-address.ts';
+import { insertInvite, markExpired, type NewInviteRow, type PromisedMails } from './create-store.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending, pendingBefore } from './limits.ts';
 import { requireNoObstacle } from './obstacles.ts';
 import { requireOwnershipGrantable } from './rules.ts';
 import type { NewInvite } from './schemas.ts';
-import { insertInvite, markExpired, type NewInviteRow, type PromisedMails } from './sending-store.ts';
 import type { InviteRow } from './store.ts';
+import { inviteOf } from './view.ts';
 
 /**
  * Creates an invite and enqueues its mail, without locking the account: any number of people can

@@ -1,16 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
-import { deliveryEventOf } from '../deliveries/delivery.ts';
-import { DeliveryEventPage, DeliveryEventsQuery } from '../deliveries/schemas.ts';
-import { listEvents } from '../deliveries/store.ts';
 import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer } from '../http/schemas.ts';
-import type { DeliveryEventId } from '../ids.ts';
+import type { DeliveryEventId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { confirmInviteAddress } from './confirm-address.ts';
+import { DeliveryEventPage, DeliveryEventsQuery } from './deliveries/schemas.ts';
+import { listEvents } from './deliveries/store.ts';
+import { deliveryEventOf } from './deliveries/view.ts';
 import { Invite, InviteParams } from './schemas.ts';
 import { findInvite } from './store.ts';
 

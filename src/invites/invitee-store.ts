@@ -1,10 +1,9 @@
 import { and, desc, eq, isNotNull, lt, ne, sql } from 'drizzle-orm';
 import { mayActInName } from '../accounts/store.ts';
 import type { Db, Tx } from '../database/database.ts';
-import { accounts, identities, invites, memberships, sessions, users } from '../database/schema.ts';
+import { accounts, invites, memberships, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import type { AccountId, InviteId } from '../ids.ts';
-import type { Acceptance } from './accept-store.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
 import { hasStatus } from './status.ts';
 import { inviterColumns, inviters } from './store.ts';
 
@@ -86,15 +85,6 @@ export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: Inv
     .where(and(eq(accounts.id, accountId), eq(invites.accountId, accountId), eq(invites.id, id)))
     .for('no key update');
   return locked;
-}
-
-/** Locks an invitee until the transaction ends, and after them their session or identity. */
-export async function lockInvitee(tx: Tx, { userId, sessionId, identityId }: Acceptance): Promise<void> {
-  await tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('share');
-  if (sessionId) await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId)).for('share');
-  if (identityId) {
-    await tx.select({ id: identities.id }).from(identities).where(eq(identities.id, identityId)).for('share');
-  }
 }
 
 /** Keeps why a try to accept failed, on an invite that was not accepted. */

@@ -1,7 +1,7 @@
 import type { AccountRow } from '../accounts/store.ts';
-import { newId } from '../ids.ts';
-import { earlier } from '../permissions/holding.ts';
-import type { PromisedMails } from './sending-store.ts';
+import { newId } from '../ids/ids.ts';
+import { earlier } from '../permissions/granted-permission.ts';
+import type { PromisedMails } from './create-store.ts';
 
 const day = 24 * 3_600_000;
 

@@ -1,10 +1,10 @@
-import { type AccountId, platformUserId, type UserId } from '../ids.ts';
+import { type AccountId, platformUserId, type UserId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
 
 /**
  * Counts a mail to an invitee: by who sends it, for which account, and to whom. A refused attempt
  * enqueues no mail and is not counted. How many mails an address gets is limited when they are sent
- * (`outbox/recipient-limit.ts`).
+ * (`mail/outbox/recipient-limit.ts`).
  * @throws too-many-requests, and what `send` throws.
  */
 export function countSending<T>(

@@ -1,12 +1,12 @@
 import type { Tx } from '../database/database.ts';
-import { recordSettlement } from '../deliveries/settled.ts';
-import { findUndeliverable } from '../deliveries/store.ts';
-import { platformUserId } from '../ids.ts';
-import { oneLine } from '../mail/one-line.ts';
-import type { Letter, Promised, Settlement } from '../outbox/letter.ts';
+import { platformUserId } from '../ids/ids.ts';
+import type { Letter, Promised, Settlement } from '../mail/outbox/message-writer.ts';
 import type { Service } from '../service.ts';
+import { oneLine } from '../text/one-line.ts';
+import { recordSettlement } from './deliveries/record-result.ts';
+import { findUndeliverable } from './deliveries/store.ts';
 import { findOffer } from './invitee-store.ts';
-import { offeredBy } from './offered.ts';
+import { offeredBy } from './offer.ts';
 import { oneClickUrl, optOutLink } from './one-click.ts';
 import { statusAt } from './status.ts';
 import { markTried } from './store.ts';

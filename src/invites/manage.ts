@@ -1,12 +1,13 @@
 import { type Acting, changeInside } from '../accounts/enter.ts';
 import { lockCallingKey } from '../accounts/store.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
-import type { AccountId, InviteId, UserId } from '../ids.ts';
+import type { AccountId, InviteId, UserId } from '../ids/ids.ts';
 import { lockMembership } from '../memberships/store.ts';
-import { Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
-import { inviteOf } from './invite.ts';
+import { Problem } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
 import { findInvite, type InviteRow, lockInvite } from './store.ts';
+import { inviteOf } from './view.ts';
 
 /**
  * What every change of an invite by its account shares: lock the membership in whose name the

@@ -1,11 +1,11 @@
 import type { Tx } from '../database/database.ts';
-import { requireDeliverable } from '../deliveries/deliverable.ts';
-import type { AccountId, InviteId } from '../ids.ts';
-import { Problem } from '../problems.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
+import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
+import { findPendingId, hasMorePendingThan, isMember } from './create-store.ts';
+import { requireDeliverable } from './deliveries/undeliverable-addresses.ts';
 import { pendingBefore } from './limits.ts';
 import { hasOptedOut } from './opt-out-store.ts';
-import { findPendingId, hasMorePendingThan, isMember } from './sending-store.ts';
 import { statusAt } from './status.ts';
 import type { InviteRow } from './store.ts';
 

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 /** Where a mail client asks for no more invites in its user's place. */
 export const oneClickPath = '/v1/invites/opt-out/one-click';

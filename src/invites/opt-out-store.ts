@@ -1,7 +1,7 @@
 import { and, desc, eq, lt } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { accounts, optOuts } from '../database/schema.ts';
-import type { AccountId } from '../ids.ts';
+import type { AccountId } from '../ids/ids.ts';
 
 export async function hasOptedOut(db: Db, accountId: AccountId, email: string): Promise<boolean> {
   const found = await db

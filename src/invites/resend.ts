@@ -1,17 +1,18 @@
 import { enterAccount } from '../accounts/enter.ts';
-import { requireActiveName } from '../accounts/platform.ts';
+import { requireActiveName } from '../accounts/platform-entry.ts';
+import type { Caller } from '../credentials/caller.ts';
 import { isDuplicate } from '../database/errors.ts';
-import type { AccountId, InviteId } from '../ids.ts';
-import { existingAccess } from '../permissions/given.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
+import { existingAccess } from '../permissions/resolve-access.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import { Problem } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
+import { enqueueMails, findPendingId, markExpired } from './create-store.ts';
 import { expiryOf, mailsOf } from './lifetime.ts';
 import { countSending } from './limits.ts';
 import { manageInvite } from './manage.ts';
 import { alreadyPending, requireNoObstacle } from './obstacles.ts';
 import { requireOwnershipGrantable, requireUndecided } from './rules.ts';
-import { enqueueMails, findPendingId, markExpired } from './sending-store.ts';
 import { findInvite, updateInvite } from './store.ts';
 
 /**

@@ -1,5 +1,6 @@
-import type { AccountId, InviteId } from '../ids.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Caller } from '../credentials/caller.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
+import type { Service } from '../service.ts';
 import { manageInvite } from './manage.ts';
 import { requireUndecided } from './rules.ts';
 import { updateInvite } from './store.ts';

@@ -1,21 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
 import { AccountParams } from '../accounts/schemas.ts';
-import { requireEmailParameter } from '../email-address.ts';
 import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
-import type { InviteId } from '../ids.ts';
+import type { InviteId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
+import { requireEmailParameter } from '../text/email-address.ts';
 import { changeInvite } from './change.ts';
 import { createInvite } from './create.ts';
-import { inviteOf } from './invite.ts';
 import { resendInvite } from './resend.ts';
 import { revokeInvite } from './revoke.ts';
 import { Invite, InviteChanges, InvitePage, InviteParams, InvitesQuery, NewInvite } from './schemas.ts';
 import { findInvite, listInvites } from './store.ts';
+import { inviteOf } from './view.ts';
 
 const tags = ['Invites'];
 const unsendable = ['opted-out', 'address-undeliverable', 'too-many-pending-invites', 'too-many-requests'] as const;

@@ -1,5 +1,5 @@
-import { platformUserId, type UserId } from '../ids.ts';
-import { Problem } from '../problems.ts';
+import { platformUserId, type UserId } from '../ids/ids.ts';
+import { Problem } from '../problems/problem.ts';
 import { type InviteStatus, statusAt } from './status.ts';
 
 /** @throws the problem that names why an invite can't be decided on any more. */

@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
 import { AccountReference, lifetimeDays } from '../accounts/schemas.ts';
-import { Delivery, DeliveryOutcome } from '../deliveries/schemas.ts';
 import {
   choice,
   cursorOf,
@@ -21,6 +20,7 @@ import {
 import { Inviter, Member } from '../memberships/schemas.ts';
 import { Access, AccessRequest, mostPermissions, Permission, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
+import { Delivery, DeliveryOutcome } from './deliveries/schemas.ts';
 
 export const InviteParams = Type.Object({ accountId: idSchema('acc'), inviteId: idSchema('inv') });
 export const MyInviteParams = Type.Object({ inviteId: idSchema('inv') });

@@ -2,7 +2,7 @@ import { and, gt, lte, or, type Param, type SQL } from 'drizzle-orm';
 import { invites } from '../database/schema.ts';
 import { equalsLiteral } from '../database/statements.ts';
 
-// When an invite is pending, in TypeScript and in SQL. test/twins.test.ts compares the two.
+// When an invite is pending, in TypeScript and in SQL. test/permissions/twins.test.ts compares the two.
 
 export type InviteStatus = 'pending' | 'accepted' | 'declined' | 'revoked' | 'expired';
 

@@ -16,8 +16,8 @@ import { invites, undeliverableAddresses, users } from '../database/schema.ts';
 import { literalTime, placeholderFor, prepared } from '../database/statements.ts';
 import { isOneOf } from '../database/tables/columns.ts';
 import { deliveryEventsOf } from '../database/tables/words.ts';
-import type { DeliveryOutcome } from '../deliveries/events.ts';
-import type { AccountId, InviteId } from '../ids.ts';
+import type { AccountId, InviteId } from '../ids/ids.ts';
+import type { DeliveryOutcome } from './deliveries/events.ts';
 import { hasStatus, type InviteStatus } from './status.ts';
 
 export type InviteRow = typeof invites.$inferSelect;

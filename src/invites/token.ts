@@ -1,4 +1,4 @@
-import { type AccountId, type InviteId, idPattern } from '../ids.ts';
+import { type AccountId, type InviteId, idPattern } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
 import { signLinkToken, verifyLinkToken } from '../tokens/link-token.ts';
 

@@ -3,7 +3,7 @@ import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Db } from '../database/database.ts';
 import { emailChanges, passwordResets, registrations } from '../database/schema.ts';
-import { createLoop } from '../outbox/loop.ts';
+import { createLoop } from '../mail/outbox/loop.ts';
 import type { Service } from '../service.ts';
 
 /**

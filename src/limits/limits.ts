@@ -1,5 +1,5 @@
-import { shortHash } from '../hashes.ts';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
+import { shortHash } from '../text/hashes.ts';
 import type { Counters } from './counters.ts';
 
 interface Limit {

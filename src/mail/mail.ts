@@ -1,4 +1,4 @@
-import type { DeliveryId } from '../ids.ts';
+import type { DeliveryId } from '../ids/ids.ts';
 import type { WrittenMail } from './write.ts';
 
 /** A mail, written and ready to leave. */
@@ -25,3 +25,9 @@ export type Outcome =
 
 /** A way for mails to leave. It never throws: whatever goes wrong is an outcome. */
 export type Transport = (mail: Mail, now: Date) => Promise<Outcome>;
+
+/** The `From` of every mail. */
+export interface MailFrom {
+  name: string;
+  email: string;
+}

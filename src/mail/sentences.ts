@@ -1,6 +1,6 @@
 import { Liquid, type Template } from 'liquidjs';
-import { escapeHtml } from './html.ts';
-import { oneLine } from './one-line.ts';
+import { escapeHtml } from '../text/html.ts';
+import { oneLine } from '../text/one-line.ts';
 import type { MailWords } from './words.ts';
 
 /** HTML that was made here. Whatever else a template prints is text, and is escaped. */

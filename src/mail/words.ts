@@ -6,7 +6,7 @@ import Value from 'typebox/value';
 import { mailKinds } from './kinds.ts';
 
 /** The folder of the built-in words, and of the two templates that they are put into. */
-export const builtIn = fileURLToPath(new URL('./words', import.meta.url));
+export const builtIn = fileURLToPath(new URL('./templates', import.meta.url));
 
 const closed = { additionalProperties: false };
 const Sentence = Type.String({ minLength: 1 });

@@ -1,14 +1,15 @@
 import { changeAccount } from '../accounts/enter.ts';
-import type { AccountId, UserId } from '../ids.ts';
+import type { Caller } from '../credentials/caller.ts';
+import type { AccountId, UserId } from '../ids/ids.ts';
 import { accessOf } from '../permissions/access.ts';
-import { requireEffect } from '../permissions/given.ts';
-import { lasts } from '../permissions/holding.ts';
+import { lasts } from '../permissions/granted-permission.ts';
+import { requireEffect } from '../permissions/resolve-access.ts';
 import { requireGrantable } from '../permissions/rules.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Service } from '../service.ts';
 import { everywhere, grantedAccessOf, requireManageable } from './manage.ts';
-import { memberOf } from './member.ts';
 import type { MemberChanges } from './schemas.ts';
 import { updateMembership } from './store.ts';
+import { memberOf } from './view.ts';
 
 /**
  * Changes what a member may do. Their grants stay as they are, but end with the membership: a later

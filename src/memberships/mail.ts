@@ -1,6 +1,6 @@
-import { oneLine } from '../mail/one-line.ts';
-import type { Letter } from '../outbox/letter.ts';
+import type { Letter } from '../mail/outbox/message-writer.ts';
 import type { Service } from '../service.ts';
+import { oneLine } from '../text/one-line.ts';
 import { findRemoved } from './store.ts';
 
 /** To someone whom another person removed from an account, unless they are in it again. */

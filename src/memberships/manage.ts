@@ -1,12 +1,12 @@
 import type { Acting } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
-import type { UserId } from '../ids.ts';
+import type { UserId } from '../ids/ids.ts';
 import type { EffectiveAccess } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/effective-access.ts';
-import { isWhole } from '../permissions/holding.ts';
+import { isWhole } from '../permissions/granted-permission.ts';
 import { requireNotAbove } from '../permissions/rules.ts';
 import { findSources } from '../permissions/sources-store.ts';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 import { requireNotOwner } from './rules.ts';
 import { findMember, type MemberRow } from './store.ts';
 

@@ -1,9 +1,10 @@
 import { type Acting, changeAccount } from '../accounts/enter.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
-import { type AccountId, newId, type UserId } from '../ids.ts';
-import { enqueue } from '../outbox/enqueue.ts';
+import { type AccountId, newId, type UserId } from '../ids/ids.ts';
+import { enqueue } from '../mail/outbox/enqueue.ts';
 import { requirePermission } from '../permissions/rules.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Service } from '../service.ts';
 import { requireManageable } from './manage.ts';
 import { requireNotOwner } from './rules.ts';
 import { deleteMembership } from './store.ts';

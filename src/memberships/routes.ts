@@ -4,17 +4,17 @@ import { AccountParams } from '../accounts/schemas.ts';
 import { page } from '../http/paging.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../http/schemas.ts';
-import type { MembershipId } from '../ids.ts';
+import type { MembershipId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { changeMember } from './change.ts';
-import { memberOf } from './member.ts';
-import { namedMemberToChange, namedMemberToRead } from './named.ts';
+import { namedMemberToChange, namedMemberToRead } from './path-member.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
 import { reactivateMember, suspendMember } from './suspend.ts';
+import { memberOf } from './view.ts';
 
 const tags = ['Members'];
 

@@ -1,4 +1,4 @@
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 
 /** Nobody removes, suspends or demotes the owner. @throws owner-protected. */
 export function requireNotOwner(account: { ownerId: string }, userId: string): void {

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Person } from '../accounts/schemas.ts';
 import { choice, cursorOf, idSchema, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
-import { idPattern, type UserId } from '../ids.ts';
+import { idPattern, type UserId } from '../ids/ids.ts';
 import { Access, AccessRequest } from '../permissions/schemas.ts';
 
 /** A member is named by their user id; `me` is the caller. */

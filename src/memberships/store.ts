@@ -3,7 +3,7 @@ import { alias } from 'drizzle-orm/pg-core';
 import type { Db, Tx } from '../database/database.ts';
 import { accounts, invites, memberships, users } from '../database/schema.ts';
 import { equalsLiteral, literalLimit, placeholderFor, prepared } from '../database/statements.ts';
-import type { AccountId, MembershipId, UserId } from '../ids.ts';
+import type { AccountId, MembershipId, UserId } from '../ids/ids.ts';
 import type { Access } from '../permissions/access.ts';
 
 const inviters = alias(users, 'inviters');

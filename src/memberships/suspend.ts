@@ -1,11 +1,12 @@
 import { changeAccount } from '../accounts/enter.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
-import type { AccountId, UserId } from '../ids.ts';
+import type { AccountId, UserId } from '../ids/ids.ts';
 import { requireGrantable } from '../permissions/rules.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Service } from '../service.ts';
 import { effectiveAccessOf, everywhere, requireManageable } from './manage.ts';
-import { memberOf } from './member.ts';
 import { type MemberRow, updateMembership } from './store.ts';
+import { memberOf } from './view.ts';
 
 /** Takes a member's access away without removing them. It takes effect on their next request. Again: the same. */
 export function suspendMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {

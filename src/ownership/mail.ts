@@ -1,7 +1,7 @@
 import { findOwnershipTransfer } from '../accounts/store.ts';
-import { oneLine } from '../mail/one-line.ts';
-import type { Letter } from '../outbox/letter.ts';
+import type { Letter } from '../mail/outbox/message-writer.ts';
 import type { Service } from '../service.ts';
+import { oneLine } from '../text/one-line.ts';
 
 /**
  * To the member to whom the ownership was offered, while the offer is active. It has no link that

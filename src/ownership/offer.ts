@@ -1,11 +1,12 @@
 import { type Acting, changeAccount, enterAccount } from '../accounts/enter.ts';
 import { isActiveMember } from '../accounts/store.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
-import { type AccountId, newId, type UserId } from '../ids.ts';
+import { type AccountId, newId, type UserId } from '../ids/ids.ts';
+import { enqueue } from '../mail/outbox/enqueue.ts';
 import { findMember } from '../memberships/store.ts';
-import { enqueue } from '../outbox/enqueue.ts';
-import { invalidField, Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import { invalidField, Problem } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
 import { requireOwner } from './rules.ts';
 import type { OwnershipOffer } from './schemas.ts';
 import { upsertTransfer } from './store.ts';

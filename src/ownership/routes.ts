@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { showAccount } from '../accounts/account.ts';
 import { Account, AccountParams, OwnershipTransfer } from '../accounts/schemas.ts';
+import { showAccount } from '../accounts/view.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../http/schemas.ts';
 import type { Service } from '../service.ts';

@@ -1,4 +1,4 @@
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 
 /** Ownership is the owner's to give: members with all permissions do not hold it. @throws cannot-grant. */
 export function requireOwner(acting: { isOwner: boolean }): void {

@@ -2,7 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import type { Tx } from '../database/database.ts';
 import { accounts, invites, memberships, ownershipTransfers } from '../database/schema.ts';
 import { equalsLiteral } from '../database/statements.ts';
-import type { AccountId, UserId } from '../ids.ts';
+import type { AccountId, UserId } from '../ids/ids.ts';
 
 /** Keeps an offer; one that stood before is replaced. */
 export async function upsertTransfer(tx: Tx, accountId: AccountId, userId: UserId, createdAt: Date): Promise<void> {

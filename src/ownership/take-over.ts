@@ -1,6 +1,6 @@
 import { type AccountRow, lockAccountRow } from '../accounts/store.ts';
 import type { Tx } from '../database/database.ts';
-import { platformUserId, type UserId } from '../ids.ts';
+import { platformUserId, type UserId } from '../ids/ids.ts';
 import { deletePlatformMembership, updateOwner } from './store.ts';
 
 /**

@@ -1,9 +1,10 @@
 import { type Acting, changeAccount } from '../accounts/enter.ts';
 import { findOwnershipTransfer } from '../accounts/store.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
-import type { AccountId } from '../ids.ts';
-import { Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import type { AccountId } from '../ids/ids.ts';
+import { Problem } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
 import { requireOwner } from './rules.ts';
 import { deleteTransfer } from './store.ts';
 

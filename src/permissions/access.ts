@@ -1,5 +1,5 @@
-import type { RoleId } from '../ids.ts';
-import { type Holding, held, isWhole } from './holding.ts';
+import type { RoleId } from '../ids/ids.ts';
+import { type Holding, held, isWhole } from './granted-permission.ts';
 
 /** What a membership or an invite gives, as it is kept: every permission, those added later too, or single ones and roles. */
 export interface Access {

@@ -1,10 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { EffectiveAccess } from './access.ts';
 import { isGrantOf } from './effective-access.ts';
-import { covers, type Holding, isWhole, lasts } from './holding.ts';
+import { covers, type Holding, isWhole, lasts } from './granted-permission.ts';
 
 // Who has more permissions than whom, in TypeScript for two members, and in SQL for many members at
-// once. test/twins.test.ts compares the two.
+// once. test/permissions/twins.test.ts compares the two.
 
 /**
  * The permissions that `other` has and `holder` does not have, or not everywhere or for as long; `*`

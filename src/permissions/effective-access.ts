@@ -1,11 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Condition } from '../json-columns.ts';
+import type { Condition } from '../database/tables/json-columns.ts';
 import type { EffectiveAccess } from './access.ts';
-import { earlier, type Holding, held } from './holding.ts';
+import { earlier, type Holding, held } from './granted-permission.ts';
 
 // What a member may do: by being the owner, by all permissions, by name, by roles and by grants. In
 // TypeScript it is all of it (`effectiveAccess`), in SQL the answer to one question (`isAllowed`).
-// test/twins.test.ts compares the two.
+// test/permissions/twins.test.ts compares the two.
 
 /** A grant as the database has it, with all permissions that its permission covers. */
 export interface GrantSource {

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Tx } from '../database/database.ts';
 import { memberships } from '../database/schema.ts';
-import type { UserId } from '../ids.ts';
+import type { UserId } from '../ids/ids.ts';
 
 /**
  * Locks the catalogue: serialises changes of it, and of everything that belongs to no single

@@ -1,4 +1,4 @@
-import type { Translations } from '../json-columns.ts';
+import type { Translations } from '../database/tables/json-columns.ts';
 
 /** A permission as it is declared, with words for a frontend that draws the check-boxes. */
 export interface PermissionDeclaration {

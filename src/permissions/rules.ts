@@ -1,7 +1,7 @@
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 import { type EffectiveAccess, hasPermission } from './access.ts';
 import { asOf, missingPermissions } from './comparison.ts';
-import type { OwnPermission } from './own.ts';
+import type { OwnPermission } from './usher-permissions.ts';
 
 /** @throws permission-missing, naming it. */
 export function requirePermission(acting: EffectiveAccess, permission: OwnPermission): void {

@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { choice, idSchema, localePattern, noControls, ref, TimeOrNull } from '../http/schemas.ts';
-import type { RoleId } from '../ids.ts';
-import type { Translations } from '../json-columns.ts';
+import type { Translations } from '../database/tables/json-columns.ts';
+import { choice, idSchema, localePattern, ref, TimeOrNull } from '../http/schemas.ts';
+import type { RoleId } from '../ids/ids.ts';
+import { noControls } from '../text/characters.ts';
 import type { AccessRequest as Asked } from './access.ts';
 
 /** How many permissions a catalogue may hold. */
@@ -45,6 +46,16 @@ export const impliedPermissions = Type.Array(PermissionKey, {
   description: 'Permissions that come with it.',
   examples: [['members:read']],
 });
+
+export const PermissionDeclaration = Type.Object(
+  {
+    key: PermissionKey,
+    ...permissionWords,
+    implies: Type.Optional(impliedPermissions),
+    translations: Type.Optional(PermissionTranslations),
+  },
+  { $id: 'PermissionDeclaration', additionalProperties: false },
+);
 
 export const Permission = Type.Object(
   {

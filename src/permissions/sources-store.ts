@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Db } from '../database/database.ts';
 import { grants, memberships } from '../database/schema.ts';
-import type { AccountId, UserId } from '../ids.ts';
+import type { AccountId, UserId } from '../ids/ids.ts';
 import { allSourcesColumn, grantsColumn, type Sources } from './effective-access.ts';
 import { givableColumns, givableIn } from './store.ts';
 

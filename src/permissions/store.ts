@@ -2,7 +2,7 @@ import { asc, type SQL, sql } from 'drizzle-orm';
 import type { Db } from '../database/database.ts';
 import { permissions, roles } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import { type AccountId, idOf, type RoleId, uuidOf } from '../ids.ts';
+import { type AccountId, idOf, type RoleId, uuidOf } from '../ids/ids.ts';
 import { hasRole, namedRoles } from './effective-access.ts';
 
 /** What is there of some permissions and roles that are to be given in an account: its own roles, and the presets. */

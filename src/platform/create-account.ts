@@ -1,14 +1,15 @@
-import { accountOf } from '../accounts/account.ts';
+import { changeAsPlatform } from '../accounts/change-as-platform.ts';
 import { newAccountRow } from '../accounts/create.ts';
-import { requirePlatform } from '../accounts/platform.ts';
+import { requirePlatform } from '../accounts/platform-entry.ts';
 import { insertAccountWithOwner } from '../accounts/store.ts';
+import { accountOf } from '../accounts/view.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
-import { requireCanonicalEmail } from '../email-address.ts';
-import { newId, platformUserId } from '../ids.ts';
+import { newId, platformUserId } from '../ids/ids.ts';
 import { inviteOwner } from '../invites/create.ts';
 import { countSending } from '../invites/limits.ts';
-import { changeAsPlatform } from '../keys/change-as-platform.ts';
-import type { Caller, Service } from '../service.ts';
+import type { Service } from '../service.ts';
+import { requireCanonicalEmail } from '../text/email-address.ts';
 import type { NewPlatformAccount } from './schemas.ts';
 import { upsertPlatformUser } from './store.ts';
 

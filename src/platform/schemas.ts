@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { Account } from '../accounts/schemas.ts';
-import { AccountName, controls, Email, EmailParameter, idSchema, Locale, PersonName, ref } from '../http/schemas.ts';
+import { AccountName, Email, EmailParameter, idSchema, Locale, PersonName, ref } from '../http/schemas.ts';
 import { Invite } from '../invites/schemas.ts';
+import { controls } from '../text/characters.ts';
 
 export const UserParams = Type.Object({ userId: idSchema('usr') });
 

@@ -1,7 +1,7 @@
 import { and, eq, ne } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { users } from '../database/schema.ts';
-import { platformUserId, type UserId } from '../ids.ts';
+import { platformUserId, type UserId } from '../ids/ids.ts';
 
 export type UserRow = typeof users.$inferSelect;
 

@@ -1,11 +1,12 @@
-import { requirePlatform } from '../accounts/platform.ts';
+import { changeAsPlatform } from '../accounts/change-as-platform.ts';
+import { requirePlatform } from '../accounts/platform-entry.ts';
+import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';
-import { requireEmailParameter } from '../email-address.ts';
-import { idPattern, type UserId } from '../ids.ts';
-import { changeAsPlatform } from '../keys/change-as-platform.ts';
-import { invalidField, invalidParameter, Problem } from '../problems.ts';
-import type { Caller, Service } from '../service.ts';
+import { idPattern, type UserId } from '../ids/ids.ts';
+import { invalidField, invalidParameter, Problem } from '../problems/problem.ts';
+import type { Service } from '../service.ts';
+import { requireEmailParameter } from '../text/email-address.ts';
 import { lockUser } from '../users/store.ts';
 import type { PlatformUserChanges } from './schemas.ts';
 import { findPerson, findPersonByExternalId, type UserRow, updateExternalId } from './store.ts';

@@ -1,6 +1,6 @@
 import fastifyJwt from '@fastify/jwt';
 import type { FastifyInstance } from 'fastify';
-import { idPattern, type SessionId, type UserId } from '../ids.ts';
+import { idPattern, type SessionId, type UserId } from '../ids/ids.ts';
 import type { SigningKey, SigningKeys } from './keys.ts';
 
 /** Seconds. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import type { AccountId, UserId } from '../ids.ts';
+import type { AccountId, UserId } from '../ids/ids.ts';
 import type { SigningKeys } from './keys.ts';
 
 /** Seconds. */

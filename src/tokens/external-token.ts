@@ -1,8 +1,8 @@
 import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
-import { displayName, trimmed } from '../display-text.ts';
-import { canonicalEmail } from '../email-address.ts';
-import { oneLine } from '../mail/one-line.ts';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
+import { displayName, trimmed } from '../text/display-text.ts';
+import { canonicalEmail } from '../text/email-address.ts';
+import { oneLine } from '../text/one-line.ts';
 import type { IdentityProvider } from './identity-provider.ts';
 import { type FindKey, providerKeys } from './provider-keys.ts';
 

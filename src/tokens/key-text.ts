@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { sha256 } from '../hashes.ts';
-import { type AccountId, idOf, type KeyId, type UserId, uuidOf } from '../ids.ts';
+import { type AccountId, idOf, type KeyId, type UserId, uuidOf } from '../ids/ids.ts';
+import { sha256 } from '../text/hashes.ts';
 
 /** What a key for machines names: itself, and, where it is an account's, the account and the member as whom it acts. */
 export type KeyNames =

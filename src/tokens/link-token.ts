@@ -1,5 +1,5 @@
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
-import { type Id, type IdPrefix, idPattern } from '../ids.ts';
+import { type Id, type IdPrefix, idPattern } from '../ids/ids.ts';
 import type { SigningKeys } from './keys.ts';
 
 /** A kind of link in a mail. Each has a token type and an audience of its own, so that none is ever taken for another. */

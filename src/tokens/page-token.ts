@@ -1,6 +1,6 @@
 import { CompactEncrypt, compactDecrypt } from 'jose';
-import { shortHash } from '../hashes.ts';
-import { invalidField } from '../problems.ts';
+import { invalidField } from '../problems/problem.ts';
+import { shortHash } from '../text/hashes.ts';
 import type { DerivedKeys } from './derived-keys.ts';
 
 type Keys = Pick<DerivedKeys, 'pageTokens'>;

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
-import { Problem } from '../problems.ts';
+import { Problem } from '../problems/problem.ts';
 import { type IdentityProvider, isTrustworthyUrl } from './identity-provider.ts';
 
 /** Milliseconds that a set is used without asking for it again, and at most, while the provider does not answer. */

@@ -2,12 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { publicRoute } from '../http/caller.ts';
 import { problems } from '../http/problem-schemas.ts';
 import { answer } from '../http/schemas.ts';
-import type { Service } from '../service.ts';
-import { publicKeySet } from './keys.ts';
+import { publicKeySet, type SigningKeys } from './keys.ts';
 import { JwkSet } from './schemas.ts';
 
-export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
-  const keys = publicKeySet(service.keys);
+export const tokenRoutes: FastifyPluginAsyncTypebox<{ keys: SigningKeys }> = async (app, { keys }) => {
+  const keySet = publicKeySet(keys);
 
   app.get('/.well-known/jwks.json', {
     schema: {
@@ -20,7 +19,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     },
     handler: async (_, reply) => {
       reply.header('cache-control', 'public, max-age=300');
-      return keys;
+      return keySet;
     },
   });
 };

@@ -1,8 +1,8 @@
 import { and, eq, gt, isNull } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
 import { emailChanges, users } from '../database/schema.ts';
-import type { DeliveryId, EmailChangeId, UserId } from '../ids.ts';
-import { enqueue } from '../outbox/enqueue.ts';
+import type { DeliveryId, EmailChangeId, UserId } from '../ids/ids.ts';
+import { enqueue } from '../mail/outbox/enqueue.ts';
 
 export type EmailChangeRow = typeof emailChanges.$inferSelect;
 

@@ -1,4 +1,4 @@
-import type { EmailChangeId, PasswordResetId, RegistrationId } from '../ids.ts';
+import type { EmailChangeId, PasswordResetId, RegistrationId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
 import { signLinkToken, verifyLinkTo } from '../tokens/link-token.ts';
 

@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts';
-import { Problem } from '../problems.ts';
+import type { Config } from '../config/config.ts';
+import { Problem } from '../problems/problem.ts';
 
 /** @throws password-login-off where people log in at an identity provider alone. */
 export function requirePasswordLogin({ passwordLogin }: Pick<Config, 'passwordLogin'>): void {

@@ -1,12 +1,10 @@
-import { and, eq, gt, isNull } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import type { Db, Tx } from '../database/database.ts';
-import { registrations, users } from '../database/schema.ts';
+import { users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
-import { newId, type RegistrationId, type UserId } from '../ids.ts';
-import { enqueue, type MessageToSend } from '../outbox/enqueue.ts';
+import { newId, type UserId } from '../ids/ids.ts';
 
 export type UserRow = typeof users.$inferSelect;
-export type RegistrationRow = typeof registrations.$inferSelect;
 
 // --- Users ----------------------------------------------------------------------------------------------------------
 
@@ -73,33 +71,4 @@ export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt' | 'ext
 
 export async function updateUser(db: Db, id: UserId, changes: Partial<UserRow>): Promise<void> {
   await db.update(users).set(changes).where(eq(users.id, id));
-}
-
-// --- Registrations --------------------------------------------------------------------------------------------------
-
-/** Stores a registration and enqueues its mail. One statement, and so a transaction by itself. */
-export async function insertRegistration(db: Db, registration: RegistrationRow, mail: MessageToSend): Promise<void> {
-  const { id: registrationId, createdAt } = registration;
-  const kept = db.$with('kept').as(db.insert(registrations).values(registration).returning({ id: registrations.id }));
-  await enqueue(db.with(kept), { ...mail, kind: 'registration', registrationId }, createdAt);
-}
-
-export async function findRegistration(db: Db, id: RegistrationId, now: Date): Promise<RegistrationRow | undefined> {
-  const [found] = await db
-    .select()
-    .from(registrations)
-    .where(and(eq(registrations.id, id), gt(registrations.expiresAt, now)));
-  return found;
-}
-
-/**
- * Deletes every registration of an address.
- * @returns the ids of those that this transaction deleted.
- */
-export async function deleteRegistrations(tx: Tx, email: string): Promise<RegistrationId[]> {
-  const deleted = await tx
-    .delete(registrations)
-    .where(eq(registrations.email, email))
-    .returning({ id: registrations.id });
-  return deleted.map((it) => it.id);
 }

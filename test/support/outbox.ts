@@ -3,11 +3,11 @@ import Fastify from 'fastify';
 import type { Db } from '../../src/database/database.ts';
 import { outbox } from '../../src/database/schema.ts';
 import { loggerOptions } from '../../src/http/logging.ts';
-import type { InviteId } from '../../src/ids.ts';
-import { lettersOf } from '../../src/letters.ts';
+import type { InviteId } from '../../src/ids/ids.ts';
 import type { Mail, Outcome, Transport } from '../../src/mail/mail.ts';
-import type { Letter, Letters } from '../../src/outbox/letter.ts';
-import { createWorker, type Worker, type WorkerOptions } from '../../src/outbox/worker.ts';
+import type { Letter, Letters } from '../../src/mail/outbox/message-writer.ts';
+import { createWorker, type Worker, type WorkerOptions } from '../../src/mail/outbox/worker.ts';
+import { lettersOf } from '../../src/mail-writers.ts';
 import type { TestService } from './service.ts';
 
 /** One more worker on the database of a service. */

@@ -31,7 +31,7 @@ async function newestIn(folder: string): Promise<number> {
 export async function runProgram(name: string, choice: DatabaseChoice, words: string[], more: Environment = {}) {
   const place = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
   const env = { PATH: process.env.PATH, ...place, ...more };
-  const command = plainly(process.execPath, `dist/operator/${name}.js`, ...words);
+  const command = plainly(process.execPath, `dist/cli/${name}.js`, ...words);
   const { stdout, stderr, code } = await promisify(execFile)(...command, { cwd: root, env }).then(
     (it) => ({ ...it, code: 0 }),
     (error) => error as { stdout: string; stderr: string; code: number },

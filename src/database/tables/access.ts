@@ -2,9 +2,9 @@
 
 import { sql } from 'drizzle-orm';
 import { check, foreignKey, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
-import type { Condition } from '../../json-columns.ts';
 import { accounts, memberships } from './accounts.ts';
 import { id, keyColumns, time } from './columns.ts';
+import type { Condition } from './json-columns.ts';
 
 /** An account's own roles. Memberships and invites name them in a list; one that is gone gives nothing. */
 export const roles = pgTable(

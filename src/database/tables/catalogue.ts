@@ -2,8 +2,8 @@
 
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, check, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
-import type { Translations } from '../../json-columns.ts';
 import { id, keyColumns, time } from './columns.ts';
+import type { Translations } from './json-columns.ts';
 
 /** What can be given, in the order in which it is shown. */
 export const permissions = pgTable('permissions', {

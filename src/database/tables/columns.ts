@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { boolean, check, customType, text, timestamp } from 'drizzle-orm/pg-core';
-import { type Id, type IdPrefix, idOf, uuidOf } from '../../ids.ts';
+import { type Id, type IdPrefix, idOf, uuidOf } from '../../ids/ids.ts';
 
 /** An id: TypeID text in the code, a uuid in the database. */
 export const id = <P extends IdPrefix>(prefix: P, name: string) =>

@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm';
 import { boolean, check, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
-import { platformAccountId, uuidOf } from '../../ids.ts';
+import { platformAccountId, uuidOf } from '../../ids/ids.ts';
 import { id, isOneOf, time } from './columns.ts';
 import { outboxKinds, outboxStatuses } from './words.ts';
 

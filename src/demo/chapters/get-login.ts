@@ -1,6 +1,6 @@
-import type { Session } from '../answers.ts';
-import type { Story } from '../story.ts';
-import type { Person } from '../teller.ts';
+import type { Session } from '../support/answers.ts';
+import type { Story } from '../support/story.ts';
+import type { Person } from '../support/teller.ts';
 import { readMail } from './read-mail.ts';
 
 /** Someone gets a login: registers, and follows the link in the mail. */

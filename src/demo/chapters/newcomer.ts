@@ -1,5 +1,5 @@
-import type { Accepted, Invite, List, MyAccount, Preview, Problem } from '../answers.ts';
-import type { Story } from '../story.ts';
+import type { Accepted, Invite, List, MyAccount, Preview, Problem } from '../support/answers.ts';
+import type { Story } from '../support/story.ts';
 import { readMail } from './read-mail.ts';
 import { refusal } from './refusal.ts';
 

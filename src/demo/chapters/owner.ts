@@ -1,5 +1,5 @@
-import type { Account, List, Permission, Session } from '../answers.ts';
-import type { Story } from '../story.ts';
+import type { Account, List, Permission, Session } from '../support/answers.ts';
+import type { Story } from '../support/story.ts';
 import { getLogin } from './get-login.ts';
 
 /** Olivia gets a login and makes an account. */

@@ -1,5 +1,5 @@
-import type { Accepted, Invite, List, MyAccount, Preview } from '../answers.ts';
-import type { Story } from '../story.ts';
+import type { Accepted, Invite, List, MyAccount, Preview } from '../support/answers.ts';
+import type { Story } from '../support/story.ts';
 import { getLogin } from './get-login.ts';
 import { readMail } from './read-mail.ts';
 

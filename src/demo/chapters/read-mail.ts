@@ -1,7 +1,7 @@
-import { shortened } from '../lay-out.ts';
-import { linkIn, type Mail, mailboxOf, waitForMail } from '../mailbox.ts';
-import type { Story } from '../story.ts';
-import type { Person } from '../teller.ts';
+import { shortened } from '../support/lay-out.ts';
+import { linkIn, type Mail, mailboxOf, waitForMail } from '../support/mailbox.ts';
+import type { Story } from '../support/story.ts';
+import type { Person } from '../support/teller.ts';
 
 /** Someone looks into their mailbox. @returns the token in the link of the mail with that subject. */
 export async function readMail(

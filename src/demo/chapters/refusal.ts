@@ -1,4 +1,4 @@
-import type { Problem } from '../answers.ts';
+import type { Problem } from '../support/answers.ts';
 
 /** What is worth reading of a problem document. */
 export const refusal = ({ code, title, detail, permission }: Problem) => ({

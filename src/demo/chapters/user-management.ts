@@ -1,5 +1,5 @@
-import type { List, Member, Problem } from '../answers.ts';
-import type { Story } from '../story.ts';
+import type { List, Member, Problem } from '../support/answers.ts';
+import type { Story } from '../support/story.ts';
 import { refusal } from './refusal.ts';
 
 /** Olivia manages who is in her account. */

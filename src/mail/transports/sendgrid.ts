@@ -1,7 +1,6 @@
 import sendgridClient from '@sendgrid/client';
 import sendgridMail from '@sendgrid/mail';
-import type { Sender } from '../../setting-values.ts';
-import type { Mail, Outcome, Transport } from '../mail.ts';
+import type { Mail, MailFrom, Outcome, Transport } from '../mail.ts';
 import { type SendgridTemplates, templateFor } from '../sendgrid-templates.ts';
 import { codeWord } from './code-word.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
@@ -14,7 +13,7 @@ const { MailService } = sendgridMail as unknown as { MailService: new () => type
 const usualTimeout = 15_000;
 
 interface SendgridOptions {
-  from: Sender;
+  from: MailFrom;
   apiKey: string;
   baseUrl: string;
   /** Which mails are written at SendGrid. */
@@ -52,7 +51,7 @@ function serviceWithin(timeout: number, { apiKey, baseUrl }: Pick<SendgridOption
   return service;
 }
 
-function messageOf(mail: Mail, from: Sender, templates: SendgridTemplates) {
+function messageOf(mail: Mail, from: MailFrom, templates: SendgridTemplates) {
   const { to, deliveryId, listUnsubscribe } = mail;
   return {
     to,

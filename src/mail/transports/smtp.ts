@@ -1,15 +1,23 @@
 import { domainToASCII } from 'node:url';
 import { createTransport } from 'nodemailer';
-import type { Sender, SmtpServer } from '../../setting-values.ts';
-import type { Mail, Outcome, Transport } from '../mail.ts';
+import type { Mail, MailFrom, Outcome, Transport } from '../mail.ts';
 import { codeWord } from './code-word.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
 /** Milliseconds until a mail server is given up on for this time. Less than a lease, so that no second worker starts meanwhile. */
 const usualTimeout = 15_000;
 
+/** A mail server, and how it is talked to. */
+export interface SmtpServer {
+  host: string;
+  port: number;
+  /** From the first byte, by STARTTLS or not at all, or none. */
+  tls: 'implicit' | 'starttls' | 'none';
+  login: { user: string; password: string } | undefined;
+}
+
 interface SmtpOptions {
-  from: Sender;
+  from: MailFrom;
   server: SmtpServer;
   timeout?: number;
 }
@@ -45,7 +53,7 @@ function connectionTo({ host, port, tls, login }: SmtpServer) {
   };
 }
 
-function messageOf({ deliveryId, to, subject, text, html, listUnsubscribe }: Mail, from: Sender, date: Date) {
+function messageOf({ deliveryId, to, subject, text, html, listUnsubscribe }: Mail, from: MailFrom, date: Date) {
   const domain = domainToASCII(from.email.slice(from.email.lastIndexOf('@') + 1));
   return {
     // The same each time the mail is sent, so that one that was sent twice can be told.

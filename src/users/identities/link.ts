@@ -1,10 +1,11 @@
+import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
-import { type IdentityId, newId } from '../../ids.ts';
-import { enqueue } from '../../outbox/enqueue.ts';
-import { invalidField, Problem } from '../../problems.ts';
-import type { Caller, Service } from '../../service.ts';
+import { type IdentityId, newId } from '../../ids/ids.ts';
+import { enqueue } from '../../mail/outbox/enqueue.ts';
+import { invalidField, Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
 import { changeOwnLogin, credentialId } from '../sessions/session.ts';
 import { lockUserByPassword } from '../store.ts';

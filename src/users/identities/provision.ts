@@ -1,7 +1,8 @@
+import type { Visit } from '../../credentials/caller.ts';
 import { transaction } from '../../database/transaction.ts';
-import { type IdentityId, newId, type UserId } from '../../ids.ts';
-import { Problem } from '../../problems.ts';
-import type { Service, Visit } from '../../service.ts';
+import { type IdentityId, newId, type UserId } from '../../ids/ids.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
 import type { ExternalIdentity } from '../../tokens/external-token.ts';
 import { insertUser, newUserRow } from '../store.ts';
 import { findIdentity, insertIdentity } from './store.ts';

@@ -2,7 +2,7 @@ import { and, asc, eq } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
 import { identities } from '../../database/schema.ts';
 import { placeholderFor, prepared } from '../../database/statements.ts';
-import type { IdentityId, UserId } from '../../ids.ts';
+import type { IdentityId, UserId } from '../../ids/ids.ts';
 
 export type IdentityRow = typeof identities.$inferSelect;
 

@@ -1,10 +1,11 @@
+import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
-import { newId } from '../../ids.ts';
-import { enqueue } from '../../outbox/enqueue.ts';
-import { Problem } from '../../problems.ts';
-import type { Caller, Service } from '../../service.ts';
+import { newId } from '../../ids/ids.ts';
+import { enqueue } from '../../mail/outbox/enqueue.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
 import { deleteEmailChanges } from '../email-change-store.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { credentialId, requireUser } from '../sessions/session.ts';

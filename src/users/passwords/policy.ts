@@ -1,5 +1,5 @@
 import { domainToUnicode } from 'node:url';
-import { invalidField } from '../../problems.ts';
+import { invalidField } from '../../problems/problem.ts';
 import { passwordLength } from '../schemas.ts';
 import { isBreached } from './breached-passwords.ts';
 import { fold } from './breached-passwords-format.ts';

@@ -1,11 +1,12 @@
+import type { Visit } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
-import { requireCanonicalEmail } from '../../email-address.ts';
-import { newId } from '../../ids.ts';
-import { enqueue } from '../../outbox/enqueue.ts';
-import { Problem } from '../../problems.ts';
-import type { Service, Visit } from '../../service.ts';
+import { newId } from '../../ids/ids.ts';
+import { enqueue } from '../../mail/outbox/enqueue.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
+import { requireCanonicalEmail } from '../../text/email-address.ts';
 import { deleteEmailChanges } from '../email-change-store.ts';
 import { verifyResetToken } from '../link-tokens.ts';
 import { requirePasswordLogin } from '../rules.ts';

@@ -3,8 +3,16 @@ import { publicRoute } from '../../http/caller.ts';
 import { problems } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
-import { MailPromised, PasswordChange, PasswordResetConfirmation, PasswordResetRequest, Session } from '../schemas.ts';
+import {
+  Credentials,
+  MailPromised,
+  PasswordChange,
+  PasswordResetConfirmation,
+  PasswordResetRequest,
+  Session,
+} from '../schemas.ts';
 import { changePassword } from './change.ts';
+import { logIn } from './log-in.ts';
 import { requestPasswordReset, resetPassword } from './reset.ts';
 
 const tags = ['Users and sessions'];
@@ -12,6 +20,24 @@ const security = publicRoute;
 
 /** A new password: with the current one, or by mail without it. */
 export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.post('/v1/auth/login', {
+    config: { networkLimit: 'login.network' },
+    schema: {
+      tags,
+      security,
+      operationId: 'logIn',
+      summary: 'Log in',
+      description:
+        'Opens a session. The access token goes into `Authorization: Bearer`; the refresh token gives the next one.',
+      body: ref(Credentials),
+      response: {
+        200: answer(Session, 'A session.'),
+        ...problems('wrong-credentials', 'user-disabled', 'password-login-off'),
+      },
+    },
+    handler: ({ body, visit }) => logIn(service, body, visit),
+  });
+
   app.post('/v1/auth/password-reset', {
     config: { networkLimit: 'reset.network' },
     schema: {

@@ -1,8 +1,8 @@
 import { and, eq, gt } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
 import { passwordResets, users } from '../../database/schema.ts';
-import type { PasswordResetId, UserId } from '../../ids.ts';
-import { enqueue, type MessageToSend } from '../../outbox/enqueue.ts';
+import type { PasswordResetId, UserId } from '../../ids/ids.ts';
+import { enqueue, type MessageToSend } from '../../mail/outbox/enqueue.ts';
 
 export type PasswordResetRow = typeof passwordResets.$inferSelect;
 

@@ -1,6 +1,7 @@
-import type { SessionId } from '../../ids.ts';
-import { Problem } from '../../problems.ts';
-import type { Caller, Service } from '../../service.ts';
+import type { Caller } from '../../credentials/caller.ts';
+import type { SessionId } from '../../ids/ids.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
 import { changeOwnLogin } from './session.ts';
 import { markSessionEnded, markSessionsEnded } from './store.ts';
 

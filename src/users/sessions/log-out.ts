@@ -1,6 +1,7 @@
+import type { Visit } from '../../credentials/caller.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
-import { sha256 } from '../../hashes.ts';
-import type { Service, Visit } from '../../service.ts';
+import type { Service } from '../../service.ts';
+import { sha256 } from '../../text/hashes.ts';
 import { findSessionOfToken, markSessionEnded } from './store.ts';
 
 /** Ends the session of a refresh token, an old one too. A token that never was ends nothing, and is answered the same. */

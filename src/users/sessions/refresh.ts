@@ -1,10 +1,11 @@
+import type { Visit } from '../../credentials/caller.ts';
 import { isActiveSessionAt } from '../../credentials/session-status.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
-import { sha256 } from '../../hashes.ts';
-import { Problem } from '../../problems.ts';
-import type { Service, Visit } from '../../service.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
+import { sha256 } from '../../text/hashes.ts';
 import { requirePasswordLogin } from '../rules.ts';
 import { expiryOf, marksOf, sessionEnded, sessionOf } from './session.ts';
 import {

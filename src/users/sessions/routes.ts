@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Caller } from '../../credentials/caller.ts';
 import { publicRoute } from '../../http/caller.ts';
 import { page } from '../../http/paging.ts';
 import { problems } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
-import type { SessionId } from '../../ids.ts';
-import type { Caller, Service } from '../../service.ts';
-import { Credentials, MySessionPage, MySessionsQuery, RefreshRequest, Session, SessionParams } from '../schemas.ts';
+import type { SessionId } from '../../ids/ids.ts';
+import type { Service } from '../../service.ts';
+import { MySessionPage, MySessionsQuery, RefreshRequest, Session, SessionParams } from '../schemas.ts';
 import { deviceOf } from './device.ts';
 import { endOtherSessions, endSession } from './end.ts';
-import { logIn } from './log-in.ts';
 import { logOut } from './log-out.ts';
 import { refreshSession } from './refresh.ts';
 import { requireUser } from './session.ts';
@@ -19,24 +19,6 @@ const security = publicRoute;
 
 /** Logging in, staying logged in, and out again. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
-  app.post('/v1/auth/login', {
-    config: { networkLimit: 'login.network' },
-    schema: {
-      tags,
-      security,
-      operationId: 'logIn',
-      summary: 'Log in',
-      description:
-        'Opens a session. The access token goes into `Authorization: Bearer`; the refresh token gives the next one.',
-      body: ref(Credentials),
-      response: {
-        200: answer(Session, 'A session.'),
-        ...problems('wrong-credentials', 'user-disabled', 'password-login-off'),
-      },
-    },
-    handler: ({ body, visit }) => logIn(service, body, visit),
-  });
-
   app.post('/v1/auth/refresh', {
     config: { networkLimit: 'refresh.network' },
     schema: {

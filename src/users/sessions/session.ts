@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import type { Concerns } from '../../audit.ts';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import type { Caller, Client, Visit } from '../../credentials/caller.ts';
 import { findCallingUser } from '../../credentials/store.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
-import { sha256 } from '../../hashes.ts';
-import { newId, type SessionId } from '../../ids.ts';
-import { Problem } from '../../problems.ts';
-import type { Caller, Client, Service, Visit } from '../../service.ts';
+import { newId, type SessionId } from '../../ids/ids.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
+import type { Concerns } from '../../telemetry/security-events.ts';
+import { sha256 } from '../../text/hashes.ts';
 import { accessTokenLifetime } from '../../tokens/access-token.ts';
 import { requireEnabled } from '../rules.ts';
 import { lockUser, lockUserForShare, type UserRow } from '../store.ts';
-import { userOf } from '../user.ts';
+import { userOf } from '../view.ts';
 import { insertSession } from './store.ts';
 
 /**

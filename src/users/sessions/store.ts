@@ -3,7 +3,7 @@ import { isActiveSession } from '../../credentials/session-status.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import { refreshTokens, sessions, users } from '../../database/schema.ts';
 import { placeholderFor, prepared } from '../../database/statements.ts';
-import type { SessionId, UserId } from '../../ids.ts';
+import type { SessionId, UserId } from '../../ids/ids.ts';
 
 export type SessionRow = typeof sessions.$inferSelect;
 export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt' | 'loginNetwork' | 'refreshRetries'>;

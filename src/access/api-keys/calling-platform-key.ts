@@ -1,0 +1,24 @@
+import { requirePlatform } from '../../accounts/platform-entry.ts';
+import type { PlatformScope } from '../../accounts/schemas.ts';
+import { keyStatusAt } from '../../credentials/api-key-status.ts';
+import type { Caller } from '../../credentials/caller.ts';
+import type { Tx } from '../../database/database.ts';
+import type { KeyId } from '../../ids/ids.ts';
+import { sessionEnded } from '../../users/sessions/session.ts';
+import { lockPlatformKeys } from './store.ts';
+
+/**
+ * Locks the calling platform key until the transaction ends: a concurrent revocation waits, and
+ * then finds the keys that were made with it.
+ * @throws platform-key-required, permission-missing, unauthenticated.
+ */
+export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: PlatformScope, target?: KeyId) {
+  await requirePlatform(tx, caller, scope);
+  const callingId = caller.key?.id as KeyId;
+  const locked = await lockPlatformKeys(tx, target === undefined ? [callingId] : [callingId, target]);
+  const calling = locked.find((it) => it.id === callingId);
+  // It may have ended while this transaction waited for the lock.
+  if (!calling || keyStatusAt(calling, caller.now) !== 'active') throw sessionEnded();
+  const key = locked.find((it) => it.id === target);
+  return { ...calling, kind: 'platform' as const, key };
+}

@@ -1,0 +1,203 @@
+import { type Acting, changeAccount, changeInside } from '../../accounts/enter.ts';
+import { requireActiveName } from '../../accounts/platform-entry.ts';
+import { lockAccountRow } from '../../accounts/store.ts';
+import type { Caller } from '../../credentials/caller.ts';
+import type { Tx } from '../../database/database.ts';
+import { type AccountId, type KeyId, newId, platformUserId } from '../../ids/ids.ts';
+import { effectiveAccessOf, everywhere } from '../../memberships/manage.ts';
+import { findMember } from '../../memberships/store.ts';
+import { type EffectiveAccess, effective } from '../../permissions/access.ts';
+import { inCatalogue, requireAll } from '../../permissions/resolve-access.ts';
+import { requireGrantable, requireNotAbove } from '../../permissions/rules.ts';
+import { listKeys } from '../../permissions/store.ts';
+import { Problem } from '../../problems/problem.ts';
+import type { Service } from '../../service.ts';
+import { newKeyText } from '../../tokens/key-text.ts';
+import { lockCallingPlatformKey } from './calling-platform-key.ts';
+import { endMadeWithAccountKey, revokeInvitesMadeWith } from './descendants-store.ts';
+import { auditMade, auditRevoked } from './log.ts';
+import { endOfReplaced, handOut, requireAhead, requireGoing, requireNoLater, requireWithinScopes } from './rules.ts';
+import type { KeyRevocation, KeyRotation, NewAccountKey } from './schemas.ts';
+import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, markRevoked } from './store.ts';
+import { accountKeyOf, unused } from './view.ts';
+
+/**
+ * Makes a key that acts as the caller within its scopes. With a key, another one can be made that
+ * may do no more, and that ends with it.
+ * @throws permission-missing, cannot-grant, user-required where no member stands behind it,
+ * user-disabled, invalid-request.
+ */
+export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
+  const expiresAt = requireAhead(asked.expiresAt, caller.now);
+  const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
+    if (acting.userId === platformUserId)
+      throw new Problem('user-required', 'The platform keeps this account: use its own key.');
+    requireActiveName(acting);
+    const calling = await findCalling();
+    requireNoLater(expiresAt, calling);
+    const ends = handOut(calling, { kind: 'account', scopes: asked.scopes, madeBy: null, expiresAt });
+    await requireKnown(tx, asked.scopes);
+    requireGrantable(acting, await reachOf(tx, acting, { userId: acting.userId, scopes: asked.scopes }));
+    return keep(tx, acting.name, newRow(acting, asked, ends));
+  });
+  return auditMade(caller, making, { accountId });
+}
+
+/**
+ * Makes a key that replaces another, with the same name and scopes, and as the same member. The old
+ * one is valid until the overlap ends, and so are the keys that were made with it. If a person
+ * rotates their own key, the new one lasts as long as the old one did.
+ * @throws permission-missing, not-found, cannot-grant where its scopes exceed what the caller
+ * holds, or its member holds more, user-disabled, key-ended.
+ */
+export function rotateAccountKey(
+  service: Service,
+  caller: Caller,
+  accountId: AccountId,
+  keyId: KeyId,
+  { overlapSeconds }: KeyRotation,
+) {
+  const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
+    const { key, maker } = await requireManageableKey(tx, acting, keyId, findCalling);
+    requireGoing(key, caller.now);
+    if (key.userId !== acting.userId)
+      throw new Problem('cannot-grant', 'A key is rotated by the member as whom it acts.');
+    requireActiveName(acting);
+    await requireKnown(tx, key.scopes);
+    requireGrantable(acting, await reachOf(tx, acting, key));
+    const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
+    await endMadeWithAccountKey(tx, accountId, keyId, { notAfter });
+    const isRenewed = acting.isPerson && key.madeBy === null;
+    const expiresAt = isRenewed ? renewed(key, caller.now) : key.expiresAt;
+    // Read after the update, which may have changed the end of the calling key.
+    const ends = handOut(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
+    const row = newRow(acting, key, ends);
+    await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: notAfter });
+    return keep(tx, maker.name, row);
+  });
+  return auditMade(caller, making, { accountId });
+}
+
+/**
+ * Revokes a key and every key that was made with it, at once; if requested, also the pending
+ * invites that were made with any of them. Idempotent.
+ * @throws permission-missing, not-found, cannot-grant.
+ */
+export async function revokeAccountKey(
+  service: Service,
+  caller: Caller,
+  accountId: AccountId,
+  keyId: KeyId,
+  { revokeInvites = false }: KeyRevocation,
+): Promise<void> {
+  const invites = await changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
+    await requireManageableKey(tx, acting, keyId, findCalling);
+    await markRevoked(tx, accountId, keyId, caller.now);
+    const ended = await endMadeWithAccountKey(tx, accountId, keyId, { revokedAt: caller.now });
+    return revokeInvites ? revokeInvitesMadeWith(tx, accountId, [keyId, ...ended], caller) : undefined;
+  });
+  auditRevoked(caller, { accountId, keyId, invites });
+}
+
+type CallingKey = Parameters<typeof handOut>[0];
+
+/**
+ * Changes the keys of an account. A calling platform key is locked before the account, in the same
+ * order as revoking it locks them.
+ * @param change gets a function that finds the calling key, or none if a person is calling.
+ */
+function changeKeys<T>(
+  { db }: Service,
+  caller: Caller,
+  accountId: AccountId,
+  change: (tx: Tx, acting: Acting, findCalling: () => Promise<CallingKey>) => Promise<T>,
+): Promise<T> {
+  const { key } = caller;
+  if (key?.kind === 'platform') {
+    const lock = async (tx: Tx) => {
+      const calling = await lockCallingPlatformKey(tx, caller, 'accounts:manage');
+      await lockAccountRow(tx, accountId);
+      return calling;
+    };
+    const changeWith = (tx: Tx, acting: Acting, calling: CallingKey) => change(tx, acting, async () => calling);
+    return changeInside(db, caller, accountId, { requirement: 'keys:manage', row: accountId, lock }, changeWith);
+  }
+  return changeAccount(db, caller, accountId, 'keys:manage', (tx, acting) =>
+    change(tx, acting, async () => {
+      const found = key && (await findAccountKey(tx, accountId, key.id));
+      return found ? { ...found.key, kind: 'account' } : undefined;
+    }),
+  );
+}
+
+/** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
+async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId, findCalling: () => Promise<CallingKey>) {
+  const found = await findAccountKey(tx, acting.account.id, keyId);
+  if (!found) throw new Problem('not-found');
+  const isOwn = acting.isPerson && found.key.userId === acting.userId;
+  if (isOwn) return found;
+  const calling = await findCalling();
+  if (calling) requireWithinScopes(calling, { kind: 'account', scopes: found.key.scopes });
+  const own = await everywhere(tx, acting);
+  requireNotAbove({ ...own, now: acting.now }, await reachOf(tx, acting, found.key));
+  return found;
+}
+
+/** @throws invalid-request for a scope that is not in the catalogue. */
+async function requireKnown(tx: Tx, scopes: readonly string[]): Promise<void> {
+  const named = scopes.filter((it) => it !== '*');
+  requireAll(named, await listKeys(tx), '/scopes', inCatalogue);
+}
+
+/**
+ * What a key may do at most: its scopes, or, with `*`, everything that its member may do. A scope
+ * that is no longer in the catalogue is left out, so it does not prevent revocation.
+ */
+async function reachOf(
+  tx: Tx,
+  acting: Acting,
+  { userId, scopes }: Pick<AccountKeyRow, 'userId' | 'scopes'>,
+): Promise<EffectiveAccess> {
+  if (!scopes.includes('*')) {
+    const known = await listKeys(tx);
+    return effective(
+      scopes.filter((it) => known.includes(it)),
+      acting.endsAt,
+    );
+  }
+  if (userId === acting.userId) return acting;
+  const member = await findMember(tx, acting.account.id, userId);
+  if (!member) throw new Problem('not-found');
+  return effectiveAccessOf(tx, acting, member);
+}
+
+/** The end of a key that takes the place of another: as long after now as the other's was after it was made. */
+function renewed({ createdAt, expiresAt }: AccountKeyRow, now: Date): Date | null {
+  return expiresAt === null ? null : new Date(now.getTime() + expiresAt.getTime() - createdAt.getTime());
+}
+
+function newRow(
+  acting: Acting,
+  { name, scopes }: Pick<NewAccountKey, 'name' | 'scopes'>,
+  { madeBy, expiresAt }: Pick<AccountKeyRow, 'madeBy' | 'expiresAt'>,
+): Omit<AccountKeyRow, 'hash'> {
+  const whose = { accountId: acting.account.id, userId: acting.userId };
+  return {
+    ...whose,
+    ...unused,
+    id: newId('key'),
+    name,
+    scopes: [...scopes].sort(),
+    madeBy,
+    expiresAt,
+    createdAt: acting.now,
+  };
+}
+
+async function keep(tx: Tx, name: string, row: Omit<AccountKeyRow, 'hash'>) {
+  const { id, accountId, userId } = row;
+  const { text, hash } = newKeyText({ kind: 'account', id, accountId, userId });
+  const key = { ...row, hash };
+  await insertAccountKey(tx, key);
+  return { ...accountKeyOf({ key, maker: { id: userId, name } }, row.createdAt), secret: text };
+}

@@ -1,0 +1,82 @@
+import { type Static, Type } from 'typebox';
+import { Flag, Integer, idSchema, localePattern, ref } from '../../http/schemas.ts';
+import { mostPermissions, Permission, PermissionDeclaration, PermissionKey } from '../../permissions/schemas.ts';
+
+export const PermissionsQuery = Type.Object(
+  {
+    locale: Type.Optional(
+      Type.String({
+        pattern: localePattern,
+        maxLength: 35,
+        description: 'The language to show the words in, as far as they are there: a language tag (RFC 5646).',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const PermissionCatalogue = Type.Object(
+  { items: Type.Array(ref(Permission), { maxItems: mostPermissions }) },
+  { $id: 'PermissionCatalogue', additionalProperties: false },
+);
+
+export const DeclarationQuery = Type.Object(
+  {
+    dryRun: Type.Optional(Flag('Say what it would come to, and change nothing.')),
+    removeInUse: Type.Optional(Flag('Take what is removed from everyone who has it, instead of refusing.')),
+  },
+  { additionalProperties: false },
+);
+
+export const CatalogueDeclaration = Type.Object(
+  { permissions: Type.Array(ref(PermissionDeclaration), { maxItems: mostPermissions }) },
+  {
+    $id: 'CatalogueDeclaration',
+    additionalProperties: false,
+    examples: [
+      {
+        permissions: [
+          { key: 'invoices:read', title: 'View invoices', description: 'See invoices.', group: 'Billing' },
+          {
+            key: 'invoices:pay',
+            title: 'Pay invoices',
+            description: 'Pay invoices with the account’s payment methods.',
+            group: 'Billing',
+            implies: ['invoices:read'],
+            translations: { de: { title: 'Rechnungen bezahlen' } },
+          },
+        ],
+      },
+    ],
+  },
+);
+export type CatalogueDeclaration = Static<typeof CatalogueDeclaration>;
+
+const keys = Type.Array(PermissionKey, { maxItems: mostPermissions });
+const count = (description: string) => Integer({ minimum: 0, maximum: 2 ** 31 - 1, description });
+
+export const PermissionHolders = Type.Object(
+  {
+    permission: PermissionKey,
+    members: count('Members who were given it by name.'),
+    pendingInvites: count('Pending invites that give it.'),
+    roles: count('Roles and presets that hold it.'),
+    keys: count('Keys that have it as a scope.'),
+    grants: count('Grants of it.'),
+    firstMembers: Type.Array(
+      Type.Object({ accountId: idSchema('acc'), userId: idSchema('usr') }, { additionalProperties: false }),
+      { maxItems: 100, description: 'The first of the members who were given or granted it.' },
+    ),
+  },
+  { $id: 'PermissionHolders', additionalProperties: false },
+);
+
+export const CatalogueChange = Type.Object(
+  {
+    dryRun: Type.Boolean(),
+    added: keys,
+    changed: keys,
+    removed: Type.Array(ref(PermissionHolders), { maxItems: mostPermissions, description: 'With whom it touches.' }),
+  },
+  { $id: 'CatalogueChange', additionalProperties: false },
+);

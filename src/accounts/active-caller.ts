@@ -1,0 +1,12 @@
+import type { Caller } from '../credentials/caller.ts';
+import { findCallingUser } from '../credentials/store.ts';
+import type { Db } from '../database/database.ts';
+import { sessionEnded } from '../users/sessions/session.ts';
+import { findPlatformEntry } from './store.ts';
+
+/** Anyone whose credential counts: a person, an account's key or the platform's. @throws unauthenticated. */
+export async function requireStanding(db: Db, caller: Caller): Promise<void> {
+  const isPlatform = caller.key?.kind === 'platform';
+  const found = isPlatform ? await findPlatformEntry(db, caller, null) : await findCallingUser(db, caller);
+  if (!found) throw sessionEnded();
+}

@@ -1,0 +1,75 @@
+import type { FastifyRequest } from 'fastify';
+import { isProven } from '../credentials/verification.ts';
+import type { Problem, ProblemCode } from '../problems/problem.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Audit, SecurityEvent } from '../telemetry/security-events.ts';
+import { networkOf } from './network.ts';
+
+/** Events that are a refusal. */
+const refusals = /_(fail|invalid|reuse|exceeded)$/;
+
+/**
+ * Writes events of a request into its log: one line of JSON each, with `event`, what came of it,
+ * who and from where. The request's id and the time are on every line. A caller is named only if
+ * their credential is verified.
+ */
+export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSecurityEvent'>): Audit {
+  return (event, details = {}) => {
+    const isRefusal = refusals.test(event);
+    const caller = request.optionalCaller;
+    const proven = caller && isProven(caller) ? caller : undefined;
+    const line = {
+      event,
+      outcome: isRefusal ? 'refused' : 'success',
+      network: networkOf(request.ip),
+      method: request.method,
+      route: request.routeOptions.url,
+      userId: proven?.userId,
+      sessionId: proven?.sessionId ?? undefined,
+      identityId: proven?.identityId ?? undefined,
+      keyId: proven?.key?.id,
+      ...details,
+    };
+    metrics.countSecurityEvent(event, line.outcome);
+    request.log[isRefusal ? 'warn' : 'info'](line, 'security');
+  };
+}
+
+/** What a refusal means to whoever watches over security. What is not here is no event. */
+const events: Partial<Record<ProblemCode, SecurityEvent>> = {
+  'wrong-credentials': 'authn_login_fail',
+  'password-wrong': 'authn_login_fail',
+  'user-disabled': 'authn_login_fail',
+  'identity-not-linked': 'authn_login_fail',
+  'password-login-off': 'authn_login_fail',
+  unauthenticated: 'authn_token_invalid',
+  'invite-token-invalid': 'authn_token_invalid',
+  'verification-token-invalid': 'authn_token_invalid',
+  'password-reset-token-invalid': 'authn_token_invalid',
+  'email-change-token-invalid': 'authn_token_invalid',
+  'opt-out-token-invalid': 'authn_token_invalid',
+  'webhook-signature-invalid': 'authn_token_invalid',
+  'report-token-invalid': 'authn_token_invalid',
+  'permission-missing': 'authz_fail',
+  'cannot-grant': 'authz_fail',
+  'user-required': 'authz_fail',
+  'platform-key-required': 'authz_fail',
+  'audience-not-allowed': 'authz_fail',
+  'owner-protected': 'authz_fail',
+  'inviter-cannot-grant': 'authz_fail',
+  'invite-for-another-address': 'authz_fail',
+  'not-found': 'authz_fail',
+  'too-many-requests': 'excess_rate_limit_exceeded',
+  'invalid-request': 'input_validation_fail',
+  'too-large': 'input_validation_fail',
+  'unsupported-media-type': 'input_validation_fail',
+};
+
+/** Logs a refusal that is of security interest. Asking for nothing that exists, or with no credential at all, is of none. */
+export function auditRefusal(request: FastifyRequest, { code, extensions, concerns }: Problem): void {
+  const { event = events[code], ...details } = concerns;
+  if (event === undefined) return;
+  if (code === 'not-found' && !request.optionalCaller) return;
+  if (code === 'unauthenticated' && request.headers.authorization === undefined && !request.body) return;
+  request.visit.audit(event, { code, permission: extensions.permission, ...details });
+}

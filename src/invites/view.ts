@@ -1,0 +1,38 @@
+import { accessIn } from '../permissions/access.ts';
+import { deliveryOf } from './deliveries/view.ts';
+import type { listInvitesFor } from './invitee-store.ts';
+import { statusAt } from './status.ts';
+import type { ListedInvite } from './store.ts';
+
+/** An invite as the account that made it sees it, at a time. */
+export function inviteOf(
+  { invite, inviter, sendingStopped }: Pick<ListedInvite, 'invite' | 'inviter' | 'sendingStopped'>,
+  now: Date,
+) {
+  const { id, email, ownership, message, locale, createdAt, expiresAt, sendings, lastSentAt } = invite;
+  const status = statusAt(invite, now);
+  const { lastAttemptAt: at, lastAttemptReason: reason } = invite;
+  return {
+    id,
+    email,
+    access: accessIn(invite),
+    ownership,
+    status,
+    message,
+    locale,
+    invitedBy: { id: inviter.id, name: inviter.name },
+    invitedByKey: invite.invitedByKey,
+    createdAt,
+    expiresAt,
+    sendings,
+    lastSentAt,
+    delivery: deliveryOf({ ...invite, status }, sendingStopped),
+    lastAttempt: at === null || reason === null ? null : { at, reason },
+  };
+}
+
+/** An invite as the person it is for sees it. */
+export function myInviteOf({ invite, inviter, account }: Awaited<ReturnType<typeof listInvitesFor>>[number]) {
+  const { id, message, createdAt, expiresAt } = invite;
+  return { id, account, invitedBy: inviter, access: accessIn(invite), message, createdAt, expiresAt };
+}

@@ -1,4 +1,0 @@
-/** A program of its own: prints a new JWK set with one private key, for `SIGNING_KEYS`. */
-import { generateSigningKeys } from './keys.ts';
-
-process.stdout.write(await generateSigningKeys());

@@ -1,0 +1,43 @@
+import type { Letter } from '../../mail/outbox/message-writer.ts';
+import type { Service } from '../../service.ts';
+import { listIdentities } from '../identities/store.ts';
+import { signResetToken } from '../link-tokens.ts';
+import { findPasswordReset } from '../passwords/store.ts';
+import { findUser, findUserByEmail } from '../store.ts';
+import { issuersOf } from './identities.ts';
+
+type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
+
+/**
+ * To someone who asked for a new password: a link to choose it. An address without a login gets no mail, and whoever logs in
+ * at an identity provider alone is told so: reading a mailbox adds no password to such a login.
+ */
+export function passwordResetLetter(service: Writer): Letter {
+  const { config, db } = service;
+  return {
+    async write({ passwordResetId }, now) {
+      const reset = passwordResetId === null ? undefined : await findPasswordReset(db, passwordResetId, now);
+      const user = reset && (await findUserByEmail(db, reset.email));
+      if (!user || user.disabledAt) return undefined;
+      const { email: address, locale } = user;
+      if (user.passwordHash === null && (await listIdentities(db, user.id)).length > 0) {
+        return { to: address, ...config.mails.write('no-password', [locale], { address }) };
+      }
+      const link = config.resetUrl.replace('{token}', await signResetToken(service, reset, now));
+      const values = { address, link, until: reset.expiresAt };
+      return { to: address, ...config.mails.write('password-reset', [locale], values) };
+    },
+  };
+}
+
+/** To someone whose password was changed, so that they notice where it was not them. */
+export function passwordChangedLetter({ config, db }: Writer): Letter {
+  return {
+    async write({ userId }) {
+      const user = userId === null ? undefined : await findUser(db, userId);
+      if (!user) return undefined;
+      const values = { address: user.email, items: await issuersOf(db, user.id) };
+      return { to: user.email, ...config.mails.write('password-changed', [user.locale], values) };
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Letter } from '../../mail/outbox/message-writer.ts';
+import type { Service } from '../../service.ts';
+import { signVerificationToken } from '../link-tokens.ts';
+import { findRegistration } from '../registration/store.ts';
+import { findUserByEmail } from '../store.ts';
+
+type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
+
+/**
+ * To an address that was registered: a link to verify it, or a notice that it has a login already.
+ * Anyone can have this mail sent to anyone, so it contains no text that the sender chose.
+ */
+export function registrationLetter(service: Writer): Letter {
+  const { config, db } = service;
+  return {
+    async write({ registrationId }, now) {
+      const registration = registrationId === null ? undefined : await findRegistration(db, registrationId, now);
+      if (!registration) return undefined;
+      const { email: address, locale, expiresAt } = registration;
+      const user = await findUserByEmail(db, address);
+      if (user) return { to: address, ...config.mails.write('login-exists', [user.locale], { address }) };
+      const link = config.verifyUrl.replace('{token}', await signVerificationToken(service, registration, now));
+      const values = { address, link, until: expiresAt };
+      return { to: address, ...config.mails.write('verify-email', [locale], values) };
+    },
+  };
+}

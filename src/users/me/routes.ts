@@ -1,0 +1,21 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { problems } from '../../http/problem-schemas.ts';
+import { answer } from '../../http/schemas.ts';
+import type { Service } from '../../service.ts';
+import { User } from '../schemas.ts';
+import { requireUser } from '../sessions/session.ts';
+import { userOf } from '../view.ts';
+
+/** The current user. */
+export const meRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
+  app.get('/v1/me', {
+    schema: {
+      tags: ['Me'],
+      operationId: 'getMe',
+      summary: 'Who am I',
+      description: 'The user that the access token names.',
+      response: { 200: answer(User, 'You.'), ...problems() },
+    },
+    handler: async ({ caller }) => userOf(await requireUser(service.db, caller)),
+  });
+};

@@ -1,0 +1,184 @@
+import t from 'tap';
+import { batchChecks } from '../../src/access/checks/batching.ts';
+import type { Checked } from '../../src/access/checks/check.ts';
+import type { Question } from '../../src/access/checks/question.ts';
+import type { Caller } from '../../src/credentials/caller.ts';
+import { newId } from '../../src/ids/ids.ts';
+import { newKeyText } from '../../src/tokens/key-text.ts';
+import { startService } from '../support/service.ts';
+import { until } from '../support/until.ts';
+
+const accountId = newId('acc');
+const userId = newId('usr');
+
+const question = (permission: string): Question => ({
+  ...{ accountId, permission, resource: null, properties: {} },
+  subject: { id: userId },
+});
+
+/** A caller with a session of that name, at a time. */
+const callerOf = (session: string, now = 0) =>
+  ({ userId, sessionId: session, identityId: null, key: null, now: new Date(now) }) as unknown as Caller;
+
+/** Statements that end when the test says so, in the order in which they began. */
+function statements() {
+  const begun: { caller: Caller; asked: string[]; answer(): void; fail(error: Error): void }[] = [];
+  const sizes: number[] = [];
+  const checkAll = batchChecks(
+    (caller, questions) =>
+      new Promise<Checked[]>((resolve, reject) => {
+        const asked = questions.map((it) => it.permission);
+        // A permission whose name begins with "may" is allowed.
+        const answers = asked.map((it) => ({ isAllowed: it.startsWith('may') }) as Checked);
+        begun.push({ caller, asked, answer: () => resolve(answers), fail: reject });
+      }),
+    (size) => void sizes.push(size),
+  );
+  const ask = (caller: Caller, ...permissions: string[]) => checkAll(caller, permissions.map(question));
+  return { begun, sizes, ask };
+}
+const settled = () => new Promise((done) => setImmediate(done));
+const allowed = async (asked: Promise<Checked[]>) => (await asked).map((it) => it.isAllowed);
+const failure = (asked: Promise<unknown>) =>
+  asked.then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+const refusedByDatabase = () => Object.assign(new Error('invalid input'), { code: '22007' });
+
+t.test('Batched checks', async (t) => {
+  const caller = callerOf('one');
+
+  t.test('the first is asked at once; those that come meanwhile go in one statement', async (t) => {
+    const { begun, sizes, ask } = statements();
+    const answers = [ask(caller, 'may a'), ask(caller, 'b')];
+    await settled();
+    answers.push(ask(caller, 'may c', 'd'), ask(caller, 'may e'));
+    await settled();
+    t.same(
+      begun.map((it) => it.asked),
+      [['may a', 'b']],
+    );
+    begun[0]?.answer();
+    await settled();
+    t.same(begun[1]?.asked, ['may c', 'd', 'may e']);
+    begun[1]?.answer();
+    t.same(await Promise.all(answers.map(allowed)), [[true], [false], [true, false], [true]]);
+    t.same(sizes, [2, 3], 'and their number is reported');
+    await settled();
+    const last = ask(caller, 'may f');
+    await settled();
+    begun[2]?.answer();
+    t.same(await allowed(last), [true], 'later ones begin again');
+  });
+
+  t.test('of different credentials never share a statement', async (t) => {
+    const { begun, ask } = statements();
+    const asked = [ask(caller, 'a'), ask(callerOf('two'), 'b')];
+    await settled();
+    t.equal(begun.length, 2);
+    for (const it of begun) it.answer();
+    await Promise.all(asked);
+  });
+
+  t.test('are answered as of the latest request', async (t) => {
+    const { begun, ask } = statements();
+    void ask(callerOf('one', 1), 'a');
+    void ask(callerOf('one', 3), 'b');
+    void ask(callerOf('one', 2), 'c');
+    await settled();
+    t.same(begun[0]?.caller.now, new Date(3));
+  });
+
+  t.test('do not wait long for a slow statement', async (t) => {
+    const { begun, ask } = statements();
+    void ask(caller, 'a');
+    await settled();
+    const next = ask(caller, 'may b');
+    await until('the next statement', () => begun[1]);
+    begun[1]?.answer();
+    t.same(await allowed(next), [true]);
+  });
+
+  t.test('a request with many questions has its own statement', async (t) => {
+    const { begun, ask } = statements();
+    void ask(caller, 'a');
+    await settled();
+    void ask(caller, ...Array.from({ length: 21 }, (_, i) => `${i}`));
+    await settled();
+    t.equal(begun[1]?.asked.length, 21, 'which waits for nothing');
+  });
+
+  t.test('one statement answers at most 200 questions', async (t) => {
+    const { begun, ask } = statements();
+    for (let i = 0; i < 30; i += 1) void ask(caller, ...Array.from({ length: 10 }, (_, j) => `${i} ${j}`));
+    await settled();
+    t.same(
+      begun.map((it) => it.asked.length),
+      [200, 100],
+    );
+  });
+
+  t.test('a question that the database refuses fails by itself', async (t) => {
+    const { begun, ask } = statements();
+    const [one, other] = [ask(caller, 'wrong'), ask(caller, 'may b')];
+    await settled();
+    begun[0]?.fail(refusedByDatabase());
+    await settled();
+    t.same(
+      begun.slice(1).map((it) => it.asked),
+      [['wrong'], ['may b']],
+    );
+    begun[1]?.fail(refusedByDatabase());
+    begun[2]?.answer();
+    t.equal(await failure(one), 'invalid input');
+    t.same(await allowed(other), [true]);
+  });
+
+  t.test('if the database is away, all of a batch fail', async (t) => {
+    const { begun, ask } = statements();
+    const asked = [ask(caller, 'a'), ask(caller, 'b')];
+    await settled();
+    begun[0]?.fail(new Error('Query read timeout'));
+    t.same(await Promise.all(asked.map(failure)), ['Query read timeout', 'Query read timeout']);
+    t.equal(begun.length, 1);
+  });
+});
+
+t.test('A credential that is not valid is refused, also where nothing is asked', async (t) => {
+  for (const setting of ['on', 'off']) {
+    const { call, newAccount, newAccountKey } = await startService(t, { env: { CHECK_BATCHING: setting } });
+    const account = await newAccount();
+    const key = await newAccountKey(account, account.owner);
+    const nobody = {
+      subject: { type: 'machine', id: 'x' },
+      action: { name: 'a:b' },
+      resource: { type: 'account', id: account.id },
+    };
+    const ask = (token: string) => call('POST', '/access/v1/evaluation', { body: nobody, token });
+    t.match(await ask(key), { status: 200, body: { decision: false } });
+    const { text } = newKeyText({ kind: 'platform', id: newId('key') });
+    t.equal((await ask(text)).status, 401, setting);
+  }
+});
+
+for (const [setting, isBatched] of [
+  ['on', true],
+  ['off', false],
+] as const) {
+  t.test(`CHECK_BATCHING=${setting}`, async (t) => {
+    const { call, newAccount, service } = await startService(t, { env: { CHECK_BATCHING: setting } });
+    const account = await newAccount();
+    const asked = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        call('GET', `${account.url}/check?permission=invoices:pay`, { token: account.owner.token }),
+      ),
+    );
+    t.ok(asked.every((it) => it.status === 200 && it.body.allowed));
+    const metrics = await service.metrics.registry.metrics();
+    const [, sum] = /^usher_check_batch_size_sum (\d+)$/m.exec(metrics) ?? [];
+    const [, count] = /^usher_check_batch_size_count (\d+)$/m.exec(metrics) ?? [];
+    t.equal(Number(sum), isBatched ? 20 : 0);
+    t.ok(isBatched ? Number(count) > 0 && Number(count) < 20 : Number(count) === 0, `${count} statements`);
+  });
+}

@@ -1,0 +1,118 @@
+import t from 'tap';
+import { type DatabaseChoice, openDatabase } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { newId } from '../../src/ids/ids.ts';
+import { keepingTransport, promisesOf, workerOf } from '../support/outbox.ts';
+import { buildOnce, runProgram } from '../support/process.ts';
+import { freshDatabase, needsPostgres, newEmail, startService } from '../support/service.ts';
+
+t.setTimeout(120_000);
+await buildOnce();
+
+const runOutbox = (choice: DatabaseChoice, ...words: string[]) => runProgram('outbox', choice, words);
+
+t.test('npm run outbox', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
+  const choice = await freshDatabase(t);
+  const database = await openDatabase(choice);
+  await migrate(database.db);
+  await database.close();
+
+  await t.test('says that nothing waits', async (t) => {
+    const { stdout, code } = await runOutbox(choice);
+    t.equal(code, 0);
+    const counts = { queued: 0, due: 0, failed: 0, oldestDueAt: null };
+    t.strictSame(JSON.parse(stdout), { counts, queued: [], failed: [] });
+  });
+
+  await t.test('explains itself where it is asked for what there is not', async (t) => {
+    const id = newId('dlv');
+    const nonsense = [
+      'destroy',
+      'list x',
+      'list --limit=0',
+      'list --status=sent',
+      'list --failed',
+      'show',
+      'show x',
+      `show ${id} ${id}`,
+      'retry',
+      `retry ${id} --failed`,
+      'retry --since=2026-11-25',
+      'retry --failed --since=soon',
+      '--unknown',
+    ];
+    for (const words of nonsense) {
+      t.match(await runOutbox(choice, ...words.split(' ')), { code: 2, stdout: '', stderr: /^Usage:/ }, words);
+    }
+    for (const word of ['show', 'retry']) t.match(await runOutbox(choice, word, id), { code: 1, stderr: id });
+  });
+});
+
+t.test('An operator puts mails back that were given up', { skip: needsPostgres() }, async (t) => {
+  const service = await startService(t);
+  const { call, choice } = service;
+  const account = await service.newAccount();
+  const { token } = account.owner;
+  const reason = 'SendGrid answered 401: it does not take the API key';
+  const refusing = workerOf(service, { transport: async () => ({ outcome: 'refused', reason }) });
+  const inviteOne = async () => {
+    const email = newEmail('adam');
+    const { body } = await service.invite(account, account.owner, email);
+    const [mail] = await promisesOf(service.db, body.id);
+    return { email, mail: mail?.id ?? '', url: `${account.url}/invites/${body.id}` };
+  };
+  const deliveryOf = async ({ url }: { url: string }) => (await call('GET', url, { token })).body.delivery;
+  const outboxNow = async (...words: string[]) => JSON.parse((await runOutbox(choice, ...words)).stdout);
+  const [one, other, revoked] = [await inviteOne(), await inviteOne(), await inviteOne()];
+
+  await t.test('list and show: what waits, and why something was given up, without any address', async (t) => {
+    const waiting = await outboxNow('list', '--status=queued');
+    t.match(waiting.counts, { queued: 3, due: 3, failed: 0 });
+    t.equal(waiting.queued[0].id, one.mail, 'longest due first');
+    await refusing.drain();
+    const given = await runOutbox(choice);
+    t.notMatch(given.stdout, '@');
+    const { counts, failed } = JSON.parse(given.stdout);
+    t.match(counts, { queued: 0, due: 0, failed: 3, oldestDueAt: null });
+    t.match(
+      failed.map((it: object) => it),
+      [{ kind: 'invite', status: 'failed', attempts: 1, reason }, {}, {}],
+    );
+    t.equal((await outboxNow('list', '--limit=2')).failed.length, 2);
+    t.match(await outboxNow('show', one.mail), { id: one.mail, status: 'failed', reason });
+    t.match(await deliveryOf(one), { event: 'failed', reason });
+  });
+
+  await t.test('retry: one, and its invite waits again', async (t) => {
+    t.match(await outboxNow('retry', one.mail), { id: one.mail, status: 'queued', attempts: 0 });
+    t.match(await runOutbox(choice, 'retry', one.mail), { code: 1, stderr: /No mail dlv_\w+ was given up/ });
+    t.match(await deliveryOf(one), { event: 'queued', reason: null, attempts: 0 });
+    t.match(await deliveryOf(other), { event: 'failed' }, 'the others as before');
+    const { mails, transport } = keepingTransport();
+    await workerOf(service, { transport }).drain();
+    t.same(
+      mails.map((it) => it.to),
+      [one.email],
+    );
+    t.match(await deliveryOf(one), { event: 'sent', attempts: 1 });
+    const { body } = await call('GET', `${one.url}/delivery-events`, { token });
+    t.same(
+      body.items.map((it: { event: string }) => it.event),
+      ['queued', 'failed', 'queued', 'sent'],
+    );
+  });
+
+  await t.test('retry --failed: all that were given up since then; what came to its end is not sent', async (t) => {
+    const later = new Date(Date.now() + 60_000).toISOString();
+    t.same(await outboxNow('retry', '--failed', `--since=${later}`), { putBack: 0 });
+    await call('POST', `${revoked.url}/revoke`, { token });
+    t.same(await outboxNow('retry', '--failed'), { putBack: 2 });
+    const { mails, transport } = keepingTransport();
+    await workerOf(service, { transport }).drain();
+    t.same(
+      mails.map((it) => it.to),
+      [other.email],
+    );
+    t.match((await outboxNow()).counts, { queued: 0, failed: 0 });
+  });
+});

@@ -1,0 +1,472 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { readConfig } from '../../src/config/config.ts';
+import { type MailKind, type MailValues, mailKinds } from '../../src/mail/kinds.ts';
+import { bestLocale, directionOf, timeInWords } from '../../src/mail/locale.ts';
+import { extremesOf, samplesOf } from '../../src/mail/samples.ts';
+import { parseSendgridTemplates } from '../../src/mail/sendgrid-templates.ts';
+import { sendgridTransport } from '../../src/mail/transports/sendgrid.ts';
+import { readWords, type Words } from '../../src/mail/words.ts';
+import { createMailWriter } from '../../src/mail/write.ts';
+import { lettersOf } from '../../src/mail-writers.ts';
+import { workerOf } from '../support/outbox.ts';
+import { startSendgridServer } from '../support/sendgrid-server.ts';
+import { newEmail, password, startService } from '../support/service.ts';
+
+const writer = createMailWriter();
+const builtIn = ['de', 'en', 'es', 'fr', 'hi', 'ja'];
+const [chosen, whole] = samplesOf('invite') as [MailValues, MailValues];
+
+/** A folder of an operator's, with these files in it. */
+function folderWith(t: Test, files: Record<string, string | object>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'usher-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+  }
+  return folder;
+}
+
+/** What a reader of HTML reads. */
+const readable = (html: string) =>
+  html
+    .replace(/<head>.*<\/head>/s, '')
+    .replaceAll(/<[^>]+>/g, '')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&quot;', '"')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
+
+t.test('every mail in every language', async (t) => {
+  t.same(writer.locales, builtIn);
+
+  t.test('has a subject, a text and a page, each with what it is about', async (t) => {
+    for (const locale of builtIn) {
+      for (const kind of mailKinds) {
+        for (const values of [...samplesOf(kind), ...extremesOf(kind)]) {
+          const { subject, text, html } = writer.write(kind, [locale], values);
+          const what = `${kind} in ${locale}`;
+          t.ok(subject.length > 3 && !/[\r\n{}]/.test(subject), `${what}: ${subject}`);
+          t.ok(
+            Buffer.byteLength(html) < 102_000,
+            `${what} has ${Buffer.byteLength(html)} bytes: Gmail shows all of it`,
+          );
+          t.match(html, `<html lang="${locale}" dir="ltr">`, what);
+          t.notMatch(html + text, /\{\{|\}\}|undefined|\[object|<\/?strong>(?=.*<html)/, what);
+          t.notMatch(text, /<[a-z/]/, `${what}: a text has no markup`);
+          // Anyone can have it sent to any address, whose local part can contain their text.
+          const untold = kind === 'verify-email' ? ['address'] : [];
+          for (const name of untold) t.notOk((text + html).includes(String(values[name])), `${what} omits ${name}`);
+          const apart = ['access', 'items', 'until', ...untold];
+          const told = Object.entries(values).filter(([name]) => !apart.includes(name));
+          for (const [name, value] of told.filter(([, it]) => it !== null)) {
+            t.ok(text.replaceAll('\n> ', '\n').includes(String(value)), `${what}: the text tells ${name}`);
+            t.ok(
+              readable(html).includes(String(value)) || html.includes(`href="${value}"`),
+              `${what}: the page tells ${name}`,
+            );
+          }
+          if (values.until instanceof Date) {
+            const time = timeInWords(values.until, locale);
+            t.ok(text.includes(time) && readable(html).includes(time), `${what}: until ${time}`);
+          }
+        }
+      }
+    }
+  });
+
+  t.test('says it in that language, all of it', async (t) => {
+    const linesOf = (kind: MailKind, locale: string) =>
+      writer.write(kind, [locale], samplesOf(kind)[0] as MailValues).text.split('\n');
+    for (const kind of mailKinds) {
+      const english = linesOf(kind, 'en').filter((it) => /[a-z]{3,} [a-z]{3,} [a-z]{2,}/.test(it));
+      t.ok(english.length >= 2, `${kind} has sentences`);
+      for (const locale of builtIn.filter((it) => it !== 'en')) {
+        const same = linesOf(kind, locale).filter((it) => english.includes(it) && !it.startsWith('> '));
+        t.same(same, [], `${kind} in ${locale}`);
+      }
+    }
+  });
+
+  t.test('can be read without images, by those who listen, and in any direction', async (t) => {
+    for (const kind of mailKinds) {
+      const { html } = writer.write(kind, ['en'], samplesOf(kind)[0] as MailValues);
+      t.notMatch(html, /<img|url\(|<script|<link|@import/, `${kind} loads nothing`);
+      t.equal(html.match(/<h1/g)?.length, 1, `${kind} has one heading`);
+      t.equal(html.match(/<table/g)?.length, html.match(/<table role="presentation"/g)?.length, `${kind}: layout only`);
+      t.match(html, 'prefers-color-scheme: dark');
+      t.match(html, 'name="viewport"');
+    }
+    const { html } = writer.write('invite', ['en'], { ...chosen, inviter: 'نورا', account: 'مضيف' });
+    t.match(html, '<bdi>نورا</bdi> invites you to <bdi>مضيف</bdi>');
+  });
+});
+
+t.test('names that people chose', async (t) => {
+  const names = {
+    'with markup': '<b>Olivia</b><script>alert(1)</script> & "Co" \'x\'',
+    'with a template': '{{ link }}{% raw %}{{ x }}',
+    'with a new line': 'Olivia\r\nBcc: mallory@example.com',
+    'with a right-to-left override': 'Olivia \u202Egpj.exe',
+    'of 1 000 characters': 'x'.repeat(1_000),
+  };
+  for (const [what, inviter] of Object.entries(names)) {
+    const { subject, html, text } = writer.write('invite', ['en'], { ...chosen, inviter });
+    t.notMatch(subject, /[\p{Cc}\p{Bidi_Control}]/u, `${what}: the subject is one line`);
+    t.notMatch(html, /<b>|<script/, `${what}: no markup of theirs`);
+    t.ok(readable(html).includes(inviter) && text.includes(inviter), `${what}: it is there as it is`);
+    t.equal(text.split('#token=').length, 4, `${what}: no more links`);
+  }
+});
+
+t.test('what a person wrote is quoted whole, whatever their client takes for a new line', async (t) => {
+  for (const lineBreak of ['\n', '\r\n', '\r', '\u2028', '\u2029', '\u0085', '\v', '\f']) {
+    const { text } = writer.write('invite', ['en'], { ...chosen, message: `Hello${lineBreak}Accept Invite:` });
+    t.match(text, '> Hello\n> Accept Invite:\n');
+  }
+});
+
+t.test('a name in another direction turns nothing around it', async (t) => {
+  const { text, html, subject } = writer.write('invite', ['en'], { ...chosen, inviter: 'נורה (מנהלת)' });
+  t.match(text, '\u2068נורה (מנהלת)\u2069 has invited you (adam@example.com)');
+  t.match(html, '<bdi>נורה (מנהלת)</bdi> has invited you');
+  t.equal(subject, 'נורה (מנהלת) invites you to Example Hosting', 'a header holds no control characters');
+});
+
+t.test('a list shows what fits, and how much more there is', async (t) => {
+  const items = Array.from({ length: 60 }, (_, i) => `Permission ${i + 1}`);
+  const { text, html } = writer.write('invite', ['en'], { ...chosen, items });
+  for (const part of [text, readable(html)]) {
+    t.match(part, 'Permission 50');
+    t.notMatch(part, 'Permission 51');
+    t.match(part, 'and 10 more');
+  }
+  t.match(writer.write('invite', ['en'], whole).text, 'with all permissions');
+});
+
+t.test('the language', async (t) => {
+  t.test('is the best of those that are asked for', async (t) => {
+    const known = new Set(['en', 'de', 'pt-br', 'zh-hant']);
+    const table: [(string | null | undefined)[], string][] = [
+      [['de'], 'de'],
+      [['de-AT'], 'de'],
+      [['DE-at-1996'], 'de'],
+      [['pt-BR'], 'pt-br'],
+      [['pt'], 'en'],
+      [['zh-Hant-TW'], 'zh-hant'],
+      [['nl', 'de'], 'de'],
+      [[null, undefined, 'de'], 'de'],
+      [['nl', null], 'en'],
+      [[], 'en'],
+      [['', 'xx-', '-', 'constructor'], 'en'],
+    ];
+    for (const [wanted, best] of table) t.equal(bestLocale(wanted, known), best, JSON.stringify(wanted));
+  });
+
+  t.test('has its direction and its way to say a time', async (t) => {
+    for (const tag of ['ar', 'he', 'fa', 'ur', 'ar-EG', 'az-Arab', 'yi']) t.equal(directionOf(tag), 'rtl', tag);
+    for (const tag of [...builtIn, 'az', 'zh-hant']) t.equal(directionOf(tag), 'ltr', tag);
+    const time = new Date('2026-11-30T09:30:00Z');
+    t.equal(timeInWords(time), 'Monday, 30 November 2026, 09:30 UTC');
+    for (const locale of builtIn) t.match(timeInWords(time, locale), /2026.*9:30.*UTC$/, timeInWords(time, locale));
+  });
+
+  t.test('is the invite’s, then the account’s, then English; and a user’s own', async (t) => {
+    const service = await startService(t);
+    const { call, invite, mailsTo, newAccount } = service;
+    const account = await newAccount();
+    const { owner } = account;
+    const subjectFor = async (more: object) => {
+      const email = newEmail('adam');
+      const { status } = await invite(account, owner, email, { allPermissions: true }, more);
+      t.equal(status, 201);
+      return (await mailsTo(email))[0]?.subject;
+    };
+    t.match(await subjectFor({}), 'invites you to');
+    await call('PATCH', account.url, { token: owner.token, body: { settings: { locale: 'fr-CA' } } });
+    t.match(await subjectFor({}), 'vous invite');
+    t.match(await subjectFor({ locale: 'de-AT' }), 'lädt Sie');
+    t.match(await subjectFor({ locale: 'tlh' }), 'vous invite', 'one without words falls back');
+    t.equal(
+      (await invite(account, owner, newEmail(), { allPermissions: true }, { locale: 'd' })).code,
+      'invalid-request',
+    );
+
+    const email = newEmail('dora');
+    await call('POST', '/v1/auth/register', { body: { email, locale: 'es' } });
+    t.match((await mailsTo(email))[0]?.subject, 'Confirme su dirección');
+    const token = await service.tokenFor(email, 'verify-email');
+    await call('POST', '/v1/auth/verify-email', { body: { token, name: 'Dora', password } });
+    await call('POST', '/v1/auth/password-reset', { body: { email } });
+    t.match((await mailsTo(email))[0]?.subject, 'Elija una contraseña', 'and stays theirs');
+
+    const guest = newEmail('guest');
+    await invite(account, owner, guest, { allPermissions: true }, { locale: 'ja' });
+    const link = await service.tokenFor(guest, 'invite');
+    await call('POST', '/v1/invites/accept', { body: { token: link, register: { name: 'Guest', password } } });
+    await call('POST', '/v1/auth/password-reset', { body: { email: guest } });
+    t.match((await mailsTo(guest))[0]?.subject, '新しいパスワード', 'whoever came in by an invite keeps its language');
+  });
+});
+
+t.test('mails about an account', async (t) => {
+  const { call, invite, mailsTo, newAccount, newMember, worker } = await startService(t);
+  const account = await newAccount('Example Hosting');
+  const { token } = account.owner;
+  const subjectsTo = async (email: string) => (await mailsTo(email)).map((it) => it.subject);
+
+  t.test('tell a member that the ownership is offered, while it is, and hold no link', async (t) => {
+    const one = await newMember(account, { allPermissions: true });
+    const offer = (userId: string) => call('POST', `${account.url}/ownership-transfer`, { body: { userId }, token });
+    await offer(one.id);
+    await call('DELETE', `${account.url}/ownership-transfer`, { token });
+    await worker.drain();
+    t.notOk(
+      (await subjectsTo(one.email)).some((it) => it.includes('ownership')),
+      'one that was taken back at once is told to nobody',
+    );
+    await offer(one.id);
+    const [mail] = await mailsTo(one.email);
+    t.equal(mail?.subject, 'Olivia Owner offers you the ownership of Example Hosting');
+    t.notMatch(`${mail?.text}${mail?.html}`, /https?:\/\/(?!www\.w3)|href=/);
+  });
+
+  t.test('tell someone that they were removed, unless they left or are in again', async (t) => {
+    const [removed, left] = [
+      await newMember(account, { permissions: ['invoices:read'] }),
+      await newMember(account, { permissions: ['invoices:read'] }),
+    ];
+    await call('DELETE', `${account.url}/members/${removed.id}`, { token });
+    await call('DELETE', `${account.url}/members/${left.id}`, { token: left.token });
+    t.equal((await subjectsTo(removed.email))[0], 'You are no longer a member of Example Hosting');
+    t.notOk((await subjectsTo(left.email)).some((it) => it.startsWith('You are no longer')));
+    const back = await newMember(account, { permissions: ['invoices:read'] });
+    const again = await invite(account, account.owner, back.email).then((it) => it.code);
+    t.equal(again, 'already-member');
+    await call('DELETE', `${account.url}/members/${back.id}`, { token });
+    const { body } = await invite(account, account.owner, back.email);
+    await call('POST', `/v1/me/invites/${body.id}/accept`, { token: back.token });
+    t.notOk(
+      (await subjectsTo(back.email)).some((it) => it.startsWith('You are no longer')),
+      'in again by then',
+    );
+    t.equal((await call('DELETE', `${account.url}/members/${account.owner.id}`, { token })).code, 'owner-protected');
+    t.notOk(
+      (await subjectsTo(account.owner.email)).some((it) => it.startsWith('You are no longer')),
+      'a refusal tells nothing',
+    );
+  });
+});
+
+t.test('an operator’s folder', async (t) => {
+  t.test('replaces words mail by mail, adds languages, and replaces templates', async (t) => {
+    const english = wordsOf('en');
+    const arabic = { ...english, invite: { ...english.invite, subject: 'دعوة إلى {{ account }}' } };
+    const folder = folderWith(t, {
+      'en.json': { 'login-exists': { subject: 'Hello again', title: 'Hello', lead: 'You are {{ address }}.' } },
+      'ar.json': arabic,
+      'password-reset.html.liquid': '<p>Ours: {{ link }} {% render "_footer.liquid" %}</p>',
+      '_footer.liquid': 'Example Hosting Ltd',
+    });
+    const own = createMailWriter(folder);
+    t.same(own.locales, ['ar', ...builtIn]);
+    t.match(own.write('login-exists', ['en'], { address: 'a@example.com' }), {
+      subject: 'Hello again',
+      text: 'Hello\n\nYou are a@example.com.',
+    });
+    t.match(
+      own.write('no-password', ['en'], { address: 'a@example.com' }).subject,
+      'You log in without',
+      'the others stay',
+    );
+    const invite = own.write('invite', ['ar-EG'], chosen);
+    t.match(invite.html, '<html lang="ar" dir="rtl">');
+    t.equal(invite.subject, 'دعوة إلى Example Hosting');
+    const reset = own.write('password-reset', ['de'], samplesOf('password-reset')[0] as MailValues);
+    t.match(reset.html, /^<p>Ours: https:.* Example Hosting Ltd<\/p>$/);
+    t.match(reset.text, 'Wählen Sie', 'its text stays');
+  });
+
+  t.test('can’t print what people chose as markup, whatever it asks for', async (t) => {
+    const words = { ...wordsOf('en').invite, title: '{{ inviter | raw }} and {{ account | escape }}' };
+    const page = '{{ words.title }} {{ message | raw }} {{ link }} {{ optOutLink }} {{ reportLink }}';
+    const own = createMailWriter(folderWith(t, { 'en.json': { invite: words }, 'invite.html.liquid': page }));
+    const { html } = own.write('invite', ['en'], {
+      ...chosen,
+      inviter: '<b>O</b>',
+      account: 'A & B',
+      message: '<i>x</i>',
+    });
+    t.match(html, '<bdi>&lt;b&gt;O&lt;/b&gt;</bdi> and <bdi>A &amp; B</bdi> &lt;i&gt;x&lt;/i&gt; https:');
+  });
+
+  t.test('with a mistake stops the start, and each mistake is named', async (t) => {
+    const wrong: [string, Record<string, string | object>, RegExp][] = [
+      [
+        'a file of another name',
+        { 'invitation.html.liquid': 'x' },
+        /invitation\.html\.liquid is the name of no template/,
+      ],
+      ['a language without a language tag', { 'english.json': {} }, /english\.json is the name of no template/],
+      [
+        'a page without its link',
+        { 'invite.html.liquid': '{{ optOutLink }} {{ reportLink }}' },
+        /the page does not show \{\{ link \}\}/,
+      ],
+      [
+        'a text without a way out',
+        { 'mail.text.liquid': '{{ words.title }} {{ link }}' },
+        /the text does not show \{\{ optOutLink \}\}/,
+      ],
+      [
+        'an empty subject',
+        { 'de.json': { 'no-password': { subject: '  ', title: 't', lead: 'l' } } },
+        /its subject is empty, in the mail no-password in de$/,
+      ],
+      ['no JSON', { 'de.json': '{' }, /de\.json is no JSON object/],
+      ['a list', { 'de.json': '[]' }, /de\.json is no JSON object/],
+      ['an unknown mail', { 'de.json': { invitation: {} } }, /de\.json at/],
+      [
+        'an unknown sentence',
+        { 'de.json': { 'no-password': { subject: 's', title: 't', lead: 'l', x: 'x' } } },
+        /de\.json at \/no-password/,
+      ],
+      ['a missing sentence', { 'de.json': { 'no-password': { subject: 's' } } }, /de\.json at \/no-password/],
+      [
+        'a language with one mail alone',
+        { 'nl.json': { 'no-password': { subject: 's', title: 't', lead: 'l' } } },
+        /nl\.json at/,
+      ],
+      [
+        'an unknown value in a sentence',
+        { 'de.json': { 'no-password': { subject: '{{ name }}', title: 't', lead: 'l' } } },
+        /undefined variable: name.* in the mail no-password in de$/,
+      ],
+      [
+        'a sentence that is not closed',
+        { 'de.json': { 'no-password': { subject: 's', title: 't', lead: '{{ address' } } },
+        /not closed.* in the mail no-password in de$/,
+      ],
+      [
+        'an unknown value in a template',
+        { 'mail.text.liquid': '{{ nothing }}' },
+        /mail\.text\.liquid: undefined variable: nothing.* in the mail invite in de \(and \d+ more\)$/,
+      ],
+      ['an unknown filter', { 'mail.html.liquid': '{{ subject | shout }}' }, /undefined filter: shout/],
+      [
+        'an unknown tag',
+        { 'invite.html.liquid': '{% nothing %}' },
+        /invite\.html\.liquid: .*nothing.* in the mail invite in de \(and \d+ more\)$/,
+      ],
+      [
+        'a part that is missing',
+        { 'invite.html.liquid': '{% render "_none.liquid" %}' },
+        /invite\.html\.liquid: .*_none.*invite in de \(and/,
+      ],
+      [
+        'no button where there is a link',
+        { 'de.json': { 'password-reset': { subject: 's', title: 't', lead: 'l' } } },
+        /has no button, in the mail password-reset in de$/,
+      ],
+    ];
+    for (const [what, files, named] of wrong) {
+      const read = readConfig({ MAIL_TEMPLATES: folderWith(t, files) });
+      t.match('mistakes' in read && read.mistakes.join('\n'), named, what);
+      t.match('mistakes' in read && read.mistakes[0], /^MAIL_TEMPLATES /, what);
+    }
+    const both = readConfig({ MAIL_TEMPLATES: folderWith(t, { 'a.liquid': '', 'b.liquid': '' }), PORT: 'x' });
+    t.match('mistakes' in both && both.mistakes.join('\n'), /PORT.*|a\.liquid.*b\.liquid/s, 'all at once');
+    t.match(readConfig({ MAIL_TEMPLATES: '/no/such/folder' }), {
+      mistakes: ['MAIL_TEMPLATES must be a folder that can be read'],
+    });
+  });
+});
+
+t.test('SendGrid’s dynamic templates', async (t) => {
+  t.test('take the place of a mail: its id and what it is about, and no words', async (t) => {
+    const server = await startSendgridServer(t);
+    const service = await startService(t);
+    const account = await service.newAccount('Example Hosting');
+    const transport = sendgridTransport({
+      ...{ from: { name: '', email: 'invites@example.com' }, apiKey: 'SG.x', baseUrl: server.url },
+      templates: parseSendgridTemplates('{ "invite": { "de": "d-123", "en": "d-456", "pt": "d-789" } }'),
+    });
+    const worker = workerOf(service, { transport });
+    const sentTo = async (locale: string) => {
+      const email = newEmail('adam');
+      await service.invite(account, account.owner, email, { permissions: ['invoices:read'] }, { locale });
+      await worker.drain();
+      return server.acceptedFor(email)[0]?.body;
+    };
+    const german = await sentTo('de');
+    t.equal(german?.template_id, 'd-123');
+    t.equal(german?.content, undefined);
+    t.match(german?.personalizations[0]?.dynamic_template_data, {
+      inviter: 'Olivia Owner',
+      account: 'Example Hosting',
+      items: ['View invoices'],
+      link: /#token=/,
+      optOutLink: /#token=/,
+      reportLink: /#token=/,
+      subject: 'Olivia Owner lädt Sie zu Example Hosting ein',
+      locale: 'de',
+    });
+    t.match(german?.custom_args, { deliveryId: /^dlv_/ });
+    t.equal((await sentTo('en'))?.template_id, 'd-456');
+    const french = await sentTo('fr');
+    t.equal(french?.template_id, 'd-456', 'English where there is none');
+    t.equal((await sentTo('pt-BR'))?.template_id, 'd-789', 'also in a language that there are no words in here');
+    await service.call('POST', '/v1/auth/register', { body: { email: newEmail() } });
+    await worker.drain();
+    t.match(
+      server.accepted().at(-1)?.body,
+      { subject: 'Verify your e-mail address', template_id: undefined },
+      'other mails are written here',
+    );
+  });
+
+  t.test('are named by mail and language, and nothing else', async (t) => {
+    for (const text of [
+      '',
+      'x',
+      '[]',
+      '"d-1"',
+      '{"x":"d-1"}',
+      '{"invite":"1"}',
+      '{"invite":{"de":"x"}}',
+      '{"invite":{"De!":"d-1"}}',
+      '{"invite":null}',
+      '{"__proto__":"d-1"}',
+    ]) {
+      t.throws(() => parseSendgridTemplates(text), /must be a JSON object of template ids/, text);
+    }
+    t.same(parseSendgridTemplates('{"invite":"d-1"}'), { invite: 'd-1' });
+    const alone = readConfig({ SENDGRID_TEMPLATES: '{"invite":"d-1"}' });
+    t.match(alone, { mistakes: [/SENDGRID_TEMPLATES is for mail through SendGrid/] });
+  });
+});
+
+t.test('a template that throws delays its mail, and stops nothing else', async (t) => {
+  const service = await startService(t);
+  const account = await service.newAccount();
+  const email = newEmail();
+  const { body } = await service.invite(account, account.owner, email);
+  const throwing = { write: () => Promise.reject(new Error('a template throws')) };
+  const letters = lettersOf(service.service);
+  const broken = { ...letters, invite: { ...letters.invite, ...throwing } };
+  await workerOf(service, { letters: broken, transport: async () => ({ outcome: 'sent' }) }).drain();
+  const look = async () =>
+    (await service.call('GET', `${account.url}/invites/${body.id}`, { token: account.owner.token })).body.delivery;
+  t.match(await look(), { event: 'retrying', attempts: 1, reason: 'the mail could not be written' });
+  service.travel(60_000);
+  t.equal((await service.mailsTo(email)).length, 1, 'once it is mended, the mail is sent');
+  t.match(await look(), { event: 'sent', attempts: 2 });
+});
+
+/** The built-in words of a language, as an operator would begin with. */
+function wordsOf(locale: string) {
+  return readWords(undefined).words.get(locale) as NonNullable<ReturnType<Map<string, Words>['get']>>;
+}

@@ -1,0 +1,532 @@
+import { eq, sql } from 'drizzle-orm';
+import t from 'tap';
+import { openDatabase } from '../../src/database/database.ts';
+import { watchOutages } from '../../src/database/outages.ts';
+import { invites, outbox } from '../../src/database/schema.ts';
+import { transaction } from '../../src/database/transaction.ts';
+import { type AccountId, type InviteId, newId } from '../../src/ids/ids.ts';
+import { createInvite } from '../../src/invites/create.ts';
+import { mostAttempts, waitAfter } from '../../src/mail/outbox/backoff.ts';
+import { createPace } from '../../src/mail/outbox/pace.ts';
+import { claimDue, type Lane, type OutboxRow, putBack } from '../../src/mail/outbox/store.ts';
+import { always, keepingTransport, logTo, promisesOf, workerOf } from '../support/outbox.ts';
+import { startPostgresProxy } from '../support/postgres-proxy.ts';
+import { day, isPostgres, newEmail, startService } from '../support/service.ts';
+import { tablesAsText } from '../support/tables.ts';
+import { gate, until } from '../support/until.ts';
+
+const service = await startService(t);
+const { db, call } = service;
+const account = await service.newAccount();
+const lease = 30_000;
+
+// A worker takes what is due, whoever it is of: each test begins with nothing due.
+t.beforeEach(async () => void (await db.update(outbox).set({ status: 'dropped' }).where(eq(outbox.status, 'queued'))));
+
+/** An invite, made over HTTP, whose mail is promised and not sent yet. */
+async function promised() {
+  const email = newEmail('adam');
+  const { body, status } = await service.invite(account, { ...account.owner, ...(await asOwner()) }, email);
+  if (status !== 201) throw new Error(`the invite was not made: ${status}`);
+  return { id: body.id as string, email, url: `${account.url}/invites/${body.id}` };
+}
+
+const asOwner = async () => ({ token: await service.logIn(account.owner) });
+const rowOf = async (invite: { id: string }) => (await promisesOf(db, invite.id))[0] as OutboxRow;
+const lookAt = async (invite: { url: string }) => (await call('GET', invite.url, await asOwner())).body;
+const linkIn = (mail: { text: string } | undefined) => /#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1] ?? 'no link';
+
+t.test('no invite without its mail, no mail for an invite that was rolled back', async (t) => {
+  const countAll = async () => [await db.$count(invites), await db.$count(outbox)];
+
+  t.test('one invite promises one mail', async (t) => {
+    const rows = await promisesOf(db, (await promised()).id);
+    t.match(rows, [{ kind: 'invite', sending: 1, status: 'queued', attempts: 0 }]);
+    t.equal(rows.length, 1);
+  });
+
+  t.test('a transaction that is rolled back promises nothing', async (t) => {
+    const before = await countAll();
+    const { token } = await asOwner();
+    const now = service.clock();
+    const named = service.service.accessTokens.verify(token, now);
+    if (!named) return t.fail('the token does not verify');
+    const rolledBack = db.transaction(async (tx) => {
+      const body = { email: newEmail(), access: { allPermissions: true } as const };
+      const inside = { ...service.service, db: tx };
+      await createInvite(
+        inside,
+        { ...named, now, identityId: null, key: null, client: { network: 'unknown', userAgent: '' }, audit: () => {} },
+        account.id as AccountId,
+        body,
+      );
+      t.same(
+        [await tx.$count(invites), await tx.$count(outbox)],
+        before.map((it) => it + 1),
+        'both are there before the end of the transaction',
+      );
+      throw new Error('something after it fails');
+    });
+    await t.rejects(rolledBack, { message: 'something after it fails' });
+    t.same(await countAll(), before, 'and neither is there after it');
+  });
+
+  t.test('where the mail can not be promised, the invite is not made and not resent', async (t) => {
+    const earlier = await promised();
+    const owner = { ...account.owner, ...(await asOwner()) };
+    await db.execute(sql`alter table outbox add constraint no_more check (false) not valid`);
+    t.teardown(() => db.execute(sql`alter table outbox drop constraint no_more`));
+    const before = await countAll();
+    t.equal((await service.invite(account, owner, newEmail())).status, 500);
+    t.equal((await call('POST', `${earlier.url}/resend`, await asOwner())).status, 500);
+    t.same(await countAll(), before);
+    t.equal((await lookAt(earlier)).sendings, 1, 'and the link that was sent before is still the live one');
+  });
+
+  t.test('a refused invite promises nothing', async (t) => {
+    const { email } = await promised();
+    const before = await countAll();
+    const owner = { ...account.owner, ...(await asOwner()) };
+    t.equal((await service.invite(account, owner, email)).code, 'invite-already-pending');
+    t.equal((await service.invite(account, owner, owner.email)).code, 'already-member');
+    t.same(await countAll(), before);
+  });
+});
+
+t.test('many workers', async (t) => {
+  t.test('500 mails over three workers are sent once each', async (t) => {
+    const now = service.clock();
+    const ids = Array.from({ length: 500 }, () => newId('dlv'));
+    const base = { kind: 'registration' as const, status: 'queued' as const, attempts: 0, dueAt: now, createdAt: now };
+    await db.insert(outbox).values(ids.map((id) => ({ ...base, id })));
+    const sent: string[] = [];
+    const most = { inHand: 0 };
+    const letter = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
+    const drains = [1, 2, 3].map(async () => {
+      // On Postgres each worker has connections of its own, as replicas have.
+      const own = isPostgres ? await openDatabase(service.choice) : { db, close: async () => {} };
+      let inHand = 0;
+      const worker = workerOf(service, {
+        service: { ...service.service, db: own.db },
+        letters: always(letter),
+        transport: async ({ deliveryId }) => {
+          inHand += 1;
+          most.inHand = Math.max(most.inHand, inHand);
+          sent.push(deliveryId);
+          await new Promise(setImmediate);
+          inHand -= 1;
+          return { outcome: 'sent' };
+        },
+      });
+      const handled = await worker.drain();
+      await own.close();
+      return handled;
+    });
+    const handled = await Promise.all(drains);
+    t.equal(sent.length, 500, `no mail twice (the workers handled ${handled.join(', ')})`);
+    t.same(sent.sort(), ids.sort(), 'and none left out');
+    t.equal(await db.$count(outbox, eq(outbox.status, 'queued')), 0);
+    t.ok(most.inHand <= 10, `a worker has ten mails in hand at most, here ${most.inHand}`);
+  });
+
+  t.test('nobody takes a mail that another worker has in hand', async (t) => {
+    const invite = await promised();
+    const { open, opened } = gate();
+    const slow = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
+    const first = workerOf(service, slow).drain();
+    await until('the mail to be in hand', () => slow.mails.length === 1);
+    service.travel(lease - 5_000);
+    t.equal(await workerOf(service, keepingTransport()).drain(), 0);
+    open();
+    await first;
+    t.equal((await rowOf(invite)).status, 'sent');
+  });
+
+  t.test('a lease that ran out goes to another worker, and the first one settles nothing any more', async (t) => {
+    for (const firstSays of [{ outcome: 'refused', reason: 'late' } as const, { outcome: 'sent' } as const]) {
+      const invite = await promised();
+      const { open, opened } = gate();
+      const stuck = keepingTransport(() => opened.then(() => firstSays));
+      const first = workerOf(service, stuck).drain();
+      await until('the mail to be in hand', () => stuck.mails.length === 1);
+      service.travel(lease + 1_000);
+
+      const second = gate();
+      const taken = keepingTransport(() =>
+        second.opened.then(() => ({ outcome: 'deferred', reason: 'busy' }) as const),
+      );
+      const other = workerOf(service, taken).drain();
+      await until('another worker to take it', () => taken.mails.length === 1);
+      open();
+      await first;
+      t.match(
+        await rowOf(invite),
+        { status: 'queued', attempts: 2, lastError: null },
+        `the first said ${firstSays.outcome}`,
+      );
+      t.equal((await lookAt(invite)).lastSentAt, null);
+      second.open();
+      await other;
+      t.match(await rowOf(invite), { status: 'queued', attempts: 2, lastError: 'busy' }, 'the second one is heard');
+      t.equal(taken.mails[0]?.deliveryId, stuck.mails[0]?.deliveryId, 'both had the same delivery');
+      await db
+        .update(outbox)
+        .set({ status: 'dropped' })
+        .where(eq(outbox.inviteId, invite.id as InviteId));
+    }
+  });
+
+  t.test('a mail whose outcome could not be written down is sent again, and not lost', async (t) => {
+    const invite = await promised();
+    const lines: string[] = [];
+    const { mails, transport } = keepingTransport();
+    const letter = {
+      write: async () => ({ to: invite.email, subject: 's', text: 't', html: 'h' }),
+      settled: async () => {
+        if (mails.length === 1) throw new Error('the database went away');
+      },
+    };
+    const worker = workerOf(service, {
+      transport,
+      log: logTo(lines),
+      letters: always(letter),
+    });
+    await worker.drain();
+    t.match(await rowOf(invite), { status: 'queued', attempts: 1 });
+    t.match(lines.join(''), 'could not be written down');
+    service.travel(lease + 1_000);
+    await worker.drain();
+    t.match(await rowOf(invite), { status: 'sent', attempts: 2 });
+    t.equal(mails.length, 2);
+  });
+});
+
+t.test('trying again', async (t) => {
+  t.test('waits longer each time, and gives up after the stated number of tries', async (t) => {
+    const invite = await promised();
+    const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 500' });
+    const worker = workerOf(service, { transport });
+    for (let attempt = 1; attempt < mostAttempts; attempt += 1) {
+      await worker.drain();
+      const row = await rowOf(invite);
+      t.match(row, { status: 'queued', attempts: attempt, lastError: 'SendGrid answered 500' });
+      const whole = Math.min(3_600, 5 * 2 ** (attempt - 1)) * 1_000;
+      const wait = row.dueAt.getTime() - service.clock().getTime();
+      t.ok(wait > whole / 2 - 2_000 && wait <= whole, `try ${attempt}: the next one comes in ${wait} of ${whole} ms`);
+      await service.at(new Date(row.dueAt.getTime() - 1), async () => {
+        await worker.drain();
+        t.equal(mails.length, attempt, 'not a moment earlier');
+      });
+      // The lifetime of the invite must not end first.
+      service.travel(wait + 1);
+    }
+    await worker.drain();
+    t.match(await rowOf(invite), { status: 'failed', attempts: mostAttempts, lastError: 'SendGrid answered 500' });
+    service.travel(day);
+    await worker.drain();
+    t.equal(mails.length, mostAttempts, 'that was the last one');
+    t.equal(new Set(mails.map((it) => it.deliveryId)).size, 1, 'each try is the same delivery');
+  });
+
+  t.test('mails that failed together do not come back together', async (t) => {
+    const waits = [0, 0.25, 0.5, 0.75, 1].map((random) => waitAfter(4, random));
+    t.same(waits, [20, 25, 30, 35, 40]);
+  });
+
+  t.test('Retry-After is honoured where it asks for more, and never shortens the wait', async (t) => {
+    for (const { retryAfter, least, most } of [
+      { retryAfter: 7_200, least: 7_198, most: 7_200 },
+      { retryAfter: 1, least: 2, most: 5 },
+    ]) {
+      const invite = await promised();
+      const { transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 429', retryAfter });
+      await workerOf(service, { transport }).drain();
+      const wait = ((await rowOf(invite)).dueAt.getTime() - service.clock().getTime()) / 1_000;
+      t.ok(wait >= least - 0.5 && wait <= most, `asked for ${retryAfter} s: comes back in ${wait} s`);
+      await call('POST', `${invite.url}/revoke`, await asOwner());
+    }
+  });
+
+  t.test('what the mail service will never take is not tried again', async (t) => {
+    const invite = await promised();
+    const { mails, transport } = keepingTransport({ outcome: 'refused', reason: 'SendGrid answered 400' });
+    const worker = workerOf(service, { transport });
+    await worker.drain();
+    t.match(await rowOf(invite), { status: 'failed', attempts: 1, lastError: 'SendGrid answered 400' });
+    service.travel(day);
+    await worker.drain();
+    t.equal(mails.length, 1);
+    t.equal((await lookAt(invite)).lastSentAt, null, 'the invite does not say that it was sent');
+  });
+
+  t.test('a mail that can not be written is tried again, and given up in the end', async (t) => {
+    const invite = await promised();
+    const { mails, transport } = keepingTransport();
+    const letter = {
+      write: async () => {
+        throw new Error('a template is broken');
+      },
+    };
+    const worker = workerOf(service, { transport, letters: always(letter) });
+    await worker.drain();
+    t.match(await rowOf(invite), { status: 'queued', attempts: 1, lastError: 'the mail could not be written' });
+    for (let attempt = 2; attempt <= mostAttempts; attempt += 1) {
+      service.travel(3_600_001);
+      await worker.drain();
+    }
+    t.match(await rowOf(invite), { status: 'failed', attempts: mostAttempts });
+    t.equal(mails.length, 0);
+  });
+
+  t.test('one bad mail holds up no other', async (t) => {
+    const [bad, good] = [await promised(), await promised()];
+    const { transport } = keepingTransport(({ to }) =>
+      to === bad.email ? { outcome: 'refused', reason: 'no' } : { outcome: 'sent' },
+    );
+    await workerOf(service, { transport }).drain();
+    t.equal((await rowOf(bad)).status, 'failed');
+    t.equal((await rowOf(good)).status, 'sent');
+  });
+});
+
+t.test('what is sent is what is true when it is sent', async (t) => {
+  for (const how of ['revoke', 'decline', 'expire'] as const) {
+    t.test(`the mail of an invite that is over (${how}) is dropped`, async (t) => {
+      const invite = await promised();
+      const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'busy' });
+      const worker = workerOf(service, { transport });
+      await worker.drain();
+      const token = linkIn(mails[0]);
+      if (how === 'revoke') await call('POST', `${invite.url}/revoke`, await asOwner());
+      if (how === 'decline') await call('POST', '/v1/invites/decline', { body: { token } });
+      service.travel(how === 'expire' ? 8 * day : 60_000);
+      await worker.drain();
+      t.equal(mails.length, 1, 'nothing more is sent');
+      t.match(await rowOf(invite), { status: 'dropped', attempts: 2 });
+      t.equal((await lookAt(invite)).lastSentAt, null);
+    });
+  }
+
+  t.test('resending sends the newest link alone, and that one works', async (t) => {
+    const invite = await promised();
+    for (const _ of [1, 2]) t.equal((await call('POST', `${invite.url}/resend`, await asOwner())).status, 200);
+    const { mails, transport } = keepingTransport();
+    await workerOf(service, { transport }).drain();
+    t.equal(mails.length, 1, 'three were promised, one is sent');
+    const rows = await promisesOf(db, invite.id);
+    const statuses = rows.sort((a, b) => (a.sending ?? 0) - (b.sending ?? 0)).map((it) => it.status);
+    t.same(statuses, ['dropped', 'dropped', 'sent']);
+    const preview = await call('POST', '/v1/invites/preview', { body: { token: linkIn(mails[0]) } });
+    t.match(preview, { status: 200, body: { email: invite.email } });
+  });
+
+  t.test('the invite says when its mail was sent', async (t) => {
+    const invite = await promised();
+    t.equal((await lookAt(invite)).lastSentAt, null, 'not yet');
+    const when = new Date(service.clock().getTime() + 90_000);
+    await service.at(when, () => workerOf(service, keepingTransport()).drain());
+    t.equal((await lookAt(invite)).lastSentAt, when.toISOString());
+  });
+});
+
+t.test('no address, token or secret stands in the outbox, and no token anywhere', async (t) => {
+  const invite = await promised();
+  const { mails, transport } = keepingTransport();
+  await workerOf(service, { transport }).drain();
+  const [, , signature = 'none'] = linkIn(mails.find((it) => it.to === invite.email)).split('.');
+  t.ok(signature.length > 50, 'there is a token to look for');
+  const tables = await tablesAsText(db);
+  const rows = tables.get('outbox') ?? '';
+  t.match(rows, '"kind":"invite"');
+  for (const secret of ['@', 'eyJ', 'token', 'Olivia', account.owner.refreshToken])
+    t.notOk(rows.includes(secret), secret);
+  for (const [table, text] of tables) t.notOk(text.includes(signature), `${table} does not hold the token`);
+});
+
+t.test('the running worker', async (t) => {
+  /** Long enough that no test sees it come round. */
+  const interval = 600_000;
+
+  t.test('sends soon after it is woken', async (t) => {
+    const { mails, transport } = keepingTransport();
+    const worker = workerOf(service, { transport, interval });
+    const first = await promised();
+    worker.start();
+    t.teardown(() => worker.stop());
+    await until('the first mail', async () => (await rowOf(first)).status === 'sent');
+    // Not within the look that is just ending.
+    await new Promise((done) => setTimeout(done, 0));
+    const second = await promised();
+    worker.wake();
+    await until('the mail that it was woken for', async () => (await rowOf(second)).status === 'sent', 5_000);
+    t.same(
+      mails.map((it) => it.to),
+      [first.email, second.email],
+    );
+  });
+
+  t.test('does not sleep through a call that comes while it is sending', async (t) => {
+    const { open, opened } = gate();
+    const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
+    const worker = workerOf(service, { transport, interval });
+    await promised();
+    worker.start();
+    t.teardown(() => worker.stop());
+    await until('a mail in hand', () => mails.length === 1);
+    const second = await promised();
+    worker.wake();
+    open();
+    await until('the mail that it was woken for', async () => (await rowOf(second)).status === 'sent', 5_000);
+    t.equal(mails.length, 2);
+  });
+
+  t.test('a stop finishes the mail in hand and begins no other', async (t) => {
+    const { open, opened } = gate();
+    const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
+    const worker = workerOf(service, { transport, interval });
+    const inHand = await promised();
+    worker.start();
+    await until('a mail in hand', () => mails.length === 1);
+    const later = await promised();
+    worker.wake();
+    let isStopped = false;
+    const stop = worker.stop().then(() => {
+      isStopped = true;
+    });
+    await new Promise((done) => setTimeout(done, 0));
+    t.equal(isStopped, false, 'it waits');
+    open();
+    await stop;
+    t.equal((await rowOf(inHand)).status, 'sent', 'the mail in hand is sent and written down');
+    t.match(await rowOf(later), { status: 'queued', attempts: 0 }, 'the other is left to whoever comes next');
+    worker.wake();
+    await workerOf(service, keepingTransport()).drain();
+    t.equal(mails.length, 1, 'a stopped worker is not woken');
+  });
+
+  if (service.choice.kind === 'postgres') {
+    const { url } = service.choice;
+    t.test('outlives a database that goes away', async (t) => {
+      const proxy = await startPostgresProxy(t, url);
+      const lines: string[] = [];
+      const own = await openDatabase({ kind: 'postgres', url: proxy.url });
+      t.teardown(() => own.close());
+      const { mails, transport } = keepingTransport();
+      const outages = watchOutages(own.db, undefined, logTo(lines));
+      t.teardown(outages.close);
+      const ofWorker = { ...service.service, db: own.db, outages };
+      const options = { service: ofWorker, transport, log: logTo(lines), interval: 20 };
+      const worker = workerOf(service, options);
+      worker.start();
+      t.teardown(() => worker.stop());
+      proxy.cut();
+      const invite = await promised();
+      await until('it to notice', () => lines.some((line) => line.includes('the database cannot be used')));
+      await proxy.restore();
+      await until('the mail', async () => (await rowOf(invite)).status === 'sent');
+      t.equal(mails.length, 1);
+      t.notOk(lines.join('').includes('@'), 'and its log holds no address');
+    });
+  }
+});
+
+t.test('a backlog', async (t) => {
+  const now = service.clock();
+  const waiting = (count: number) => {
+    const base = { kind: 'registration' as const, status: 'queued' as const, attempts: 1, createdAt: now };
+    const dueAt = new Date(now.getTime() - 1_000);
+    return db.insert(outbox).values(Array.from({ length: count }, () => ({ ...base, id: newId('dlv'), dueAt })));
+  };
+  const letter = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
+
+  t.test('goes no faster than its rate, with a burst of a second at most', async (t) => {
+    const pace = createPace(20);
+    const at = (seconds: number) => new Date(now.getTime() + seconds * 1_000);
+    const taken = (most: number, seconds: number) => pace.take(most, at(seconds));
+    t.same([taken(10, 0), taken(10, 0), taken(10, 0)], [10, 10, 0]);
+    t.same([taken(10, 0.1), taken(10, 0.1), taken(10, 0.5)], [2, 0, 8]);
+    pace.putBack(8);
+    t.equal(taken(10, 0.5), 8, 'what was not used is there again');
+    t.same([taken(100, 3_600), taken(100, 3_600)], [20, 0], 'an hour of rest saves nothing up');
+    t.equal(taken(10, 3_000), 0, 'a clock that goes back gives nothing');
+    let all = 0;
+    for (let tick = 0; tick < 1_000; tick += 1) all += pace.take(10, at(4_000 + tick / 10));
+    t.ok(all <= 100 * 20 + 20, `${all} in 100 seconds`);
+  });
+
+  t.test('does not hold up what is promised now, also where it hangs', async (t) => {
+    await waiting(50);
+    const { open, opened } = gate();
+    const sent: string[] = [];
+    const worker = workerOf(service, {
+      letters: {
+        ...always(letter),
+        invite: { write: async () => ({ to: 'new', subject: 's', text: 't', html: 'h' }) },
+      },
+      transport: async ({ to }) => {
+        if (to !== 'new') await opened;
+        sent.push(to);
+        return { outcome: 'sent' };
+      },
+      interval: 20,
+      backlogRate: 20,
+    });
+    worker.start();
+    await until('the backlog to be in hand', async () => (await db.$count(outbox, eq(outbox.attempts, 2))) >= 10);
+    const invite = await promised();
+    worker.wake();
+    await until('the new mail to be sent', async () => (await rowOf(invite)).status === 'sent');
+    t.same(sent, ['new'], 'while the backlog hangs');
+    open();
+    await worker.stop();
+  });
+
+  t.test('is claimed by its own lane: each row is one lane’s', async (t) => {
+    await waiting(3);
+    const old = await promised();
+    await db
+      .update(outbox)
+      .set({ dueAt: new Date(service.clock().getTime() - 61_000) })
+      .where(eq(outbox.inviteId, old.id as InviteId));
+    const given = await promised();
+    await db
+      .update(outbox)
+      .set({ status: 'failed', settledAt: service.clock() })
+      .where(eq(outbox.inviteId, given.id as InviteId));
+    const { id } = await rowOf(given);
+    t.match(await transaction(db, (tx) => putBack(tx, { id }, service.clock())), [
+      { id, status: 'queued', attempts: 0 },
+    ]);
+    const fresh = await promised();
+    const claim = async (lane: Lane) => {
+      const at = service.clock();
+      return claimDue(db, lane, { now: at, leaseUntil: new Date(at.getTime() + lease), most: 100 });
+    };
+    t.match(await claim('fresh'), [{ inviteId: fresh.id, attempts: 1 }]);
+    const rest = await claim('backlog');
+    t.equal(rest.length, 5, 'retries, what nobody got to for a minute, and what was put back');
+    t.ok(rest.some((it) => it.inviteId === old.id));
+    t.same([await claim('fresh'), await claim('backlog')], [[], []]);
+  });
+
+  t.test('of an outage of an hour is delayed, and nothing of it is lost', async (t) => {
+    const made = [await promised(), await promised(), await promised()];
+    const begun = service.clock().getTime();
+    const isOver = () => service.clock().getTime() - begun >= 3_600_000;
+    const tries: string[] = [];
+    const taken: string[] = [];
+    const worker = workerOf(service, {
+      transport: async ({ to }) => {
+        (isOver() ? taken : tries).push(to);
+        return isOver() ? { outcome: 'sent' } : { outcome: 'deferred', reason: 'SendGrid answered 503' };
+      },
+    });
+    for (let minute = 0; minute < 150 && taken.length < made.length; minute += 1) {
+      await worker.drain();
+      service.travel(60_000);
+    }
+    t.same(taken.sort(), made.map((it) => it.email).sort(), 'each is sent once');
+    t.ok(tries.length <= made.length * 12, `${tries.length} tries in that hour`);
+    for (const invite of made) t.match((await lookAt(invite)).delivery, { event: 'sent', reason: null });
+  });
+});

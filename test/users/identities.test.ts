@@ -1,0 +1,264 @@
+import { eq } from 'drizzle-orm';
+import t from 'tap';
+import { buildApp } from '../../src/app.ts';
+import { identities, memberships, users } from '../../src/database/schema.ts';
+import type { UserId } from '../../src/ids/ids.ts';
+import { startOidcProvider } from '../support/oidc-server.ts';
+import { newEmail, password, startService, testConfig } from '../support/service.ts';
+
+t.setTimeout(120_000);
+
+t.test('a login at an identity provider', async (t) => {
+  const provider = await startOidcProvider(t);
+  const providers = JSON.stringify([{ issuer: provider.issuer, audience: provider.audience, algorithms: ['ES256'] }]);
+  const service = await startService(t, { env: { OIDC_ISSUERS: providers } });
+  const { call, db, invite, mailsTo, newAccount, newMember, newUser, tokenFor } = service;
+
+  /** Someone who has a login there, and nothing here. */
+  const newPerson = (more: { email?: string; emailVerified?: boolean; name?: string } = {}) => {
+    const email = more.email ?? newEmail('federated');
+    return { sub: `sub of ${email}`, email, emailVerified: true, name: 'Frida Federated', ...more };
+  };
+  const tokenOf = (person: ReturnType<typeof newPerson>) => provider.accessToken(person);
+  const me = (token: string) => call('GET', '/v1/me', { token });
+  const link = (token: string, accessToken: unknown, currentPassword: unknown = password) =>
+    call('POST', '/v1/me/identities', { token, body: { accessToken, currentPassword } });
+  const identitiesOf = async (token: string) => (await call('GET', '/v1/me/identities', { token })).body.items;
+
+  await t.test('accepts an invite with its access token as with one of ours, after a key rotation too', async (t) => {
+    const account = await newAccount();
+    const person = newPerson();
+    await invite(account, account.owner, person.email, { permissions: ['invoices:read'] });
+    const inviteToken = await tokenFor(person.email, 'invite');
+    await provider.rotateKeys({ keepOld: true });
+    const token = await tokenOf(person);
+    const accepted = await call('POST', '/v1/invites/accept', { token, body: { token: inviteToken } });
+    t.equal(accepted.status, 201, JSON.stringify(accepted.body));
+    t.match(accepted.body, { membership: { user: { email: person.email, name: 'Frida Federated' } } });
+    t.notHas(accepted.body, 'session', 'their session is at the provider');
+    const { body } = await call('GET', '/v1/me/accounts', { token });
+    t.match(body.items, [{ id: account.id, access: { permissions: ['invoices:read'] } }]);
+    t.match(await me(token), { status: 200, body: { email: person.email, hasPassword: false } });
+  });
+
+  await t.test('makes a user the first time and finds that one afterwards, by issuer and subject', async (t) => {
+    const person = newPerson();
+    const first = await me(await tokenOf(person));
+    const again = await me(await tokenOf({ ...person, email: newEmail('moved') }));
+    t.equal(first.status, 200);
+    t.same(again.body, first.body, 'whatever address the provider says by then');
+    const rows = await db
+      .select()
+      .from(identities)
+      .where(eq(identities.userId, first.body.id as UserId));
+    t.match(rows, [{ issuer: provider.issuer, subject: person.sub }]);
+    t.equal(rows.length, 1);
+  });
+
+  await t.test('makes one user, however many first requests come at once', async (t) => {
+    const token = await tokenOf(newPerson());
+    const answers = await Promise.all(Array.from({ length: 20 }, () => me(token)));
+    t.same(
+      new Set(answers.map((it) => it.status)),
+      new Set([200]),
+      JSON.stringify(answers.find((it) => it.status !== 200)?.body),
+    );
+    t.equal(new Set(answers.map((it) => it.body.id)).size, 1);
+  });
+
+  await t.test('and however many addresses the first tokens of one subject carry at once', async (t) => {
+    const person = newPerson();
+    const tokens: string[] = [];
+    for (let i = 0; i < 8; i += 1) tokens.push(await tokenOf({ ...person, email: newEmail('many') }));
+    const answers = await Promise.all(tokens.map((token) => me(token)));
+    t.same(new Set(answers.map((it) => it.status)), new Set([200]));
+    t.equal(new Set(answers.map((it) => it.body.id)).size, 1);
+  });
+
+  await t.test('makes no membership by itself', async (t) => {
+    const account = await newAccount();
+    const person = newPerson();
+    await invite(account, account.owner, person.email);
+    const { body } = await me(await tokenOf(person));
+    t.same(await db.select().from(memberships).where(eq(memberships.userId, body.id)), []);
+    t.equal((await call('GET', account.url, { token: await tokenOf(person) })).code, 'not-found');
+  });
+
+  await t.test('never adopts a login by its address alone', async (t) => {
+    const user = await newUser();
+    const token = await tokenOf(newPerson({ email: user.email }));
+    t.match(await me(token), { status: 403, code: 'identity-not-linked' });
+    t.equal((await me(user.token)).status, 200);
+    t.same(
+      await db
+        .select()
+        .from(identities)
+        .where(eq(identities.userId, user.id as UserId)),
+      [],
+    );
+  });
+
+  await t.test('makes no user without a verified address', async (t) => {
+    const person = newPerson({ emailVerified: false });
+    t.match(await me(await tokenOf(person)), { status: 403, code: 'identity-not-linked' });
+    t.same(await db.select().from(users).where(eq(users.email, person.email)), []);
+  });
+
+  await t.test('is linked with a login by its token and the current password, and then finds it', async (t) => {
+    const user = await newUser();
+    const person = newPerson({ email: user.email });
+    const token = await tokenOf(person);
+    t.equal((await link(user.token, token, 'not my password')).code, 'password-wrong');
+    t.match(await link(user.token, 'nonsense'), {
+      code: 'invalid-request',
+      body: { errors: [{ pointer: '/accessToken' }] },
+    });
+    t.equal((await link(user.token, user.token)).code, 'invalid-request', 'one of ours is none of theirs');
+    const linked = await link(user.token, token);
+    t.match(linked, { status: 201, body: { issuer: provider.issuer, subject: person.sub } });
+    t.match(await link(user.token, token), { status: 201, body: { id: linked.body.id } }, 'once more changes nothing');
+    t.match(await me(token), { status: 200, body: { id: user.id } });
+    t.match(await identitiesOf(user.token), [{ id: linked.body.id }]);
+  });
+
+  await t.test('is told to the address when it is linked, and named when the password is reset', async (t) => {
+    const user = await newUser();
+    const token = await tokenOf(newPerson({ email: user.email }));
+    await link(user.token, token);
+    await link(user.token, token);
+    const told = (await mailsTo(user.email)).filter((it) => it.subject.includes('linked'));
+    t.equal(told.length, 1, 'once');
+    for (const text of [told[0]?.text, told[0]?.html]) t.ok(text?.includes(provider.issuer));
+    await call('POST', '/v1/auth/password-reset', { body: { email: user.email } });
+    const body = { token: await tokenFor(user.email, 'password-reset'), password: 'a password chosen anew' };
+    t.equal((await call('POST', '/v1/auth/password-reset/confirm', { body })).status, 200);
+    const changed = (await mailsTo(user.email)).find((it) => it.subject === 'Your password was changed');
+    for (const text of [changed?.text, changed?.html]) t.ok(text?.includes(provider.issuer));
+    t.equal((await me(token)).status, 200, 'it is theirs to remove');
+  });
+
+  await t.test('belongs to one user, for good', async (t) => {
+    const [first, second] = [await newUser(), await newUser()];
+    const token = await tokenOf(newPerson({ email: first.email }));
+    t.equal((await link(first.token, token)).status, 201);
+    t.equal((await link(second.token, token)).code, 'identity-linked-elsewhere');
+    t.match(await me(token), { body: { id: first.id } });
+  });
+
+  await t.test('counts no more from the next request on once it is removed', async (t) => {
+    const user = await newUser();
+    const token = await tokenOf(newPerson({ email: user.email }));
+    const { body } = await link(user.token, token);
+    t.equal((await me(token)).status, 200);
+    const other = await newUser();
+    const remove = (by: string) => call('DELETE', `/v1/me/identities/${body.id}`, { token: by });
+    t.equal((await remove(other.token)).code, 'not-found', 'not by someone else');
+    t.equal((await remove(user.token)).status, 204);
+    t.equal((await me(token)).code, 'identity-not-linked');
+  });
+
+  await t.test('that is the only way to log in is not removed', async (t) => {
+    const token = await tokenOf(newPerson());
+    const [identity] = await identitiesOf(token);
+    const { code } = await call('DELETE', `/v1/me/identities/${identity.id}`, { token });
+    t.equal(code, 'last-login-method');
+    t.equal((await me(token)).status, 200);
+  });
+
+  await t.test('of someone who is disabled counts no more', async (t) => {
+    const token = await tokenOf(newPerson());
+    const { body } = await me(token);
+    await db.update(users).set({ disabledAt: new Date() }).where(eq(users.id, body.id));
+    t.equal((await me(token)).code, 'unauthenticated');
+    await db.update(users).set({ disabledAt: null }).where(eq(users.id, body.id));
+    t.equal((await me(token)).status, 200);
+  });
+
+  await t.test('has no password that could be changed, and no session that could be ended', async (t) => {
+    const token = await tokenOf(newPerson());
+    const change = { currentPassword: password, newPassword: 'quite another long one' };
+    t.equal((await call('PUT', '/v1/me/password', { token, body: change })).code, 'no-password');
+    t.match(await call('GET', '/v1/me/sessions', { token }), { status: 200, body: { items: [] } });
+  });
+
+  await t.test('enters accounts under the same rules as everybody', async (t) => {
+    const account = await newAccount();
+    const member = await newMember(account, { permissions: ['members:read'] });
+    const token = await tokenOf(newPerson({ email: member.email }));
+    await link(member.token, token);
+    t.equal((await call('GET', `${account.url}/members`, { token })).status, 200);
+    t.equal((await call('GET', `${account.url}/invites`, { token })).code, 'permission-missing');
+    await call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token });
+    t.equal((await call('GET', `${account.url}/members`, { token })).code, 'not-found', 'on the very next request');
+  });
+
+  await t.test('is refused with an ID token, and with the token of a key that was retired', async (t) => {
+    const person = newPerson();
+    t.equal((await me(await provider.idToken(person))).code, 'unauthenticated');
+    const old = await tokenOf(person);
+    t.equal((await me(old)).status, 200);
+    await provider.rotateKeys({ keepOld: false });
+    service.travel(11 * 60_000);
+    const { code } = await me(old);
+    t.equal(code, 'unauthenticated', 'once the keys were fetched again');
+  });
+});
+
+t.test('PASSWORD_LOGIN=off', async (t) => {
+  const provider = await startOidcProvider(t);
+  const providers = JSON.stringify([{ issuer: provider.issuer, audience: provider.audience, algorithms: ['ES256'] }]);
+  const before = await startService(t);
+  const user = await before.newUser();
+  const account = await before.newAccount();
+  const config = testConfig({ OIDC_ISSUERS: providers, PASSWORD_LOGIN: 'off' });
+  const { app } = await buildApp({ config, db: before.db, keys: before.service.keys });
+  t.teardown(() => app.close());
+  /** The same service, once it is switched off. */
+  async function call(method: 'GET' | 'POST', url: string, { token, body }: { token?: string; body?: object } = {}) {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const answer = await app.inject({ method, url, headers, ...(body && { payload: body }) });
+    return { status: answer.statusCode, body: answer.json(), code: answer.json().code as string | undefined };
+  }
+  const person = { sub: 's-1', email: newEmail('federated'), emailVerified: true, name: 'Frida Federated' };
+
+  await t.test('runs on the provider alone: an account, an invite, a member', async (t) => {
+    const [owner, member] = [
+      await provider.accessToken(person),
+      await provider.accessToken({ ...person, sub: 's-2', email: newEmail('f') }),
+    ];
+    const { body: made } = await call('POST', '/v1/accounts', { token: owner, body: { name: 'Example Hosting' } });
+    const { body: who } = await call('GET', '/v1/me', { token: member });
+    const body = { email: who.email, access: { permissions: ['invoices:read'] } };
+    const { body: sent } = await call('POST', `/v1/accounts/${made.id}/invites`, { token: owner, body });
+    t.equal((await call('POST', `/v1/me/invites/${sent.id}/accept`, { token: member })).status, 201);
+    t.match(await call('GET', `/v1/accounts/${made.id}`, { token: member }), { status: 200 });
+  });
+
+  await t.test('takes no password, no session and no token of ours', async (t) => {
+    const { email } = user;
+    const calls: [string, object][] = [
+      ['/v1/auth/login', { email, password }],
+      ['/v1/auth/register', { email: newEmail() }],
+      ['/v1/auth/verify-email', { token: 'x', name: 'Some Body', password }],
+      ['/v1/auth/password-reset', { email }],
+      ['/v1/auth/password-reset/confirm', { token: 'x', password }],
+      ['/v1/auth/refresh', { refreshToken: user.refreshToken }],
+    ];
+    for (const [path, body] of calls) t.equal((await call('POST', path, { body })).code, 'password-login-off', path);
+    t.equal((await call('GET', '/v1/me', { token: user.token })).code, 'unauthenticated', 'though it was good before');
+    t.equal((await before.call('GET', '/v1/me', { token: user.token })).status, 200);
+  });
+
+  await t.test('nor an invite accepted with one', async (t) => {
+    const email = newEmail('invited');
+    await before.invite(account, account.owner, email);
+    const token = await before.tokenFor(email, 'invite');
+    const register = { name: 'Some Body', password };
+    const ways = [{ register }, { login: { email: user.email, password } }];
+    for (const way of ways) {
+      t.equal((await call('POST', '/v1/invites/accept', { body: { token, ...way } })).code, 'password-login-off');
+    }
+    const bearer = await provider.accessToken({ ...person, sub: 's-3', email });
+    t.equal((await call('POST', '/v1/invites/accept', { token: bearer, body: { token } })).status, 201);
+  });
+});
