@@ -14,7 +14,7 @@ import { accountRoutes } from './accounts/routes.ts';
 import type { Config } from './config/config.ts';
 import { createPasswords, type PasswordCost } from './credentials/password-hashing.ts';
 import { passwordForm } from './credentials/password-normal-form.ts';
-import { isProven } from './credentials/verification.ts';
+import { isVerified } from './credentials/verification.ts';
 import type { Db } from './database/database.ts';
 import { watchOutages } from './database/outages.ts';
 import { devRoutes } from './dev/routes.ts';
@@ -34,7 +34,7 @@ import { problemPages } from './http/problem-pages.ts';
 import { addCommonProblems } from './http/problem-schemas.ts';
 import { parseQuery } from './http/query-string.ts';
 import { checkRequests } from './http/request-checks.ts';
-import { recordVisits } from './http/request-context.ts';
+import { provideRequestContext } from './http/request-context.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { serializerBuilder } from './http/serialization.ts';
 import { validatorBuilder } from './http/validation.ts';
@@ -143,7 +143,7 @@ export async function buildApp(options: AppOptions) {
     config,
     db,
     outages: watchOutages(db, config.database.kind === 'embedded' ? config.database.dataDir : undefined, app.log),
-    keys,
+    signingKeys: keys,
     clock,
     derivedKeys: deriveKeys(keys),
     passwords: await createPasswords(passwordCost),
@@ -165,7 +165,7 @@ export async function buildApp(options: AppOptions) {
   takeJson(root);
   renderProblems(root, config.issuer, service.outages);
   answerUnrouted(root, config.issuer);
-  recordVisits(root, service);
+  provideRequestContext(root, service);
   const security = securityHeaders(config.issuer.startsWith('https:'));
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(security).headers(commonHeaders(request));
@@ -180,7 +180,7 @@ export async function buildApp(options: AppOptions) {
   checkRequests(root);
   const recordKeyUse = recordUse(db);
   app.addHook('onResponse', async ({ optionalCaller }) => {
-    if (optionalCaller?.key && isProven(optionalCaller)) await recordKeyUse(optionalCaller);
+    if (optionalCaller?.apiKey && isVerified(optionalCaller)) await recordKeyUse(optionalCaller);
   });
   if (onChange) app.addHook('onResponse', async ({ method }) => void (method !== 'GET' && onChange()));
 

@@ -13,7 +13,7 @@ import type { ProcessState } from './http/availability.ts';
 import { createRetention } from './lifecycle/retention.ts';
 import type { Transport } from './mail/mail.ts';
 import { createWorker, type Worker } from './mail/outbox/worker.ts';
-import { lettersOf } from './mail-writers.ts';
+import { messageWriters } from './mail-writers.ts';
 import type { Service } from './service.ts';
 import { type MetricsServer, serveMetrics } from './telemetry/metrics-server.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -90,7 +90,7 @@ async function untilAnswered(log: FastifyBaseLogger, state: ProcessState, work: 
 
 async function workerOptions(service: Service, log: FastifyBaseLogger) {
   const backlogRate = service.config.mailBacklogRate;
-  return { service, log, letters: lettersOf(service), transport: await transportOf(service), backlogRate };
+  return { service, log, writers: messageWriters(service), transport: await transportOf(service), backlogRate };
 }
 
 /** Serves what is counted, where that is wished. */

@@ -14,7 +14,7 @@ export interface Service {
   readonly config: Config;
   readonly db: Db;
   readonly outages: Outages;
-  readonly keys: SigningKeys;
+  readonly signingKeys: SigningKeys;
   readonly derivedKeys: DerivedKeys;
   readonly passwords: Passwords;
   readonly accessTokens: AccessTokens;

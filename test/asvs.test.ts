@@ -59,7 +59,7 @@ t.test('docs/asvs.md', async (t) => {
   t.test('says of each how it is met, and names a test that exists or a reason', async (t) => {
     for (const { requirement, how, shown } of rows) {
       t.ok(how.length > 0, requirement);
-      const named = [...shown.matchAll(/`(test\/[\w-]+\.test\.ts)`: “([^”]+)”/g)];
+      const named = [...shown.matchAll(/`(test\/[\w/-]+\.test\.ts)`: “([^”]+)”/g)];
       t.ok(named.length > 0 || shown.startsWith('Reason: '), `${requirement}: ${shown}`);
       for (const [, file = '', title = ''] of named) {
         const titles = [...read(file).matchAll(/\.test\(\s*(?:'((?:[^'\\]|\\.)*)'|`([^`]*)`)/g)].map(

@@ -445,8 +445,8 @@ t.test(
     for (const answer of failing) {
       sendgrid.answerWith(answer);
       const asked = sendgrid.requests.length;
-      const promised = await invite(newEmail('late'));
-      t.equal(promised.status, 201);
+      const message = await invite(newEmail('late'));
+      t.equal(message.status, 201);
       await until('the mail to fail', () => sendgrid.requests.length > asked);
     }
     await call('POST', '/v1/auth/logout', { body: { refreshToken: refreshed.body.refreshToken } });

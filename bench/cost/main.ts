@@ -181,9 +181,9 @@ async function measureRounds(
 async function appInThisProcess(env: Record<string, string>, db: Db) {
   const read = readConfig(env);
   if ('mistakes' in read) throw new Error(read.mistakes.join('\n'));
-  const { signingKeys: keys } = read.config;
-  if (!keys) throw new Error('no signing keys');
-  const { app, service } = await buildApp({ config: read.config, db, keys });
+  const { signingKeys } = read.config;
+  if (!signingKeys) throw new Error('no signing keys');
+  const { app, service } = await buildApp({ config: read.config, db, keys: signingKeys });
   ending.teardown(() => app.close());
   return { app: app as unknown as FastifyInstance, service };
 }

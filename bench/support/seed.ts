@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../../src/database/database.ts';
 import { type AccountId, type InviteId, idOf, newId, type SessionId, type UserId, uuidOf } from '../../src/ids/ids.ts';
-import { newKeyText } from '../../src/tokens/key-text.ts';
+import { newApiKeySecret } from '../../src/tokens/key-text.ts';
 
 export interface SeededAccount {
   size: number;
@@ -140,7 +140,7 @@ async function withCredentials(
 async function seedKeys(db: Db, accountId: AccountId, userIds: UserId[], scopes: string): Promise<string[]> {
   const keys = userIds.map((userId) => {
     const id = newId('key');
-    const { text, hash } = newKeyText({ kind: 'account', id, accountId, userId });
+    const { text, hash } = newApiKeySecret({ kind: 'account', id, accountId, userId });
     return { text, row: { id: uuidOf('key', id), user_id: uuidOf('usr', userId), hash } };
   });
   await db.execute(sql`

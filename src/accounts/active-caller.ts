@@ -5,8 +5,8 @@ import { sessionEnded } from '../users/sessions/session.ts';
 import { findPlatformEntry } from './store.ts';
 
 /** Anyone whose credential counts: a person, an account's key or the platform's. @throws unauthenticated. */
-export async function requireStanding(db: Db, caller: Caller): Promise<void> {
-  const isPlatform = caller.key?.kind === 'platform';
+export async function requireActiveCaller(db: Db, caller: Caller): Promise<void> {
+  const isPlatform = caller.apiKey?.kind === 'platform';
   const found = isPlatform ? await findPlatformEntry(db, caller, null) : await findCallingUser(db, caller);
   if (!found) throw sessionEnded();
 }

@@ -1,4 +1,4 @@
-import type { Caller, Key } from '../credentials/caller.ts';
+import type { ApiKey, Caller } from '../credentials/caller.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
@@ -25,9 +25,9 @@ export async function changeAsPlatform<T>(
   const work = () =>
     transaction(db, async (tx) => {
       await lock(tx);
-      await lockCallingKey(tx, caller.key as Key);
+      await lockCallingKey(tx, caller.apiKey as ApiKey);
       await requirePlatform(tx, caller, scope);
       return change(tx);
     });
-  return inLockQueue(db, row, work, caller.key?.id);
+  return inLockQueue(db, row, work, caller.apiKey?.id);
 }

@@ -20,7 +20,7 @@ export function requireScope(scopes: readonly string[], scope: PlatformScope): v
  * do everything else in the account of a disabled owner.
  * @throws user-disabled.
  */
-export function requireActiveName({ isUserActive }: { isUserActive: boolean }): void {
+export function requireActiveUser({ isUserActive }: { isUserActive: boolean }): void {
   if (isUserActive) return;
   throw new Problem(
     'user-disabled',
@@ -37,7 +37,7 @@ export function requireActiveName({ isUserActive }: { isUserActive: boolean }): 
  * @throws platform-key-required for anyone else, unauthenticated where the key stands no more, permission-missing where it has not this scope.
  */
 export async function requirePlatform(db: Db, caller: Caller, scope: PlatformScope): Promise<string[]> {
-  if (caller.key?.kind !== 'platform') throw new Problem('platform-key-required');
+  if (caller.apiKey?.kind !== 'platform') throw new Problem('platform-key-required');
   const entry = await findPlatformEntry(db, caller, null);
   if (!entry) throw sessionEnded();
   requireScope(entry.scopes, scope);

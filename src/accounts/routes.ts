@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { page } from '../http/paging.ts';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
 import type { MembershipId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
@@ -9,8 +9,8 @@ import { createAccount } from './create.ts';
 import { enterAccount } from './enter.ts';
 import { Account, AccountChanges, AccountParams, MyAccountPage, MyAccountsQuery, NewAccount } from './schemas.ts';
 import { listAccountsOf } from './store.ts';
-import { updateAccount } from './update.ts';
-import { accountOf, myAccountOf, showAccount } from './view.ts';
+import { changeAccountSettings } from './update.ts';
+import { showAccount, toAccountView, toMyAccountView } from './view.ts';
 
 const tags = ['Accounts'];
 
@@ -24,13 +24,13 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'List my accounts',
       description: 'The accounts you are an active member of, and what you may do in each.',
       querystring: MyAccountsQuery,
-      response: { 200: answer(MyAccountPage, 'A page of your accounts.'), ...problems() },
+      response: { 200: answer(MyAccountPage, 'A page of your accounts.'), ...problemResponses() },
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const user = await requireUser(db, caller);
       const wanted = { limit, ...(cursor && { cursor: cursor as MembershipId }), when: caller.now };
       const rows = await listAccountsOf(db, user.id, wanted);
-      return page(rows, limit, (row) => row.membership.id, myAccountOf);
+      return page(rows, limit, (row) => row.membership.id, toMyAccountView);
     },
   });
 
@@ -41,10 +41,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'Create an account',
       description: 'Makes an account. You are its owner.',
       body: ref(NewAccount),
-      response: { 201: answer(Account, 'The account.'), ...problems() },
+      response: { 201: answer(Account, 'The account.'), ...problemResponses() },
     },
     handler: async ({ caller, body }, reply) =>
-      reply.code(201).send(accountOf(await createAccount(service, caller, body), undefined)),
+      reply.code(201).send(toAccountView(await createAccount(service, caller, body), undefined)),
   });
 
   app.get('/v1/accounts/:accountId', {
@@ -54,7 +54,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'Get an account',
       description: 'Any member may.',
       params: AccountParams,
-      response: { 200: answer(Account, 'The account.'), ...problems() },
+      response: { 200: answer(Account, 'The account.'), ...problemResponses() },
     },
     handler: async ({ caller, params }) => showAccount(db, await enterAccount(db, caller, params.accountId)),
   });
@@ -67,9 +67,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       description: 'Changes the name and the settings that are given. Needs `account:manage`.',
       params: AccountParams,
       body: ref(AccountChanges),
-      response: { 200: answer(Account, 'The account as it is now.'), ...problems('permission-missing') },
+      response: { 200: answer(Account, 'The account as it is now.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params, body }) =>
-      showAccount(db, await updateAccount(service, caller, params.accountId, body)),
+      showAccount(db, await changeAccountSettings(service, caller, params.accountId, body)),
   });
 };

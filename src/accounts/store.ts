@@ -1,9 +1,9 @@
 import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
-import { isActiveKey } from '../credentials/api-key-status.ts';
-import type { Caller, Key } from '../credentials/caller.ts';
+import { isActiveApiKey } from '../credentials/api-key-status.ts';
+import type { ApiKey, Caller } from '../credentials/caller.ts';
 import { isValidCaller, valuesOfCaller } from '../credentials/store.ts';
-import { proving } from '../credentials/verification.ts';
+import { markVerified } from '../credentials/verification.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
@@ -71,7 +71,7 @@ const entry = prepared('find_entry', (db) =>
  */
 export function findEntry(db: Db, caller: Caller, accountId: AccountId) {
   const found = entry(db).execute({ ...valuesOfCaller(caller), accountId });
-  return proving(
+  return markVerified(
     caller,
     found.then(([entry]) => entry),
   );
@@ -82,7 +82,7 @@ export const isCallingPlatform = () =>
   and(
     eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
     eq(platformKeys.hash, sql.placeholder('keyHash')),
-    isActiveKey(platformKeys, now),
+    isActiveApiKey(platformKeys, now),
   );
 
 const platformEntry = prepared('find_platform_entry', (db) =>
@@ -101,7 +101,7 @@ const platformEntry = prepared('find_platform_entry', (db) =>
 /** The scopes of a platform's key, and an account with its owner where there is one; undefined where the key stands no more. */
 export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
   const found = platformEntry(db).execute({ ...valuesOfCaller(caller), accountId });
-  return proving(
+  return markVerified(
     caller,
     found.then(([entry]) => entry),
   );
@@ -111,7 +111,7 @@ export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId |
  * Locks the calling key against revocation until the transaction ends: the revocation waits, and
  * then finds what was made with it. A made-up secret locks nothing.
  */
-export async function lockCallingKey(tx: Tx, key: Key): Promise<void> {
+export async function lockCallingKey(tx: Tx, key: ApiKey): Promise<void> {
   const keys = key.kind === 'account' ? accountKeys : platformKeys;
   const account = key.kind === 'account' ? eq(accountKeys.accountId, key.accountId) : undefined;
   await tx

@@ -6,14 +6,14 @@ import type { AccountChanges } from './schemas.ts';
 import { updateAccount as update } from './store.ts';
 
 /** Changes an account's name and settings; what is not named stays. @throws permission-missing. */
-export function updateAccount(
+export function changeAccountSettings(
   { db }: Service,
   caller: Caller,
   accountId: AccountId,
   { name, settings }: AccountChanges,
 ) {
-  return changeAccount(db, caller, accountId, 'account:manage', async (tx, acting) => {
+  return changeAccount(db, caller, accountId, 'account:manage', async (tx, context) => {
     const account = await update(tx, accountId, { ...(name === undefined ? {} : { name }), ...settings });
-    return { ...acting, account };
+    return { ...context, account };
   });
 }

@@ -1,14 +1,14 @@
 import type { Db } from '../database/database.ts';
-import { accessIn, hasPermission } from '../permissions/access.ts';
+import { hasPermission, pickAccess } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/effective-access.ts';
-import type { Acting } from './enter.ts';
+import type { AccountContext } from './enter.ts';
 import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
 
 type OpenTransfer = Pick<NonNullable<Awaited<ReturnType<typeof findOwnershipTransfer>>>, 'user' | 'offeredAt'>;
 type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
 
 /** An account as its members see it. */
-export function accountOf(account: AccountRow, transfer: OpenTransfer | undefined) {
+export function toAccountView(account: AccountRow, transfer: OpenTransfer | undefined) {
   const { id, name, ownerId, inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore, createdAt } = account;
   const settings = { inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore };
   return { id, name, ownerId, settings, ownershipTransfer: transfer ?? null, createdAt };
@@ -18,15 +18,15 @@ export function accountOf(account: AccountRow, transfer: OpenTransfer | undefine
  * The same with the active offer of the ownership, for the member it was made to and for members
  * who may see members.
  */
-export async function showAccount(db: Db, acting: Acting) {
-  const offer = await findOwnershipTransfer(db, acting.account.id, acting.now);
-  const maySee = hasPermission(acting, 'members:read') || (acting.isPerson && offer?.user.id === acting.userId);
+export async function showAccount(db: Db, context: AccountContext) {
+  const offer = await findOwnershipTransfer(db, context.account.id, context.now);
+  const maySee = hasPermission(context, 'members:read') || (context.isPerson && offer?.user.id === context.userId);
   const transfer = offer?.isActive && maySee ? { user: offer.user, offeredAt: offer.offeredAt } : undefined;
-  return accountOf(acting.account, transfer);
+  return toAccountView(context.account, transfer);
 }
 
 /** An account in the list of those that someone is in, with what they may do there. */
-export function myAccountOf({ account, membership, sources, catalogue }: OwnAccountRow) {
+export function toMyAccountView({ account, membership, sources, catalogue }: OwnAccountRow) {
   const isOwner = account.ownerId === membership.userId;
   const effective = effectiveAccess({ ...membership, sources, isOwner });
   return {
@@ -34,7 +34,7 @@ export function myAccountOf({ account, membership, sources, catalogue }: OwnAcco
     name: account.name,
     membershipId: membership.id,
     isOwner,
-    access: accessIn(membership),
+    access: pickAccess(membership),
     effectivePermissions: catalogue.filter((key) => hasPermission(effective, key)),
     since: membership.createdAt,
   };

@@ -1,6 +1,6 @@
 /** A program of its own, for operators: `npm run key` makes the first platform key, and whatever comes after it by hand. */
 import { parseArgs } from 'node:util';
-import { platformKeyOf } from '../access/api-keys/view.ts';
+import { toPlatformKeyView } from '../access/api-keys/view.ts';
 import { platformScopes } from '../accounts/schemas.ts';
 import { isNew, migrate } from '../database/migrate.ts';
 import { makePlatformKey } from '../platform/api-keys/keys.ts';
@@ -29,7 +29,7 @@ else {
     if (await isNew(db)) await migrate(db);
     const expiresAt = days === undefined ? null : new Date(now.getTime() + days * 24 * 3_600_000);
     const { row, text } = await makePlatformKey(db, { name, scopes, expiresAt }, now);
-    return { ...platformKeyOf(row, now), secret: text };
+    return { ...toPlatformKeyView(row, now), secret: text };
   });
 }
 

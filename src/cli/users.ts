@@ -9,7 +9,7 @@ import {
   type Operating,
   requireUserNamed,
 } from '../platform/operate-users.ts';
-import type { Audit } from '../telemetry/security-events.ts';
+import type { LogSecurityEvent } from '../telemetry/security-events.ts';
 import type { UserRow } from '../users/store.ts';
 import { fail, onDatabase } from './program.ts';
 
@@ -41,14 +41,14 @@ const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (!command || who === '' || more.length !== command.words) fail(usage, 2);
 else {
   await onDatabase(async ({ db, now }) => {
-    await command.run({ db, now, audit: auditLine() }, await requireUserNamed(db, who), more);
+    await command.run({ db, now, logSecurityEvent: auditLine() }, await requireUserNamed(db, who), more);
     const { passwordHash, ...user } = await requireUserNamed(db, who);
     return { ...user, hasPassword: passwordHash !== null };
   });
 }
 
 /** The same line as the service writes, on standard error: standard output is what was asked for. */
-function auditLine(): Audit {
+function auditLine(): LogSecurityEvent {
   const { log } = Fastify({ logger: { ...loggerOptions('info'), stream: process.stderr } });
   return (event, details) => log.info({ event, outcome: 'success', ...details }, 'security');
 }

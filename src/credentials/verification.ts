@@ -1,7 +1,7 @@
-import type { Credential, Key } from './caller.ts';
+import type { ApiKey, Credential } from './caller.ts';
 
 /** API keys that a statement has found in the database, by the hash of their secret. */
-const provenKeys = new WeakSet<Key>();
+const verifiedKeys = new WeakSet<ApiKey>();
 
 /**
  * Whether a caller's credential was verified. The signature of a token is verified before there is
@@ -9,19 +9,19 @@ const provenKeys = new WeakSet<Key>();
  * the ids of others. Nothing is written, counted or logged under the ids of a caller before this is
  * true.
  */
-export const isProven = ({ key }: Credential) => key === null || provenKeys.has(key);
+export const isVerified = ({ apiKey }: Credential) => apiKey === null || verifiedKeys.has(apiKey);
 
 /**
  * Marks the credential as verified if the statement that looks it up finds a row. Every such
  * statement uses this.
  */
-export async function proving<T>({ key }: Credential, found: Promise<T | undefined>): Promise<T | undefined> {
+export async function markVerified<T>({ apiKey }: Credential, found: Promise<T | undefined>): Promise<T | undefined> {
   const result = await found;
-  if (result !== undefined && key) provenKeys.add(key);
+  if (result !== undefined && apiKey) verifiedKeys.add(apiKey);
   return result;
 }
 
 /** Marks the credential of a caller as verified, if the same credential of another request was. */
-export function proveLike({ key }: Credential, same: Credential): void {
-  if (key && same.key && key.hash === same.key.hash && isProven(same)) provenKeys.add(key);
+export function copyVerification({ apiKey }: Credential, same: Credential): void {
+  if (apiKey && same.apiKey && apiKey.hash === same.apiKey.hash && isVerified(same)) verifiedKeys.add(apiKey);
 }

@@ -56,14 +56,14 @@ export function driverError(error: unknown): DriverError {
 
 /** Whether an error says that the database can't answer at the moment, so that trying again later makes sense. */
 export function isUnavailable(error: unknown): boolean {
-  return isAway(error) || busy.test(String(driverError(error).code ?? ''));
+  return isConnectionLost(error) || busy.test(String(driverError(error).code ?? ''));
 }
 
 /**
  * Whether an error says that no request can be served: the database can't be reached, refuses, or
  * can't be written.
  */
-export function isAway(error: unknown): boolean {
+export function isConnectionLost(error: unknown): boolean {
   return outageReason(error) !== undefined;
 }
 
@@ -85,7 +85,7 @@ export function isStartupRefused(error: unknown): boolean {
 
 /** Whether an error is the answer to one statement: the database refused it, and would not refuse others. */
 export function isOfStatement(error: unknown): boolean {
-  return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isAway(error);
+  return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isConnectionLost(error);
 }
 
 /** Whether a statement was sent and not answered in time: its connection can't be used any more. */

@@ -2,9 +2,9 @@ import { type DrizzleConfig, sql } from 'drizzle-orm';
 import { drizzle as overPostgres } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { DatabaseChoice, Db, Schema, Tx } from './database.ts';
-import { isAway, isStartupRefused } from './errors.ts';
+import { isConnectionLost, isStartupRefused } from './errors.ts';
 import { startupOptions, type Timeouts } from './session-settings.ts';
-import { onceFor, setTraits, type Traits } from './statements.ts';
+import { type DatabaseTraits, onceFor, setTraits } from './statements.ts';
 import { asTransaction, setTransactions } from './transaction.ts';
 
 type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
@@ -14,7 +14,7 @@ const defaultPoolSize = 10;
 /** Connects to one database, in the same way for all its pools. */
 interface Connector {
   choice: PostgresChoice;
-  traits: Traits;
+  traits: DatabaseTraits;
   /** The configuration of a connection. */
   configOf(timeouts: Timeouts): pg.ClientConfig;
   /** Opens a connection outside the pool. */
@@ -123,7 +123,7 @@ async function onOneConnection<T>(
     await tx.execute(sql`commit`);
     return result;
   } catch (error) {
-    isBroken = isAway(error) || (await isStuck(tx));
+    isBroken = isConnectionLost(error) || (await isStuck(tx));
     throw error;
   } finally {
     connection.release(isBroken);

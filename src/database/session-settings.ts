@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from './database.ts';
 import { driverError } from './errors.ts';
-import type { Traits } from './statements.ts';
+import type { DatabaseTraits } from './statements.ts';
 import { transaction } from './transaction.ts';
 
 /** Milliseconds; 0 is no limit. */
@@ -52,7 +52,7 @@ const everywhere: readonly SessionSetting[] = [
  */
 export const sessionSettings = (
   { statement, lock, idleInTransaction }: Timeouts,
-  { isDistributed }: Pick<Traits, 'isDistributed'>,
+  { isDistributed }: Pick<DatabaseTraits, 'isDistributed'>,
 ): SessionSetting[] => [
   ...everywhere,
   // Without generic plans, hot statements are planned again at each execution: half the throughput.
@@ -64,7 +64,7 @@ export const sessionSettings = (
 ];
 
 /** The settings as the `options` of a startup packet. */
-export const startupOptions = (timeouts: Timeouts, traits: Pick<Traits, 'isDistributed'>): string =>
+export const startupOptions = (timeouts: Timeouts, traits: Pick<DatabaseTraits, 'isDistributed'>): string =>
   sessionSettings(timeouts, traits)
     .map(({ name, value }) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
     .join(' ');
@@ -97,7 +97,7 @@ async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
 }
 
 /** The settings that are wrong in a session. */
-export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick<Traits, 'isDistributed'>) {
+export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick<DatabaseTraits, 'isDistributed'>) {
   const required = sessionSettings(timeouts, traits);
   const facts = await readSession(
     db,
@@ -125,7 +125,7 @@ export async function requireSessionSettings(
   db: Db,
   url: string,
   timeouts: Timeouts,
-  traits: Pick<Traits, 'isDistributed'>,
+  traits: Pick<DatabaseTraits, 'isDistributed'>,
 ): Promise<void> {
   const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts, traits);
   const inUrl = namesInOptions(url);
@@ -156,7 +156,7 @@ export async function setForRole(
   db: Db,
   role: string,
   timeouts: Timeouts,
-  traits: Pick<Traits, 'isDistributed'>,
+  traits: Pick<DatabaseTraits, 'isDistributed'>,
 ): Promise<void> {
   const { database, role: current } = await readSession(db, ['DateStyle']);
   const setAll = transaction(db, async (tx) => {

@@ -3,7 +3,7 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Db } from './database.ts';
 
 /** Properties of a database that decide how statements are sent to it. */
-export interface Traits {
+export interface DatabaseTraits {
   /** Whether statements are sent without a name, for poolers that do not keep prepared ones. */
   isUnnamed: boolean;
   /**
@@ -13,19 +13,19 @@ export interface Traits {
   isDistributed: boolean;
 }
 
-const traitsOf = new WeakMap<Db, Traits>();
+const traitsOf = new WeakMap<Db, DatabaseTraits>();
 
 /**
  * Gives a database, or a transaction of it, its traits. They may change until the first statement
  * is sent.
  */
-export const setTraits = (db: Db, traits: Traits) => void traitsOf.set(db, traits);
+export const setTraits = (db: Db, traits: DatabaseTraits) => void traitsOf.set(db, traits);
 
 /**
  * The traits of a database or a transaction; undefined for the embedded database, which has none of
  * them.
  */
-export const findTraits = (db: Db): Traits | undefined => traitsOf.get(db);
+export const findTraits = (db: Db): DatabaseTraits | undefined => traitsOf.get(db);
 
 /**
  * Whether the tables are distributed by Citus: then a statement about several accounts is sent for

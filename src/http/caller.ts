@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Caller, Visit } from '../credentials/caller.ts';
+import type { Caller, RequestContext } from '../credentials/caller.ts';
 import { Problem } from '../problems/problem.ts';
 
 declare module 'fastify' {
@@ -20,7 +20,10 @@ const bearer: Record<string, string[]>[] = [{ bearerAuth: [] }];
 const publicPages = /^\/docs(\/|$)/;
 
 /** Whom an access token names; undefined where it does not verify. */
-export type IdentifyCaller = (token: string, visit: Visit) => Promise<Caller | undefined> | Caller | undefined;
+export type IdentifyCaller = (
+  token: string,
+  requestContext: RequestContext,
+) => Promise<Caller | undefined> | Caller | undefined;
 
 /** Finds out who is calling, on every route that does not say it is public. What they may do is decided later, inside. */
 export function authenticateCallers(app: FastifyInstance, identify: IdentifyCaller): void {
@@ -44,7 +47,7 @@ export function authenticateCallers(app: FastifyInstance, identify: IdentifyCall
     const isOptional = route.schema.security === optionalBearer;
     const authenticate = async (request: FastifyRequest) => {
       if (isOptional && request.headers.authorization === undefined) return;
-      const caller = await identify(tokenOf(request.headers.authorization), request.visit);
+      const caller = await identify(tokenOf(request.headers.authorization), request.requestContext);
       if (!caller) throw new Problem('unauthenticated');
       callers.set(request, caller);
     };

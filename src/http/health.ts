@@ -6,7 +6,7 @@ import type { Outages } from '../database/outages.ts';
 import { Problem } from '../problems/problem.ts';
 import { describeState, type ProcessState } from './availability.ts';
 import { publicRoute } from './caller.ts';
-import { problems } from './problem-schemas.ts';
+import { problemResponses } from './problem-schemas.ts';
 import { answer } from './schemas.ts';
 
 export const Ready = Type.Object(
@@ -35,7 +35,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       operationId: 'getLiveness',
       summary: 'Is the process alive',
       description: '200 as long as the process answers, whether the database does or not: restart it where this fails.',
-      response: { 200: answer(Alive, 'It is.'), ...problems() },
+      response: { 200: answer(Alive, 'It is.'), ...problemResponses() },
     },
     handler: async () => ({ status: 'alive' as const }),
   });
@@ -49,7 +49,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       summary: 'Is the service ready',
       description:
         '200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.',
-      response: { 200: answer(Ready, 'It is.'), ...problems() },
+      response: { 200: answer(Ready, 'It is.'), ...problemResponses() },
     },
     handler: async () => {
       if (state.phase !== 'serving') throw new Problem('unavailable', describeState(state));

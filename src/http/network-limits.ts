@@ -51,14 +51,14 @@ export async function limitNetworks(app: FastifyInstance, { counters, limits, cl
 function countRequests({ max, window }: { max: number; window: number }) {
   let counts = new Map<string, number>();
   let resetsAt = 0;
-  return async ({ visit, routeOptions }: FastifyRequest) => {
+  return async ({ requestContext, routeOptions }: FastifyRequest) => {
     if (routeOptions.config.isAlwaysAnswered) return;
-    const now = visit.now.getTime();
+    const now = requestContext.now.getTime();
     if (now >= resetsAt) {
       counts = new Map();
       resetsAt = now + window * 1000;
     }
-    const { network } = visit.client;
+    const { network } = requestContext.client;
     const count = (counts.get(network) ?? 0) + 1;
     counts.set(network, count);
     if (count > max) throw tooManyRequests(resetsAt - now, 'request.network');

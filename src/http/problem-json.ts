@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isAway, isUnavailable, outageReason } from '../database/errors.ts';
+import { isConnectionLost, isUnavailable, outageReason } from '../database/errors.ts';
 import { RowBusy } from '../database/lock-queue.ts';
 import type { Outages } from '../database/outages.ts';
 import { Problem, type ProblemCode, problems } from '../problems/problem.ts';
-import { auditRefusal } from './security-log.ts';
+import { logRefusal } from './security-log.ts';
 import { isValidationError, problemOfValidation } from './validation.ts';
 
 export const problemMediaType = 'application/problem+json';
@@ -20,10 +20,10 @@ export function renderProblems(app: FastifyInstance, issuer: string, outages: Pi
   app.setErrorHandler((error: FastifyError, request, reply) => {
     // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
     const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
-    if (problems[problem.code].status < 500) auditRefusal(request, problem);
+    if (problems[problem.code].status < 500) logRefusal(request, problem);
     else if (error instanceof Problem || error instanceof RowBusy)
       request.log.warn({ code: problem.code, err: error.cause }, 'unavailable');
-    else if (isAway(error)) outages.report(error);
+    else if (isConnectionLost(error)) outages.report(error);
     else request.log.error({ err: error }, problem.code);
     return sendProblem(request, reply, problem, issuer);
   });

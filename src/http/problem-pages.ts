@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { problems as all, Problem, type ProblemCode } from '../problems/problem.ts';
 import { publicRoute } from './caller.ts';
-import { problems } from './problem-schemas.ts';
+import { problemResponses } from './problem-schemas.ts';
 import { answer, Integer } from './schemas.ts';
 
 export const ProblemPage = Type.Object(
@@ -30,7 +30,7 @@ export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
       description:
         'What a problem code means and what to do about it: the page that `type` of a problem document points to.',
       params: Params,
-      response: { 200: answer(ProblemPage, 'The explanation.'), ...problems() },
+      response: { 200: answer(ProblemPage, 'The explanation.'), ...problemResponses() },
     },
     handler: async ({ params: { code } }) => {
       if (!Object.hasOwn(all, code)) throw new Problem('not-found');

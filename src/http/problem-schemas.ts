@@ -54,7 +54,7 @@ export const ProblemDocument = Type.Object(
  * The responses of a route that refuses in these ways, by status. What every route may answer is added when it is registered
  * (see `addCommonProblems`).
  */
-export function problems(...codes: ProblemCode[]) {
+export function problemResponses(...codes: ProblemCode[]) {
   const byStatus: Record<number, ProblemCode[]> = {};
   for (const code of codes) byStatus[all[code].status] = [...(byStatus[all[code].status] ?? []), code];
   return Object.fromEntries(Object.entries(byStatus).map(([status, codes]) => [status, responseOf(codes)]));

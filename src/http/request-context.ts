@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Visit } from '../credentials/caller.ts';
+import type { RequestContext } from '../credentials/caller.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { networkOf } from './network.ts';
-import { auditTo } from './security-log.ts';
+import { securityEventLogger } from './security-log.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** When and from where it comes. The same for as long as the request lasts. */
-    visit: Visit;
+    requestContext: RequestContext;
   }
 }
 
@@ -15,18 +15,22 @@ declare module 'fastify' {
 const longestUserAgent = 256;
 
 /** Reads the clock once for each request, and where it comes from. */
-export function recordVisits(
+export function provideRequestContext(
   app: FastifyInstance,
   { clock, metrics }: { clock: () => Date; metrics: Pick<Metrics, 'countSecurityEvent'> },
 ): void {
-  const visits = new WeakMap<FastifyRequest, Visit>();
-  app.decorateRequest('visit', {
+  const visits = new WeakMap<FastifyRequest, RequestContext>();
+  app.decorateRequest('requestContext', {
     getter(this: FastifyRequest) {
       const known = visits.get(this);
       if (known) return known;
-      const visit = { now: clock(), client: clientOf(this), audit: auditTo(this, metrics) };
-      visits.set(this, visit);
-      return visit;
+      const requestContext = {
+        now: clock(),
+        client: clientOf(this),
+        logSecurityEvent: securityEventLogger(this, metrics),
+      };
+      visits.set(this, requestContext);
+      return requestContext;
     },
   });
 }

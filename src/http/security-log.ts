@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
-import { isProven } from '../credentials/verification.ts';
+import { isVerified } from '../credentials/verification.ts';
 import type { Problem, ProblemCode } from '../problems/problem.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Audit, SecurityEvent } from '../telemetry/security-events.ts';
+import type { LogSecurityEvent, SecurityEvent } from '../telemetry/security-events.ts';
 import { networkOf } from './network.ts';
 
 /** Events that are a refusal. */
@@ -13,11 +13,14 @@ const refusals = /_(fail|invalid|reuse|exceeded)$/;
  * who and from where. The request's id and the time are on every line. A caller is named only if
  * their credential is verified.
  */
-export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSecurityEvent'>): Audit {
+export function securityEventLogger(
+  request: FastifyRequest,
+  metrics: Pick<Metrics, 'countSecurityEvent'>,
+): LogSecurityEvent {
   return (event, details = {}) => {
     const isRefusal = refusals.test(event);
     const caller = request.optionalCaller;
-    const proven = caller && isProven(caller) ? caller : undefined;
+    const proven = caller && isVerified(caller) ? caller : undefined;
     const line = {
       event,
       outcome: isRefusal ? 'refused' : 'success',
@@ -27,7 +30,7 @@ export function auditTo(request: FastifyRequest, metrics: Pick<Metrics, 'countSe
       userId: proven?.userId,
       sessionId: proven?.sessionId ?? undefined,
       identityId: proven?.identityId ?? undefined,
-      keyId: proven?.key?.id,
+      keyId: proven?.apiKey?.id,
       ...details,
     };
     metrics.countSecurityEvent(event, line.outcome);
@@ -66,10 +69,10 @@ const events: Partial<Record<ProblemCode, SecurityEvent>> = {
 };
 
 /** Logs a refusal that is of security interest. Asking for nothing that exists, or with no credential at all, is of none. */
-export function auditRefusal(request: FastifyRequest, { code, extensions, concerns }: Problem): void {
-  const { event = events[code], ...details } = concerns;
+export function logRefusal(request: FastifyRequest, { code, extensions, logDetails }: Problem): void {
+  const { event = events[code], ...details } = logDetails;
   if (event === undefined) return;
   if (code === 'not-found' && !request.optionalCaller) return;
   if (code === 'unauthenticated' && request.headers.authorization === undefined && !request.body) return;
-  request.visit.audit(event, { code, permission: extensions.permission, ...details });
+  request.requestContext.logSecurityEvent(event, { code, permission: extensions.permission, ...details });
 }

@@ -1,9 +1,9 @@
-import { requireActiveName } from '../accounts/platform-entry.ts';
+import { requireActiveUser } from '../accounts/platform-entry.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { AccountId, InviteId } from '../ids/ids.ts';
-import { accessOf } from '../permissions/access.ts';
-import { earlier } from '../permissions/granted-permission.ts';
-import { effectOf, requireEffect } from '../permissions/resolve-access.ts';
+import { toAccess } from '../permissions/access.ts';
+import { earlierEnd } from '../permissions/granted-permission.ts';
+import { resolveAccess, resolveRequestedAccess } from '../permissions/resolve-access.ts';
 import { requireGrantable } from '../permissions/rules.ts';
 import { invalidField } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
@@ -25,20 +25,20 @@ export async function changeInvite(
   inviteId: InviteId,
   { access, message }: InviteChanges,
 ) {
-  const given = access === undefined ? undefined : accessOf(access);
-  return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
-    requireActiveName(acting);
+  const given = access === undefined ? undefined : toAccess(access);
+  return manageInvite(service, caller, accountId, inviteId, async (tx, context, invite) => {
+    requireActiveUser(context);
     requirePending(invite, caller.now);
-    requireGrantable(acting, await effectOf(tx, accountId, invite));
-    requireOwnershipGrantable(acting, invite);
+    requireGrantable(context, await resolveAccess(tx, accountId, invite));
+    requireOwnershipGrantable(context, invite);
     if (given && invite.ownership) throw invalidField('/access', 'can’t be changed: the invite makes an owner');
-    if (given) requireGrantable(acting, await requireEffect(tx, accountId, given, acting));
+    if (given) requireGrantable(context, await resolveRequestedAccess(tx, accountId, given, context));
     return updateInvite(tx, invite, {
       ...given,
-      ...(given?.endsAt && { expiresAt: earlier(invite.expiresAt, given.endsAt) ?? invite.expiresAt }),
+      ...(given?.endsAt && { expiresAt: earlierEnd(invite.expiresAt, given.endsAt) ?? invite.expiresAt }),
       ...(message === undefined ? {} : { message }),
-      invitedBy: acting.userId,
-      invitedByKey: acting.keyId,
+      invitedBy: context.userId,
+      invitedByKey: context.keyId,
     });
   });
 }

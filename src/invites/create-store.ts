@@ -8,7 +8,7 @@ import { hasStatus } from './status.ts';
 import type { InviteRow } from './store.ts';
 
 /** The mails of one sending of an invite, and its reminder if the account has one sent. */
-export interface PromisedMails {
+export interface InviteMessages {
   deliveryId: DeliveryId;
   eventId: DeliveryEventId;
   reminder: { deliveryId: DeliveryId; dueAt: Date } | null;
@@ -84,7 +84,7 @@ const create = prepared('create_invite', (db) => {
 export async function insertInvite(
   db: Db,
   invite: NewInviteRow,
-  { deliveryId, eventId, reminder }: PromisedMails,
+  { deliveryId, eventId, reminder }: InviteMessages,
   pendingBefore: number | null,
 ): Promise<InviteRow | undefined> {
   const reminding = { reminderId: reminder?.deliveryId ?? null, reminderDueAt: reminder?.dueAt ?? null };
@@ -139,7 +139,7 @@ export async function hasMorePendingThan(db: Db, accountId: AccountId, count: nu
 /** Enqueues the mails of a further sending and records it in the timeline, in one statement. */
 export async function enqueueMails(
   tx: Tx,
-  { deliveryId, eventId, reminder }: PromisedMails,
+  { deliveryId, eventId, reminder }: InviteMessages,
   { accountId, id: inviteId, sendings: sending }: InviteRow,
   now: Date,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
 import { page } from '../http/paging.ts';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer } from '../http/schemas.ts';
 import type { DeliveryEventId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
@@ -10,7 +10,7 @@ import type { Service } from '../service.ts';
 import { confirmInviteAddress } from './confirm-address.ts';
 import { DeliveryEventPage, DeliveryEventsQuery } from './deliveries/schemas.ts';
 import { listEvents } from './deliveries/store.ts';
-import { deliveryEventOf } from './deliveries/view.ts';
+import { toDeliveryEventView } from './deliveries/view.ts';
 import { Invite, InviteParams } from './schemas.ts';
 import { findInvite } from './store.ts';
 
@@ -29,7 +29,7 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
         'Every mail of it, oldest first: when it was queued and sent, and what the mail service said of it since. Needs `invites:read`.',
       params: InviteParams,
       querystring: DeliveryEventsQuery,
-      response: { 200: answer(DeliveryEventPage, 'A page of events.'), ...problems('permission-missing') },
+      response: { 200: answer(DeliveryEventPage, 'A page of events.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, inviteId }, query: { limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
@@ -37,7 +37,7 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
       const rows = await listEvents(db, accountId, inviteId, wanted);
       // Every invite has at least one, unless it is older than timelines are.
       if (rows.length === 0 && !(await findInvite(db, accountId, inviteId))) throw new Problem('not-found');
-      return page(rows, limit, (row) => row.id, deliveryEventOf);
+      return page(rows, limit, (row) => row.id, toDeliveryEventView);
     },
   });
 
@@ -49,7 +49,10 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
       description:
         'After a mail came back, was dropped or was reported as spam: the address is right, and may be sent to again. Sends nothing by itself; resend the invite after it. Needs `invites:manage`.',
       params: InviteParams,
-      response: { 200: answer(Invite, 'The invite. Its address can be sent to.'), ...problems('permission-missing') },
+      response: {
+        200: answer(Invite, 'The invite. Its address can be sent to.'),
+        ...problemResponses('permission-missing'),
+      },
     },
     handler: ({ caller, params: { accountId, inviteId } }) =>
       confirmInviteAddress(service, caller, accountId, inviteId),

@@ -88,7 +88,13 @@ export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: Inv
 }
 
 /** Keeps why a try to accept failed, on an invite that was not accepted. */
-export async function markAttempt(tx: Tx, accountId: AccountId, id: InviteId, reason: string, at: Date): Promise<void> {
+export async function recordFailedAttempt(
+  tx: Tx,
+  accountId: AccountId,
+  id: InviteId,
+  reason: string,
+  at: Date,
+): Promise<void> {
   await tx
     .update(invites)
     .set({ lastAttemptAt: at, lastAttemptReason: reason })

@@ -1,18 +1,18 @@
 import type { Tx } from '../database/database.ts';
 import { platformUserId } from '../ids/ids.ts';
-import type { Letter, Promised, Settlement } from '../mail/outbox/message-writer.ts';
+import type { MessageWriter, QueuedMessage, SendingResult } from '../mail/outbox/message-writer.ts';
 import type { Service } from '../service.ts';
 import { oneLine } from '../text/one-line.ts';
-import { recordSettlement } from './deliveries/record-result.ts';
+import { recordSendingResult } from './deliveries/record-result.ts';
 import { findUndeliverable } from './deliveries/store.ts';
 import { findOffer } from './invitee-store.ts';
-import { offeredBy } from './offer.ts';
+import { describeOffer } from './offer.ts';
 import { oneClickUrl, optOutLink } from './one-click.ts';
 import { statusAt } from './status.ts';
-import { markTried } from './store.ts';
+import { markSendingTried } from './store.ts';
 import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 
-type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
+type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
 
 /**
@@ -22,18 +22,18 @@ type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
 const inviterInactive = 'The inviter was no longer active when the mail was due.';
 
 /** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
-export function inviteLetter(service: Writer): Letter {
+export function inviteMessage(service: Writer): MessageWriter {
   return {
-    async write(promised, now) {
-      const offer = await findLiveOffer(service, promised, now);
+    async write(message, now) {
+      const offer = await findLiveOffer(service, message, now);
       if (offer && !offer.isInviterActive) return { withheld: inviterInactive };
       return offer && writeOffer(service, 'invite', offer, now);
     },
-    async settled(tx, promised, settlement, now) {
-      await recordSettlement(tx, promised, settlement, now);
-      await keepTry(tx, promised, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
+    async settled(tx, message, settlement, now) {
+      await recordSendingResult(tx, message, settlement, now);
+      await keepTry(tx, message, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
     },
-    delayed: (tx, promised, { reason }) => keepTry(tx, promised, { deliveryReason: reason }),
+    delayed: (tx, message, { reason }) => keepTry(tx, message, { deliveryReason: reason }),
   };
 }
 
@@ -42,23 +42,23 @@ export function inviteLetter(service: Writer): Letter {
  * is active, and mail to the address is not stopped. It is the same invite, by a link of its own
  * that lives no longer than the invite's sending.
  */
-export function inviteReminderLetter(service: Writer): Letter {
+export function inviteReminderMessage(service: Writer): MessageWriter {
   return {
-    async write(promised, now) {
-      const offer = await findLiveOffer(service, promised, now);
+    async write(message, now) {
+      const offer = await findLiveOffer(service, message, now);
       if (!offer?.isInviterActive || offer.account.remindDaysBefore === null) return undefined;
       if (await findUndeliverable(service.db, offer.account.id, offer.invite.email)) return undefined;
       return writeOffer(service, 'reminder', offer, now);
     },
-    async settled(tx, promised, settlement, now) {
-      await recordSettlement(tx, promised, settlement, now);
-      if (settlement.event === 'sent') await keepTry(tx, promised, lastSent(settlement, now));
+    async settled(tx, message, settlement, now) {
+      await recordSendingResult(tx, message, settlement, now);
+      if (settlement.event === 'sent') await keepTry(tx, message, lastSent(settlement, now));
     },
   };
 }
 
 /** What a mail of an invite says; undefined where that is decided, expired, or sent again since. */
-async function findLiveOffer({ db }: Writer, { accountId, inviteId, sending }: Promised, now: Date) {
+async function findLiveOffer({ db }: Writer, { accountId, inviteId, sending }: QueuedMessage, now: Date) {
   const offer = inviteId !== null ? await findOffer(db, accountId, inviteId, now) : undefined;
   const isLive = offer && statusAt(offer.invite, now) === 'pending' && offer.invite.sendings === sending;
   return isLive ? offer : undefined;
@@ -71,7 +71,7 @@ async function writeOffer(
   now: Date,
 ) {
   const { config } = service;
-  const { permissions } = await offeredBy(service.db, invite, [invite.locale, account.locale]);
+  const { permissions } = await describeOffer(service.db, invite, [invite.locale, account.locale]);
   const named = { accountId: account.id, inviteId: invite.id };
   const link = { ...named, sending: invite.sendings };
   const token = await signInviteToken(service, link, { now, expiresAt: invite.expiresAt });
@@ -101,8 +101,12 @@ function givenBy({ ownership, allPermissions }: Offer['invite'], permissions: un
   return permissions.length > 0 ? 'chosen' : 'member';
 }
 
-const lastSent = ({ event }: Settlement, now: Date) => (event === 'sent' ? { lastSentAt: now } : {});
+const lastSent = ({ event }: SendingResult, now: Date) => (event === 'sent' ? { lastSentAt: now } : {});
 
-async function keepTry(tx: Tx, { accountId, inviteId: id, sending }: Promised, tried: Parameters<typeof markTried>[2]) {
-  if (id !== null && sending !== null) await markTried(tx, { accountId, id, sending }, tried);
+async function keepTry(
+  tx: Tx,
+  { accountId, inviteId: id, sending }: QueuedMessage,
+  tried: Parameters<typeof markSendingTried>[2],
+) {
+  if (id !== null && sending !== null) await markSendingTried(tx, { accountId, id, sending }, tried);
 }

@@ -1,4 +1,4 @@
-import { type Acting, changeInside } from '../accounts/enter.ts';
+import { type AccountContext, changeInside } from '../accounts/enter.ts';
 import { lockCallingKey } from '../accounts/store.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
@@ -7,7 +7,7 @@ import { lockMembership } from '../memberships/store.ts';
 import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { findInvite, type InviteRow, lockInvite } from './store.ts';
-import { inviteOf } from './view.ts';
+import { toInviteView } from './view.ts';
 
 /**
  * What every change of an invite by its account shares: lock the membership in whose name the
@@ -19,11 +19,11 @@ export function manageInvite(
   caller: Caller,
   accountId: AccountId,
   inviteId: InviteId,
-  change: (tx: Tx, acting: Acting, invite: InviteRow) => Promise<unknown>,
+  change: (tx: Tx, context: AccountContext, invite: InviteRow) => Promise<unknown>,
 ) {
   const lock = async (tx: Tx, userId: UserId) => {
     await lockMembership(tx, accountId, userId);
-    if (caller.key) await lockCallingKey(tx, caller.key);
+    if (caller.apiKey) await lockCallingKey(tx, caller.apiKey);
     return lockInvite(tx, accountId, inviteId);
   };
   return changeInside(
@@ -31,12 +31,12 @@ export function manageInvite(
     caller,
     accountId,
     { requirement: 'invites:manage', row: inviteId, lock },
-    async (tx, acting, invite) => {
+    async (tx, context, invite) => {
       if (!invite) throw new Problem('not-found');
-      await change(tx, acting, invite);
+      await change(tx, context, invite);
       const changed = await findInvite(tx, accountId, inviteId);
       if (!changed) throw new Problem('not-found');
-      return inviteOf(changed, caller.now);
+      return toInviteView(changed, caller.now);
     },
   );
 }

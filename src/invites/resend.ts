@@ -1,14 +1,14 @@
 import { enterAccount } from '../accounts/enter.ts';
-import { requireActiveName } from '../accounts/platform-entry.ts';
+import { requireActiveUser } from '../accounts/platform-entry.ts';
 import type { Caller } from '../credentials/caller.ts';
 import { isDuplicate } from '../database/errors.ts';
 import type { AccountId, InviteId } from '../ids/ids.ts';
-import { existingAccess } from '../permissions/resolve-access.ts';
+import { resolveExistingAccess } from '../permissions/resolve-access.ts';
 import { requireGrantable, requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { enqueueMails, findPendingId, markExpired } from './create-store.ts';
-import { expiryOf, mailsOf } from './lifetime.ts';
+import { inviteExpiryFrom, newInviteMessages } from './lifetime.ts';
 import { countSending } from './limits.ts';
 import { manageInvite } from './manage.ts';
 import { alreadyPending, requireNoObstacle } from './obstacles.ts';
@@ -27,33 +27,33 @@ import { findInvite, updateInvite } from './store.ts';
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
   // Counted before the transaction that sends: a counter's row is locked for no longer than it
   // takes to count.
-  const acting = await enterAccount(service.db, caller, accountId);
-  requirePermission(acting, 'invites:manage');
+  const context = await enterAccount(service.db, caller, accountId);
+  requirePermission(context, 'invites:manage');
   const found = await findInvite(service.db, accountId, inviteId);
   if (!found) throw new Problem('not-found');
-  const sending = { accountId, userId: acting.userId, email: found.invite.email };
+  const sending = { accountId, userId: context.userId, email: found.invite.email };
   return countSending(service, sending, caller.now, () => resend(service, caller, accountId, inviteId));
 }
 
 function resend(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
-  return manageInvite(service, caller, accountId, inviteId, async (tx, acting, invite) => {
-    requireActiveName(acting);
+  return manageInvite(service, caller, accountId, inviteId, async (tx, context, invite) => {
+    requireActiveUser(context);
     requireUndecided(invite);
-    const { existing, effect } = await existingAccess(tx, accountId, invite);
-    requireGrantable(acting, effect);
-    requireOwnershipGrantable(acting, invite);
+    const { existing, effect } = await resolveExistingAccess(tx, accountId, invite);
+    requireGrantable(context, effect);
+    requireOwnershipGrantable(context, invite);
     await markExpired(tx, accountId, invite.email, caller.now);
     await requireNoObstacle(service, tx, invite, caller.now, invite);
-    const expiresAt = expiryOf(caller.now, invite.lifetimeDays, invite.endsAt);
+    const expiresAt = inviteExpiryFrom(caller.now, invite.lifetimeDays, invite.endsAt);
     if (expiresAt <= caller.now)
       throw new Problem('invite-expired', 'The access that it gives has ended. Create another invite.');
     const sent = await updateInvite(tx, invite, {
       ...existing,
       ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt },
-      ...{ invitedBy: acting.userId, invitedByKey: acting.keyId },
+      ...{ invitedBy: context.userId, invitedByKey: context.keyId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },
     });
-    await enqueueMails(tx, mailsOf(acting.account, caller.now, expiresAt), sent, caller.now);
+    await enqueueMails(tx, newInviteMessages(context.account, caller.now, expiresAt), sent, caller.now);
     return sent;
   }).catch(async (error) => {
     if (!isDuplicate(error, 'invites_one_pending')) throw error;

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
 import { AccountParams } from '../accounts/schemas.ts';
 import { page } from '../http/paging.ts';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
 import type { InviteId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
@@ -15,7 +15,7 @@ import { resendInvite } from './resend.ts';
 import { revokeInvite } from './revoke.ts';
 import { Invite, InviteChanges, InvitePage, InviteParams, InvitesQuery, NewInvite } from './schemas.ts';
 import { findInvite, listInvites } from './store.ts';
-import { inviteOf } from './view.ts';
+import { toInviteView } from './view.ts';
 
 const tags = ['Invites'];
 const unsendable = ['opted-out', 'address-undeliverable', 'too-many-pending-invites', 'too-many-requests'] as const;
@@ -36,7 +36,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       body: ref(NewInvite),
       response: {
         201: answer(Invite, 'The invite, pending.'),
-        ...problems(
+        ...problemResponses(
           'permission-missing',
           'user-disabled',
           'cannot-grant',
@@ -60,7 +60,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         'Newest first; with `status=pending`, those still open, with `delivery=failed`, those whose mail did not arrive. Needs `invites:read`.',
       params: AccountParams,
       querystring: InvitesQuery,
-      response: { 200: answer(InvitePage, 'A page of invites.'), ...problems('permission-missing') },
+      response: { 200: answer(InvitePage, 'A page of invites.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId }, query: { status, delivery, email, limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
@@ -76,7 +76,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         rows,
         limit,
         (row) => row.invite.id,
-        (row) => inviteOf(row, caller.now),
+        (row) => toInviteView(row, caller.now),
       );
     },
   });
@@ -88,13 +88,13 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       summary: 'Get an invite',
       description: 'Needs `invites:read`.',
       params: InviteParams,
-      response: { 200: answer(Invite, 'The invite.'), ...problems('permission-missing') },
+      response: { 200: answer(Invite, 'The invite.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, inviteId } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
       const found = await findInvite(db, accountId, inviteId);
       if (!found) throw new Problem('not-found');
-      return inviteOf(found, caller.now);
+      return toInviteView(found, caller.now);
     },
   });
 
@@ -109,7 +109,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       body: ref(InviteChanges),
       response: {
         200: answer(Invite, 'The invite as it is now.'),
-        ...problems(
+        ...problemResponses(
           'permission-missing',
           'user-disabled',
           'cannot-grant',
@@ -133,7 +133,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       params: InviteParams,
       response: {
         200: answer(Invite, 'The invite, pending.'),
-        ...problems(
+        ...problemResponses(
           'permission-missing',
           'user-disabled',
           'cannot-grant',
@@ -157,7 +157,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       description:
         'Its link stops working. Needs only `invites:manage`, whatever the invite gives: revoking grants nothing, and must be quick.',
       params: InviteParams,
-      response: { 200: answer(Invite, 'The invite, revoked.'), ...problems('permission-missing', ...decided) },
+      response: { 200: answer(Invite, 'The invite, revoked.'), ...problemResponses('permission-missing', ...decided) },
     },
     handler: ({ caller, params: { accountId, inviteId } }) => revokeInvite(service, caller, accountId, inviteId),
   });

@@ -33,13 +33,13 @@ export function requireAddressee(
  * @throws cannot-grant for anyone else, account-has-owner.
  */
 export function requireOwnershipGrantable(
-  acting: { isPerson: boolean; allPermissions: boolean; userId: UserId; account: { ownerId: UserId } },
+  context: { isPerson: boolean; allPermissions: boolean; userId: UserId; account: { ownerId: UserId } },
   { ownership }: { ownership: boolean },
 ): void {
   if (!ownership) return;
-  if (acting.isPerson || acting.userId !== acting.account.ownerId)
+  if (context.isPerson || context.userId !== context.account.ownerId)
     throw new Problem('cannot-grant', 'Only the platform gives the ownership by an invite.');
-  if (acting.account.ownerId !== platformUserId) throw new Problem('account-has-owner');
+  if (context.account.ownerId !== platformUserId) throw new Problem('account-has-owner');
 }
 
 /** An invite that makes an owner is good as long as the platform keeps the account. @throws inviter-cannot-grant. */

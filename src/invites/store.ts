@@ -152,7 +152,7 @@ export async function updateInvite(tx: Tx, invite: InviteRow, changes: Partial<I
 }
 
 /** Keeps how often a mail of an invite was tried, and when the mail service took it. */
-export async function markTried(
+export async function markSendingTried(
   tx: Tx,
   { accountId, id, sending }: { accountId: AccountId; id: InviteId; sending: number },
   tried: Partial<Pick<InviteRow, 'deliveryAttempts' | 'deliveryReason' | 'lastSentAt'>>,

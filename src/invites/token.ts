@@ -10,16 +10,16 @@ export interface InviteClaims {
   sending: number;
 }
 
-type Keys = { keys: Service['keys']; config: { issuer: string } };
+type Signer = Pick<Service, 'signingKeys'> & { config: { issuer: string } };
 
 /** Signs the token of a link. Called when the mail is written, and kept nowhere. */
 export function signInviteToken(
-  { keys, config }: Keys,
+  { signingKeys, config }: Signer,
   { accountId, inviteId, sending }: InviteClaims,
   times: { now: Date; expiresAt: Date },
 ): Promise<string> {
   const claims = { acc: accountId, inv: inviteId, snd: sending };
-  return signLinkToken({ keys, issuer: config.issuer }, 'invite', claims, times);
+  return signLinkToken({ keys: signingKeys, issuer: config.issuer }, 'invite', claims, times);
 }
 
 const accountIds = new RegExp(idPattern('acc'));
@@ -30,11 +30,11 @@ const inviteIds = new RegExp(idPattern('inv'));
  * proves what it names, and grants nothing any more.
  */
 export async function verifyInviteToken(
-  { keys, config }: Keys,
+  { signingKeys, config }: Signer,
   token: string,
   now: Date,
 ): Promise<(InviteClaims & { isExpired: boolean }) | undefined> {
-  const verified = await verifyLinkToken({ keys, issuer: config.issuer }, 'invite', token, now);
+  const verified = await verifyLinkToken({ keys: signingKeys, issuer: config.issuer }, 'invite', token, now);
   const { acc, inv, snd } = verified?.claims ?? {};
   if (!verified || typeof acc !== 'string' || typeof inv !== 'string' || !Number.isInteger(snd)) return undefined;
   if (!accountIds.test(acc) || !inviteIds.test(inv)) return undefined;
@@ -49,36 +49,38 @@ const refusalLifetime = 2 * 365 * 24 * 3_600_000;
 export type RefusalClaims = Pick<InviteClaims, 'accountId' | 'inviteId'>;
 
 /** Signs the token of the link by which someone asks not to be invited again. */
-export const signOptOutToken = (keys: Keys, claims: RefusalClaims, now: Date) =>
-  signRefusal(keys, 'opt-out', claims, now);
+export const signOptOutToken = (signer: Signer, claims: RefusalClaims, now: Date) =>
+  signRefusal(signer, 'opt-out', claims, now);
 
 /** Signs the token of the link by which someone reports an invite. */
-export const signReportToken = (keys: Keys, claims: RefusalClaims, now: Date) =>
-  signRefusal(keys, 'report', claims, now);
+export const signReportToken = (signer: Signer, claims: RefusalClaims, now: Date) =>
+  signRefusal(signer, 'report', claims, now);
 
 /** What such a token names; undefined where it does not verify. */
-export const verifyOptOutToken = (keys: Keys, token: string, now: Date) => verifyRefusal(keys, 'opt-out', token, now);
+export const verifyOptOutToken = (signer: Signer, token: string, now: Date) =>
+  verifyRefusal(signer, 'opt-out', token, now);
 
 /** The same for the token of a report. */
-export const verifyReportToken = (keys: Keys, token: string, now: Date) => verifyRefusal(keys, 'report', token, now);
+export const verifyReportToken = (signer: Signer, token: string, now: Date) =>
+  verifyRefusal(signer, 'report', token, now);
 
 function signRefusal(
-  { keys, config }: Keys,
+  { signingKeys, config }: Signer,
   kind: 'opt-out' | 'report',
   { accountId, inviteId }: RefusalClaims,
   now: Date,
 ): Promise<string> {
   const times = { now, expiresAt: new Date(now.getTime() + refusalLifetime) };
-  return signLinkToken({ keys, issuer: config.issuer }, kind, { acc: accountId, inv: inviteId }, times);
+  return signLinkToken({ keys: signingKeys, issuer: config.issuer }, kind, { acc: accountId, inv: inviteId }, times);
 }
 
 async function verifyRefusal(
-  { keys, config }: Keys,
+  { signingKeys, config }: Signer,
   kind: 'opt-out' | 'report',
   token: string,
   now: Date,
 ): Promise<RefusalClaims | undefined> {
-  const verified = await verifyLinkToken({ keys, issuer: config.issuer }, kind, token, now);
+  const verified = await verifyLinkToken({ keys: signingKeys, issuer: config.issuer }, kind, token, now);
   const { acc, inv } = verified?.claims ?? {};
   if (!verified || verified.isExpired || typeof acc !== 'string' || typeof inv !== 'string') return undefined;
   if (!accountIds.test(acc) || !inviteIds.test(inv)) return undefined;

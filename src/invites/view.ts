@@ -1,11 +1,11 @@
-import { accessIn } from '../permissions/access.ts';
-import { deliveryOf } from './deliveries/view.ts';
+import { pickAccess } from '../permissions/access.ts';
+import { toDeliveryView } from './deliveries/view.ts';
 import type { listInvitesFor } from './invitee-store.ts';
 import { statusAt } from './status.ts';
 import type { ListedInvite } from './store.ts';
 
 /** An invite as the account that made it sees it, at a time. */
-export function inviteOf(
+export function toInviteView(
   { invite, inviter, sendingStopped }: Pick<ListedInvite, 'invite' | 'inviter' | 'sendingStopped'>,
   now: Date,
 ) {
@@ -15,7 +15,7 @@ export function inviteOf(
   return {
     id,
     email,
-    access: accessIn(invite),
+    access: pickAccess(invite),
     ownership,
     status,
     message,
@@ -26,13 +26,13 @@ export function inviteOf(
     expiresAt,
     sendings,
     lastSentAt,
-    delivery: deliveryOf({ ...invite, status }, sendingStopped),
+    delivery: toDeliveryView({ ...invite, status }, sendingStopped),
     lastAttempt: at === null || reason === null ? null : { at, reason },
   };
 }
 
 /** An invite as the person it is for sees it. */
-export function myInviteOf({ invite, inviter, account }: Awaited<ReturnType<typeof listInvitesFor>>[number]) {
+export function toMyInviteView({ invite, inviter, account }: Awaited<ReturnType<typeof listInvitesFor>>[number]) {
   const { id, message, createdAt, expiresAt } = invite;
-  return { id, account, invitedBy: inviter, access: accessIn(invite), message, createdAt, expiresAt };
+  return { id, account, invitedBy: inviter, access: pickAccess(invite), message, createdAt, expiresAt };
 }

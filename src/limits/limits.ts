@@ -87,7 +87,7 @@ export type RateLimits = Readonly<Record<LimitName, Rate>> | 'off';
 type Rate = Pick<Limit, 'max' | 'window'>;
 
 /** One thing tried, and what its limit is counted by: an address, a network, an id. */
-export interface Try {
+export interface LimitedAction {
   limit: LimitName;
   of: string;
 }
@@ -98,19 +98,19 @@ export interface Limiter {
    * asked inside a transaction.
    * @throws too-many-requests with the seconds after which none of those exceeded is any more.
    */
-  requireWithin(tries: readonly Try[], now: Date): Promise<void>;
+  requireWithin(tries: readonly LimitedAction[], now: Date): Promise<void>;
   /**
    * The same for tries that count only if they succeed: if `act` throws a problem, or a limit is
    * exceeded, nothing was done and nothing is counted.
    */
-  counting<T>(tries: readonly Try[], now: Date, act: () => Promise<T>): Promise<T>;
+  counting<T>(tries: readonly LimitedAction[], now: Date, act: () => Promise<T>): Promise<T>;
   /** Forgets the counts of some limits. */
-  clear(tries: readonly Try[]): Promise<void>;
+  clear(tries: readonly LimitedAction[]): Promise<void>;
   /** Counts one try of each, and returns the exceeded limit instead of throwing. */
-  take(tries: readonly Try[], now: Date): Promise<Taken>;
+  take(tries: readonly LimitedAction[], now: Date): Promise<CountedActions>;
 }
 
-export interface Taken {
+export interface CountedActions {
   /** The exceeded limit whose window ends last. */
   exceeded: { limit: LimitName; until: Date } | undefined;
   /** How often each was tried by now, this time included, in the order given. */
@@ -119,10 +119,10 @@ export interface Taken {
   giveBack(): Promise<void>;
 }
 
-const untouched: Taken = { exceeded: undefined, counts: [], giveBack: async () => {} };
+const untouched: CountedActions = { exceeded: undefined, counts: [], giveBack: async () => {} };
 
 export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
-  async function take(tries: readonly Try[], now: Date): Promise<Taken> {
+  async function take(tries: readonly LimitedAction[], now: Date): Promise<CountedActions> {
     if (limits === 'off' || tries.length === 0) return untouched;
     const hits = tries.map(({ limit, of }) => ({ limit, key: keyOf(limit, of), ...limits[limit] }));
     const counted = (await counters.hit(hits, now)).map((it, i) => ({ ...it, ...(hits[i] as (typeof hits)[number]) }));
@@ -135,7 +135,7 @@ export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
     };
   }
 
-  const requireTaken = ({ exceeded }: Taken, now: Date) => {
+  const requireTaken = ({ exceeded }: CountedActions, now: Date) => {
     if (exceeded) throw tooManyRequests(exceeded.until.getTime() - now.getTime(), exceeded.limit);
   };
 

@@ -1,5 +1,5 @@
 /** The language that every mail can be written in. */
-export const usualLocale = 'en';
+export const defaultLocale = 'en';
 
 /**
  * The first of some languages that there are words in: each asked for as it is, then by less and less of it (RFC 4647,
@@ -14,7 +14,7 @@ export function bestLocale(wanted: readonly (string | null | undefined)[], known
       if (known.has(shorter)) return shorter;
     }
   }
-  return usualLocale;
+  return defaultLocale;
 }
 
 /** Scripts (ISO 15924) that are written from right to left. */
@@ -29,7 +29,7 @@ export function directionOf(locale: string): 'ltr' | 'rtl' {
 const withoutComma = /^(ja|zh)\b/;
 
 /** A time as a mail says it: `Monday, 30 November 2026, 09:30 UTC`. */
-export function timeInWords(time: Date, locale = usualLocale): string {
+export function timeInWords(time: Date, locale = defaultLocale): string {
   const spoken = locale === 'en' ? 'en-GB' : locale;
   const [date, clock] = [{ dateStyle: 'full' } as const, { timeStyle: 'short', hourCycle: 'h23' } as const].map(
     (style) => new Intl.DateTimeFormat(spoken, { ...style, timeZone: 'UTC' }).format(time),

@@ -1,15 +1,15 @@
 import { changeAccount } from '../accounts/enter.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { AccountId, UserId } from '../ids/ids.ts';
-import { accessOf } from '../permissions/access.ts';
-import { lasts } from '../permissions/granted-permission.ts';
-import { requireEffect } from '../permissions/resolve-access.ts';
+import { toAccess } from '../permissions/access.ts';
+import { lastsUntil } from '../permissions/granted-permission.ts';
+import { resolveRequestedAccess } from '../permissions/resolve-access.ts';
 import { requireGrantable } from '../permissions/rules.ts';
 import type { Service } from '../service.ts';
-import { everywhere, grantedAccessOf, requireManageable } from './manage.ts';
+import { findGrantedAccess, requireManageable, withResourceGrants } from './manage.ts';
 import type { MemberChanges } from './schemas.ts';
 import { updateMembership } from './store.ts';
-import { memberOf } from './view.ts';
+import { toMemberView } from './view.ts';
 
 /**
  * Changes what a member may do. Their grants stay as they are, but end with the membership: a later
@@ -24,14 +24,17 @@ export function changeMember(
   userId: UserId,
   { access }: MemberChanges,
 ) {
-  const given = accessOf(access);
-  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
-    const member = await requireManageable(tx, acting, userId);
-    requireGrantable(acting, await requireEffect(tx, accountId, given, acting));
-    if (!lasts(member.membership.endsAt, given.endsAt)) {
-      requireGrantable(await everywhere(tx, acting), await grantedAccessOf(tx, acting, userId, given.endsAt));
+  const given = toAccess(access);
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
+    const member = await requireManageable(tx, context, userId);
+    requireGrantable(context, await resolveRequestedAccess(tx, accountId, given, context));
+    if (!lastsUntil(member.membership.endsAt, given.endsAt)) {
+      requireGrantable(
+        await withResourceGrants(tx, context),
+        await findGrantedAccess(tx, context, userId, given.endsAt),
+      );
     }
     await updateMembership(tx, accountId, userId, given);
-    return memberOf({ ...member, membership: { ...member.membership, ...given } }, caller.now);
+    return toMemberView({ ...member, membership: { ...member.membership, ...given } }, caller.now);
   });
 }

@@ -1,9 +1,9 @@
-import type { Acting } from '../accounts/enter.ts';
+import type { AccountContext } from '../accounts/enter.ts';
 import type { Tx } from '../database/database.ts';
 import type { UserId } from '../ids/ids.ts';
 import type { EffectiveAccess } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/effective-access.ts';
-import { isWhole } from '../permissions/granted-permission.ts';
+import { isAccountWide } from '../permissions/granted-permission.ts';
 import { requireNotAbove } from '../permissions/rules.ts';
 import { findSources } from '../permissions/sources-store.ts';
 import { Problem } from '../problems/problem.ts';
@@ -14,13 +14,13 @@ import { findMember, type MemberRow } from './store.ts';
  * A member whom the caller, who has `members:manage`, may change or remove: the rules that all such
  * changes share, in order.
  */
-export async function requireManageable(tx: Tx, acting: Acting, userId: UserId): Promise<MemberRow> {
-  const member = await findMember(tx, acting.account.id, userId);
+export async function requireManageable(tx: Tx, context: AccountContext, userId: UserId): Promise<MemberRow> {
+  const member = await findMember(tx, context.account.id, userId);
   if (!member) throw new Problem('not-found');
-  requireNotOwner(acting.account, userId);
-  const target = await effectiveAccessOf(tx, acting, member);
-  const own = target.holdings.every(isWhole) ? acting : await everywhere(tx, acting);
-  requireNotAbove({ ...own, now: acting.now }, target);
+  requireNotOwner(context.account, userId);
+  const target = await findEffectiveAccess(tx, context, member);
+  const own = target.grantedPermissions.every(isAccountWide) ? context : await withResourceGrants(tx, context);
+  requireNotAbove({ ...own, now: context.now }, target);
   return member;
 }
 
@@ -28,16 +28,16 @@ export async function requireManageable(tx: Tx, acting: Acting, userId: UserId):
  * What the caller may do on single resources too, which entering an account does not read. A key's scopes stay what bounds it, and
  * are compared with what it has in the whole account.
  */
-export async function everywhere(tx: Tx, acting: Acting): Promise<EffectiveAccess> {
-  if (acting.allPermissions || !acting.isPerson) return acting;
-  const sources = await findSources(tx, acting.account.id, acting.userId, acting.now);
-  return effectiveAccess({ isOwner: false, allPermissions: false, endsAt: acting.endsAt, sources });
+export async function withResourceGrants(tx: Tx, context: AccountContext): Promise<EffectiveAccess> {
+  if (context.allPermissions || !context.isPerson) return context;
+  const sources = await findSources(tx, context.account.id, context.userId, context.now);
+  return effectiveAccess({ isOwner: false, allPermissions: false, endsAt: context.endsAt, sources });
 }
 
 /** What a member may do, on single resources too. Whoever has all permissions is above nobody, so that it need not be read. */
-export async function effectiveAccessOf(
+export async function findEffectiveAccess(
   tx: Tx,
-  { account, now }: Acting,
+  { account, now }: AccountContext,
   { user, membership: { allPermissions, endsAt } }: Pick<MemberRow, 'user' | 'membership'>,
 ): Promise<EffectiveAccess> {
   const sources = allPermissions ? null : await findSources(tx, account.id, user.id, now);
@@ -45,9 +45,9 @@ export async function effectiveAccessOf(
 }
 
 /** What the grants of a member come to, if their membership ends at a time. */
-export async function grantedAccessOf(
+export async function findGrantedAccess(
   tx: Tx,
-  { account, now }: Acting,
+  { account, now }: AccountContext,
   userId: UserId,
   endsAt: Date | null,
 ): Promise<EffectiveAccess> {

@@ -1,11 +1,11 @@
-import type { Acting } from '../accounts/enter.ts';
+import type { AccountContext } from '../accounts/enter.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { UserId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { requirePerson } from '../users/sessions/session.ts';
 
 /** The user that a path names: `me` is the caller, or the maker of the calling account key. */
-export const namedMember = (userId: UserId | 'me', caller: Caller): UserId =>
+export const memberIdFrom = (userId: UserId | 'me', caller: Caller): UserId =>
   userId === 'me' ? caller.userId : userId;
 
 /**
@@ -13,9 +13,9 @@ export const namedMember = (userId: UserId | 'me', caller: Caller): UserId =>
  * A key does not: it is not its maker.
  * @throws permission-missing.
  */
-export function namedMemberToRead(userId: UserId | 'me', caller: Caller, acting: Acting): UserId {
-  const named = namedMember(userId, caller);
-  if (!acting.isPerson || named !== acting.userId) requirePermission(acting, 'members:read');
+export function memberIdToRead(userId: UserId | 'me', caller: Caller, context: AccountContext): UserId {
+  const named = memberIdFrom(userId, caller);
+  if (!context.isPerson || named !== context.userId) requirePermission(context, 'members:read');
   return named;
 }
 
@@ -23,8 +23,8 @@ export function namedMemberToRead(userId: UserId | 'me', caller: Caller, acting:
  * The member that a path names, for changing.
  * @throws user-required for an account key: it does not change its maker, by `me` or by id.
  */
-export function namedMemberToChange(userId: UserId | 'me', caller: Caller): UserId {
-  const named = namedMember(userId, caller);
+export function memberIdToChange(userId: UserId | 'me', caller: Caller): UserId {
+  const named = memberIdFrom(userId, caller);
   if (named === caller.userId) requirePerson(caller);
   return named;
 }

@@ -1,4 +1,4 @@
-import { type Acting, changeAccount } from '../accounts/enter.ts';
+import { type AccountContext, changeAccount } from '../accounts/enter.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
 import { type AccountId, newId, type UserId } from '../ids/ids.ts';
@@ -14,11 +14,11 @@ import { deleteMembership } from './store.ts';
  * @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller.
  */
 export function removeMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId): Promise<void> {
-  const isLeaving = userId === caller.userId && caller.key === null;
-  const requireMayRemove = (_: Db, acting: Acting) =>
-    isLeaving ? requireNotOwner(acting.account, userId) : requirePermission(acting, 'members:manage');
-  return changeAccount(db, caller, accountId, requireMayRemove, async (tx, acting) => {
-    if (!isLeaving) await requireManageable(tx, acting, userId);
+  const isLeaving = userId === caller.userId && caller.apiKey === null;
+  const requireMayRemove = (_: Db, context: AccountContext) =>
+    isLeaving ? requireNotOwner(context.account, userId) : requirePermission(context, 'members:manage');
+  return changeAccount(db, caller, accountId, requireMayRemove, async (tx, context) => {
+    if (!isLeaving) await requireManageable(tx, context, userId);
     await deleteMembership(tx, accountId, userId, caller.now);
     if (isLeaving) return;
     await enqueue(tx, { id: newId('dlv'), kind: 'membership-removed', accountId, userId }, caller.now);

@@ -2,19 +2,19 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../accounts/enter.ts';
 import { AccountParams } from '../accounts/schemas.ts';
 import { page } from '../http/paging.ts';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../http/schemas.ts';
 import type { MembershipId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { changeMember } from './change.ts';
-import { namedMemberToChange, namedMemberToRead } from './path-member.ts';
+import { memberIdToChange, memberIdToRead } from './path-member.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
 import { reactivateMember, suspendMember } from './suspend.ts';
-import { memberOf } from './view.ts';
+import { toMemberView } from './view.ts';
 
 const tags = ['Members'];
 
@@ -29,7 +29,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       description: 'Who is in the account, longest in first. Needs `members:read`.',
       params: AccountParams,
       querystring: MembersQuery,
-      response: { 200: answer(MemberPage, 'A page of members.'), ...problems('permission-missing') },
+      response: { 200: answer(MemberPage, 'A page of members.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId }, query: { q, limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'members:read');
@@ -38,7 +38,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
         await listMembers(db, accountId, wanted),
         limit,
         (row) => row.membership.id,
-        (row) => memberOf(row, caller.now),
+        (row) => toMemberView(row, caller.now),
       );
     },
   });
@@ -50,13 +50,13 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       summary: 'Get a member',
       description: 'Needs `members:read`, except to read about yourself. A key always needs it.',
       params: MemberParams,
-      response: { 200: answer(Member, 'The member.'), ...problems('permission-missing') },
+      response: { 200: answer(Member, 'The member.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId } }) => {
-      const wanted = namedMemberToRead(userId, caller, await enterAccount(db, caller, accountId));
+      const wanted = memberIdToRead(userId, caller, await enterAccount(db, caller, accountId));
       const member = await findMember(db, accountId, wanted);
       if (!member) throw new Problem('not-found');
-      return memberOf(member, caller.now);
+      return toMemberView(member, caller.now);
     },
   });
 
@@ -71,11 +71,11 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       body: ref(MemberChanges),
       response: {
         200: answer(Member, 'The member as they are now.'),
-        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+        ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
     handler: ({ caller, params: { accountId, userId }, body }) =>
-      changeMember(service, caller, accountId, namedMemberToChange(userId, caller), body),
+      changeMember(service, caller, accountId, memberIdToChange(userId, caller), body),
   });
 
   app.delete('/v1/accounts/:accountId/members/:userId', {
@@ -88,11 +88,11 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       params: MemberParams,
       response: {
         204: nothing('They are no member any more.'),
-        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+        ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
     handler: async ({ caller, params: { accountId, userId } }, reply) => {
-      await removeMember(service, caller, accountId, namedMemberToChange(userId, caller));
+      await removeMember(service, caller, accountId, memberIdToChange(userId, caller));
       return reply.code(204).send(null);
     },
   });
@@ -107,11 +107,11 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       params: MemberParams,
       response: {
         200: answer(Member, 'The member, suspended.'),
-        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+        ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
     handler: ({ caller, params: { accountId, userId } }) =>
-      suspendMember(service, caller, accountId, namedMemberToChange(userId, caller)),
+      suspendMember(service, caller, accountId, memberIdToChange(userId, caller)),
   });
 
   app.post('/v1/accounts/:accountId/members/:userId/reactivate', {
@@ -123,10 +123,10 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       params: MemberParams,
       response: {
         200: answer(Member, 'The member, active.'),
-        ...problems('permission-missing', 'cannot-grant', 'owner-protected'),
+        ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
     handler: ({ caller, params: { accountId, userId } }) =>
-      reactivateMember(service, caller, accountId, namedMemberToChange(userId, caller)),
+      reactivateMember(service, caller, accountId, memberIdToChange(userId, caller)),
   });
 };

@@ -1,4 +1,4 @@
-import { type Acting, changeAccount } from '../accounts/enter.ts';
+import { type AccountContext, changeAccount } from '../accounts/enter.ts';
 import { findOwnershipTransfer } from '../accounts/store.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
@@ -12,15 +12,15 @@ import { deleteTransfer, updateOwner } from './store.ts';
  * @throws not-found where they have no active offer of it; user-required for a key.
  */
 export function acceptOwnership({ db }: Service, caller: Caller, accountId: AccountId) {
-  return changeAccount(db, caller, accountId, requireOffer, async (tx, acting) => {
+  return changeAccount(db, caller, accountId, requireOffer, async (tx, context) => {
     await updateOwner(tx, accountId, caller.userId);
     await deleteTransfer(tx, accountId);
-    const account = { ...acting.account, ownerId: caller.userId };
-    return { ...acting, account, isOwner: true, allPermissions: true, endsAt: null };
+    const account = { ...context.account, ownerId: caller.userId };
+    return { ...context, account, isOwner: true, allPermissions: true, endsAt: null };
   });
 }
 
-async function requireOffer(db: Db, { isPerson, account, userId, now }: Acting): Promise<void> {
+async function requireOffer(db: Db, { isPerson, account, userId, now }: AccountContext): Promise<void> {
   if (!isPerson) throw new Problem('user-required');
   const offer = await findOwnershipTransfer(db, account.id, now);
   if (!offer?.isActive || offer.user.id !== userId) {

@@ -1,5 +1,5 @@
 import { findOwnershipTransfer } from '../accounts/store.ts';
-import type { Letter } from '../mail/outbox/message-writer.ts';
+import type { MessageWriter } from '../mail/outbox/message-writer.ts';
 import type { Service } from '../service.ts';
 import { oneLine } from '../text/one-line.ts';
 
@@ -7,7 +7,7 @@ import { oneLine } from '../text/one-line.ts';
  * To the member to whom the ownership was offered, while the offer is active. It has no link that
  * decides anything.
  */
-export function ownershipOfferedLetter({ config, db }: Pick<Service, 'config' | 'db'>): Letter {
+export function ownershipOfferedMessage({ config, db }: Pick<Service, 'config' | 'db'>): MessageWriter {
   return {
     async write({ accountId, userId }, now) {
       const offer = await findOwnershipTransfer(db, accountId, now);

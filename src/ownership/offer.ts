@@ -1,4 +1,4 @@
-import { type Acting, changeAccount, enterAccount } from '../accounts/enter.ts';
+import { type AccountContext, changeAccount, enterAccount } from '../accounts/enter.ts';
 import { isActiveMember } from '../accounts/store.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
@@ -28,7 +28,7 @@ export async function offerOwnership(
   return limiter.counting(tries, caller.now, () => offer(db, caller, accountId, userId));
 }
 
-const isOwner = (_: Db, acting: Acting) => requireOwner(acting);
+const isOwner = (_: Db, context: AccountContext) => requireOwner(context);
 
 function offer(db: Db, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, isOwner, async (tx) => {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Account, AccountParams, OwnershipTransfer } from '../accounts/schemas.ts';
 import { showAccount } from '../accounts/view.ts';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../http/schemas.ts';
 import type { Service } from '../service.ts';
 import { acceptOwnership } from './accept.ts';
@@ -21,7 +21,10 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
         'To an active member. Nothing moves until they accept; an earlier offer is replaced. The owner only.',
       params: AccountParams,
       body: ref(OwnershipOffer),
-      response: { 201: answer(OwnershipTransfer, 'The offer.'), ...problems('cannot-grant', 'member-suspended') },
+      response: {
+        201: answer(OwnershipTransfer, 'The offer.'),
+        ...problemResponses('cannot-grant', 'member-suspended'),
+      },
     },
     handler: async ({ caller, params, body }, reply) =>
       reply.code(201).send(await offerOwnership(service, caller, params.accountId, body)),
@@ -34,7 +37,7 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       summary: 'End the offer of the ownership',
       description: 'The owner takes it back, or the member it was made to turns it down.',
       params: AccountParams,
-      response: { 204: nothing('No offer stands any more.'), ...problems('cannot-grant') },
+      response: { 204: nothing('No offer stands any more.'), ...problemResponses('cannot-grant') },
     },
     handler: async ({ caller, params }, reply) => {
       await withdrawOwnership(service, caller, params.accountId);
@@ -49,7 +52,7 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       summary: 'Accept the ownership',
       description: 'You become the owner; the former owner keeps all permissions.',
       params: AccountParams,
-      response: { 200: answer(Account, 'The account, which is yours now.'), ...problems() },
+      response: { 200: answer(Account, 'The account, which is yours now.'), ...problemResponses() },
     },
     handler: async ({ caller, params }) =>
       showAccount(service.db, await acceptOwnership(service, caller, params.accountId)),

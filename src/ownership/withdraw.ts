@@ -1,4 +1,4 @@
-import { type Acting, changeAccount } from '../accounts/enter.ts';
+import { type AccountContext, changeAccount } from '../accounts/enter.ts';
 import { findOwnershipTransfer } from '../accounts/store.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
@@ -16,8 +16,8 @@ export function withdrawOwnership({ db }: Service, caller: Caller, accountId: Ac
 }
 
 /** The owner, or the member to whom the ownership is offered. */
-async function requireParty(db: Db, acting: Acting): Promise<void> {
-  if (acting.isOwner) return;
-  const offer = await findOwnershipTransfer(db, acting.account.id, acting.now);
-  if (!acting.isPerson || offer?.user.id !== acting.userId) requireOwner(acting);
+async function requireParty(db: Db, context: AccountContext): Promise<void> {
+  if (context.isOwner) return;
+  const offer = await findOwnershipTransfer(db, context.account.id, context.now);
+  if (!context.isPerson || offer?.user.id !== context.userId) requireOwner(context);
 }

@@ -1,5 +1,5 @@
 import type { RoleId } from '../ids/ids.ts';
-import { type Holding, held, isWhole } from './granted-permission.ts';
+import { accountWide, type GrantedPermission, isAccountWide } from './granted-permission.ts';
 
 /** What a membership or an invite gives, as it is kept: every permission, those added later too, or single ones and roles. */
 export interface Access {
@@ -16,7 +16,7 @@ export type AccessRequest =
   | { permissions?: string[]; roles?: RoleId[]; endsAt?: Date };
 
 /** Access in the one form in which it is kept and answered: permissions and roles sorted, and none beside the flag. */
-export function accessOf(asked: AccessRequest): Access {
+export function toAccess(asked: AccessRequest): Access {
   const endsAt = asked.endsAt === undefined ? null : new Date(asked.endsAt);
   if ('allPermissions' in asked) return { allPermissions: true, permissions: [], roles: [], endsAt };
   const { permissions = [], roles = [] } = asked;
@@ -24,7 +24,7 @@ export function accessOf(asked: AccessRequest): Access {
 }
 
 /** The access of something that has more beside it. */
-export function accessIn({ allPermissions, permissions, roles, endsAt }: Access): Access {
+export function pickAccess({ allPermissions, permissions, roles, endsAt }: Access): Access {
   return { allPermissions, permissions, roles, endsAt };
 }
 
@@ -33,24 +33,26 @@ export interface EffectiveAccess {
   allPermissions: boolean;
   /** Until when, of all permissions; each holding has its own. */
   endsAt: Date | null;
-  holdings: Holding[];
+  grantedPermissions: GrantedPermission[];
 }
 
 /** What comes of some permissions in the whole account. */
-export const effective = (permissions: readonly string[], endsAt: Date | null): EffectiveAccess => ({
+export const accountWideAccess = (permissions: readonly string[], endsAt: Date | null): EffectiveAccess => ({
   allPermissions: false,
   endsAt,
-  holdings: permissions.map((it) => held(it, endsAt)),
+  grantedPermissions: permissions.map((it) => accountWide(it, endsAt)),
 });
 
 /** Whether someone has a permission in the whole account, now. */
 export function hasPermission(holder: EffectiveAccess, permission: string): boolean {
-  return holder.allPermissions || holder.holdings.some((it) => it.permission === permission && isWhole(it));
+  return (
+    holder.allPermissions || holder.grantedPermissions.some((it) => it.permission === permission && isAccountWide(it))
+  );
 }
 
 /** What of an access a key may use: all of it, or what its scopes cover. */
 export function withinScopes(access: EffectiveAccess, scopes: readonly string[] | null): EffectiveAccess {
   if (scopes === null) return access;
-  if (access.allPermissions) return effective(scopes, access.endsAt);
-  return { ...access, holdings: access.holdings.filter((it) => scopes.includes(it.permission)) };
+  if (access.allPermissions) return accountWideAccess(scopes, access.endsAt);
+  return { ...access, grantedPermissions: access.grantedPermissions.filter((it) => scopes.includes(it.permission)) };
 }

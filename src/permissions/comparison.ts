@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { EffectiveAccess } from './access.ts';
 import { isGrantOf } from './effective-access.ts';
-import { covers, type Holding, isWhole, lasts } from './granted-permission.ts';
+import { covers, type GrantedPermission, isAccountWide, lastsUntil } from './granted-permission.ts';
 
 // Who has more permissions than whom, in TypeScript for two members, and in SQL for many members at
 // once. test/permissions/twins.test.ts compares the two.
@@ -11,27 +11,27 @@ import { covers, type Holding, isWhole, lasts } from './granted-permission.ts';
  * for all permissions.
  */
 export function missingPermissions(holder: EffectiveAccess, other: EffectiveAccess): string[] {
-  const hasAll = (until: Date | null) => holder.allPermissions && lasts(holder.endsAt, until);
+  const hasAll = (until: Date | null) => holder.allPermissions && lastsUntil(holder.endsAt, until);
   if (other.allPermissions) return hasAll(other.endsAt) ? [] : ['*'];
-  const isHeld = holdingLookup(holder.holdings);
-  const isCovered = (it: Holding) => hasAll(it.endsAt) || isHeld(it);
-  return [...new Set(other.holdings.filter((it) => !isCovered(it)).map((it) => it.permission))].sort();
+  const isCoveredBy = coverageLookup(holder.grantedPermissions);
+  const isCovered = (it: GrantedPermission) => hasAll(it.endsAt) || isCoveredBy(it);
+  return [...new Set(other.grantedPermissions.filter((it) => !isCovered(it)).map((it) => it.permission))].sort();
 }
 
 /**
  * Whether some holdings cover another one, by one look-up for each place that could. Comparing each
  * with each takes seconds if two members have thousands of grants.
  */
-function holdingLookup(holdings: readonly Holding[]): (wanted: Holding) => boolean {
+function coverageLookup(grantedPermissions: readonly GrantedPermission[]): (wanted: GrantedPermission) => boolean {
   const placeOf = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);
-  const longest = new Map<string, Holding>();
-  const conditional = new Map<string, Holding[]>();
-  for (const it of holdings) {
+  const longest = new Map<string, GrantedPermission>();
+  const conditional = new Map<string, GrantedPermission[]>();
+  for (const it of grantedPermissions) {
     const { permission, resource, condition, endsAt } = it;
     const place = placeOf(permission, resource?.type, resource?.id);
     const known = longest.get(place);
     if (Object.keys(condition).length > 0) conditional.set(permission, [...(conditional.get(permission) ?? []), it]);
-    else if (!known || lasts(endsAt, known.endsAt)) longest.set(place, it);
+    else if (!known || lastsUntil(endsAt, known.endsAt)) longest.set(place, it);
   }
   return (wanted) => {
     const { permission, resource } = wanted;
@@ -42,8 +42,8 @@ function holdingLookup(holdings: readonly Holding[]): (wanted: Holding) => boole
 }
 
 /** The same access as far as it goes at a moment, regardless of when it ends. */
-export function asOf(now: Date, { allPermissions, holdings }: EffectiveAccess): EffectiveAccess {
-  return { allPermissions, endsAt: now, holdings: holdings.map((it) => ({ ...it, endsAt: now })) };
+export function asOf(now: Date, { allPermissions, grantedPermissions }: EffectiveAccess): EffectiveAccess {
+  return { allPermissions, endsAt: now, grantedPermissions: grantedPermissions.map((it) => ({ ...it, endsAt: now })) };
 }
 
 /**
@@ -52,13 +52,13 @@ export function asOf(now: Date, { allPermissions, holdings }: EffectiveAccess): 
  * @param account a parameter, like that of `isAllowed`.
  */
 export function hasMoreThan(holder: EffectiveAccess, { account, now }: { account: SQL; now: Date }): SQL {
-  if (holder.allPermissions && lasts(holder.endsAt, now)) return sql`false`;
-  const holdings = holder.holdings.filter((it) => lasts(it.endsAt, now));
-  const isUnconditional = ({ condition }: Holding) => Object.keys(condition).length === 0;
-  const whole = texts(holdings.filter(isWhole).map((it) => it.permission));
-  const onTypes = holdings.filter((it) => isUnconditional(it) && it.resource?.id === null);
-  const onResources = holdings.filter((it) => isUnconditional(it) && typeof it.resource?.id === 'string');
-  const conditional = holdings.filter((it) => !isUnconditional(it));
+  if (holder.allPermissions && lastsUntil(holder.endsAt, now)) return sql`false`;
+  const grantedPermissions = holder.grantedPermissions.filter((it) => lastsUntil(it.endsAt, now));
+  const isUnconditional = ({ condition }: GrantedPermission) => Object.keys(condition).length === 0;
+  const whole = texts(grantedPermissions.filter(isAccountWide).map((it) => it.permission));
+  const onTypes = grantedPermissions.filter((it) => isUnconditional(it) && it.resource?.id === null);
+  const onResources = grantedPermissions.filter((it) => isUnconditional(it) && typeof it.resource?.id === 'string');
+  const conditional = grantedPermissions.filter((it) => !isUnconditional(it));
   // Without correlation, so that each of these is evaluated once for all members.
   const missing = sql`array(select p.key from permissions p where not p.covers <@ ${whole})`;
   const rolesWithMissing = sql`(
@@ -84,11 +84,11 @@ export function hasMoreThan(holder: EffectiveAccess, { account, now }: { account
 }
 
 /** Permissions with their resources, as lists for `unnest`. */
-function columnsOf(holdings: readonly Holding[], count: 2 | 3): SQL {
+function columnsOf(grantedPermissions: readonly GrantedPermission[], count: 2 | 3): SQL {
   const lists = [
-    holdings.map((it) => it.permission),
-    holdings.map((it) => it.resource?.type ?? null),
-    holdings.map((it) => it.resource?.id ?? null),
+    grantedPermissions.map((it) => it.permission),
+    grantedPermissions.map((it) => it.resource?.type ?? null),
+    grantedPermissions.map((it) => it.resource?.id ?? null),
   ];
   return sql.join(lists.slice(0, count).map(texts), sql`, `);
 }

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Condition } from '../database/tables/json-columns.ts';
 import type { EffectiveAccess } from './access.ts';
-import { earlier, type Holding, held } from './granted-permission.ts';
+import { accountWide, earlierEnd, type GrantedPermission } from './granted-permission.ts';
 
 // What a member may do: by being the owner, by all permissions, by name, by roles and by grants. In
 // TypeScript it is all of it (`effectiveAccess`), in SQL the answer to one question (`isAllowed`).
@@ -36,18 +36,22 @@ export interface Sourced {
 
 /** What someone may do, by all that they were given. */
 export function effectiveAccess({ isOwner, allPermissions, endsAt, sources }: Sourced): EffectiveAccess {
-  if (isOwner) return { allPermissions: true, endsAt: null, holdings: [] };
-  if (allPermissions) return { allPermissions: true, endsAt, holdings: [] };
+  if (isOwner) return { allPermissions: true, endsAt: null, grantedPermissions: [] };
+  if (allPermissions) return { allPermissions: true, endsAt, grantedPermissions: [] };
   const { permissions = [], grants = [] } = sources ?? {};
-  const whole = [...new Set(permissions)].map((it) => held(it, endsAt));
-  return { allPermissions: false, endsAt, holdings: [...whole, ...grants.flatMap((it) => holdingsOf(it, endsAt))] };
+  const whole = [...new Set(permissions)].map((it) => accountWide(it, endsAt));
+  return {
+    allPermissions: false,
+    endsAt,
+    grantedPermissions: [...whole, ...grants.flatMap((it) => grantedPermissionsOf(it, endsAt))],
+  };
 }
 
 /** What a grant gives: its permission, and each that it implies. */
-function holdingsOf(source: GrantSource, membershipEndsAt: Date | null): Holding[] {
+function grantedPermissionsOf(source: GrantSource, membershipEndsAt: Date | null): GrantedPermission[] {
   const { covers, resourceType, resourceId, condition } = source;
   const resource = resourceType === null ? null : { type: resourceType, id: resourceId };
-  const endsAt = earlier(source.endsAt === null ? null : new Date(source.endsAt), membershipEndsAt);
+  const endsAt = earlierEnd(source.endsAt === null ? null : new Date(source.endsAt), membershipEndsAt);
   return covers.map((permission) => ({ permission, resource, condition, endsAt }));
 }
 
@@ -58,14 +62,14 @@ function holdingsOf(source: GrantSource, membershipEndsAt: Date | null): Holding
  * a union with a table shared by all accounts.
  * @param account a parameter, like that of `isAllowed`.
  */
-export const namedRoles = (account: SQL, ids: SQL) => [
+export const rolesById = (account: SQL, ids: SQL) => [
   { table: sql`roles r`, isNamed: sql`r.account_id = ${account} and r.id = any(${ids})` },
   { table: sql`role_presets r`, isNamed: sql`r.id = any(${ids})` },
 ];
 
 /** Whether one of the roles with some ids satisfies a condition on `r`. */
 export const hasRole = (account: SQL, ids: SQL, condition: SQL) => {
-  const found = namedRoles(account, ids).map(
+  const found = rolesById(account, ids).map(
     ({ table, isNamed }) => sql`exists (select from ${table} where ${isNamed} and ${condition})`,
   );
   return sql`(${sql.join(found, sql` or `)})`;
@@ -91,7 +95,7 @@ export const allSourcesColumn = (account: SQL, now: SQL) => sources(account, now
 
 // Raw column names, since Drizzle writes the columns of a query on one table without its name.
 const sources = (account: SQL, now: SQL, whichGrants: SQL) => {
-  const byRole = namedRoles(account, sql`memberships.roles`).map(
+  const byRole = rolesById(account, sql`memberships.roles`).map(
     ({ table, isNamed }) =>
       sql`array(select distinct unnest(p.covers) from ${table} join permissions p on p.key = any(r.permissions) where ${isNamed})`,
   );

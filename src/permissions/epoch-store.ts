@@ -22,6 +22,6 @@ export async function moveEpochs(tx: Tx, accountIds: SQL): Promise<void> {
 }
 
 /** Moves the epoch of every account of a user, before any other row of theirs is locked. */
-export function moveEpochsOf(tx: Tx, id: UserId): Promise<void> {
+export function moveEpochsOfUser(tx: Tx, id: UserId): Promise<void> {
   return moveEpochs(tx, sql`select account_id from memberships where user_id = ${sql.param(id, memberships.userId)}`);
 }

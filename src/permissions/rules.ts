@@ -1,25 +1,25 @@
 import { Problem } from '../problems/problem.ts';
 import { type EffectiveAccess, hasPermission } from './access.ts';
 import { asOf, missingPermissions } from './comparison.ts';
-import type { OwnPermission } from './usher-permissions.ts';
+import type { UsherPermission } from './usher-permissions.ts';
 
 /** @throws permission-missing, naming it. */
-export function requirePermission(acting: EffectiveAccess, permission: OwnPermission): void {
-  if (!hasPermission(acting, permission)) {
+export function requirePermission(context: EffectiveAccess, permission: UsherPermission): void {
+  if (!hasPermission(context, permission)) {
     throw new Problem('permission-missing', `This needs the permission ${permission}.`, { permission });
   }
 }
 
 /** Nobody hands out what they do not hold, nor for longer than they hold it. @throws cannot-grant, naming what is missing. */
-export function requireGrantable(acting: EffectiveAccess, given: EffectiveAccess): void {
-  const missing = missingPermissions(acting, given);
+export function requireGrantable(context: EffectiveAccess, given: EffectiveAccess): void {
+  const missing = missingPermissions(context, given);
   if (missing.length === 0) return;
   throw new Problem('cannot-grant', `You do not hold ${named(missing)} yourself, or not for as long.`, { missing });
 }
 
 /** A member can't change or remove someone who holds more than they do. @throws cannot-grant, naming what is missing. */
-export function requireNotAbove(acting: EffectiveAccess & { now: Date }, target: EffectiveAccess): void {
-  const missing = missingPermissions(acting, asOf(acting.now, target));
+export function requireNotAbove(context: EffectiveAccess & { now: Date }, target: EffectiveAccess): void {
+  const missing = missingPermissions(context, asOf(context.now, target));
   if (missing.length > 0) {
     throw new Problem('cannot-grant', `This person holds ${named(missing)}, which you do not.`, { missing });
   }

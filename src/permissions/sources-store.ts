@@ -3,7 +3,7 @@ import type { Db } from '../database/database.ts';
 import { grants, memberships } from '../database/schema.ts';
 import type { AccountId, UserId } from '../ids/ids.ts';
 import { allSourcesColumn, grantsColumn, type Sources } from './effective-access.ts';
-import { givableColumns, givableIn } from './store.ts';
+import { existingAccessColumns, toExistingAccess } from './store.ts';
 
 const isMembership = (accountId: AccountId, userId: UserId) =>
   and(eq(memberships.accountId, accountId), eq(memberships.userId, userId));
@@ -28,7 +28,7 @@ export async function findOrigins(db: Db, accountId: AccountId, userId: UserId, 
   const [account, at] = valuesOf(accountId, now);
   const [found] = await db
     .select({
-      given: givableColumns(account, {
+      given: existingAccessColumns(account, {
         permissions: sql`memberships.permissions`,
         roles: sql`memberships.roles`,
       }),
@@ -37,5 +37,5 @@ export async function findOrigins(db: Db, accountId: AccountId, userId: UserId, 
     })
     .from(memberships)
     .where(isMembership(accountId, userId));
-  return found && { ...givableIn(found.given), grants: found.grants, covers: found.covers };
+  return found && { ...toExistingAccess(found.given), grants: found.grants, covers: found.covers };
 }

@@ -1,5 +1,5 @@
 /** The permissions that Usher itself asks for. The first migration of the catalogue puts them there, and none is without them. */
-export const ownPermissions = [
+export const usherPermissions = [
   'account:manage',
   'members:read',
   'members:manage',
@@ -10,4 +10,4 @@ export const ownPermissions = [
   'resources:manage',
 ] as const;
 
-export type OwnPermission = (typeof ownPermissions)[number];
+export type UsherPermission = (typeof usherPermissions)[number];

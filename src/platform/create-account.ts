@@ -2,7 +2,7 @@ import { changeAsPlatform } from '../accounts/change-as-platform.ts';
 import { newAccountRow } from '../accounts/create.ts';
 import { requirePlatform } from '../accounts/platform-entry.ts';
 import { insertAccountWithOwner } from '../accounts/store.ts';
-import { accountOf } from '../accounts/view.ts';
+import { toAccountView } from '../accounts/view.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
 import { newId, platformUserId } from '../ids/ids.ts';
@@ -24,10 +24,10 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
   await requirePlatform(db, caller, 'accounts:create');
   const row = newAccountRow({ name, ...(locale !== undefined && { locale }) }, platformUserId, caller.now);
   const platformName = config.mail.from.name || 'The platform';
-  const acting = {
+  const context = {
     ...{ account: row, userId: platformUserId, name: platformName, isOwner: false, isPerson: false, now: caller.now },
-    ...{ keyId: caller.key?.id ?? null, isUserActive: true },
-    ...{ allPermissions: true, endsAt: null, holdings: [] },
+    ...{ keyId: caller.apiKey?.id ?? null, isUserActive: true },
+    ...{ allPermissions: true, endsAt: null, grantedPermissions: [] },
   };
   const platformUser = {
     row: platformUserId,
@@ -35,12 +35,12 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
   };
   const make = async (tx: Tx) => {
     await insertAccountWithOwner(tx, row, newId('mem'));
-    return inviteOwner(tx, acting, email, owner.locale === undefined ? {} : { locale: owner.locale });
+    return inviteOwner(tx, context, email, owner.locale === undefined ? {} : { locale: owner.locale });
   };
   const sending = { accountId: row.id, userId: platformUserId, email };
   const invite = await countSending(service, sending, caller.now, () =>
     changeAsPlatform(db, caller, 'accounts:create', platformUser, make),
   );
-  caller.audit('account_created', { accountId: row.id, inviteId: invite.id });
-  return { account: accountOf(row, undefined), invite };
+  caller.logSecurityEvent('account_created', { accountId: row.id, inviteId: invite.id });
+  return { account: toAccountView(row, undefined), invite };
 }

@@ -2,9 +2,9 @@ import type { Db } from '../database/database.ts';
 import { transaction } from '../database/transaction.ts';
 import { idPattern, newId, type UserId } from '../ids/ids.ts';
 import { enqueue } from '../mail/outbox/enqueue.ts';
-import { moveEpochsOf } from '../permissions/epoch-store.ts';
+import { moveEpochsOfUser } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems/problem.ts';
-import type { Audit } from '../telemetry/security-events.ts';
+import type { LogSecurityEvent } from '../telemetry/security-events.ts';
 import { canonicalEmail } from '../text/email-address.ts';
 import { insertIdentity } from '../users/identities/store.ts';
 import { markSessionsEnded } from '../users/sessions/store.ts';
@@ -14,7 +14,7 @@ import { findUser, findUserByEmail, type UserRow, updateUser } from '../users/st
 export interface Operating {
   db: Db;
   now: Date;
-  audit: Audit;
+  logSecurityEvent: LogSecurityEvent;
 }
 
 /** The user of an id or an address. @throws not-found. */
@@ -29,33 +29,33 @@ export async function requireUserNamed(db: Db, name: string): Promise<UserRow> {
 }
 
 /** Keeps a user out: every session ends, and no session, identity or password of theirs counts until they are enabled again. */
-export async function disableUser({ db, now, audit }: Operating, { id }: UserRow): Promise<void> {
+export async function disableUser({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   const sessions = await transaction(db, async (tx) => {
-    await moveEpochsOf(tx, id);
+    await moveEpochsOfUser(tx, id);
     await updateUser(tx, id, { disabledAt: now });
     return markSessionsEnded(tx, id, now);
   });
-  audit('user_disabled', { userId: id, sessions, by: 'operator' });
+  logSecurityEvent('user_disabled', { userId: id, sessions, by: 'operator' });
 }
 
 /** Lets a user in again. Their old sessions stay ended. */
-export async function enableUser({ db, audit }: Operating, { id }: UserRow): Promise<void> {
+export async function enableUser({ db, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   await transaction(db, async (tx) => {
-    await moveEpochsOf(tx, id);
+    await moveEpochsOfUser(tx, id);
     await updateUser(tx, id, { disabledAt: null });
   });
-  audit('user_enabled', { userId: id, by: 'operator' });
+  logSecurityEvent('user_enabled', { userId: id, by: 'operator' });
 }
 
 /** Ends every session of a user, who may log in again. */
-export async function endSessionsOf({ db, now, audit }: Operating, { id }: UserRow): Promise<void> {
+export async function endSessionsOf({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   const sessions = await markSessionsEnded(db, id, now);
-  audit('authn_token_revoked', { userId: id, sessions, by: 'operator' });
+  logSecurityEvent('authn_token_revoked', { userId: id, sessions, by: 'operator' });
 }
 
 /** Links a login at an identity provider with a user, who can't prove a password any more. @throws identity-linked-elsewhere. */
 export async function linkIdentityOf(
-  { db, now, audit }: Operating,
+  { db, now, logSecurityEvent }: Operating,
   { id: userId }: UserRow,
   issuer: string,
   subject: string,
@@ -65,5 +65,5 @@ export async function linkIdentityOf(
     if (!(await insertIdentity(tx, row))) throw new Problem('identity-linked-elsewhere');
     await enqueue(tx, { id: newId('dlv'), kind: 'identity-linked', userId }, now);
   });
-  audit('user_updated', { userId, identityId: row.id, changed: 'identity', by: 'operator' });
+  logSecurityEvent('user_updated', { userId, identityId: row.id, changed: 'identity', by: 'operator' });
 }

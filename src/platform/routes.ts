@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
 import type { Service } from '../service.ts';
 import { createAccountFor } from './create-account.ts';
@@ -12,7 +12,7 @@ import {
   UserParams,
   UsersQuery,
 } from './schemas.ts';
-import { findUsers, getUser, nameUser, platformUserOf } from './users.ts';
+import { findUsers, getUser, setExternalId, toPlatformUserView } from './users.ts';
 
 const tags = ['Platform'];
 const refusals = ['platform-key-required', 'permission-missing'] as const;
@@ -29,7 +29,7 @@ export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       body: ref(NewPlatformAccount),
       response: {
         201: answer(MadePlatformAccount, 'The account, and the invite of its owner.'),
-        ...problems(...refusals, 'too-many-requests'),
+        ...problemResponses(...refusals, 'too-many-requests'),
       },
     },
     handler: async ({ caller, body }, reply) => reply.code(201).send(await createAccountFor(service, caller, body)),
@@ -42,9 +42,11 @@ export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       summary: 'Find a user',
       description: 'By verified address, or by external id. Needs a platform key with `users:manage`.',
       querystring: UsersQuery,
-      response: { 200: answer(PlatformUsers, 'The user, or none.'), ...problems(...refusals) },
+      response: { 200: answer(PlatformUsers, 'The user, or none.'), ...problemResponses(...refusals) },
     },
-    handler: async ({ caller, query }) => ({ items: (await findUsers(service, caller, query)).map(platformUserOf) }),
+    handler: async ({ caller, query }) => ({
+      items: (await findUsers(service, caller, query)).map(toPlatformUserView),
+    }),
   });
 
   app.get('/v1/platform/users/:userId', {
@@ -54,9 +56,9 @@ export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       summary: 'Get a user',
       description: 'Needs a platform key with `users:manage`.',
       params: UserParams,
-      response: { 200: answer(PlatformUser, 'The user.'), ...problems(...refusals) },
+      response: { 200: answer(PlatformUser, 'The user.'), ...problemResponses(...refusals) },
     },
-    handler: async ({ caller, params }) => platformUserOf(await getUser(service, caller, params.userId)),
+    handler: async ({ caller, params }) => toPlatformUserView(await getUser(service, caller, params.userId)),
   });
 
   app.patch('/v1/platform/users/:userId', {
@@ -68,8 +70,9 @@ export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
         'What your own systems call them: questions can name them by it. Null takes it away. Needs a platform key with `users:manage`.',
       params: UserParams,
       body: ref(PlatformUserChanges),
-      response: { 200: answer(PlatformUser, 'The user.'), ...problems(...refusals, 'external-id-taken') },
+      response: { 200: answer(PlatformUser, 'The user.'), ...problemResponses(...refusals, 'external-id-taken') },
     },
-    handler: async ({ caller, params, body }) => platformUserOf(await nameUser(service, caller, params.userId, body)),
+    handler: async ({ caller, params, body }) =>
+      toPlatformUserView(await setExternalId(service, caller, params.userId, body)),
   });
 };

@@ -3,11 +3,11 @@ import type { Db, Tx } from '../database/database.ts';
 import { users } from '../database/schema.ts';
 import { platformUserId, type UserId } from '../ids/ids.ts';
 
-export type UserRow = typeof users.$inferSelect;
+export type PlatformUserRow = typeof users.$inferSelect;
 
 const isPerson = ne(users.id, platformUserId);
 
-export async function findPersonByExternalId(db: Db, externalId: string): Promise<UserRow | undefined> {
+export async function findPersonByExternalId(db: Db, externalId: string): Promise<PlatformUserRow | undefined> {
   const [found] = await db
     .select()
     .from(users)
@@ -15,13 +15,17 @@ export async function findPersonByExternalId(db: Db, externalId: string): Promis
   return found;
 }
 
-export async function findPerson(db: Db, by: { id: UserId } | { email: string }): Promise<UserRow | undefined> {
+export async function findPerson(db: Db, by: { id: UserId } | { email: string }): Promise<PlatformUserRow | undefined> {
   const isNamed = 'id' in by ? eq(users.id, by.id) : eq(users.email, by.email);
   const [found] = await db.select().from(users).where(and(isNamed, isPerson));
   return found;
 }
 
-export async function updateExternalId(db: Db, id: UserId, externalId: string | null): Promise<UserRow | undefined> {
+export async function updateExternalId(
+  db: Db,
+  id: UserId,
+  externalId: string | null,
+): Promise<PlatformUserRow | undefined> {
   const [updated] = await db
     .update(users)
     .set({ externalId })

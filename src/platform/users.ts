@@ -9,14 +9,14 @@ import type { Service } from '../service.ts';
 import { requireEmailParameter } from '../text/email-address.ts';
 import { lockUser } from '../users/store.ts';
 import type { PlatformUserChanges } from './schemas.ts';
-import { findPerson, findPersonByExternalId, type UserRow, updateExternalId } from './store.ts';
+import { findPerson, findPersonByExternalId, type PlatformUserRow, updateExternalId } from './store.ts';
 
 /** A user by address or by external id, one of the two. @throws platform-key-required, permission-missing, invalid-request. */
 export async function findUsers(
   { db }: Service,
   caller: Caller,
   { email, externalId }: { email?: string; externalId?: string },
-): Promise<UserRow[]> {
+): Promise<PlatformUserRow[]> {
   await requirePlatform(db, caller, 'users:manage');
   if ((email === undefined) === (externalId === undefined))
     throw invalidParameter('email', 'or externalId is required, and one of them');
@@ -28,7 +28,7 @@ export async function findUsers(
 }
 
 /** A user by id. @throws platform-key-required, permission-missing, not-found. */
-export async function getUser({ db }: Service, caller: Caller, id: UserId): Promise<UserRow> {
+export async function getUser({ db }: Service, caller: Caller, id: UserId): Promise<PlatformUserRow> {
   await requirePlatform(db, caller, 'users:manage');
   const found = await findPerson(db, { id });
   if (!found) throw new Problem('not-found');
@@ -39,12 +39,12 @@ export async function getUser({ db }: Service, caller: Caller, id: UserId): Prom
  * Gives a user an external id, or takes it away.
  * @throws platform-key-required, permission-missing, not-found, external-id-taken, invalid-request for what could be taken for an id of ours.
  */
-export async function nameUser(
+export async function setExternalId(
   { db }: Service,
   caller: Caller,
   id: UserId,
   { externalId }: PlatformUserChanges,
-): Promise<UserRow> {
+): Promise<PlatformUserRow> {
   const row = { row: id, lock: (tx: Tx) => lockUser(tx, id) };
   const changing = changeAsPlatform(db, caller, 'users:manage', row, async (tx) => {
     requireForeignId(externalId);
@@ -55,7 +55,7 @@ export async function nameUser(
   const changed = await changing.catch((error: unknown) => {
     throw isDuplicate(error, 'users_external_id_unique') ? new Problem('external-id-taken') : error;
   });
-  caller.audit('user_updated', { userId: id, changed: 'external-id' });
+  caller.logSecurityEvent('user_updated', { userId: id, changed: 'external-id' });
   return changed;
 }
 
@@ -66,7 +66,7 @@ function requireForeignId(externalId: string | null): void {
 }
 
 /** A user as the platform sees them. */
-export const platformUserOf = ({ id, email, name, externalId, disabledAt }: UserRow) => ({
+export const toPlatformUserView = ({ id, email, name, externalId, disabledAt }: PlatformUserRow) => ({
   ...{ id, email, name, externalId },
   isDisabled: disabledAt !== null,
 });

@@ -1,4 +1,4 @@
-import type { Concerns } from '../telemetry/security-events.ts';
+import type { RefusalDetails } from '../telemetry/security-events.ts';
 import { type ProblemCode, problems } from './codes.ts';
 
 export type { ProblemCode };
@@ -26,15 +26,15 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly detail: string | undefined;
   readonly extensions: ProblemExtensions;
-  readonly concerns: Concerns;
+  readonly logDetails: RefusalDetails;
 
-  constructor(code: ProblemCode, detail?: string, extensions: ProblemExtensions = {}, concerns: Concerns = {}) {
+  constructor(code: ProblemCode, detail?: string, extensions: ProblemExtensions = {}, logDetails: RefusalDetails = {}) {
     super(detail ?? problems[code].title);
     this.name = 'Problem';
     this.code = code;
     this.detail = detail;
     this.extensions = extensions;
-    this.concerns = concerns;
+    this.logDetails = logDetails;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AccountId, IdentityId, InviteId, KeyId, RoleId, SessionId, UserId } from '../ids/ids.ts';
+import type { AccountId, ApiKeyId, IdentityId, InviteId, RoleId, SessionId, UserId } from '../ids/ids.ts';
 
 /**
  * Events of security interest, each a line in the log. Where the OWASP Application Logging Vocabulary has a name for one, it
@@ -28,12 +28,12 @@ export type SecurityEvent =
   | 'user_enabled';
 
 /** What a line says beside the event, the time, the request and the network. No secret, and no address in clear. */
-export interface EventDetails {
+export interface SecurityEventDetails {
   userId?: UserId | undefined;
   sessionId?: SessionId | undefined;
   identityId?: IdentityId | undefined;
   /** The key that was used, made or revoked. */
-  keyId?: KeyId | undefined;
+  keyId?: ApiKeyId | undefined;
   /** A pseudonym of an address that was named: the same for the same address, and telling nobody which. */
   address?: string | undefined;
   /** How someone proved who they are, or what was changed by it. */
@@ -68,9 +68,9 @@ export interface EventDetails {
 }
 
 /** What a refusal tells the audit log: which event it is, where its problem code does not say that already, and its details. */
-export interface Concerns extends EventDetails {
+export interface RefusalDetails extends SecurityEventDetails {
   event?: SecurityEvent;
 }
 
 /** Writes one line to the audit log. It never throws. */
-export type Audit = (event: SecurityEvent, details?: EventDetails) => void;
+export type LogSecurityEvent = (event: SecurityEvent, details?: SecurityEventDetails) => void;

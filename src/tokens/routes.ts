@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { publicRoute } from '../http/caller.ts';
-import { problems } from '../http/problem-schemas.ts';
+import { problemResponses } from '../http/problem-schemas.ts';
 import { answer } from '../http/schemas.ts';
 import { publicKeySet, type SigningKeys } from './keys.ts';
 import { JwkSet } from './schemas.ts';
 
-export const tokenRoutes: FastifyPluginAsyncTypebox<{ keys: SigningKeys }> = async (app, { keys }) => {
-  const keySet = publicKeySet(keys);
+export const tokenRoutes: FastifyPluginAsyncTypebox<{ signingKeys: SigningKeys }> = async (app, { signingKeys }) => {
+  const keySet = publicKeySet(signingKeys);
 
   app.get('/.well-known/jwks.json', {
     schema: {
@@ -15,7 +15,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ keys: SigningKeys }> = asy
       operationId: 'getJwks',
       summary: 'Get the public keys',
       description: 'The JWK set (RFC 7517) that verifies the tokens of this service. May be kept for five minutes.',
-      response: { 200: answer(JwkSet, 'The keys.'), ...problems() },
+      response: { 200: answer(JwkSet, 'The keys.'), ...problemResponses() },
     },
     handler: async (_, reply) => {
       reply.header('cache-control', 'public, max-age=300');

@@ -7,6 +7,6 @@ export function requirePasswordLogin({ passwordLogin }: Pick<Config, 'passwordLo
 }
 
 /** @throws user-disabled where an operator keeps someone out. Ask it after they have proven who they are, and not before. */
-export function requireEnabled(user: { id: Problem['concerns']['userId']; disabledAt: Date | null }): void {
+export function requireEnabled(user: { id: Problem['logDetails']['userId']; disabledAt: Date | null }): void {
   if (user.disabledAt) throw new Problem('user-disabled', undefined, {}, { userId: user.id });
 }

@@ -112,9 +112,9 @@ export const RegistrationAccepted = Type.Object(
   { $id: 'RegistrationAccepted', additionalProperties: false, description: 'The same for every address.' },
 );
 
-export const MailPromised = Type.Object(
+export const MailQueued = Type.Object(
   { message },
-  { $id: 'MailPromised', additionalProperties: false, description: 'The same for every address.' },
+  { $id: 'MailQueued', additionalProperties: false, description: 'The same for every address.' },
 );
 
 export const User = Type.Object(

@@ -1,7 +1,7 @@
 import type { UserRow } from './store.ts';
 
 /** A user as the API shows them. */
-export const userOf = ({ id, email, name, createdAt, passwordHash }: UserRow) => ({
+export const toUserView = ({ id, email, name, createdAt, passwordHash }: UserRow) => ({
   id,
   email,
   name,

@@ -637,7 +637,7 @@ t.test('who may ask about whom', async (t) => {
     const gone = await newMember(account, { permissions: ['invoices:pay'] });
     t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: true } });
     const before = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
-    const operating = { db: service.db, now: new Date(), audit: () => {} };
+    const operating = { db: service.db, now: new Date(), logSecurityEvent: () => {} };
     await disableUser(operating, await requireUserNamed(service.db, gone.id));
     t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: false } });
     t.match(await evaluation(asked(user(gone.email)), account.owner.token), { body: { decision: false } });

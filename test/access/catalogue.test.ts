@@ -6,7 +6,7 @@ import { keepCatalogueFile } from '../../src/access/catalogue/declare.ts';
 import { listPermissions, type PermissionRow } from '../../src/access/catalogue/store.ts';
 import { readCatalogueFile } from '../../src/config/catalogue-file.ts';
 import type { PermissionDeclaration } from '../../src/permissions/permission.ts';
-import { ownPermissions } from '../../src/permissions/usher-permissions.ts';
+import { usherPermissions } from '../../src/permissions/usher-permissions.ts';
 import { day, newEmail, password, startService } from '../support/service.ts';
 
 const { call, clock, db, invite, logIn, mailsTo, newAccount, newMember, newPlatformKey, newUser, tokenFor, travel } =
@@ -38,9 +38,9 @@ t.test('PUT /v1/permissions', async (t) => {
     t.same(body, { dryRun: false, added: ['things:read', 'things:write'], changed: [], removed: [] });
     const { body: shown } = await call('GET', '/v1/permissions', { token: platform });
     const keys = shown.items.map((it: { key: string }) => it.key);
-    t.same(keys.slice(0, ownPermissions.length), ownPermissions, 'Usher’s own, though none was declared');
+    t.same(keys.slice(0, usherPermissions.length), usherPermissions, 'Usher’s own, though none was declared');
     t.same(
-      keys.slice(ownPermissions.length),
+      keys.slice(usherPermissions.length),
       wanted.map((it) => it.key),
       'and the others, in their order',
     );

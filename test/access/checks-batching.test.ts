@@ -4,7 +4,7 @@ import type { Checked } from '../../src/access/checks/check.ts';
 import type { Question } from '../../src/access/checks/question.ts';
 import type { Caller } from '../../src/credentials/caller.ts';
 import { newId } from '../../src/ids/ids.ts';
-import { newKeyText } from '../../src/tokens/key-text.ts';
+import { newApiKeySecret } from '../../src/tokens/key-text.ts';
 import { startService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -157,7 +157,7 @@ t.test('A credential that is not valid is refused, also where nothing is asked',
     };
     const ask = (token: string) => call('POST', '/access/v1/evaluation', { body: nobody, token });
     t.match(await ask(key), { status: 200, body: { decision: false } });
-    const { text } = newKeyText({ kind: 'platform', id: newId('key') });
+    const { text } = newApiKeySecret({ kind: 'platform', id: newId('key') });
     t.equal((await ask(text)).status, 401, setting);
   }
 });

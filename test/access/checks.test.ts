@@ -2,7 +2,7 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import t from 'tap';
 import { checkAll } from '../../src/access/checks/check.ts';
 import { platformUserId } from '../../src/ids/ids.ts';
-import { readKeyText } from '../../src/tokens/key-text.ts';
+import { parseApiKeySecret } from '../../src/tokens/key-text.ts';
 import { day, isPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 
 const statements: string[] = [];
@@ -301,11 +301,17 @@ t.test('GET …/check', async (t) => {
       resource,
       properties: {},
     };
-    const key = readKeyText(platform);
+    const key = parseApiKeySecret(platform);
     const asking = (seconds: number) => {
       const now = new Date(endsAt.getTime() + seconds * 1000);
-      const visit = { now, client: { network: '', userAgent: '' }, audit: () => {} };
-      const caller = { ...visit, userId: platformUserId, sessionId: null, identityId: null, key: key ?? null };
+      const requestContext = { now, client: { network: '', userAgent: '' }, logSecurityEvent: () => {} };
+      const caller = {
+        ...requestContext,
+        userId: platformUserId,
+        sessionId: null,
+        identityId: null,
+        apiKey: key ?? null,
+      };
       return checkAll(service.db, caller, [question]);
     };
     t.equal((await asking(-5))[0]?.isAllowed, true);

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import t from 'tap';
 import { newId, uuidOf } from '../../src/ids/ids.ts';
-import { listKeys } from '../../src/permissions/store.ts';
+import { listPermissionKeys } from '../../src/permissions/store.ts';
 import { newEmail, password, startService } from '../support/service.ts';
 
 const { call, db, newAccount, newMember, newPlatformKey, newUser, invite, listAll, logIn, tokenFor } =
@@ -16,7 +16,7 @@ async function query(statement: SQL): Promise<Record<string, unknown>[]> {
 const violated = (code: keyof typeof constraints) => ({ cause: { code: constraints[code] } });
 const constraints = { notNull: '23502', foreignKey: '23503', unique: '23505', check: '23514' };
 
-const catalogue = await listKeys(db);
+const catalogue = await listPermissionKeys(db);
 
 t.test('POST /v1/accounts', async (t) => {
   t.test('makes an account whose owner is the caller, with all permissions', async (t) => {

@@ -63,7 +63,7 @@ const answers = async (account: Account, { secret }: { secret: string }) =>
   (await call('GET', account.url, { token: secret })).status;
 
 const operate = async ({ id }: { id: string }, act: typeof disableUser) =>
-  act({ db, now: clock(), audit: () => {} }, await requireUserNamed(db, id));
+  act({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserNamed(db, id));
 const disable = (user: { id: string }) => operate(user, disableUser);
 const enable = (user: { id: string }) => operate(user, enableUser);
 

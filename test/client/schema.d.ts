@@ -1619,7 +1619,7 @@ export interface components {
             items: components["schemas"]["Identity"][];
         };
         /** @description The same for every address. */
-        MailPromised: {
+        MailQueued: {
             /** @example If the address can be registered, a mail is on its way to it. */
             message: string;
         };
@@ -1972,7 +1972,7 @@ export interface components {
             added: string[];
             changed: string[];
             /** @description With whom it touches. */
-            removed: components["schemas"]["PermissionHolders"][];
+            removed: components["schemas"]["PermissionUses"][];
         };
         /**
          * @example {
@@ -2006,7 +2006,7 @@ export interface components {
         PermissionCatalogue: {
             items: components["schemas"]["Permission"][];
         };
-        PermissionHolders: {
+        PermissionUses: {
             /**
              * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
@@ -4047,7 +4047,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MailPromised"];
+                    "application/json": components["schemas"]["MailQueued"];
                 };
             };
             /** @description `invalid-request`: The request is not valid. */
@@ -4886,7 +4886,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MailPromised"];
+                    "application/json": components["schemas"]["MailQueued"];
                 };
             };
             /** @description `invalid-request`: The request is not valid. */

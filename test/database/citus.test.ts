@@ -389,7 +389,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     await worker.drain();
     await go('POST', `${url}/invites/${first.id}/revoke`, owner.token);
     await go('DELETE', `${url}/roles/${role.id}`, owner.token);
-    const operating = { db: sv.db, now: service.clock(), audit: () => {} };
+    const operating = { db: sv.db, now: service.clock(), logSecurityEvent: () => {} };
     const user = await requireUserNamed(sv.db, changed);
     await disableUser(operating, user);
     await enableUser(operating, user);

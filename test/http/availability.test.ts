@@ -7,7 +7,7 @@ import { lockQueueState } from '../../src/database/lock-queue.ts';
 import { addGauges } from '../../src/gauges.ts';
 import { newId, uuidOf } from '../../src/ids/ids.ts';
 import { missingPermissions } from '../../src/permissions/comparison.ts';
-import { newKeyText } from '../../src/tokens/key-text.ts';
+import { newApiKeySecret } from '../../src/tokens/key-text.ts';
 import { pathWith, readDocument } from '../support/openapi.ts';
 import { racesOn, tally } from '../support/races.ts';
 import { freshDatabase, needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
@@ -72,8 +72,8 @@ t.test('a credential that is not valid', async (t) => {
   t.test('opens no transaction, takes no lock and writes nothing if it is a made-up key', async (t) => {
     t.ok(inAccount.length >= 20, `${inAccount.length} calls`);
     const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
-    t.same(await offending(changing, newKeyText({ kind: 'account', ...names }).text, 400, 401, 403), []);
-    t.same(await offending(changing, newKeyText({ kind: 'platform', id: platformKeyId }).text, 400, 401, 403), []);
+    t.same(await offending(changing, newApiKeySecret({ kind: 'account', ...names }).text, 400, 401, 403), []);
+    t.same(await offending(changing, newApiKeySecret({ kind: 'platform', id: platformKeyId }).text, 400, 401, 403), []);
   });
 
   t.test('nor if it belongs to a stranger to the account, or to an ended session', async (t) => {
@@ -90,7 +90,7 @@ t.test('a credential that is not valid', async (t) => {
 
   t.test('is logged without an id', async (t) => {
     const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
-    const madeUp = newKeyText({ kind: 'account', ...names }).text;
+    const madeUp = newApiKeySecret({ kind: 'account', ...names }).text;
     lines.length = 0;
     await call('PATCH', account.url, { body: { name: 'Taken' }, token: madeUp });
     await call('PATCH', account.url, { body: { name: 1 }, token: madeUp });
@@ -121,7 +121,7 @@ t.test('a credential that is not valid', async (t) => {
       token: owner.token,
     });
     const names = { id: other.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
-    await call('GET', '/v1/me', { token: newKeyText({ kind: 'account', ...names }).text });
+    await call('GET', '/v1/me', { token: newApiKeySecret({ kind: 'account', ...names }).text });
     await call('GET', account.url, { token: other.secret });
     const lastUsed = await until('the key to be shown as used', async () => {
       const { body } = await call('GET', `${account.url}/keys`, { token: owner.token });
@@ -657,20 +657,20 @@ t.test(
     t.test('the catalogue is not read from a request whose key is not valid', async (t) => {
       const body = { permissions: Array.from({ length: 10_000 }, () => ({})) };
       t.equal((await call('PUT', '/v1/permissions', { body, token })).status, 400);
-      const { text } = newKeyText({ kind: 'platform', id: newId('key') });
+      const { text } = newApiKeySecret({ kind: 'platform', id: newId('key') });
       t.equal((await call('PUT', '/v1/permissions', { body, token: text })).status, 401);
       t.equal((await call('PUT', '/v1/permissions', { body, token: account.owner.token })).status, 403);
     });
 
     t.test('comparing two members does not compare each grant with each', async (t) => {
-      const holdings = Array.from({ length: 10_000 }, (_, i) => ({
+      const grantedPermissions = Array.from({ length: 10_000 }, (_, i) => ({
         permission: 'invoices:read',
         resource: { type: 'invoice', id: `invoice-${i}` },
         condition: {},
         endsAt: null,
       }));
       let reads = 0;
-      const counted = holdings.map((it) => ({
+      const counted = grantedPermissions.map((it) => ({
         ...it,
         get permission() {
           reads += 1;
@@ -678,7 +678,7 @@ t.test(
         },
       }));
       const access = { allPermissions: false, endsAt: null };
-      t.same(missingPermissions({ ...access, holdings: counted }, { ...access, holdings }), []);
+      t.same(missingPermissions({ ...access, grantedPermissions: counted }, { ...access, grantedPermissions }), []);
       t.ok(reads < 100_000, `${reads} reads`);
     });
   },

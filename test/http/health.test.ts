@@ -7,7 +7,7 @@ import { sql } from 'drizzle-orm';
 import t from 'tap';
 import type { ProcessState } from '../../src/http/availability.ts';
 import { createWorker } from '../../src/mail/outbox/worker.ts';
-import { lettersOf } from '../../src/mail-writers.ts';
+import { messageWriters } from '../../src/mail-writers.ts';
 import { embeddedTemplate } from '../support/embedded-template.ts';
 import { isPostgres, newEmail, startService } from '../support/service.ts';
 import { gate, until } from '../support/until.ts';
@@ -132,7 +132,7 @@ t.test('a worker is stuck when a look at the outbox goes on for longer than anyt
     await opened;
     return { outcome: 'sent' as const };
   };
-  const worker = createWorker({ service, letters: lettersOf(service), transport, log: app.log, backlogRate: 20 });
+  const worker = createWorker({ service, writers: messageWriters(service), transport, log: app.log, backlogRate: 20 });
   t.equal(worker.isStuck(), false, 'not before it began');
   const account = await newAccount();
   await invite(account, account.owner, 'guest@example.com', { allPermissions: true });

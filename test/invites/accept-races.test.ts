@@ -72,7 +72,7 @@ t.test('An accept is written only if the facts about the invitee are still true'
     const url = `${account.url}/invites/${inviteId}`;
     const isTold = async () => (await call('GET', url, { token: account.owner.token })).body.lastSentAt;
     await until('its mail to be written down', isTold);
-    const acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isProven: false, ...by };
+    const acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isVerified: false, ...by };
     const facts = (await findFacts(db, acceptance, clock())) as Facts;
     t.ok(facts.invitee, 'they were active and logged in');
     await change();
@@ -237,11 +237,11 @@ t.test(
         const { body: key } = await call('POST', url, { body, token: by });
         const answers = await ownTransaction(async (client) => {
           await client.query(statement, values);
-          const acting = act(key.secret);
+          const context = act(key.secret);
           await untilWaiting(client, 1);
           const revoking = call('POST', `${url}/${key.id}/revoke`, { body: { revokeInvites: true }, token: by });
           await Promise.race([revoking, untilWaiting(client, 2)]);
-          return [acting, revoking].map((it) => () => it);
+          return [context, revoking].map((it) => () => it);
         });
         return Promise.all(answers.map((it) => it()));
       }

@@ -16,7 +16,7 @@ const rounds = Number(process.env.ROUNDS ?? 2);
 
 t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: needsPostgres() }, async (t) => {
   const one = await startService(t);
-  const two = await startService(t, { database: one.choice, keys: one.service.keys });
+  const two = await startService(t, { database: one.choice, keys: one.service.signingKeys });
   const { call, db, clock, invite, newAccount, newMember, newPlatformKey, newUser, tokenFor } = one;
   const replicas = [one, two];
   const platform = await newPlatformKey();
@@ -91,7 +91,7 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
 
   /** What an operator does, as if it were a request. */
   async function disable(id: string): Promise<Answer> {
-    await disableUser({ db, now: clock(), audit: () => {} }, await requireUserNamed(db, id));
+    await disableUser({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserNamed(db, id));
     return { status: 200, code: undefined, body: undefined, headers: {} } as Answer;
   }
 

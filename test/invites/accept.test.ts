@@ -453,7 +453,7 @@ t.test('The invite token', async (t) => {
     }
   });
 
-  const sign = (key = service.keys.current, changes: object = {}, headerChanges: object = {}) =>
+  const sign = (key = service.signingKeys.current, changes: object = {}, headerChanges: object = {}) =>
     new SignJWT({ ...claims, ...changes })
       .setProtectedHeader({ ...parsed(header), kid: key.kid, ...headerChanges })
       .sign(key.privateKey);
@@ -463,7 +463,7 @@ t.test('The invite token', async (t) => {
     async (t) => {
       const foreignKeys = testConfig({ SIGNING_KEYS: await generateSigningKeys() }).signingKeys;
       if (!foreignKeys) throw new Error('no keys');
-      const { current } = service.keys;
+      const { current } = service.signingKeys;
       const secret = current.publicKey.export({ format: 'pem', type: 'spki' });
       const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
       const elsewhere = await newAccount();
@@ -669,9 +669,9 @@ t.test('an accepted invite’s mail is not sent any more', async (t) => {
 
 /** The same token with padding, white space, and unused bits in the last character of its signature. */
 function otherSpellings(token: string): string[] {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  const last = letters.indexOf(token.slice(-1));
-  const sameBytes = [...letters].filter((_, index) => index >> 4 === last >> 4 && index !== last);
+  const writers = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const last = writers.indexOf(token.slice(-1));
+  const sameBytes = [...writers].filter((_, index) => index >> 4 === last >> 4 && index !== last);
   const tails = sameBytes.map((letter) => token.slice(0, -1) + letter);
   return [
     ...tails,

@@ -2,7 +2,7 @@ import t from 'tap';
 import { newId, platformUserId } from '../../src/ids/ids.ts';
 import type { Acceptance, Facts } from '../../src/invites/accepting/accept-store.ts';
 import { decide, type Way } from '../../src/invites/accepting/decide.ts';
-import { effective } from '../../src/permissions/access.ts';
+import { accountWideAccess } from '../../src/permissions/access.ts';
 import { Problem } from '../../src/problems/problem.ts';
 
 const now = new Date('2026-11-30T09:30:00Z');
@@ -24,14 +24,14 @@ const facts = {
   },
   version: '7',
   inviter: { id: ownerId, name: 'Olivia' },
-  inviterAccess: { allPermissions: true, endsAt: null, holdings: [] },
+  inviterAccess: { allPermissions: true, endsAt: null, grantedPermissions: [] },
   given: { permissions: ['invoices:read'], roles: [] },
   isMember: false,
   catalogueVersion: 1,
   invitee,
 } as unknown as Facts;
 
-const acceptance: Acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isProven: false };
+const acceptance: Acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isVerified: false };
 const link = { accountId, inviteId, sending: 2, isExpired: false } as NonNullable<Way['link']>;
 const way: Way = { link, newUser: undefined, now };
 
@@ -77,18 +77,18 @@ t.test('Each rule refuses by itself', async (t) => {
     ['invite-for-another-address', changed({ invite: { email: 'paula@example.com' } })],
     ['already-member', changed({ isMember: true })],
     ['inviter-cannot-grant', changed({ inviterAccess: undefined })],
-    ['inviter-cannot-grant', { ...facts, inviterAccess: effective(['domains:read'], null) }],
-    ['inviter-cannot-grant', { ...facts, inviterAccess: effective(['invoices:read'], later) }],
+    ['inviter-cannot-grant', { ...facts, inviterAccess: accountWideAccess(['domains:read'], null) }],
+    ['inviter-cannot-grant', { ...facts, inviterAccess: accountWideAccess(['invoices:read'], later) }],
     ['inviter-cannot-grant', changed({ invite: { ownership: true } })],
   ];
   for (const [code, judged, more] of refused) t.equal(codeOf(judged, acceptance, { ...way, ...more }), code);
-  t.equal(codeOf(changed({ invitee: null }), { ...acceptance, isProven: true }, way), 'user-disabled');
+  t.equal(codeOf(changed({ invitee: null }), { ...acceptance, isVerified: true }, way), 'user-disabled');
 });
 
 t.test('What the rules allow', async (t) => {
   const another = changed({ account: { acceptFromAnyAddress: true }, invite: { email: 'paula@example.com' } });
   t.equal(codeOf(another, acceptance, way), undefined, 'any address, if the account accepts it');
-  const exact = { ...facts, inviterAccess: effective(['invoices:read'], null) };
+  const exact = { ...facts, inviterAccess: accountWideAccess(['invoices:read'], null) };
   t.equal(codeOf(exact, acceptance, way), undefined, 'an inviter who has exactly what they offer');
   const keptByPlatform = changed({ account: { ownerId: platformUserId }, invite: { ownership: true } });
   t.equal(codeOf(keptByPlatform, acceptance, way), undefined, 'the ownership, while the platform keeps the account');

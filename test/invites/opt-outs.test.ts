@@ -246,7 +246,7 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     const [header = '', payload = '', signature = ''] = sent.optOut.split('.');
     const times = { now: clock(), expiresAt: new Date(clock().getTime() + day) };
     const named = { acc: account.id, inv: sent.id };
-    const ours = { keys: service.keys, issuer: service.config.issuer };
+    const ours = { keys: service.signingKeys, issuer: service.config.issuer };
     const stranger = { ...ours, keys: parseSigningKeys(await generateSigningKeys()) };
     const ids = { accountId: account.id as never, inviteId: sent.id as never };
     const wrong: Record<string, string | Promise<string>> = {
@@ -259,7 +259,7 @@ t.test('POST /v1/invites/opt-out', async (t) => {
       'of another kind with the same claims': signLinkToken(ours, 'invite', { ...named, snd: 1 }, times),
       'signed by keys that are not ours': signLinkToken(stranger, 'opt-out', named, times),
       'of another issuer': signOptOutToken(
-        { keys: ours.keys, config: { issuer: 'https://x.example.com' } },
+        { signingKeys: ours.keys, config: { issuer: 'https://x.example.com' } },
         ids,
         clock(),
       ),
@@ -457,7 +457,7 @@ t.test('List-Unsubscribe', async (t) => {
   t.test('refuses a token that is none, of another kind, too old or of another account', async (t) => {
     const [account, other] = [await newAccount(), await newAccount()];
     const sent = await sentInvite(account);
-    const ours = { keys: service.keys, issuer: service.config.issuer };
+    const ours = { keys: service.signingKeys, issuer: service.config.issuer };
     const times = { now: clock(), expiresAt: new Date(clock().getTime() + day) };
     const wrong: Record<string, string | Promise<string>> = {
       'cut short': sent.optOut.slice(0, -4),

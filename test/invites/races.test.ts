@@ -418,7 +418,7 @@ t.test('What an accept was judged by is still true when it is written, or nothin
     const { id, user } = await sentInvite(account);
     const inviteId = id as InviteId;
     const userId = user.id as UserId;
-    const credential = { sessionId: null, identityId: null, isProven: true };
+    const credential = { sessionId: null, identityId: null, isVerified: true };
     const acceptance = { accountId, inviteId, userId, ...credential };
     await until('its mail to be written down', async () => (await get(account, id)).lastSentAt);
     const facts = (await findFacts(db, acceptance, clock())) as Facts;
@@ -808,7 +808,7 @@ t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
     const usual = await startService(t, {
       ...logged,
       database: choice,
-      keys: started.service.keys,
+      keys: started.service.signingKeys,
       env: { RATE_LIMITS: '' },
     });
     // The first to be counted clears away what has run out, once a minute.

@@ -263,7 +263,7 @@ t.test('POST /v1/invites/report', async (t) => {
     const [header = '', payload = '', signature = ''] = sent.report.split('.');
     const times = { now: clock(), expiresAt: new Date(clock().getTime() + day) };
     const named = { acc: account.id, inv: sent.id };
-    const ours = { keys: service.keys, issuer: service.config.issuer };
+    const ours = { keys: service.signingKeys, issuer: service.config.issuer };
     const stranger = { ...ours, keys: parseSigningKeys(await generateSigningKeys()) };
     const ids = { accountId: account.id as AccountId, inviteId: sent.id };
     const wrong: Record<string, string | Promise<string>> = {
@@ -273,7 +273,7 @@ t.test('POST /v1/invites/report', async (t) => {
       'of another kind with the same claims': signLinkToken(ours, 'opt-out', named, times),
       'signed by keys that are not ours': signLinkToken(stranger, 'report', named, times),
       'of another issuer': signReportToken(
-        { keys: ours.keys, config: { issuer: 'https://x.example.com' } },
+        { signingKeys: ours.keys, config: { issuer: 'https://x.example.com' } },
         ids,
         clock(),
       ),

@@ -13,7 +13,7 @@ import { rateLimits } from '../../src/database/schema.ts';
 import { networkOf } from '../../src/http/network.ts';
 import { limitNetworks } from '../../src/http/network-limits.ts';
 import { renderProblems } from '../../src/http/problem-json.ts';
-import { recordVisits } from '../../src/http/request-context.ts';
+import { provideRequestContext } from '../../src/http/request-context.ts';
 import type { Counters } from '../../src/limits/counters.ts';
 import { createLimiter, type LimitName, limits, parseRateLimits, type RateLimits } from '../../src/limits/limits.ts';
 import { memoryCounters } from '../../src/limits/memory.ts';
@@ -490,7 +490,7 @@ t.test('routes with a network limit', async (t) => {
     const handled: string[] = [];
     const app = Fastify();
     t.teardown(() => app.close());
-    recordVisits(app, { clock: () => now, metrics: createMetrics() });
+    provideRequestContext(app, { clock: () => now, metrics: createMetrics() });
     renderProblems(app, 'https://usher.example.com', { report: () => {} });
     await limitNetworks(app, { counters, limits, clock: () => now });
     const handler = async ({ url }: { url: string }) => void handled.push(url);
@@ -500,7 +500,9 @@ t.test('routes with a network limit', async (t) => {
     app.post('/reset', { config: { networkLimit: 'reset.network' }, handler });
     app.post('/free', { handler });
     const limiter = createLimiter(counters, limits);
-    app.post('/guess', async ({ visit }) => limiter.requireWithin([{ limit: 'password.user', of: 'eve' }], visit.now));
+    app.post('/guess', async ({ requestContext }) =>
+      limiter.requireWithin([{ limit: 'password.user', of: 'eve' }], requestContext.now),
+    );
     const post = (url: string, remoteAddress = '192.0.2.1', body: string | object = { email: 'eve@example.com' }) =>
       app.inject({ method: 'POST', url, remoteAddress, body, headers: { 'content-type': 'application/json' } });
     return { post, handled };

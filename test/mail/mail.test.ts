@@ -10,7 +10,7 @@ import { parseSendgridTemplates } from '../../src/mail/sendgrid-templates.ts';
 import { sendgridTransport } from '../../src/mail/transports/sendgrid.ts';
 import { readWords, type Words } from '../../src/mail/words.ts';
 import { createMailWriter } from '../../src/mail/write.ts';
-import { lettersOf } from '../../src/mail-writers.ts';
+import { messageWriters } from '../../src/mail-writers.ts';
 import { workerOf } from '../support/outbox.ts';
 import { startSendgridServer } from '../support/sendgrid-server.ts';
 import { newEmail, password, startService } from '../support/service.ts';
@@ -455,9 +455,9 @@ t.test('a template that throws delays its mail, and stops nothing else', async (
   const email = newEmail();
   const { body } = await service.invite(account, account.owner, email);
   const throwing = { write: () => Promise.reject(new Error('a template throws')) };
-  const letters = lettersOf(service.service);
-  const broken = { ...letters, invite: { ...letters.invite, ...throwing } };
-  await workerOf(service, { letters: broken, transport: async () => ({ outcome: 'sent' }) }).drain();
+  const writers = messageWriters(service.service);
+  const broken = { ...writers, invite: { ...writers.invite, ...throwing } };
+  await workerOf(service, { writers: broken, transport: async () => ({ outcome: 'sent' }) }).drain();
   const look = async () =>
     (await service.call('GET', `${account.url}/invites/${body.id}`, { token: account.owner.token })).body.delivery;
   t.match(await look(), { event: 'retrying', attempts: 1, reason: 'the mail could not be written' });

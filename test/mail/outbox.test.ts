@@ -24,7 +24,7 @@ const lease = 30_000;
 t.beforeEach(async () => void (await db.update(outbox).set({ status: 'dropped' }).where(eq(outbox.status, 'queued'))));
 
 /** An invite, made over HTTP, whose mail is promised and not sent yet. */
-async function promised() {
+async function message() {
   const email = newEmail('adam');
   const { body, status } = await service.invite(account, { ...account.owner, ...(await asOwner()) }, email);
   if (status !== 201) throw new Error(`the invite was not made: ${status}`);
@@ -40,7 +40,7 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
   const countAll = async () => [await db.$count(invites), await db.$count(outbox)];
 
   t.test('one invite promises one mail', async (t) => {
-    const rows = await promisesOf(db, (await promised()).id);
+    const rows = await promisesOf(db, (await message()).id);
     t.match(rows, [{ kind: 'invite', sending: 1, status: 'queued', attempts: 0 }]);
     t.equal(rows.length, 1);
   });
@@ -56,7 +56,14 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
       const inside = { ...service.service, db: tx };
       await createInvite(
         inside,
-        { ...named, now, identityId: null, key: null, client: { network: 'unknown', userAgent: '' }, audit: () => {} },
+        {
+          ...named,
+          now,
+          identityId: null,
+          apiKey: null,
+          client: { network: 'unknown', userAgent: '' },
+          logSecurityEvent: () => {},
+        },
         account.id as AccountId,
         body,
       );
@@ -72,7 +79,7 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
   });
 
   t.test('where the mail can not be promised, the invite is not made and not resent', async (t) => {
-    const earlier = await promised();
+    const earlier = await message();
     const owner = { ...account.owner, ...(await asOwner()) };
     await db.execute(sql`alter table outbox add constraint no_more check (false) not valid`);
     t.teardown(() => db.execute(sql`alter table outbox drop constraint no_more`));
@@ -84,7 +91,7 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
   });
 
   t.test('a refused invite promises nothing', async (t) => {
-    const { email } = await promised();
+    const { email } = await message();
     const before = await countAll();
     const owner = { ...account.owner, ...(await asOwner()) };
     t.equal((await service.invite(account, owner, email)).code, 'invite-already-pending');
@@ -108,7 +115,7 @@ t.test('many workers', async (t) => {
       let inHand = 0;
       const worker = workerOf(service, {
         service: { ...service.service, db: own.db },
-        letters: always(letter),
+        writers: always(letter),
         transport: async ({ deliveryId }) => {
           inHand += 1;
           most.inHand = Math.max(most.inHand, inHand);
@@ -130,7 +137,7 @@ t.test('many workers', async (t) => {
   });
 
   t.test('nobody takes a mail that another worker has in hand', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     const { open, opened } = gate();
     const slow = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
     const first = workerOf(service, slow).drain();
@@ -144,7 +151,7 @@ t.test('many workers', async (t) => {
 
   t.test('a lease that ran out goes to another worker, and the first one settles nothing any more', async (t) => {
     for (const firstSays of [{ outcome: 'refused', reason: 'late' } as const, { outcome: 'sent' } as const]) {
-      const invite = await promised();
+      const invite = await message();
       const { open, opened } = gate();
       const stuck = keepingTransport(() => opened.then(() => firstSays));
       const first = workerOf(service, stuck).drain();
@@ -177,7 +184,7 @@ t.test('many workers', async (t) => {
   });
 
   t.test('a mail whose outcome could not be written down is sent again, and not lost', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     const lines: string[] = [];
     const { mails, transport } = keepingTransport();
     const letter = {
@@ -189,7 +196,7 @@ t.test('many workers', async (t) => {
     const worker = workerOf(service, {
       transport,
       log: logTo(lines),
-      letters: always(letter),
+      writers: always(letter),
     });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1 });
@@ -203,7 +210,7 @@ t.test('many workers', async (t) => {
 
 t.test('trying again', async (t) => {
   t.test('waits longer each time, and gives up after the stated number of tries', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 500' });
     const worker = workerOf(service, { transport });
     for (let attempt = 1; attempt < mostAttempts; attempt += 1) {
@@ -238,7 +245,7 @@ t.test('trying again', async (t) => {
       { retryAfter: 7_200, least: 7_198, most: 7_200 },
       { retryAfter: 1, least: 2, most: 5 },
     ]) {
-      const invite = await promised();
+      const invite = await message();
       const { transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 429', retryAfter });
       await workerOf(service, { transport }).drain();
       const wait = ((await rowOf(invite)).dueAt.getTime() - service.clock().getTime()) / 1_000;
@@ -248,7 +255,7 @@ t.test('trying again', async (t) => {
   });
 
   t.test('what the mail service will never take is not tried again', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     const { mails, transport } = keepingTransport({ outcome: 'refused', reason: 'SendGrid answered 400' });
     const worker = workerOf(service, { transport });
     await worker.drain();
@@ -260,14 +267,14 @@ t.test('trying again', async (t) => {
   });
 
   t.test('a mail that can not be written is tried again, and given up in the end', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     const { mails, transport } = keepingTransport();
     const letter = {
       write: async () => {
         throw new Error('a template is broken');
       },
     };
-    const worker = workerOf(service, { transport, letters: always(letter) });
+    const worker = workerOf(service, { transport, writers: always(letter) });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1, lastError: 'the mail could not be written' });
     for (let attempt = 2; attempt <= mostAttempts; attempt += 1) {
@@ -279,7 +286,7 @@ t.test('trying again', async (t) => {
   });
 
   t.test('one bad mail holds up no other', async (t) => {
-    const [bad, good] = [await promised(), await promised()];
+    const [bad, good] = [await message(), await message()];
     const { transport } = keepingTransport(({ to }) =>
       to === bad.email ? { outcome: 'refused', reason: 'no' } : { outcome: 'sent' },
     );
@@ -292,7 +299,7 @@ t.test('trying again', async (t) => {
 t.test('what is sent is what is true when it is sent', async (t) => {
   for (const how of ['revoke', 'decline', 'expire'] as const) {
     t.test(`the mail of an invite that is over (${how}) is dropped`, async (t) => {
-      const invite = await promised();
+      const invite = await message();
       const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'busy' });
       const worker = workerOf(service, { transport });
       await worker.drain();
@@ -308,7 +315,7 @@ t.test('what is sent is what is true when it is sent', async (t) => {
   }
 
   t.test('resending sends the newest link alone, and that one works', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     for (const _ of [1, 2]) t.equal((await call('POST', `${invite.url}/resend`, await asOwner())).status, 200);
     const { mails, transport } = keepingTransport();
     await workerOf(service, { transport }).drain();
@@ -321,7 +328,7 @@ t.test('what is sent is what is true when it is sent', async (t) => {
   });
 
   t.test('the invite says when its mail was sent', async (t) => {
-    const invite = await promised();
+    const invite = await message();
     t.equal((await lookAt(invite)).lastSentAt, null, 'not yet');
     const when = new Date(service.clock().getTime() + 90_000);
     await service.at(when, () => workerOf(service, keepingTransport()).drain());
@@ -330,7 +337,7 @@ t.test('what is sent is what is true when it is sent', async (t) => {
 });
 
 t.test('no address, token or secret stands in the outbox, and no token anywhere', async (t) => {
-  const invite = await promised();
+  const invite = await message();
   const { mails, transport } = keepingTransport();
   await workerOf(service, { transport }).drain();
   const [, , signature = 'none'] = linkIn(mails.find((it) => it.to === invite.email)).split('.');
@@ -350,13 +357,13 @@ t.test('the running worker', async (t) => {
   t.test('sends soon after it is woken', async (t) => {
     const { mails, transport } = keepingTransport();
     const worker = workerOf(service, { transport, interval });
-    const first = await promised();
+    const first = await message();
     worker.start();
     t.teardown(() => worker.stop());
     await until('the first mail', async () => (await rowOf(first)).status === 'sent');
     // Not within the look that is just ending.
     await new Promise((done) => setTimeout(done, 0));
-    const second = await promised();
+    const second = await message();
     worker.wake();
     await until('the mail that it was woken for', async () => (await rowOf(second)).status === 'sent', 5_000);
     t.same(
@@ -369,11 +376,11 @@ t.test('the running worker', async (t) => {
     const { open, opened } = gate();
     const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
     const worker = workerOf(service, { transport, interval });
-    await promised();
+    await message();
     worker.start();
     t.teardown(() => worker.stop());
     await until('a mail in hand', () => mails.length === 1);
-    const second = await promised();
+    const second = await message();
     worker.wake();
     open();
     await until('the mail that it was woken for', async () => (await rowOf(second)).status === 'sent', 5_000);
@@ -384,10 +391,10 @@ t.test('the running worker', async (t) => {
     const { open, opened } = gate();
     const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
     const worker = workerOf(service, { transport, interval });
-    const inHand = await promised();
+    const inHand = await message();
     worker.start();
     await until('a mail in hand', () => mails.length === 1);
-    const later = await promised();
+    const later = await message();
     worker.wake();
     let isStopped = false;
     const stop = worker.stop().then(() => {
@@ -420,7 +427,7 @@ t.test('the running worker', async (t) => {
       worker.start();
       t.teardown(() => worker.stop());
       proxy.cut();
-      const invite = await promised();
+      const invite = await message();
       await until('it to notice', () => lines.some((line) => line.includes('the database cannot be used')));
       await proxy.restore();
       await until('the mail', async () => (await rowOf(invite)).status === 'sent');
@@ -459,7 +466,7 @@ t.test('a backlog', async (t) => {
     const { open, opened } = gate();
     const sent: string[] = [];
     const worker = workerOf(service, {
-      letters: {
+      writers: {
         ...always(letter),
         invite: { write: async () => ({ to: 'new', subject: 's', text: 't', html: 'h' }) },
       },
@@ -473,7 +480,7 @@ t.test('a backlog', async (t) => {
     });
     worker.start();
     await until('the backlog to be in hand', async () => (await db.$count(outbox, eq(outbox.attempts, 2))) >= 10);
-    const invite = await promised();
+    const invite = await message();
     worker.wake();
     await until('the new mail to be sent', async () => (await rowOf(invite)).status === 'sent');
     t.same(sent, ['new'], 'while the backlog hangs');
@@ -483,12 +490,12 @@ t.test('a backlog', async (t) => {
 
   t.test('is claimed by its own lane: each row is one lane’s', async (t) => {
     await waiting(3);
-    const old = await promised();
+    const old = await message();
     await db
       .update(outbox)
       .set({ dueAt: new Date(service.clock().getTime() - 61_000) })
       .where(eq(outbox.inviteId, old.id as InviteId));
-    const given = await promised();
+    const given = await message();
     await db
       .update(outbox)
       .set({ status: 'failed', settledAt: service.clock() })
@@ -497,7 +504,7 @@ t.test('a backlog', async (t) => {
     t.match(await transaction(db, (tx) => putBack(tx, { id }, service.clock())), [
       { id, status: 'queued', attempts: 0 },
     ]);
-    const fresh = await promised();
+    const fresh = await message();
     const claim = async (lane: Lane) => {
       const at = service.clock();
       return claimDue(db, lane, { now: at, leaseUntil: new Date(at.getTime() + lease), most: 100 });
@@ -510,7 +517,7 @@ t.test('a backlog', async (t) => {
   });
 
   t.test('of an outage of an hour is delayed, and nothing of it is lost', async (t) => {
-    const made = [await promised(), await promised(), await promised()];
+    const made = [await message(), await message(), await message()];
     const begun = service.clock().getTime();
     const isOver = () => service.clock().getTime() - begun >= 3_600_000;
     const tries: string[] = [];

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { newId } from '../../src/ids/ids.ts';
-import { listKeys } from '../../src/permissions/store.ts';
-import type { OwnPermission } from '../../src/permissions/usher-permissions.ts';
+import { listPermissionKeys } from '../../src/permissions/store.ts';
+import type { UsherPermission } from '../../src/permissions/usher-permissions.ts';
 import { type Access, newEmail, startService, type TestUser } from '../support/service.ts';
 
 const { call, db, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor } = await startService(t);
@@ -9,7 +9,7 @@ const { call, db, newAccount, newMember, newUser, invite, listAll, mailsTo, toke
 type Account = Awaited<ReturnType<typeof newAccount>>;
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-const everyKey = await listKeys(db);
+const everyKey = await listPermissionKeys(db);
 const only = (...permissions: string[]): Access => ({ permissions });
 /** Every permission but one, and but those that it comes with. */
 const allBut = (permission: string): Access => {
@@ -134,7 +134,7 @@ t.test('GET /v1/accounts/:accountId/members', async (t) => {
 });
 
 /** Each call that needs a permission, and what it answers to someone who has that one. */
-const guarded: [OwnPermission, Method, (it: Prepared) => string, unknown, number][] = [
+const guarded: [UsherPermission, Method, (it: Prepared) => string, unknown, number][] = [
   ['account:manage', 'PATCH', () => '', { name: 'Renamed' }, 200],
   ['members:read', 'GET', () => '/members', undefined, 200],
   ['members:read', 'GET', ({ member }) => `/members/${member.id}`, undefined, 200],
@@ -160,15 +160,15 @@ t.test('A member who lacks a permission gets permission-missing, naming it', asy
   const member = await newMember(account, only('invoices:read'));
   const { body } = await invite(account, account.owner, newEmail(), only('invoices:read'));
   const prepared = { member, inviteId: body.id };
-  const acting = await newMember(account, only('invoices:read'));
+  const context = await newMember(account, only('invoices:read'));
 
   for (const [permission, method, path, body, done] of guarded) {
     const title = `${method} ${path({ member: { ...member, id: ':userId' }, inviteId: ':inviteId' })}`;
     t.test(`${title} needs ${permission}`, async (t) => {
-      await setAccess(account, account.owner, acting, allBut(permission));
-      const ask = () => call(method, account.url + path(prepared), { body, token: acting.token });
+      await setAccess(account, account.owner, context, allBut(permission));
+      const ask = () => call(method, account.url + path(prepared), { body, token: context.token });
       t.match(await ask(), { status: 403, code: 'permission-missing', body: { permission } }, 'all but that one');
-      await setAccess(account, account.owner, acting, only(permission, 'invoices:read'));
+      await setAccess(account, account.owner, context, only(permission, 'invoices:read'));
       t.equal((await ask()).status, done, 'just that one, with what it gives');
     });
   }

@@ -7,7 +7,7 @@ import { statusAt } from '../../src/invites/status.ts';
 import { mostAttempts, waitAfter } from '../../src/mail/outbox/backoff.ts';
 import { requireNotOwner } from '../../src/memberships/rules.ts';
 import { requireOwner } from '../../src/ownership/rules.ts';
-import { accessOf, type EffectiveAccess, effective, hasPermission } from '../../src/permissions/access.ts';
+import { accountWideAccess, type EffectiveAccess, hasPermission, toAccess } from '../../src/permissions/access.ts';
 import { missingPermissions } from '../../src/permissions/comparison.ts';
 import {
   requireGrantable,
@@ -15,13 +15,13 @@ import {
   requireNotAbove,
   requirePermission,
 } from '../../src/permissions/rules.ts';
-import { ownPermissions } from '../../src/permissions/usher-permissions.ts';
+import { usherPermissions } from '../../src/permissions/usher-permissions.ts';
 import { Problem } from '../../src/problems/problem.ts';
 import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../../src/text/email-address.ts';
 
 const now = new Date('2026-11-25T09:30:00Z');
-const all: EffectiveAccess = { allPermissions: true, endsAt: null, holdings: [] };
-const only = (...permissions: string[]): EffectiveAccess => effective(permissions, null);
+const all: EffectiveAccess = { allPermissions: true, endsAt: null, grantedPermissions: [] };
+const only = (...permissions: string[]): EffectiveAccess => accountWideAccess(permissions, null);
 const kept = { roles: [], endsAt: null };
 
 /** The problem that a rule answers with; undefined where it lets pass. */
@@ -38,13 +38,13 @@ function problemOf(rule: () => unknown): Problem | undefined {
 const codeOf = (rule: () => unknown) => problemOf(rule)?.code;
 
 t.test('access has one form: sorted permissions, or the flag and none beside it', async (t) => {
-  t.same(accessOf({ allPermissions: true }), { allPermissions: true, permissions: [], ...kept });
-  t.same(accessOf({ permissions: ['tickets:read', 'invoices:pay'] }), {
+  t.same(toAccess({ allPermissions: true }), { allPermissions: true, permissions: [], ...kept });
+  t.same(toAccess({ permissions: ['tickets:read', 'invoices:pay'] }), {
     ...{ allPermissions: false, permissions: ['invoices:pay', 'tickets:read'] },
     ...kept,
   });
   const asked = { permissions: ['b:b', 'a:a'] };
-  accessOf(asked);
+  toAccess(asked);
   t.same(asked.permissions, ['b:b', 'a:a'], 'what was asked for stays as it was');
 });
 
@@ -71,7 +71,7 @@ t.test('what is missing is named', async (t) => {
     [only('a:a'), only('a:a', 'b:b', 'c:c'), ['b:b', 'c:c']],
     [only('a:a'), only(), []],
     // A full list of today's permissions is not all permissions: tomorrow there is one more.
-    [only(...ownPermissions), all, ['*']],
+    [only(...usherPermissions), all, ['*']],
   ];
   for (const [holder, other, missing] of cases) t.same(missingPermissions(holder, other), missing);
 });

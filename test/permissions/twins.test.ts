@@ -5,7 +5,7 @@ import { listPermissions } from '../../src/access/catalogue/store.ts';
 import { isActiveNow, membershipOf } from '../../src/access/checks/decision-store.ts';
 import { isActiveMembership, membershipStatusAt } from '../../src/accounts/membership-status.ts';
 import { insertAccountWithOwner } from '../../src/accounts/store.ts';
-import { isActiveKey, keyStatusAt } from '../../src/credentials/api-key-status.ts';
+import { apiKeyStatusAt, isActiveApiKey } from '../../src/credentials/api-key-status.ts';
 import { isActiveSession, isActiveSessionAt } from '../../src/credentials/session-status.ts';
 import { isLoggedIn } from '../../src/credentials/store.ts';
 import { openDatabase } from '../../src/database/database.ts';
@@ -136,13 +136,13 @@ t.test('when a key is valid', async (t) => {
   await db.insert(accountKeys).values(ofAccount);
   await db.insert(platformKeys).values(ofPlatform);
   const at = sql`${sql.param(now, accountKeys.expiresAt)}`;
-  const active = (rows: typeof ofPlatform) => rows.filter((it) => keyStatusAt(it, now) === 'active');
+  const active = (rows: typeof ofPlatform) => rows.filter((it) => apiKeyStatusAt(it, now) === 'active');
   t.ok(active(ofAccount).length > 10 && active(ofAccount).length < 90);
   for (const [table, rows] of [
     [accountKeys, ofAccount],
     [platformKeys, ofPlatform],
   ] as const) {
-    const found = await db.select({ id: table.id }).from(table).where(isActiveKey(table, at));
+    const found = await db.select({ id: table.id }).from(table).where(isActiveApiKey(table, at));
     t.same(idsOf(found), idsOf(active(rows as typeof ofPlatform)));
   }
 });
@@ -319,7 +319,10 @@ t.test('who has more permissions than whom', async (t) => {
     // A holder's sources that end at `now`, or did before it, are not read from the database. The
     // comparison must leave them out by itself where it is given them.
     const single = members.map((it) => effectiveAccess(it));
-    const united = single.map((it) => ({ ...it, holdings: times(4, () => oneOf(single).holdings).flat() }));
+    const united = single.map((it) => ({
+      ...it,
+      grantedPermissions: times(4, () => oneOf(single).grantedPermissions).flat(),
+    }));
     for (const access of [...single, ...united]) {
       const { rows } = (await db.execute(sql`
         select m.user_id as id from memberships m
@@ -362,7 +365,7 @@ const propertiesAsked = [
  */
 function allows(access: EffectiveAccess, { permission, resource, properties }: Question): boolean {
   const wanted = { permission, resource, condition: properties, endsAt: from(1) };
-  return missingPermissions(access, { allPermissions: false, endsAt: null, holdings: [wanted] }).length === 0;
+  return missingPermissions(access, { allPermissions: false, endsAt: null, grantedPermissions: [wanted] }).length === 0;
 }
 
 t.test('what a member may do', async (t) => {

@@ -5,9 +5,9 @@ import { outbox } from '../../src/database/schema.ts';
 import { loggerOptions } from '../../src/http/logging.ts';
 import type { InviteId } from '../../src/ids/ids.ts';
 import type { Mail, Outcome, Transport } from '../../src/mail/mail.ts';
-import type { Letter, Letters } from '../../src/mail/outbox/message-writer.ts';
+import type { MessageWriter, MessageWriters } from '../../src/mail/outbox/message-writer.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/mail/outbox/worker.ts';
-import { lettersOf } from '../../src/mail-writers.ts';
+import { messageWriters } from '../../src/mail-writers.ts';
 import type { TestService } from './service.ts';
 
 /** One more worker on the database of a service. */
@@ -16,11 +16,11 @@ export function workerOf(
   options: Pick<WorkerOptions, 'transport'> & Partial<WorkerOptions>,
 ): Worker {
   const { mailBacklogRate: backlogRate } = service.config;
-  return createWorker({ service, letters: lettersOf(service), log: silentLog, backlogRate, ...options });
+  return createWorker({ service, writers: messageWriters(service), log: silentLog, backlogRate, ...options });
 }
 
 /** One letter for every kind of mail. */
-export const always = (letter: Letter): Letters => ({
+export const always = (letter: MessageWriter): MessageWriters => ({
   invite: letter,
   registration: letter,
   'password-reset': letter,

@@ -14,7 +14,7 @@ import type { ProcessState } from '../../src/http/availability.ts';
 import type { Transport } from '../../src/mail/mail.ts';
 import { createWorker } from '../../src/mail/outbox/worker.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
-import { lettersOf } from '../../src/mail-writers.ts';
+import { messageWriters } from '../../src/mail-writers.ts';
 import { makePlatformKey } from '../../src/platform/api-keys/keys.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import type { LinkKind } from '../../src/tokens/link-token.ts';
@@ -127,7 +127,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   });
   const worker = createWorker({
     service,
-    letters: lettersOf(service),
+    writers: messageWriters(service),
     transport: options.transport ?? mailboxTransport(database.db),
     log: app.log,
     backlogRate: config.mailBacklogRate,

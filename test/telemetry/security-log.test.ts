@@ -43,8 +43,8 @@ type Method = Parameters<typeof service.call>[0];
 async function appWith(t: Test, env: Record<string, string>) {
   const { database, dataDir } = service.service.config;
   const config = { ...testConfig(env), database, dataDir };
-  const { keys } = service.service;
-  const { app } = await buildApp({ config, db, keys, clock: service.clock, logTo });
+  const { signingKeys } = service.service;
+  const { app } = await buildApp({ config, db, keys: signingKeys, clock: service.clock, logTo });
   t.teardown(() => app.close());
   return app;
 }

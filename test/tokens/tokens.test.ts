@@ -433,8 +433,8 @@ function strangeIds(genuine: unknown, idOfUser: string): Record<string, unknown>
 
 /** The letter of base64url that differs in the lowest bit. */
 function neighbour(letter: string): string {
-  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return letters[letters.indexOf(letter) ^ 1] as string;
+  const writers = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return writers[writers.indexOf(letter) ^ 1] as string;
 }
 
 const flipped = (signature: string) => neighbour(signature[0] as string) + signature.slice(1);

@@ -211,7 +211,7 @@ t.test('PASSWORD_LOGIN=off', async (t) => {
   const user = await before.newUser();
   const account = await before.newAccount();
   const config = testConfig({ OIDC_ISSUERS: providers, PASSWORD_LOGIN: 'off' });
-  const { app } = await buildApp({ config, db: before.db, keys: before.service.keys });
+  const { app } = await buildApp({ config, db: before.db, keys: before.service.signingKeys });
   t.teardown(() => app.close());
   /** The same service, once it is switched off. */
   async function call(method: 'GET' | 'POST', url: string, { token, body }: { token?: string; body?: object } = {}) {

@@ -359,7 +359,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
   });
 
   t.test('also where they reach two replicas', { skip: needsPostgres() }, async (t) => {
-    const replica = await startService(t, { env, database: choice, keys: service.service.keys });
+    const replica = await startService(t, { env, database: choice, keys: service.service.signingKeys });
     const { refreshToken } = await newUserAtHome();
     const options = { body: { refreshToken }, headers: home };
     const requests = Array.from({ length: 50 }, (_, i) => {
@@ -371,7 +371,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
   });
 
   t.test('also where the signing key is changed from one replica to the next', { skip: needsPostgres() }, async (t) => {
-    const { current } = service.service.keys;
+    const { current } = service.service.signingKeys;
     const { current: next } = parseSigningKeys(await generateSigningKeys());
     const byKid = new Map([current, next].map((it) => [it.kid, it]));
     const older = await startService(t, { env, database: choice, keys: { current, byKid } });
@@ -643,7 +643,7 @@ t.test('A user whom the operator disabled', async (t) => {
     // Held where the operator's change has written that the user is disabled, and ends the sessions.
     const [disabling, loggingIn] = await whileHeld(holdSession(id), async (untilWaiting) => {
       const row = await requireUserNamed(db, user.email);
-      const disabling = disableUser({ db, now: clock(), audit: () => {} }, row);
+      const disabling = disableUser({ db, now: clock(), logSecurityEvent: () => {} }, row);
       await untilWaiting(1);
       const loggingIn = tryLogIn(user.email);
       await Promise.race([loggingIn, untilWaiting(2)]);

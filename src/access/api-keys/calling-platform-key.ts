@@ -1,9 +1,9 @@
 import { requirePlatform } from '../../accounts/platform-entry.ts';
 import type { PlatformScope } from '../../accounts/schemas.ts';
-import { keyStatusAt } from '../../credentials/api-key-status.ts';
+import { apiKeyStatusAt } from '../../credentials/api-key-status.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
-import type { KeyId } from '../../ids/ids.ts';
+import type { ApiKeyId } from '../../ids/ids.ts';
 import { sessionEnded } from '../../users/sessions/session.ts';
 import { lockPlatformKeys } from './store.ts';
 
@@ -12,13 +12,13 @@ import { lockPlatformKeys } from './store.ts';
  * then finds the keys that were made with it.
  * @throws platform-key-required, permission-missing, unauthenticated.
  */
-export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: PlatformScope, target?: KeyId) {
+export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: PlatformScope, target?: ApiKeyId) {
   await requirePlatform(tx, caller, scope);
-  const callingId = caller.key?.id as KeyId;
+  const callingId = caller.apiKey?.id as ApiKeyId;
   const locked = await lockPlatformKeys(tx, target === undefined ? [callingId] : [callingId, target]);
   const calling = locked.find((it) => it.id === callingId);
   // It may have ended while this transaction waited for the lock.
-  if (!calling || keyStatusAt(calling, caller.now) !== 'active') throw sessionEnded();
+  if (!calling || apiKeyStatusAt(calling, caller.now) !== 'active') throw sessionEnded();
   const key = locked.find((it) => it.id === target);
   return { ...calling, kind: 'platform' as const, key };
 }

@@ -2,13 +2,13 @@ import { and, asc, eq, type SQLWrapper, sql } from 'drizzle-orm';
 import type { Tx } from '../../database/database.ts';
 import { accountKeys, invites, platformKeys } from '../../database/schema.ts';
 import { equalsLiteral } from '../../database/statements.ts';
-import { type AccountId, type KeyId, uuidOf } from '../../ids/ids.ts';
+import { type AccountId, type ApiKeyId, uuidOf } from '../../ids/ids.ts';
 import { moveEpochs } from '../../permissions/epoch-store.ts';
 
 /** How keys end early: revoked, or with an earlier expiry. */
 export type EarlyEnd = { revokedAt: Date } | { notAfter: Date };
 
-const isAnyOf = (column: SQLWrapper, ids: readonly KeyId[]) =>
+const isAnyOf = (column: SQLWrapper, ids: readonly ApiKeyId[]) =>
   sql`${column} = any(${sql.param(ids.map((it) => uuidOf('key', it)))}::text[]::uuid[])`;
 
 /**
@@ -26,10 +26,10 @@ const changesOf = (keys: typeof accountKeys | typeof platformKeys, end: EarlyEnd
  * @returns the ids of the keys on all levels below.
  */
 async function throughLevels(
-  roots: readonly KeyId[],
-  endLevel: (makers: readonly KeyId[]) => Promise<{ id: KeyId }[]>,
+  roots: readonly ApiKeyId[],
+  endLevel: (makers: readonly ApiKeyId[]) => Promise<{ id: ApiKeyId }[]>,
 ) {
-  const all: KeyId[] = [];
+  const all: ApiKeyId[] = [];
   for (let level = roots; level.length > 0; ) {
     level = (await endLevel(level)).map((it) => it.id);
     all.push(...level);
@@ -41,7 +41,12 @@ async function throughLevels(
  * Ends every key that was made with an account's key. The caller has locked the account.
  * @returns their ids.
  */
-export function endMadeWithAccountKey(tx: Tx, accountId: AccountId, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
+export function endDescendantsOfAccountKey(
+  tx: Tx,
+  accountId: AccountId,
+  key: ApiKeyId,
+  end: EarlyEnd,
+): Promise<ApiKeyId[]> {
   return throughLevels([key], (makers) =>
     tx
       .update(accountKeys)
@@ -56,7 +61,7 @@ export function endMadeWithAccountKey(tx: Tx, accountId: AccountId, key: KeyId, 
  * which it locks in between. The caller has locked the key.
  * @returns their ids.
  */
-export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd): Promise<KeyId[]> {
+export async function endDescendantsOfPlatformKey(tx: Tx, key: ApiKeyId, end: EarlyEnd): Promise<ApiKeyId[]> {
   const ofPlatform = await throughLevels([key], (makers) =>
     tx
       .update(platformKeys)
@@ -82,10 +87,10 @@ export async function endMadeWithPlatformKey(tx: Tx, key: KeyId, end: EarlyEnd):
  * can't lock those of several accounts.
  * @returns how many.
  */
-export async function revokeInvitesMadeWith(
+export async function revokeInvitesOfKeys(
   tx: Tx,
   accountId: AccountId | null,
-  keys: readonly KeyId[],
+  keys: readonly ApiKeyId[],
   { now, isDistributed = false }: { now: Date; isDistributed?: boolean },
 ): Promise<number> {
   const ofAccount = accountId === null ? undefined : eq(invites.accountId, accountId);

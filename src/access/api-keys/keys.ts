@@ -1,25 +1,32 @@
-import { type Acting, changeAccount, changeInside } from '../../accounts/enter.ts';
-import { requireActiveName } from '../../accounts/platform-entry.ts';
+import { type AccountContext, changeAccount, changeInside } from '../../accounts/enter.ts';
+import { requireActiveUser } from '../../accounts/platform-entry.ts';
 import { lockAccountRow } from '../../accounts/store.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
-import { type AccountId, type KeyId, newId, platformUserId } from '../../ids/ids.ts';
-import { effectiveAccessOf, everywhere } from '../../memberships/manage.ts';
+import { type AccountId, type ApiKeyId, newId, platformUserId } from '../../ids/ids.ts';
+import { findEffectiveAccess, withResourceGrants } from '../../memberships/manage.ts';
 import { findMember } from '../../memberships/store.ts';
-import { type EffectiveAccess, effective } from '../../permissions/access.ts';
-import { inCatalogue, requireAll } from '../../permissions/resolve-access.ts';
+import { accountWideAccess, type EffectiveAccess } from '../../permissions/access.ts';
+import { notInCatalogue, requireAllExist } from '../../permissions/resolve-access.ts';
 import { requireGrantable, requireNotAbove } from '../../permissions/rules.ts';
-import { listKeys } from '../../permissions/store.ts';
+import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { newKeyText } from '../../tokens/key-text.ts';
+import { newApiKeySecret } from '../../tokens/key-text.ts';
 import { lockCallingPlatformKey } from './calling-platform-key.ts';
-import { endMadeWithAccountKey, revokeInvitesMadeWith } from './descendants-store.ts';
-import { auditMade, auditRevoked } from './log.ts';
-import { endOfReplaced, handOut, requireAhead, requireGoing, requireNoLater, requireWithinScopes } from './rules.ts';
+import { endDescendantsOfAccountKey, revokeInvitesOfKeys } from './descendants-store.ts';
+import { logKeyCreated, logKeyRevoked } from './log.ts';
+import {
+  endOfReplacedKey,
+  limitNewKey,
+  requireActiveKey,
+  requireEndWithin,
+  requireFutureExpiry,
+  requireWithinScopes,
+} from './rules.ts';
 import type { KeyRevocation, KeyRotation, NewAccountKey } from './schemas.ts';
 import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, markRevoked } from './store.ts';
-import { accountKeyOf, unused } from './view.ts';
+import { toAccountKeyView, unused } from './view.ts';
 
 /**
  * Makes a key that acts as the caller within its scopes. With a key, another one can be made that
@@ -28,19 +35,19 @@ import { accountKeyOf, unused } from './view.ts';
  * user-disabled, invalid-request.
  */
 export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
-  const expiresAt = requireAhead(asked.expiresAt, caller.now);
-  const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
-    if (acting.userId === platformUserId)
+  const expiresAt = requireFutureExpiry(asked.expiresAt, caller.now);
+  const making = changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
+    if (context.userId === platformUserId)
       throw new Problem('user-required', 'The platform keeps this account: use its own key.');
-    requireActiveName(acting);
+    requireActiveUser(context);
     const calling = await findCalling();
-    requireNoLater(expiresAt, calling);
-    const ends = handOut(calling, { kind: 'account', scopes: asked.scopes, madeBy: null, expiresAt });
+    requireEndWithin(expiresAt, calling);
+    const ends = limitNewKey(calling, { kind: 'account', scopes: asked.scopes, madeBy: null, expiresAt });
     await requireKnown(tx, asked.scopes);
-    requireGrantable(acting, await reachOf(tx, acting, { userId: acting.userId, scopes: asked.scopes }));
-    return keep(tx, acting.name, newRow(acting, asked, ends));
+    requireGrantable(context, await reachOf(tx, context, { userId: context.userId, scopes: asked.scopes }));
+    return keep(tx, context.name, newRow(context, asked, ends));
   });
-  return auditMade(caller, making, { accountId });
+  return logKeyCreated(caller, making, { accountId });
 }
 
 /**
@@ -54,28 +61,28 @@ export function rotateAccountKey(
   service: Service,
   caller: Caller,
   accountId: AccountId,
-  keyId: KeyId,
+  keyId: ApiKeyId,
   { overlapSeconds }: KeyRotation,
 ) {
-  const making = changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
-    const { key, maker } = await requireManageableKey(tx, acting, keyId, findCalling);
-    requireGoing(key, caller.now);
-    if (key.userId !== acting.userId)
+  const making = changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
+    const { key, maker } = await requireManageableKey(tx, context, keyId, findCalling);
+    requireActiveKey(key, caller.now);
+    if (key.userId !== context.userId)
       throw new Problem('cannot-grant', 'A key is rotated by the member as whom it acts.');
-    requireActiveName(acting);
+    requireActiveUser(context);
     await requireKnown(tx, key.scopes);
-    requireGrantable(acting, await reachOf(tx, acting, key));
-    const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
-    await endMadeWithAccountKey(tx, accountId, keyId, { notAfter });
-    const isRenewed = acting.isPerson && key.madeBy === null;
+    requireGrantable(context, await reachOf(tx, context, key));
+    const notAfter = endOfReplacedKey(key, overlapSeconds, caller.now);
+    await endDescendantsOfAccountKey(tx, accountId, keyId, { notAfter });
+    const isRenewed = context.isPerson && key.madeBy === null;
     const expiresAt = isRenewed ? renewed(key, caller.now) : key.expiresAt;
     // Read after the update, which may have changed the end of the calling key.
-    const ends = handOut(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
-    const row = newRow(acting, key, ends);
+    const ends = limitNewKey(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
+    const row = newRow(context, key, ends);
     await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: notAfter });
     return keep(tx, maker.name, row);
   });
-  return auditMade(caller, making, { accountId });
+  return logKeyCreated(caller, making, { accountId });
 }
 
 /**
@@ -87,19 +94,19 @@ export async function revokeAccountKey(
   service: Service,
   caller: Caller,
   accountId: AccountId,
-  keyId: KeyId,
+  keyId: ApiKeyId,
   { revokeInvites = false }: KeyRevocation,
 ): Promise<void> {
-  const invites = await changeKeys(service, caller, accountId, async (tx, acting, findCalling) => {
-    await requireManageableKey(tx, acting, keyId, findCalling);
+  const invites = await changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
+    await requireManageableKey(tx, context, keyId, findCalling);
     await markRevoked(tx, accountId, keyId, caller.now);
-    const ended = await endMadeWithAccountKey(tx, accountId, keyId, { revokedAt: caller.now });
-    return revokeInvites ? revokeInvitesMadeWith(tx, accountId, [keyId, ...ended], caller) : undefined;
+    const ended = await endDescendantsOfAccountKey(tx, accountId, keyId, { revokedAt: caller.now });
+    return revokeInvites ? revokeInvitesOfKeys(tx, accountId, [keyId, ...ended], caller) : undefined;
   });
-  auditRevoked(caller, { accountId, keyId, invites });
+  logKeyRevoked(caller, { accountId, keyId, invites });
 }
 
-type CallingKey = Parameters<typeof handOut>[0];
+type CallingKey = Parameters<typeof limitNewKey>[0];
 
 /**
  * Changes the keys of an account. A calling platform key is locked before the account, in the same
@@ -110,43 +117,49 @@ function changeKeys<T>(
   { db }: Service,
   caller: Caller,
   accountId: AccountId,
-  change: (tx: Tx, acting: Acting, findCalling: () => Promise<CallingKey>) => Promise<T>,
+  change: (tx: Tx, context: AccountContext, findCalling: () => Promise<CallingKey>) => Promise<T>,
 ): Promise<T> {
-  const { key } = caller;
-  if (key?.kind === 'platform') {
+  const { apiKey } = caller;
+  if (apiKey?.kind === 'platform') {
     const lock = async (tx: Tx) => {
       const calling = await lockCallingPlatformKey(tx, caller, 'accounts:manage');
       await lockAccountRow(tx, accountId);
       return calling;
     };
-    const changeWith = (tx: Tx, acting: Acting, calling: CallingKey) => change(tx, acting, async () => calling);
+    const changeWith = (tx: Tx, context: AccountContext, calling: CallingKey) =>
+      change(tx, context, async () => calling);
     return changeInside(db, caller, accountId, { requirement: 'keys:manage', row: accountId, lock }, changeWith);
   }
-  return changeAccount(db, caller, accountId, 'keys:manage', (tx, acting) =>
-    change(tx, acting, async () => {
-      const found = key && (await findAccountKey(tx, accountId, key.id));
+  return changeAccount(db, caller, accountId, 'keys:manage', (tx, context) =>
+    change(tx, context, async () => {
+      const found = apiKey && (await findAccountKey(tx, accountId, apiKey.id));
       return found ? { ...found.key, kind: 'account' } : undefined;
     }),
   );
 }
 
 /** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
-async function requireManageableKey(tx: Tx, acting: Acting, keyId: KeyId, findCalling: () => Promise<CallingKey>) {
-  const found = await findAccountKey(tx, acting.account.id, keyId);
+async function requireManageableKey(
+  tx: Tx,
+  context: AccountContext,
+  keyId: ApiKeyId,
+  findCalling: () => Promise<CallingKey>,
+) {
+  const found = await findAccountKey(tx, context.account.id, keyId);
   if (!found) throw new Problem('not-found');
-  const isOwn = acting.isPerson && found.key.userId === acting.userId;
+  const isOwn = context.isPerson && found.key.userId === context.userId;
   if (isOwn) return found;
   const calling = await findCalling();
   if (calling) requireWithinScopes(calling, { kind: 'account', scopes: found.key.scopes });
-  const own = await everywhere(tx, acting);
-  requireNotAbove({ ...own, now: acting.now }, await reachOf(tx, acting, found.key));
+  const own = await withResourceGrants(tx, context);
+  requireNotAbove({ ...own, now: context.now }, await reachOf(tx, context, found.key));
   return found;
 }
 
 /** @throws invalid-request for a scope that is not in the catalogue. */
 async function requireKnown(tx: Tx, scopes: readonly string[]): Promise<void> {
   const named = scopes.filter((it) => it !== '*');
-  requireAll(named, await listKeys(tx), '/scopes', inCatalogue);
+  requireAllExist(named, await listPermissionKeys(tx), '/scopes', notInCatalogue);
 }
 
 /**
@@ -155,20 +168,20 @@ async function requireKnown(tx: Tx, scopes: readonly string[]): Promise<void> {
  */
 async function reachOf(
   tx: Tx,
-  acting: Acting,
+  context: AccountContext,
   { userId, scopes }: Pick<AccountKeyRow, 'userId' | 'scopes'>,
 ): Promise<EffectiveAccess> {
   if (!scopes.includes('*')) {
-    const known = await listKeys(tx);
-    return effective(
+    const known = await listPermissionKeys(tx);
+    return accountWideAccess(
       scopes.filter((it) => known.includes(it)),
-      acting.endsAt,
+      context.endsAt,
     );
   }
-  if (userId === acting.userId) return acting;
-  const member = await findMember(tx, acting.account.id, userId);
+  if (userId === context.userId) return context;
+  const member = await findMember(tx, context.account.id, userId);
   if (!member) throw new Problem('not-found');
-  return effectiveAccessOf(tx, acting, member);
+  return findEffectiveAccess(tx, context, member);
 }
 
 /** The end of a key that takes the place of another: as long after now as the other's was after it was made. */
@@ -177,11 +190,11 @@ function renewed({ createdAt, expiresAt }: AccountKeyRow, now: Date): Date | nul
 }
 
 function newRow(
-  acting: Acting,
+  context: AccountContext,
   { name, scopes }: Pick<NewAccountKey, 'name' | 'scopes'>,
   { madeBy, expiresAt }: Pick<AccountKeyRow, 'madeBy' | 'expiresAt'>,
 ): Omit<AccountKeyRow, 'hash'> {
-  const whose = { accountId: acting.account.id, userId: acting.userId };
+  const whose = { accountId: context.account.id, userId: context.userId };
   return {
     ...whose,
     ...unused,
@@ -190,14 +203,14 @@ function newRow(
     scopes: [...scopes].sort(),
     madeBy,
     expiresAt,
-    createdAt: acting.now,
+    createdAt: context.now,
   };
 }
 
 async function keep(tx: Tx, name: string, row: Omit<AccountKeyRow, 'hash'>) {
   const { id, accountId, userId } = row;
-  const { text, hash } = newKeyText({ kind: 'account', id, accountId, userId });
+  const { text, hash } = newApiKeySecret({ kind: 'account', id, accountId, userId });
   const key = { ...row, hash };
   await insertAccountKey(tx, key);
-  return { ...accountKeyOf({ key, maker: { id: userId, name } }, row.createdAt), secret: text };
+  return { ...toAccountKeyView({ key, maker: { id: userId, name } }, row.createdAt), secret: text };
 }

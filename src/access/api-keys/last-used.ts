@@ -1,4 +1,4 @@
-import type { Caller, Key } from '../../credentials/caller.ts';
+import type { ApiKey, Caller } from '../../credentials/caller.ts';
 import type { Db } from '../../database/database.ts';
 import { markUsed } from './store.ts';
 
@@ -12,11 +12,11 @@ const remembered = 10_000;
  * @returns what is to be called after a request that a key made.
  */
 export function recordUse(db: Db): (caller: Caller) => Promise<void> {
-  const written = new Map<Key['id'], number>();
-  return async ({ key, now }) => {
-    if (!key || (written.get(key.id) ?? 0) > now.getTime() - exactness) return;
+  const written = new Map<ApiKey['id'], number>();
+  return async ({ apiKey, now }) => {
+    if (!apiKey || (written.get(apiKey.id) ?? 0) > now.getTime() - exactness) return;
     if (written.size >= remembered) written.clear();
-    written.set(key.id, now.getTime());
-    await markUsed(db, key, now, new Date(now.getTime() - exactness)).catch(() => written.delete(key.id));
+    written.set(apiKey.id, now.getTime());
+    await markUsed(db, apiKey, now, new Date(now.getTime() - exactness)).catch(() => written.delete(apiKey.id));
   };
 }

@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../../accounts/enter.ts';
 import { AccountParams } from '../../accounts/schemas.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
-import type { KeyId } from '../../ids/ids.ts';
+import type { ApiKeyId } from '../../ids/ids.ts';
 import { requirePermission } from '../../permissions/rules.ts';
 import type { Service } from '../../service.ts';
 import { createAccountKey, revokeAccountKey, rotateAccountKey } from './keys.ts';
@@ -18,7 +18,7 @@ import {
   NewAccountKey,
 } from './schemas.ts';
 import { listAccountKeys } from './store.ts';
-import { accountKeyOf } from './view.ts';
+import { toAccountKeyView } from './view.ts';
 
 const tags = ['Keys'];
 const refusals = ['permission-missing', 'cannot-grant'] as const;
@@ -33,16 +33,19 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       description: 'Newest first, those that have ended too. Needs `keys:manage`.',
       params: AccountParams,
       querystring: KeysQuery,
-      response: { 200: answer(AccountKeyPage, 'A page of keys.'), ...problems('permission-missing') },
+      response: { 200: answer(AccountKeyPage, 'A page of keys.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId }, query: { limit = 50, cursor } }) => {
       requirePermission(await enterAccount(service.db, caller, accountId), 'keys:manage');
-      const rows = await listAccountKeys(service.db, accountId, { limit, ...(cursor && { cursor: cursor as KeyId }) });
+      const rows = await listAccountKeys(service.db, accountId, {
+        limit,
+        ...(cursor && { cursor: cursor as ApiKeyId }),
+      });
       return page(
         rows,
         limit,
         (it) => it.key.id,
-        (it) => accountKeyOf(it, caller.now),
+        (it) => toAccountKeyView(it, caller.now),
       );
     },
   });
@@ -58,7 +61,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       body: ref(NewAccountKey),
       response: {
         201: answer(MadeAccountKey, 'The key, with its secret.'),
-        ...problems(...refusals, 'user-required', 'user-disabled'),
+        ...problemResponses(...refusals, 'user-required', 'user-disabled'),
       },
     },
     handler: async ({ caller, params, body }, reply) =>
@@ -76,7 +79,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       body: ref(KeyRotation),
       response: {
         201: answer(MadeAccountKey, 'The new key, with its secret.'),
-        ...problems(...refusals, 'user-disabled', 'key-ended'),
+        ...problemResponses(...refusals, 'user-disabled', 'key-ended'),
       },
     },
     handler: async ({ caller, params: { accountId, keyId }, body }, reply) =>
@@ -93,7 +96,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
         'The key is refused from its next request on, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage`, and the key may do no more than you.',
       params: AccountKeyParams,
       body: ref(KeyRevocation),
-      response: { 204: nothing('The key is revoked.'), ...problems(...refusals) },
+      response: { 204: nothing('The key is revoked.'), ...problemResponses(...refusals) },
     },
     handler: async ({ caller, params: { accountId, keyId }, body }, reply) => {
       await revokeAccountKey(service, caller, accountId, keyId, body);

@@ -1,12 +1,12 @@
-import { keyStatusAt } from '../../credentials/api-key-status.ts';
-import type { Key } from '../../credentials/caller.ts';
-import type { KeyId } from '../../ids/ids.ts';
-import { earlier, isAhead, lasts } from '../../permissions/granted-permission.ts';
+import { apiKeyStatusAt } from '../../credentials/api-key-status.ts';
+import type { ApiKey } from '../../credentials/caller.ts';
+import type { ApiKeyId } from '../../ids/ids.ts';
+import { earlierEnd, isInFuture, lastsUntil } from '../../permissions/granted-permission.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
 
 /** The properties of a key that bound the keys made with it. */
 export interface KeyBounds {
-  kind: Key['kind'];
+  kind: ApiKey['kind'];
   scopes: readonly string[];
   expiresAt: Date | null;
 }
@@ -14,7 +14,7 @@ export interface KeyBounds {
 /** How a key ends: by itself, and with the key that it was made with. */
 interface Ends {
   expiresAt: Date | null;
-  madeBy: KeyId | null;
+  madeBy: ApiKeyId | null;
 }
 
 /**
@@ -29,16 +29,16 @@ interface Ends {
  * @param replaces the key that is rotated.
  * @throws cannot-grant for a scope that the calling key does not have.
  */
-export function handOut(
-  calling: (KeyBounds & { id: KeyId }) | undefined,
+export function limitNewKey(
+  calling: (KeyBounds & { id: ApiKeyId }) | undefined,
   key: KeyBounds & Ends,
-  replaces?: KeyId,
+  replaces?: ApiKeyId,
 ): Ends {
   const { madeBy, expiresAt } = key;
   if (!calling) return { madeBy, expiresAt };
   requireWithinScopes(calling, key);
   if (calling.id === replaces) return { madeBy, expiresAt };
-  return { madeBy: calling.id, expiresAt: earlier(calling.expiresAt, expiresAt) };
+  return { madeBy: calling.id, expiresAt: earlierEnd(calling.expiresAt, expiresAt) };
 }
 
 /**
@@ -58,29 +58,29 @@ export function requireWithinScopes(calling: Omit<KeyBounds, 'expiresAt'>, key: 
  * A requested end is never shortened silently.
  * @throws cannot-grant for one after the calling key's.
  */
-export function requireNoLater(requested: Date | null, calling: KeyBounds | undefined): void {
-  if (requested === null || !calling || lasts(calling.expiresAt, requested)) return;
+export function requireEndWithin(requested: Date | null, calling: KeyBounds | undefined): void {
+  if (requested === null || !calling || lastsUntil(calling.expiresAt, requested)) return;
   throw new Problem('cannot-grant', 'A key can’t outlive the key that makes it.');
 }
 
 /** @throws invalid-request for a time that is over. */
-export function requireAhead(expiresAt: Date | undefined, now: Date): Date | null {
+export function requireFutureExpiry(expiresAt: Date | undefined, now: Date): Date | null {
   if (expiresAt === undefined) return null;
   const end = new Date(expiresAt);
-  if (!isAhead(end, now)) throw invalidField('/expiresAt', 'must be a time in the future');
+  if (!isInFuture(end, now)) throw invalidField('/expiresAt', 'must be a time in the future');
   return end;
 }
 
 /** When a replaced key ends: after the overlap, and no later than it would have ended. */
-export function endOfReplaced({ expiresAt }: { expiresAt: Date | null }, overlapSeconds: number, now: Date): Date {
+export function endOfReplacedKey({ expiresAt }: { expiresAt: Date | null }, overlapSeconds: number, now: Date): Date {
   const afterOverlap = new Date(now.getTime() + overlapSeconds * 1000);
-  return earlier(afterOverlap, expiresAt) ?? afterOverlap;
+  return earlierEnd(afterOverlap, expiresAt) ?? afterOverlap;
 }
 
 /** A key that still counts. @throws key-ended. */
-export function requireGoing(
+export function requireActiveKey(
   key: { revokedAt: Date | null; expiresAt: Date | null; replacedBy: string | null },
   now: Date,
 ): void {
-  if (key.replacedBy !== null || keyStatusAt(key, now) !== 'active') throw new Problem('key-ended');
+  if (key.replacedBy !== null || apiKeyStatusAt(key, now) !== 'active') throw new Problem('key-ended');
 }

@@ -1,17 +1,17 @@
 import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
-import type { Key } from '../../credentials/caller.ts';
+import type { ApiKey } from '../../credentials/caller.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import { accountKeys, platformKeys, users } from '../../database/schema.ts';
-import type { AccountId, KeyId } from '../../ids/ids.ts';
+import type { AccountId, ApiKeyId } from '../../ids/ids.ts';
 
 export type AccountKeyRow = typeof accountKeys.$inferSelect;
 export type PlatformKeyRow = typeof platformKeys.$inferSelect;
 
-type Paging = { limit: number; cursor?: KeyId };
+type Paging = { limit: number; cursor?: ApiKeyId };
 /** Which keys: an account's, or the platform's. */
 export type Holder = AccountId | null;
 
-const isOf = (holder: Holder, id: KeyId) =>
+const isOf = (holder: Holder, id: ApiKeyId) =>
   holder === null ? eq(platformKeys.id, id) : and(eq(accountKeys.accountId, holder), eq(accountKeys.id, id));
 
 const selectAccountKeys = (db: Db) =>
@@ -29,7 +29,7 @@ export function listAccountKeys(db: Db, accountId: AccountId, { limit, cursor }:
     .limit(limit + 1);
 }
 
-export async function findAccountKey(db: Db, accountId: AccountId, id: KeyId) {
+export async function findAccountKey(db: Db, accountId: AccountId, id: ApiKeyId) {
   const [found] = await selectAccountKeys(db).where(and(eq(accountKeys.accountId, accountId), eq(accountKeys.id, id)));
   return found;
 }
@@ -45,7 +45,7 @@ export function listPlatformKeys(db: Db, { limit, cursor }: Paging): Promise<Pla
 }
 
 /** Some of the platform's keys, locked in the order of their ids until the transaction ends. */
-export function lockPlatformKeys(tx: Tx, ids: readonly KeyId[]): Promise<PlatformKeyRow[]> {
+export function lockPlatformKeys(tx: Tx, ids: readonly ApiKeyId[]): Promise<PlatformKeyRow[]> {
   return tx
     .select()
     .from(platformKeys)
@@ -66,8 +66,8 @@ export async function insertPlatformKey(db: Db, row: PlatformKeyRow): Promise<vo
 export async function markReplaced(
   tx: Tx,
   holder: Holder,
-  id: KeyId,
-  replaced: { by: KeyId; expiresAt: Date },
+  id: ApiKeyId,
+  replaced: { by: ApiKeyId; expiresAt: Date },
 ): Promise<void> {
   const changes = { replacedBy: replaced.by, expiresAt: replaced.expiresAt };
   await tx
@@ -77,14 +77,14 @@ export async function markReplaced(
 }
 
 /** Revokes a key; one that was revoked before keeps its time. */
-export async function markRevoked(tx: Tx, holder: Holder, id: KeyId, now: Date): Promise<void> {
+export async function markRevoked(tx: Tx, holder: Holder, id: ApiKeyId, now: Date): Promise<void> {
   const keys = holder === null ? platformKeys : accountKeys;
   const revokedAt = sql`coalesce(${keys.revokedAt}, ${sql.param(now, keys.revokedAt)}::timestamptz)`;
   await tx.update(keys).set({ revokedAt }).where(isOf(holder, id));
 }
 
 /** Keeps when a key was last used. Whoever shows another's id changes nothing. */
-export async function markUsed(db: Db, key: Key, now: Date, since: Date): Promise<void> {
+export async function markUsed(db: Db, key: ApiKey, now: Date, since: Date): Promise<void> {
   const table = key.kind === 'account' ? accountKeys : platformKeys;
   await db
     .update(table)

@@ -28,7 +28,7 @@ const userIds = new RegExp(idPattern('usr'));
 const accountIds = new RegExp(idPattern('acc'));
 
 /** Who a subject is: a user's id, their verified address, or the external id that the platform gave them. Undefined: nobody. */
-export function subjectOf({ type, id }: SubjectEntity): Subject | undefined {
+export function subjectFrom({ type, id }: SubjectEntity): Subject | undefined {
   if (type !== subjectType) return undefined;
   if (userIds.test(id)) return { id: id as UserId };
   if (!id.includes('@')) return { externalId: id };
@@ -37,7 +37,7 @@ export function subjectOf({ type, id }: SubjectEntity): Subject | undefined {
 }
 
 /** The key of a permission that an action is: its name as it is, or, where it is none, `type:name` of the resource. */
-export const permissionOf = (name: string, resourceType: string) =>
+export const permissionFromAction = (name: string, resourceType: string) =>
   name.includes(':') ? name : `${resourceType}:${name}`;
 
 /** The name of an action that a permission is, on a resource of a type. */
@@ -48,18 +48,18 @@ export const actionOf = (permission: string, resourceType: string) =>
  * The account that a question is about: the resource, where it is one; otherwise the one that the resource's properties name, or the
  * one of the key that asks. Null where it is named by nothing, undefined where what names it names none.
  */
-export function accountOf(
-  caller: Pick<Caller, 'key'>,
+export function accountFromResource(
+  caller: Pick<Caller, 'apiKey'>,
   { type, id, properties }: { type: string; id?: string; properties?: Properties },
 ): AccountId | null | undefined {
-  const own = caller.key?.kind === 'account' ? caller.key.accountId : null;
+  const own = caller.apiKey?.kind === 'account' ? caller.apiKey.accountId : null;
   const named = (type === accountType ? id : undefined) ?? properties?.accountId;
   if (named === undefined) return own;
   return typeof named === 'string' && accountIds.test(named) ? (named as AccountId) : undefined;
 }
 
 /** The thing inside the account that a resource is; null where it is the account itself. */
-export const placeOf = ({ type, id }: { type: string; id: string }): Question['resource'] =>
+export const resourceFrom = ({ type, id }: { type: string; id: string }): Question['resource'] =>
   type === accountType ? null : { type, id };
 
 /** UTF-16 units: as much as a condition's names and texts of 100 and 256 characters can have. */
@@ -70,7 +70,7 @@ const longestText = 512;
  * The properties of a question, as far as the condition of a grant can name them: texts, numbers and
  * booleans. The rest, which can be large, would be compared with every such grant in vain.
  */
-export const propertiesOf = (
+export const propertiesFrom = (
   subject?: Properties,
   action?: Properties,
   resource?: Properties,

@@ -4,18 +4,18 @@ import { type CheckAll, type Checked, requireMayAsk } from '../checks/check.ts';
 import type { Question } from '../checks/question.ts';
 import {
   type ActionEntity,
-  accountOf,
-  permissionOf,
-  placeOf,
-  propertiesOf,
+  accountFromResource,
+  permissionFromAction,
+  propertiesFrom,
   type ResourceEntity,
+  resourceFrom,
   type SubjectEntity,
-  subjectOf,
+  subjectFrom,
 } from './entities.ts';
 import { type Evaluation, merge } from './merge.ts';
 import type { AccessEvaluationsRequest } from './schemas.ts';
 
-export interface Decision {
+export interface EvaluationDecision {
   decision: boolean;
   context?: { error: { status: number; message: string } };
 }
@@ -27,11 +27,15 @@ const accountMissing = 'is required: this caller has no account of its own';
  * Decides one question (AuthZEN 1.0, Access Evaluation). What is not there is denied: a person, an account, a permission.
  * @throws unauthenticated, permission-missing for asking about others, invalid-request where no account is named.
  */
-export async function evaluate(checkAll: CheckAll, caller: Caller, evaluation: Evaluation): Promise<Decision> {
+export async function evaluate(
+  checkAll: CheckAll,
+  caller: Caller,
+  evaluation: Evaluation,
+): Promise<EvaluationDecision> {
   const question = questionOf(caller, evaluation);
   if (question === null) throw invalidField('/resource/properties/accountId', accountMissing);
   const [checked] = await checkAll(caller, question ? [question] : []);
-  if (checked && (checked.isTheirs || caller.key?.kind === 'platform')) requireMayAsk(caller, checked);
+  if (checked && (checked.isTheirs || caller.apiKey?.kind === 'platform')) requireMayAsk(caller, checked);
   return { decision: checked?.isTheirs === true && checked.isAllowed };
 }
 
@@ -44,7 +48,7 @@ export async function evaluateAll(
   checkAll: CheckAll,
   caller: Caller,
   { evaluations = [], options, ...defaults }: AccessEvaluationsRequest,
-): Promise<Decision | { evaluations: Decision[] }> {
+): Promise<EvaluationDecision | { evaluations: EvaluationDecision[] }> {
   if (evaluations.length === 0) {
     const only = merge({}, defaults);
     if ('wrong' in only) throw invalidField(only.wrong.pointer, only.wrong.detail);
@@ -57,7 +61,7 @@ export async function evaluateAll(
     caller,
     questions.filter((it) => it !== undefined && it !== null),
   );
-  const decisions = merged.map((it, i): Decision => {
+  const decisions = merged.map((it, i): EvaluationDecision => {
     if ('wrong' in it) return denied(400, `${it.wrong.pointer} ${it.wrong.detail}`);
     if (questions[i] === null) return denied(400, `/resource/properties/accountId ${accountMissing}`);
     return questions[i] === undefined ? { decision: false } : decisionOf(caller, checked.shift() as Checked);
@@ -81,21 +85,21 @@ function requireBounded(questions: readonly (Question | null | undefined)[]): vo
   }
 }
 
-function decisionOf(caller: Caller, checked: Checked): Decision {
-  const isPlatform = caller.key?.kind === 'platform';
+function decisionOf(caller: Caller, checked: Checked): EvaluationDecision {
+  const isPlatform = caller.apiKey?.kind === 'platform';
   if (!checked.mayAsk && (checked.isTheirs || isPlatform))
     return denied(403, 'Asking about this person is not permitted.');
   return { decision: checked.isTheirs && checked.isAllowed };
 }
 
-const denied = (status: number, message: string): Decision => ({
+const denied = (status: number, message: string): EvaluationDecision => ({
   decision: false,
   context: { error: { status, message } },
 });
 
 /** The decisions up to the one that decides all of them, by the semantic asked for. */
 function untilDecided(
-  decisions: Decision[],
+  decisions: EvaluationDecision[],
   semantic: 'execute_all' | 'deny_on_first_deny' | 'permit_on_first_permit',
 ) {
   if (semantic === 'execute_all') return decisions;
@@ -108,15 +112,15 @@ function questionOf(
   caller: Caller,
   { subject, action, resource }: { subject: SubjectEntity; action: ActionEntity; resource: ResourceEntity },
 ): Question | null | undefined {
-  const accountId = accountOf(caller, resource);
-  const who = subjectOf(subject);
+  const accountId = accountFromResource(caller, resource);
+  const who = subjectFrom(subject);
   if (accountId === null) return null;
   if (accountId === undefined || who === undefined) return undefined;
   return {
     accountId,
     subject: who,
-    permission: permissionOf(action.name, resource.type),
-    resource: placeOf(resource),
-    properties: propertiesOf(subject.properties, action.properties, resource.properties),
+    permission: permissionFromAction(action.name, resource.type),
+    resource: resourceFrom(resource),
+    properties: propertiesFrom(subject.properties, action.properties, resource.properties),
   };
 }

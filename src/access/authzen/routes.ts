@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { takeJsonAlone } from '../../http/bodies.ts';
 import { publicRoute } from '../../http/caller.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import type { CheckAll } from '../checks/check.ts';
@@ -66,7 +66,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
       summary: 'Decide one question',
       description: `Whether a subject may do something on a resource. A denial is \`decision: false\`. ${who}`,
       body: ref(AccessEvaluationRequest),
-      response: { 200: answer(AccessDecision, 'The decision.'), ...problems('permission-missing') },
+      response: { 200: answer(AccessDecision, 'The decision.'), ...problemResponses('permission-missing') },
     },
     handler: ({ caller, body }) => evaluate(checkAll, caller, body),
   });
@@ -79,7 +79,10 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
       summary: 'Decide many questions',
       description: `As many as 100, in one statement. What each leaves out is taken from above; one that can’t be decided is denied and says why. ${who}`,
       body: ref(AccessEvaluationsRequest),
-      response: { 200: answer(AccessDecisions, 'The decisions, in their order.'), ...problems('permission-missing') },
+      response: {
+        200: answer(AccessDecisions, 'The decisions, in their order.'),
+        ...problemResponses('permission-missing'),
+      },
     },
     handler: ({ caller, body }) => evaluateAll(checkAll, caller, body),
   });
@@ -91,7 +94,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
       summary: 'Who may do this?',
       description: `The members who may do something on a resource. ${who}`,
       body: ref(SubjectSearchRequest),
-      response: { 200: answer(EntitySearchResults, 'A page of subjects.'), ...problems('permission-missing') },
+      response: { 200: answer(EntitySearchResults, 'A page of subjects.'), ...problemResponses('permission-missing') },
     },
     handler: ({ caller, body }) => searchForSubjects(service, caller, body),
   });
@@ -103,7 +106,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
       summary: 'On what may they do this?',
       description: `Of the resources that are registered or that a grant names, those on which a subject may do something. ${who}`,
       body: ref(ResourceSearchRequest),
-      response: { 200: answer(EntitySearchResults, 'A page of resources.'), ...problems('permission-missing') },
+      response: { 200: answer(EntitySearchResults, 'A page of resources.'), ...problemResponses('permission-missing') },
     },
     handler: ({ caller, body }) => searchForResources(service, caller, body),
   });
@@ -115,7 +118,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
       summary: 'What may they do?',
       description: `The permissions that a subject has on a resource. ${who}`,
       body: ref(ActionSearchRequest),
-      response: { 200: answer(ActionSearchResults, 'A page of actions.'), ...problems('permission-missing') },
+      response: { 200: answer(ActionSearchResults, 'A page of actions.'), ...problemResponses('permission-missing') },
     },
     handler: ({ caller, body }) => searchForActions(service, caller, body),
   });
@@ -127,7 +130,7 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
       summary: 'Where the decision point is',
       description: 'Its metadata: where each question is asked.',
       security: publicRoute,
-      response: { 200: answer(AuthzenConfiguration, 'The metadata.'), ...problems() },
+      response: { 200: answer(AuthzenConfiguration, 'The metadata.'), ...problemResponses() },
     },
     handler: async () => metadata,
   });

@@ -8,7 +8,15 @@ import { pageTokenAfter, queryHash, readPageToken } from '../../tokens/page-toke
 import { sessionEnded } from '../../users/sessions/session.ts';
 import { ownQuestions, requireMayAsk, standpoint } from '../checks/check.ts';
 import type { Subject } from '../checks/question.ts';
-import { accountOf, actionOf, permissionOf, placeOf, propertiesOf, subjectOf, subjectType } from './entities.ts';
+import {
+  accountFromResource,
+  actionOf,
+  permissionFromAction,
+  propertiesFrom,
+  resourceFrom,
+  subjectFrom,
+  subjectType,
+} from './entities.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
 import {
   type Found,
@@ -48,9 +56,9 @@ export async function searchForSubjects(service: Service, caller: Caller, body: 
   const asked = {
     accountId: requireAccount(caller, resource),
     subject: null,
-    permission: permissionOf(action.name, resource.type),
-    resource: placeOf(resource),
-    properties: propertiesOf(subject.properties, action.properties, resource.properties),
+    permission: permissionFromAction(action.name, resource.type),
+    resource: resourceFrom(resource),
+    properties: propertiesFrom(subject.properties, action.properties, resource.properties),
   };
   const isKnown = subject.type === subjectType;
   const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page);
@@ -62,16 +70,16 @@ export async function searchForSubjects(service: Service, caller: Caller, body: 
 export async function searchForResources(service: Service, caller: Caller, body: ResourceSearchRequest) {
   const { subject, action, resource, page } = body;
   const isAccount = resource.type === accountType;
-  const isAnyAccount = isAccount && caller.key?.kind === 'platform' && resource.properties?.accountId === undefined;
-  const who = subjectOf(subject);
+  const isAnyAccount = isAccount && caller.apiKey?.kind === 'platform' && resource.properties?.accountId === undefined;
+  const who = subjectFrom(subject);
   const asked = {
     accountId: isAnyAccount
       ? null
       : requireAccount(caller, { type: resource.type, properties: resource.properties ?? {} }),
     subject: who ?? null,
-    permission: permissionOf(action.name, resource.type),
+    permission: permissionFromAction(action.name, resource.type),
     resource: isAccount ? null : { type: resource.type, id: '' },
-    properties: propertiesOf(subject.properties, action.properties, resource.properties),
+    properties: propertiesFrom(subject.properties, action.properties, resource.properties),
   };
   const search = isAnyAccount ? searchAccounts : isAccount ? searchAccount : searchResources;
   const found = await searchFor(service, caller, who && search, asked, page);
@@ -82,13 +90,13 @@ export async function searchForResources(service: Service, caller: Caller, body:
 /** What may they do on that resource? (AuthZEN 1.0, Action Search.) @throws what `searchFor` throws. */
 export async function searchForActions(service: Service, caller: Caller, body: ActionSearchRequest) {
   const { subject, resource, page } = body;
-  const who = subjectOf(subject);
+  const who = subjectFrom(subject);
   const asked = {
     accountId: requireAccount(caller, resource),
     subject: who ?? null,
     permission: null,
-    resource: placeOf(resource),
-    properties: propertiesOf(subject.properties, undefined, resource.properties),
+    resource: resourceFrom(resource),
+    properties: propertiesFrom(subject.properties, undefined, resource.properties),
   };
   const found = await searchFor(service, caller, who && searchActions, asked, page);
   return { page: found.page, results: found.results.map((it) => ({ name: actionOf(it.id, resource.type) })) };
@@ -124,8 +132,8 @@ async function searchFor(
     found.scopes,
     found.answers[0] ?? nowhere,
   );
-  if (isTheirs || caller.key?.kind === 'platform') requireMayAsk(caller, { mayAsk });
-  const isSeen = isSomewhere && (isTheirs || caller.key?.kind === 'platform');
+  if (isTheirs || caller.apiKey?.kind === 'platform') requireMayAsk(caller, { mayAsk });
+  const isSeen = isSomewhere && (isTheirs || caller.apiKey?.kind === 'platform');
   return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, (last) =>
     pageTokenAfter(derivedKeys, last, query),
   );
@@ -150,8 +158,8 @@ function subjectValues(subject: Subject | null) {
 }
 
 /** The account that is searched; undefined where what names it names none. @throws invalid-request where nothing names one. */
-function requireAccount(caller: Caller, resource: Parameters<typeof accountOf>[1]): AccountId | undefined {
-  const accountId = accountOf(caller, resource);
+function requireAccount(caller: Caller, resource: Parameters<typeof accountFromResource>[1]): AccountId | undefined {
+  const accountId = accountFromResource(caller, resource);
   if (accountId === null)
     throw invalidField('/resource/properties/accountId', 'is required: this caller has no account of its own');
   return accountId;

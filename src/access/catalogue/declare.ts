@@ -9,10 +9,16 @@ import type { PermissionDeclaration } from '../../permissions/permission.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { arrange, compare } from './arrange.ts';
-import { findHolders, type Holders, isHeld, lockHolders, stripPermissions } from './holders-store.ts';
+import {
+  findPermissionUses,
+  isUsed,
+  lockPermissionUses,
+  type PermissionUses,
+  stripPermissions,
+} from './holders-store.ts';
 import { catalogueRow, listPermissions, moveVersion, type PermissionRow, replacePermissions } from './store.ts';
 
-export interface Declaring {
+export interface DeclareOptions {
   /** Says what it would come to, and changes nothing. */
   dryRun: boolean;
   /** Takes what is removed from everyone who has it, instead of refusing. */
@@ -25,7 +31,7 @@ export interface CatalogueChange {
   dryRun: boolean;
   added: string[];
   changed: string[];
-  removed: Holders[];
+  removed: PermissionUses[];
 }
 
 const row = { row: catalogueRow, lock: lockCatalogue };
@@ -40,13 +46,13 @@ export async function declareCatalogue(
   { db, config }: Service,
   caller: Caller,
   declared: readonly PermissionDeclaration[],
-  declaring: Declaring,
+  declaring: DeclareOptions,
 ): Promise<CatalogueChange> {
   const change = await changeAsPlatform(db, caller, 'catalogue:manage', row, async (tx) => {
     if (config.catalogue && !declaring.dryRun) throw new Problem('catalogue-in-file');
     return declareIn(tx, declared, declaring);
   });
-  if (!declaring.dryRun) caller.audit('catalogue_changed', { keyId: caller.key?.id });
+  if (!declaring.dryRun) caller.logSecurityEvent('catalogue_changed', { keyId: caller.apiKey?.id });
   return change;
 }
 
@@ -77,15 +83,15 @@ export async function keepCatalogueFile(db: Db, declared: readonly PermissionDec
 export async function declareIn(
   tx: Tx,
   declared: readonly PermissionDeclaration[],
-  { dryRun, removeInUse, now }: Declaring,
+  { dryRun, removeInUse, now }: DeclareOptions,
 ): Promise<CatalogueChange> {
   const current = await listPermissions(tx);
-  const wanted = arrange(requireOwnAsTheyAre(declared, current), current);
+  const wanted = arrange(requireUsherPermissionsUnchanged(declared, current), current);
   const { added, changed, removed } = compare(current, wanted);
-  const change = { dryRun, added, changed, removed: await findHolders(tx, removed, now) };
+  const change = { dryRun, added, changed, removed: await findPermissionUses(tx, removed, now) };
   if (dryRun) return change;
   if (isSameAs(current, wanted)) return change;
-  if (!removeInUse && change.removed.some(isHeld)) throw inUse(change.removed.filter(isHeld));
+  if (!removeInUse && change.removed.some(isUsed)) throw inUse(change.removed.filter(isUsed));
   await write(tx, wanted, [...removed, ...added]);
   return change;
 }
@@ -96,14 +102,17 @@ const isSameAs = (current: PermissionRow[], wanted: PermissionRow[]) => isDeepSt
 /** What is left of an older permission of the same name counts for nothing: it is taken away before the new one is there. */
 async function write(tx: Tx, wanted: PermissionRow[], stale: string[]): Promise<void> {
   if (stale.length > 0) {
-    await lockHolders(tx, stale);
+    await lockPermissionUses(tx, stale);
     await stripPermissions(tx, stale);
   }
   await replacePermissions(tx, wanted);
   await moveVersion(tx);
 }
 
-function requireOwnAsTheyAre(declared: readonly PermissionDeclaration[], current: readonly PermissionRow[]) {
+function requireUsherPermissionsUnchanged(
+  declared: readonly PermissionDeclaration[],
+  current: readonly PermissionRow[],
+) {
   const own = new Map(current.filter((it) => it.own).map((it) => [it.key, it]));
   for (const [i, { key, implies }] of declared.entries()) {
     const known = own.get(key);
@@ -114,7 +123,7 @@ function requireOwnAsTheyAre(declared: readonly PermissionDeclaration[], current
   return declared;
 }
 
-const inUse = (held: Holders[]) =>
+const inUse = (held: PermissionUses[]) =>
   new Problem(
     'permission-in-use',
     `In use: ${held

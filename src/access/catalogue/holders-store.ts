@@ -5,7 +5,7 @@ import { type AccountId, idOf, type UserId } from '../../ids/ids.ts';
 import { hasStatus } from '../../invites/status.ts';
 
 /** Who has a permission: by name in what they were given, not by what implies it. */
-export interface Holders {
+export interface PermissionUses {
   permission: string;
   members: number;
   pendingInvites: number;
@@ -16,13 +16,13 @@ export interface Holders {
   firstMembers: { accountId: AccountId; userId: UserId }[];
 }
 
-export const isHeld = (it: Holders) => it.members + it.pendingInvites + it.roles + it.keys + it.grants > 0;
+export const isUsed = (it: PermissionUses) => it.members + it.pendingInvites + it.roles + it.keys + it.grants > 0;
 
 /** How many members an answer names. */
 const firstMembers = 100;
 
 /** Whom it touches that some permissions go. One statement, which reads each table once, however many they are. */
-export async function findHolders(db: Db, permissions: readonly string[], now: Date): Promise<Holders[]> {
+export async function findPermissionUses(db: Db, permissions: readonly string[], now: Date): Promise<PermissionUses[]> {
   if (permissions.length === 0) return [];
   const keys = sql`${sql.param(permissions)}::text[]`;
   const { rows } = (await db.execute(sql`
@@ -50,7 +50,7 @@ export async function findHolders(db: Db, permissions: readonly string[], now: D
     from wanted w
     left join members m on m.key = w.key left join invites i on i.key = w.key left join roles r on r.key = w.key
     left join keys k on k.key = w.key left join grants g on g.key = w.key left join first f on f.key = w.key
-    order by w.place`)) as unknown as { rows: Holders[] };
+    order by w.place`)) as unknown as { rows: PermissionUses[] };
   return rows.map((it) => ({ ...it, firstMembers: it.firstMembers.map(idsOf) }));
 }
 
@@ -65,7 +65,7 @@ const idsOf = ({ accountId, userId }: { accountId: string; userId: string }) => 
  * again. The caller has locked the catalogue, as every transaction that locks several accounts
  * does: Citus can't lock rows of several accounts in one order.
  */
-export async function lockHolders(tx: Tx, permissions: readonly string[]): Promise<void> {
+export async function lockPermissionUses(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;
   await tx.execute(sql`
     update accounts set epoch = epoch + 1 where id in (

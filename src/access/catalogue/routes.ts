@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { requireStanding } from '../../accounts/active-caller.ts';
+import { requireActiveCaller } from '../../accounts/active-caller.ts';
 import { requirePlatform } from '../../accounts/platform-entry.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
-import { permissionOf, wordedIn } from '../../permissions/translations.ts';
+import { toPermissionView, translatePermission } from '../../permissions/translations.ts';
 import type { Service } from '../../service.ts';
 import { declareCatalogue } from './declare.ts';
 import {
@@ -30,12 +30,14 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       summary: 'List the catalogue of permissions',
       description: 'Every permission that can be given, with words for a page that draws them as check-boxes.',
       querystring: PermissionsQuery,
-      response: { 200: answer(PermissionCatalogue, 'The catalogue.'), ...problems() },
+      response: { 200: answer(PermissionCatalogue, 'The catalogue.'), ...problemResponses() },
     },
     handler: async ({ caller, query: { locale } }) => {
-      await requireStanding(db, caller);
+      await requireActiveCaller(db, caller);
       const rows = await listPermissions(db);
-      return { items: rows.map((it) => (locale === undefined ? permissionOf(it) : wordedIn(it, [locale]))) };
+      return {
+        items: rows.map((it) => (locale === undefined ? toPermissionView(it) : translatePermission(it, [locale]))),
+      };
     },
   });
 
@@ -53,7 +55,7 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       body: ref(CatalogueDeclaration),
       response: {
         200: answer(CatalogueChange, 'What was changed, or would be.'),
-        ...problems('platform-key-required', 'permission-missing', 'permission-in-use', 'catalogue-in-file'),
+        ...problemResponses('platform-key-required', 'permission-missing', 'permission-in-use', 'catalogue-in-file'),
       },
     },
     handler: ({ caller, body, query: { dryRun, removeInUse } }) => {

@@ -55,7 +55,7 @@ export type CatalogueDeclaration = Static<typeof CatalogueDeclaration>;
 const keys = Type.Array(PermissionKey, { maxItems: mostPermissions });
 const count = (description: string) => Integer({ minimum: 0, maximum: 2 ** 31 - 1, description });
 
-export const PermissionHolders = Type.Object(
+export const PermissionUses = Type.Object(
   {
     permission: PermissionKey,
     members: count('Members who were given it by name.'),
@@ -68,7 +68,7 @@ export const PermissionHolders = Type.Object(
       { maxItems: 100, description: 'The first of the members who were given or granted it.' },
     ),
   },
-  { $id: 'PermissionHolders', additionalProperties: false },
+  { $id: 'PermissionUses', additionalProperties: false },
 );
 
 export const CatalogueChange = Type.Object(
@@ -76,7 +76,7 @@ export const CatalogueChange = Type.Object(
     dryRun: Type.Boolean(),
     added: keys,
     changed: keys,
-    removed: Type.Array(ref(PermissionHolders), { maxItems: mostPermissions, description: 'With whom it touches.' }),
+    removed: Type.Array(ref(PermissionUses), { maxItems: mostPermissions, description: 'With whom it touches.' }),
   },
   { $id: 'CatalogueChange', additionalProperties: false },
 );

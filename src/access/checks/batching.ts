@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
 import type { Caller } from '../../credentials/caller.ts';
 import { credentialOf } from '../../credentials/store.ts';
-import { proveLike } from '../../credentials/verification.ts';
+import { copyVerification } from '../../credentials/verification.ts';
 import { isOfStatement } from '../../database/errors.ts';
 import type { CheckAll, Checked } from './check.ts';
 import type { Question } from './question.ts';
@@ -78,7 +78,7 @@ async function answerBatch(checkAll: CheckAll, items: readonly Item[]): Promise<
       caller,
       items.map((it) => it.question),
     );
-    for (const it of items) proveLike(it.caller, caller);
+    for (const it of items) copyVerification(it.caller, caller);
     return answers;
   } catch (error) {
     if (items.length === 1 || !isOfStatement(error)) throw error;

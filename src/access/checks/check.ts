@@ -60,11 +60,11 @@ async function askAtOnce(db: Db, caller: Caller, questions: readonly Question[])
  * @param own with the platform any answer on the account; with everyone else the one to whether they may see its members.
  */
 export function standpoint(caller: Caller, question: Asking, scopes: readonly string[] | null, own: Answer) {
-  if (caller.key?.kind === 'platform') {
+  if (caller.apiKey?.kind === 'platform') {
     const all = scopes ?? [];
     return { isTheirs: own.isAccount, mayAsk: hasScope(all, 'access:check') || hasScope(all, 'accounts:manage') };
   }
-  const isOfKey = caller.key === null || caller.key.accountId === question.accountId;
+  const isOfKey = caller.apiKey === null || caller.apiKey.accountId === question.accountId;
   const mayRead = own.isAllowed && (scopes === null || scopes.includes(readMembers));
   return { isTheirs: own.isMember && isOfKey, mayAsk: isAboutSelf(caller, question) || mayRead };
 }
@@ -75,15 +75,15 @@ export type Asking = Pick<Question, 'accountId'> & { subject: Question['subject'
 const readMembers = 'members:read';
 
 /** A key is nobody: what it may ask about the member as whom it acts, it may by its scopes. */
-const isAboutSelf = ({ key, userId }: Caller, { subject }: Asking) =>
-  key === null && subject !== null && 'id' in subject && subject.id === userId;
+const isAboutSelf = ({ apiKey, userId }: Caller, { subject }: Asking) =>
+  apiKey === null && subject !== null && 'id' in subject && subject.id === userId;
 
 /**
  * Whether the caller is in the account that is asked about, and may see its members. The platform
  * is in none.
  */
-export function ownQuestions({ userId, key }: Caller, accountId: AccountId): Question[] {
-  if (key?.kind === 'platform') return [];
+export function ownQuestions({ userId, apiKey }: Caller, accountId: AccountId): Question[] {
+  if (apiKey?.kind === 'platform') return [];
   return [{ accountId, subject: { id: userId }, permission: readMembers, resource: null, properties: {} }];
 }
 
@@ -96,8 +96,8 @@ export async function check(checkAll: CheckAll, caller: Caller, question: Questi
 }
 
 /** @throws permission-missing, naming what it would take to ask. */
-export function requireMayAsk({ key }: Caller, { mayAsk }: Pick<Checked, 'mayAsk'>): void {
+export function requireMayAsk({ apiKey }: Caller, { mayAsk }: Pick<Checked, 'mayAsk'>): void {
   if (mayAsk) return;
-  const permission = key?.kind === 'platform' ? 'access:check' : readMembers;
+  const permission = apiKey?.kind === 'platform' ? 'access:check' : readMembers;
   throw new Problem('permission-missing', `Asking about others needs ${permission}.`, { permission });
 }

@@ -2,12 +2,12 @@ import { enterAccount } from '../../accounts/enter.ts';
 import { isActiveMember } from '../../accounts/store.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import { type AccountId, type GrantId, idOf, type RoleId, type UserId } from '../../ids/ids.ts';
-import { namedMemberToRead } from '../../memberships/path-member.ts';
+import { memberIdToRead } from '../../memberships/path-member.ts';
 import { findMember } from '../../memberships/store.ts';
 import type { GrantSource } from '../../permissions/effective-access.ts';
-import { earlier } from '../../permissions/granted-permission.ts';
+import { earlierEnd } from '../../permissions/granted-permission.ts';
 import { findOrigins } from '../../permissions/sources-store.ts';
-import { listKeys } from '../../permissions/store.ts';
+import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 
@@ -37,12 +37,12 @@ export async function explainPermissions(
   accountId: AccountId,
   memberId: UserId | 'me',
 ) {
-  const userId = namedMemberToRead(memberId, caller, await enterAccount(db, caller, accountId));
+  const userId = memberIdToRead(memberId, caller, await enterAccount(db, caller, accountId));
   const member = await findMember(db, accountId, userId);
   if (!member) throw new Problem('not-found');
   if (!(await isActiveMember(db, accountId, userId, caller.now))) return [];
   const { endsAt, allPermissions } = member.membership;
-  const keys = await listKeys(db);
+  const keys = await listPermissionKeys(db);
   if (member.isOwner) return keys.map((it) => ({ permission: it, reasons: [{ by: 'owner' as const, endsAt: null }] }));
   if (allPermissions) {
     return keys.map((it) => ({ permission: it, reasons: [{ by: 'all-permissions' as const, endsAt }] }));
@@ -88,6 +88,6 @@ function limitsOf({ resourceType, resourceId, condition, endsAt }: GrantSource, 
   return {
     ...(resourceType !== null && { resource: { type: resourceType, ...(resourceId !== null && { id: resourceId }) } }),
     ...(Object.keys(condition).length > 0 && { condition }),
-    endsAt: earlier(endsAt === null ? null : new Date(endsAt), membershipEndsAt),
+    endsAt: earlierEnd(endsAt === null ? null : new Date(endsAt), membershipEndsAt),
   };
 }

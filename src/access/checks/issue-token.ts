@@ -1,11 +1,11 @@
-import { type Acting, enterAccount } from '../../accounts/enter.ts';
+import { type AccountContext, enterAccount } from '../../accounts/enter.ts';
 import { findEpoch } from '../../accounts/epoch-store.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Db } from '../../database/database.ts';
 import type { AccountId } from '../../ids/ids.ts';
 import { hasPermission } from '../../permissions/access.ts';
-import { earlier } from '../../permissions/granted-permission.ts';
-import { listKeys } from '../../permissions/store.ts';
+import { earlierEnd } from '../../permissions/granted-permission.ts';
+import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { accountTokenLifetime, signAccountToken } from '../../tokens/account-token.ts';
@@ -19,25 +19,25 @@ import { findAccountKey } from '../api-keys/store.ts';
  * @throws audience-not-allowed, not-found, user-required for the platform.
  */
 export async function issueAccountToken(
-  { db, config, keys }: Service,
+  { db, config, signingKeys }: Service,
   caller: Caller,
   accountId: AccountId,
   { audience, permissions: wanted }: { audience: string; permissions?: string[] },
 ) {
-  if (caller.key?.kind === 'platform') throw new Problem('user-required');
+  if (caller.apiKey?.kind === 'platform') throw new Problem('user-required');
   // The epoch is read before what it is about: where something changes in between, it is the older one, and the token is out of date.
   const epoch = await findEpoch(db, accountId);
-  const catalogue = await listKeys(db);
-  const acting = await enterAccount(db, caller, accountId);
+  const catalogue = await listPermissionKeys(db);
+  const context = await enterAccount(db, caller, accountId);
   if (!config.tokenAudiences.includes(audience)) throw new Problem('audience-not-allowed');
-  const permissions = catalogue.filter((it) => hasPermission(acting, it) && (wanted?.includes(it) ?? true));
+  const permissions = catalogue.filter((it) => hasPermission(context, it) && (wanted?.includes(it) ?? true));
   const { now } = caller;
   const keyEnd = await endOfCallingKey(db, caller, accountId);
   const lifetimeEnd = new Date(now.getTime() + accountTokenLifetime * 1000);
-  const expiresAt = endOf(acting, permissions, earlier(lifetimeEnd, keyEnd) ?? lifetimeEnd);
-  const clientId = caller.key?.id ?? caller.sessionId ?? caller.identityId ?? acting.userId;
-  const claims = { userId: acting.userId, clientId, accountId, audience, permissions, epoch: epoch ?? 0 };
-  const accessToken = await signAccountToken({ keys, issuer: config.issuer }, claims, { now, expiresAt });
+  const expiresAt = endOf(context, permissions, earlierEnd(lifetimeEnd, keyEnd) ?? lifetimeEnd);
+  const clientId = caller.apiKey?.id ?? caller.sessionId ?? caller.identityId ?? context.userId;
+  const claims = { userId: context.userId, clientId, accountId, audience, permissions, epoch: epoch ?? 0 };
+  const accessToken = await signAccountToken({ keys: signingKeys, issuer: config.issuer }, claims, { now, expiresAt });
   const expiresIn = Math.max(0, Math.floor(expiresAt.getTime() / 1000) - Math.floor(now.getTime() / 1000));
   return { accessToken, tokenType: 'Bearer' as const, expiresIn, epoch: claims.epoch };
 }
@@ -46,18 +46,18 @@ export async function issueAccountToken(
  * When the calling account key expires; null for a key without an expiry, and for a person.
  * @throws unauthenticated if the key does not exist any more.
  */
-async function endOfCallingKey(db: Db, { key }: Caller, accountId: AccountId): Promise<Date | null> {
-  if (!key) return null;
-  const found = await findAccountKey(db, accountId, key.id);
+async function endOfCallingKey(db: Db, { apiKey }: Caller, accountId: AccountId): Promise<Date | null> {
+  if (!apiKey) return null;
+  const found = await findAccountKey(db, accountId, apiKey.id);
   if (!found) throw sessionEnded();
   return found.key.expiresAt;
 }
 
 /** The first time at which something ends that a token names. */
-function endOf(acting: Acting, permissions: readonly string[], latest: Date): Date {
-  const named = acting.holdings.filter((it) => permissions.includes(it.permission));
+function endOf(context: AccountContext, permissions: readonly string[], latest: Date): Date {
+  const named = context.grantedPermissions.filter((it) => permissions.includes(it.permission));
   const ends = permissions.map((key) => latestEnd(named.filter((it) => it.permission === key).map((it) => it.endsAt)));
-  return [acting.endsAt, ...ends].reduce<Date>((first, it) => earlier(first, it) ?? first, latest);
+  return [context.endsAt, ...ends].reduce<Date>((first, it) => earlierEnd(first, it) ?? first, latest);
 }
 
 /** When someone has a permission no more that they hold in some ways; null for never. */

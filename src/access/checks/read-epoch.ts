@@ -8,7 +8,7 @@ import type { Service } from '../../service.ts';
 
 /** The epoch of an account, for its members, their keys, and the platform. @throws not-found, unauthenticated, permission-missing. */
 export async function readEpoch({ db }: Service, caller: Caller, accountId: AccountId): Promise<{ epoch: number }> {
-  if (caller.key?.kind === 'platform') await requirePlatform(db, caller, 'access:check');
+  if (caller.apiKey?.kind === 'platform') await requirePlatform(db, caller, 'access:check');
   else await enterAccount(db, caller, accountId);
   const epoch = await findEpoch(db, accountId);
   if (epoch === undefined) throw new Problem('not-found');

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { AccountParams } from '../../accounts/schemas.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
-import { namedMember } from '../../memberships/path-member.ts';
+import { memberIdFrom } from '../../memberships/path-member.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { invalidParameter } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
@@ -28,7 +28,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
         'In the whole account, or on one resource. Read now, in one statement. Someone who is not in the account may do nothing there. Asking about others needs `members:read`, with a platform key `access:check`.',
       params: AccountParams,
       querystring: CheckQuery,
-      response: { 200: answer(Check, 'Whether they may.'), ...problems('permission-missing') },
+      response: { 200: answer(Check, 'Whether they may.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId }, query }) => {
       const { userId = 'me', permission, resourceType: type, resourceId: id } = query;
@@ -44,7 +44,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
         permission,
         resource,
         properties: {},
-        subject: { id: namedMember(userId, caller) },
+        subject: { id: memberIdFrom(userId, caller) },
       };
       return { allowed: await check(checkAll, caller, question) };
     },
@@ -58,7 +58,10 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
       description:
         'Each permission that they have now, with every way in which they have it. Needs `members:read`, but for yourself.',
       params: MemberParams,
-      response: { 200: answer(Explanation, 'Each permission with its reasons.'), ...problems('permission-missing') },
+      response: {
+        200: answer(Explanation, 'Each permission with its reasons.'),
+        ...problemResponses('permission-missing'),
+      },
     },
     handler: async ({ caller, params: { accountId, userId } }) => ({
       items: await explainPermissions(service, caller, accountId, userId),
@@ -76,7 +79,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
       body: ref(NewAccountToken),
       response: {
         200: answer(AccountToken, 'The token.'),
-        ...problems('audience-not-allowed', 'user-required'),
+        ...problemResponses('audience-not-allowed', 'user-required'),
       },
     },
     handler: ({ caller, params: { accountId }, body }) => issueAccountToken(service, caller, accountId, body),
@@ -90,7 +93,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
       description:
         'It moves with every change of who may do what there: a service that verifies account tokens by itself asks for it every few seconds, and takes no token with an older one. Any member may, and a platform key with `access:check`.',
       params: AccountParams,
-      response: { 200: answer(Epoch, 'The epoch.'), ...problems('permission-missing') },
+      response: { 200: answer(Epoch, 'The epoch.'), ...problemResponses('permission-missing') },
     },
     handler: ({ caller, params: { accountId } }) => readEpoch(service, caller, accountId),
   });

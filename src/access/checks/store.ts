@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../../accounts/store.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import { isValidCaller, valuesOfCaller } from '../../credentials/store.ts';
-import { proving } from '../../credentials/verification.ts';
+import { markVerified } from '../../credentials/verification.ts';
 import type { Db } from '../../database/database.ts';
 import { accounts, memberships, platformKeys, users } from '../../database/schema.ts';
 import { listPlaceholder as list, placeholderFor, prepared } from '../../database/statements.ts';
@@ -60,9 +60,9 @@ export function asked<More>(name: string, more: SQL<More>, about: Subject = ofOn
     values: Record<string, unknown> = {},
   ) => {
     const given = { ...valuesOfCaller(caller), accountId, ...listsOf(questions), ...values };
-    const isPlatform = caller.key?.kind === 'platform';
+    const isPlatform = caller.apiKey?.kind === 'platform';
     const rows = isPlatform ? byPlatform(db).execute(given) : byUser(db).execute(given);
-    const found = await proving<{ scopes: string[] | null; answers: Answer[] | null; more: unknown }>(
+    const found = await markVerified<{ scopes: string[] | null; answers: Answer[] | null; more: unknown }>(
       caller,
       rows.then(([row]) => row),
     );

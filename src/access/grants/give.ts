@@ -2,12 +2,12 @@ import { changeAccount } from '../../accounts/enter.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import { type AccountId, type GrantId, newId, type UserId } from '../../ids/ids.ts';
-import { everywhere, requireManageable } from '../../memberships/manage.ts';
+import { requireManageable, withResourceGrants } from '../../memberships/manage.ts';
 import type { EffectiveAccess } from '../../permissions/access.ts';
-import { type Holding, isResourceType, reservedType } from '../../permissions/granted-permission.ts';
-import { inCatalogue, requireFuture } from '../../permissions/resolve-access.ts';
+import { type GrantedPermission, isResourceType, reservedType } from '../../permissions/granted-permission.ts';
+import { notInCatalogue, requireFutureEnd } from '../../permissions/resolve-access.ts';
 import { requireGrantable } from '../../permissions/rules.ts';
-import { listKeys } from '../../permissions/store.ts';
+import { listPermissionKeys } from '../../permissions/store.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import type { NewGrant, NewGrants } from './schemas.ts';
@@ -34,11 +34,11 @@ export function giveGrants(
   userId: UserId,
   { grants }: NewGrants,
 ): Promise<GrantRow[]> {
-  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
-    await requireManageable(tx, acting, userId);
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
+    await requireManageable(tx, context, userId);
     await requireGivable(tx, grants, caller.now);
     const rows = grants.map((it) => newRow(it, { accountId, userId, createdAt: caller.now }));
-    requireGrantable(await everywhere(tx, acting), givenBy(rows));
+    requireGrantable(await withResourceGrants(tx, context), givenBy(rows));
     await insertGrants(tx, rows);
     const counts = await countGrants(tx, accountId, userId);
     if (grantKinds.some((it) => counts[it] > mostGrants[it])) throw new Problem('too-many-grants');
@@ -48,8 +48,8 @@ export function giveGrants(
 
 /** Takes one back. @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller. */
 export function withdrawGrant({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId, grantId: GrantId) {
-  return changeAccount(db, caller, accountId, 'members:manage', async (tx, acting) => {
-    await requireManageable(tx, acting, userId);
+  return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
+    await requireManageable(tx, context, userId);
     const grant = await findGrant(tx, accountId, userId, grantId);
     if (!grant) throw new Problem('not-found');
     await deleteGrant(tx, grant);
@@ -57,11 +57,11 @@ export function withdrawGrant({ db }: Service, caller: Caller, accountId: Accoun
 }
 
 async function requireGivable(tx: Tx, grants: readonly NewGrant[], now: Date): Promise<void> {
-  const keys = new Set(await listKeys(tx));
+  const keys = new Set(await listPermissionKeys(tx));
   for (const [i, { permission, resource, endsAt }] of grants.entries()) {
     if (resource && !isResourceType(resource.type)) throw invalidField(`/grants/${i}/resource/type`, reservedType);
-    if (!keys.has(permission)) throw invalidField(`/grants/${i}/permission`, inCatalogue);
-    requireFuture(endsAt === undefined ? null : new Date(endsAt), now, `/grants/${i}/endsAt`);
+    if (!keys.has(permission)) throw invalidField(`/grants/${i}/permission`, notInCatalogue);
+    requireFutureEnd(endsAt === undefined ? null : new Date(endsAt), now, `/grants/${i}/endsAt`);
   }
 }
 
@@ -82,10 +82,10 @@ function newRow(
 
 /** What grants come to, as far as it is to be held by whoever gives them: what they imply comes with it. */
 function givenBy(rows: readonly GrantRow[]): EffectiveAccess {
-  return { allPermissions: false, endsAt: null, holdings: rows.map(holdingOf) };
+  return { allPermissions: false, endsAt: null, grantedPermissions: rows.map(holdingOf) };
 }
 
-function holdingOf({ permission, resourceType, resourceId, condition, endsAt }: GrantRow): Holding {
+function holdingOf({ permission, resourceType, resourceId, condition, endsAt }: GrantRow): GrantedPermission {
   return {
     permission,
     resource: resourceType === null ? null : { type: resourceType, id: resourceId },

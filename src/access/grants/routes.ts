@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../../accounts/enter.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { GrantId } from '../../ids/ids.ts';
-import { namedMemberToChange, namedMemberToRead } from '../../memberships/path-member.ts';
+import { memberIdToChange, memberIdToRead } from '../../memberships/path-member.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { findMember } from '../../memberships/store.ts';
 import { Problem } from '../../problems/problem.ts';
@@ -29,10 +29,10 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         'Oldest first, with those that have ended. Needs `members:read`, except to read about yourself. A key always needs it.',
       params: MemberParams,
       querystring: GrantsQuery,
-      response: { 200: answer(GrantPage, 'A page of grants.'), ...problems('permission-missing') },
+      response: { 200: answer(GrantPage, 'A page of grants.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId }, query: { limit = 50, cursor } }) => {
-      const named = namedMemberToRead(userId, caller, await enterAccount(db, caller, accountId));
+      const named = memberIdToRead(userId, caller, await enterAccount(db, caller, accountId));
       const wanted = { limit, ...(cursor && { cursor: cursor as GrantId }) };
       const rows = await listGrants(db, accountId, named, wanted);
       if (rows.length === 0 && !(await findMember(db, accountId, named))) throw new Problem('not-found');
@@ -49,10 +49,10 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
         'Beside their access: for a time, on one resource or one type of them, or on a condition. All of them, or none. Takes effect on their next request. Needs `members:manage`, and everything that is given, there and for as long.',
       params: MemberParams,
       body: ref(NewGrants),
-      response: { 201: answer(Grants, 'The grants.'), ...problems(...refusals, 'too-many-grants') },
+      response: { 201: answer(Grants, 'The grants.'), ...problemResponses(...refusals, 'too-many-grants') },
     },
     handler: async ({ caller, params: { accountId, userId }, body }, reply) => {
-      const given = await giveGrants(service, caller, accountId, namedMemberToChange(userId, caller), body);
+      const given = await giveGrants(service, caller, accountId, memberIdToChange(userId, caller), body);
       return reply.code(201).send({ items: given.map(grantOf) });
     },
   });
@@ -64,10 +64,10 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       summary: 'Take a grant back',
       description: 'Takes effect on the member’s next request. Needs `members:manage`.',
       params: GrantParams,
-      response: { 204: nothing('There is no such grant any more.'), ...problems(...refusals) },
+      response: { 204: nothing('There is no such grant any more.'), ...problemResponses(...refusals) },
     },
     handler: async ({ caller, params: { accountId, userId, grantId } }, reply) => {
-      await withdrawGrant(service, caller, accountId, namedMemberToChange(userId, caller), grantId);
+      await withdrawGrant(service, caller, accountId, memberIdToChange(userId, caller), grantId);
       return reply.code(204).send(null);
     },
   });

@@ -31,7 +31,7 @@ function changeResource<T>(db: Db, caller: Caller, name: ResourceName, change: (
   const { accountId, type, id } = name;
   const lock = async (tx: Tx, userId: UserId) => {
     await lockMembership(tx, accountId, userId);
-    if (caller.key) await lockCallingKey(tx, caller.key);
+    if (caller.apiKey) await lockCallingKey(tx, caller.apiKey);
     await lockResource(tx, name);
   };
   const row = JSON.stringify([accountId, type, id]);

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { enterAccount } from '../../accounts/enter.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing } from '../../http/schemas.ts';
 import { requirePermission } from '../../permissions/rules.ts';
 import type { Service } from '../../service.ts';
@@ -23,7 +23,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       description: 'By their ids. Needs `resources:manage`; a search finds those that someone may act on.',
       params: ResourceTypeParams,
       querystring: ResourcesQuery,
-      response: { 200: answer(ResourcePage, 'A page of resources.'), ...problems('permission-missing') },
+      response: { 200: answer(ResourcePage, 'A page of resources.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, type }, query: { limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'resources:manage');
@@ -40,7 +40,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       description:
         'Makes a thing of the product’s own known, so that searches find it for those who may act on all of its type. Needs `resources:manage`.',
       params: ResourceParams,
-      response: { 200: answer(Resource, 'The resource.'), ...problems('permission-missing') },
+      response: { 200: answer(Resource, 'The resource.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params }) => resourceOf(await registerResource(service, caller, params)),
   });
@@ -52,7 +52,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       summary: 'Forget a resource',
       description: 'Grants that name it stay as they are. Needs `resources:manage`.',
       params: ResourceParams,
-      response: { 204: nothing('It is not registered any more.'), ...problems('permission-missing') },
+      response: { 204: nothing('It is not registered any more.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params }, reply) => {
       await forgetResource(service, caller, params);

@@ -1,17 +1,24 @@
-import { type Acting, changeAccount } from '../../accounts/enter.ts';
+import { type AccountContext, changeAccount } from '../../accounts/enter.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import type { AccountId, RoleId } from '../../ids/ids.ts';
-import { everywhere } from '../../memberships/manage.ts';
+import { withResourceGrants } from '../../memberships/manage.ts';
 import { findMember } from '../../memberships/store.ts';
-import { effective } from '../../permissions/access.ts';
+import { accountWideAccess } from '../../permissions/access.ts';
 import { requireGrantable } from '../../permissions/rules.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { changeIn, nameTaken } from './create.ts';
 import { requireKnown } from './known.ts';
 import type { RoleChanges } from './schemas.ts';
-import { findRole, deleteRole as forgetRole, hasMemberAbove, isRoleUsed, type RoleRow, updateRole } from './store.ts';
+import {
+  findRole,
+  deleteRoleRow as forgetRole,
+  hasMemberAbove,
+  isRoleInUse,
+  type RoleRow,
+  updateRole,
+} from './store.ts';
 
 /**
  * Changes a role of the account's own, and with it what its holders may do, from their next request on. Whoever changes it must
@@ -26,44 +33,44 @@ export async function changeRole(
   asked: RoleChanges,
 ): Promise<RoleRow> {
   const changes = changeIn(asked);
-  const changed = await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
-    const role = await requireOwnRole(tx, acting, roleId);
+  const changed = await changeAccount(db, caller, accountId, 'roles:manage', async (tx, context) => {
+    const role = await requireOwnRole(tx, context, roleId);
     if (changes.permissions) {
-      await requireNotOfMaker(tx, acting, roleId);
+      await requireNotOfMaker(tx, context, roleId);
       await requireKnown(tx, changes.permissions);
-      requireGrantable(acting, effective(changes.permissions, null));
+      requireGrantable(context, accountWideAccess(changes.permissions, null));
     }
     await updateRole(tx, accountId, roleId, changes);
     return { ...role, ...changes };
   }).catch(nameTaken);
-  caller.audit('role_changed', { accountId, roleId });
+  caller.logSecurityEvent('role_changed', { accountId, roleId });
   return changed;
 }
 
 /** Deletes a role of the account's own. @throws permission-missing, not-found, cannot-grant, role-in-use. */
 export async function deleteRole({ db }: Service, caller: Caller, accountId: AccountId, roleId: RoleId): Promise<void> {
-  await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
-    await requireOwnRole(tx, acting, roleId);
-    if (await isRoleUsed(tx, accountId, roleId, caller.now)) throw new Problem('role-in-use');
+  await changeAccount(db, caller, accountId, 'roles:manage', async (tx, context) => {
+    await requireOwnRole(tx, context, roleId);
+    if (await isRoleInUse(tx, accountId, roleId, caller.now)) throw new Problem('role-in-use');
     await forgetRole(tx, accountId, roleId);
   });
-  caller.audit('role_changed', { accountId, roleId });
+  caller.logSecurityEvent('role_changed', { accountId, roleId });
 }
 
 /** A role that the caller may change: the rules that all such changes share, in order. A preset is the platform's to change. */
-async function requireOwnRole(tx: Tx, acting: Acting, roleId: RoleId): Promise<RoleRow> {
-  const role = await findRole(tx, acting.account.id, roleId);
+async function requireOwnRole(tx: Tx, context: AccountContext, roleId: RoleId): Promise<RoleRow> {
+  const role = await findRole(tx, context.account.id, roleId);
   if (!role) throw new Problem('not-found');
   if (role.isPreset) throw new Problem('cannot-grant', 'A preset is the platform’s to change.');
-  requireGrantable(acting, effective(role.permissions, null));
-  const holder = await everywhere(tx, acting);
-  if (await hasMemberAbove(tx, acting.account, roleId, { holder, now: acting.now }))
+  requireGrantable(context, accountWideAccess(role.permissions, null));
+  const holder = await withResourceGrants(tx, context);
+  if (await hasMemberAbove(tx, context.account, roleId, { holder, now: context.now }))
     throw new Problem('cannot-grant', 'A member with this role has permissions that you do not have.');
   return role;
 }
 
 /** An account key never changes its maker, nor what a role gives its maker. @throws user-required. */
-async function requireNotOfMaker(tx: Tx, { account, userId, isPerson }: Acting, roleId: RoleId): Promise<void> {
+async function requireNotOfMaker(tx: Tx, { account, userId, isPerson }: AccountContext, roleId: RoleId): Promise<void> {
   if (isPerson) return;
   const maker = await findMember(tx, account.id, userId);
   if (maker?.membership.roles.includes(roleId)) throw new Problem('user-required');

@@ -2,7 +2,7 @@ import { changeAccount } from '../../accounts/enter.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import { isDuplicate } from '../../database/errors.ts';
 import { type AccountId, newId } from '../../ids/ids.ts';
-import { effective } from '../../permissions/access.ts';
+import { accountWideAccess } from '../../permissions/access.ts';
 import { requireGrantable } from '../../permissions/rules.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
@@ -21,12 +21,12 @@ export async function createRole(
   asked: NewRole,
 ): Promise<RoleRow> {
   const role = newRole(asked, caller.now);
-  await changeAccount(db, caller, accountId, 'roles:manage', async (tx, acting) => {
+  await changeAccount(db, caller, accountId, 'roles:manage', async (tx, context) => {
     await requireKnown(tx, role.permissions);
-    requireGrantable(acting, effective(role.permissions, null));
+    requireGrantable(context, accountWideAccess(role.permissions, null));
     await insertRole(tx, accountId, role);
   }).catch(nameTaken);
-  caller.audit('role_changed', { accountId, roleId: role.id });
+  caller.logSecurityEvent('role_changed', { accountId, roleId: role.id });
   return { ...role, isPreset: false };
 }
 

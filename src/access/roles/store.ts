@@ -93,18 +93,18 @@ export async function updatePreset(tx: Tx, id: RoleId, changes: Changes): Promis
   return updated.length === 1;
 }
 
-export async function deleteRole(tx: Tx, accountId: AccountId, id: RoleId): Promise<void> {
+export async function deleteRoleRow(tx: Tx, accountId: AccountId, id: RoleId): Promise<void> {
   await tx.delete(roles).where(and(eq(roles.accountId, accountId), eq(roles.id, id)));
 }
 
 /** @returns whether there was one. */
-export async function deletePreset(tx: Tx, id: RoleId): Promise<boolean> {
+export async function deletePresetRow(tx: Tx, id: RoleId): Promise<boolean> {
   const deleted = await tx.delete(rolePresets).where(eq(rolePresets.id, id)).returning({ id: rolePresets.id });
   return deleted.length === 1;
 }
 
 /** Whether members hold a role, or pending invites give it: in an account, or, for a preset, in any. */
-export async function isRoleUsed(db: Db, accountId: AccountId | null, id: RoleId, now: Date): Promise<boolean> {
+export async function isRoleInUse(db: Db, accountId: AccountId | null, id: RoleId, now: Date): Promise<boolean> {
   const names = (column: typeof memberships.roles | typeof invites.roles) =>
     sql`${column} @> array[${sql.param(id, roles.id)}::uuid]`;
   const members = and(names(memberships.roles), accountId === null ? undefined : eq(memberships.accountId, accountId));

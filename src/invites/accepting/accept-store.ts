@@ -8,7 +8,7 @@ import { accounts, catalogue, identities, invites, memberships, sessions, users 
 import { placeholderFor, prepared } from '../../database/statements.ts';
 import type { AccountId, IdentityId, InviteId, SessionId, UserId } from '../../ids/ids.ts';
 import { effectiveAccess, sourcesColumn } from '../../permissions/effective-access.ts';
-import { givableColumns, givableIn } from '../../permissions/store.ts';
+import { existingAccessColumns, toExistingAccess } from '../../permissions/store.ts';
 import { inviterColumns, inviters } from '../store.ts';
 
 /**
@@ -21,7 +21,7 @@ export interface Acceptance {
   userId: UserId;
   sessionId: SessionId | null;
   identityId: IdentityId | null;
-  isProven: boolean;
+  isVerified: boolean;
 }
 
 const at = (name: string) => sql`${placeholderFor(memberships.endsAt, name)}::timestamptz`;
@@ -41,7 +41,7 @@ const facts = prepared('find_facts_of_accept', (db) =>
       membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
       sources: sourcesColumn(account, at('now')),
       isInviterActive: mayActInName(inviters, at('now')),
-      given: givableColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
+      given: existingAccessColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
       isMember: sql<boolean>`exists (select from memberships m where m.account_id = ${account} and m.user_id = ${user})`,
       catalogueVersion: catalogue.version,
       invitee: users,
@@ -57,7 +57,7 @@ const facts = prepared('find_facts_of_accept', (db) =>
         eq(users.id, user),
         isNull(users.disabledAt),
         or(
-          sql`${sql.placeholder('isProven')}::boolean`,
+          sql`${sql.placeholder('isVerified')}::boolean`,
           isLoggedIn({ sessionId: session, identityId: identity, now: at('now') }),
         ),
       ),
@@ -78,7 +78,7 @@ export async function findFacts(db: Db, acceptance: Acceptance, now: Date) {
   const isOwner = row.account.ownerId === row.inviter.id;
   const inviterAccess =
     membership && isInviterActive ? effectiveAccess({ ...membership, sources, isOwner }) : undefined;
-  return { ...row, inviterAccess, given: givableIn(given) };
+  return { ...row, inviterAccess, given: toExistingAccess(given) };
 }
 
 export type Facts = NonNullable<Awaited<ReturnType<typeof findFacts>>>;

@@ -1,9 +1,9 @@
-import type { Caller, Visit } from '../../credentials/caller.ts';
+import type { Caller, RequestContext } from '../../credentials/caller.ts';
 import type { Db } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
 import type { AccountId, InviteId, UserId } from '../../ids/ids.ts';
-import { memberOf } from '../../memberships/view.ts';
+import { toMemberView } from '../../memberships/view.ts';
 import { takeOver } from '../../ownership/take-over.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
@@ -16,7 +16,7 @@ import { findAccountOfInvite, lockAccountAndInvite } from '../invitee-store.ts';
 import type { InviteAcceptance } from '../schemas.ts';
 import { admit, findFacts, lockInvitee } from './accept-store.ts';
 import { type Decision, decide } from './decide.ts';
-import { keepingAttempt } from './failed-attempt.ts';
+import { recordingFailure } from './failed-attempt.ts';
 import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
 
 /** The invite, and the link that the invitee follows; undefined if they name the invite by its id. */
@@ -27,7 +27,7 @@ interface Target {
 }
 
 /** A user whose password was just verified, or a new user, whom the link proves. They get a session. */
-interface Proven {
+interface VerifiedUser {
   user: UserRow;
   isNew: boolean;
 }
@@ -37,20 +37,25 @@ interface Proven {
  * @throws invite-token-invalid, the problems that name why the link is dead, wrong-credentials, unauthenticated, login-exists,
  * invite-for-another-address, already-member, inviter-cannot-grant, password-login-off, user-disabled, too-many-requests.
  */
-export async function acceptInvite(service: Service, body: InviteAcceptance, caller: Caller | undefined, visit: Visit) {
+export async function acceptInvite(
+  service: Service,
+  body: InviteAcceptance,
+  caller: Caller | undefined,
+  requestContext: RequestContext,
+) {
   if (caller) requirePerson(caller);
-  const link = await requireLink(service, body.token, visit.now);
-  return keepingAttempt(service, link, visit.now, async () => {
-    const accepting = await identify(service, body, caller, link, visit);
-    const accepted = await join(service, { ...link, link }, accepting, visit);
-    if ('isNew' in accepting) auditProven(accepting, visit);
+  const link = await requireLink(service, body.token, requestContext.now);
+  return recordingFailure(service, link, requestContext.now, async () => {
+    const accepting = await identify(service, body, caller, link, requestContext);
+    const accepted = await join(service, { ...link, link }, accepting, requestContext);
+    if ('isNew' in accepting) logAuthentication(accepting, requestContext);
     return accepted;
   });
 }
 
-function auditProven({ user: { id: userId }, isNew }: Proven, visit: Visit): void {
-  if (isNew) visit.audit('user_created', { userId, by: 'invite' });
-  else visit.audit('authn_login_success', { userId, by: 'password' });
+function logAuthentication({ user: { id: userId }, isNew }: VerifiedUser, requestContext: RequestContext): void {
+  if (isNew) requestContext.logSecurityEvent('user_created', { userId, by: 'invite' });
+  else requestContext.logSecurityEvent('authn_login_success', { userId, by: 'password' });
 }
 
 /** The same for a caller whose verified address it is, by its id. @throws not-found where there is none for them. */
@@ -59,7 +64,7 @@ export async function acceptMyInvite(service: Service, caller: Caller, inviteId:
   const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
   if (accountId === undefined) throw new Problem('not-found');
   const invite = { accountId, inviteId, link: undefined };
-  return keepingAttempt(service, invite, caller.now, () => join(service, invite, caller, caller));
+  return recordingFailure(service, invite, caller.now, () => join(service, invite, caller, caller));
 }
 
 async function identify(
@@ -67,22 +72,22 @@ async function identify(
   { register, login }: InviteAcceptance,
   caller: Caller | undefined,
   link: OpenedLink,
-  visit: Visit,
-): Promise<Caller | Proven> {
-  if (login) return { user: await requireCredentials(service, login, visit), isNew: false };
+  requestContext: RequestContext,
+): Promise<Caller | VerifiedUser> {
+  if (login) return { user: await requireCredentials(service, login, requestContext), isNew: false };
   if (caller) return caller;
   if (!register) throw new Problem('invalid-request', 'Send `register`, `login` or a bearer access token.');
   requirePasswordLogin(service.config);
   const { name, password } = register;
   // Looked at before the costly hash, and again below, where it counts.
-  const { invite, account, hasLogin } = await requireOffer(service, link, visit.now);
+  const { invite, account, hasLogin } = await requireOffer(service, link, requestContext.now);
   const { email } = invite;
   const locale = invite.locale ?? account.locale;
   requireGoodPassword(password, '/register/password', { email, name, accounts: [account.name] });
-  requireLive(invite, link, visit.now);
+  requireLive(invite, link, requestContext.now);
   if (hasLogin) throw new Problem('login-exists');
   const passwordHash = await service.passwords.hash(password);
-  return { user: newUserRow({ email, name, passwordHash, locale, createdAt: visit.now }), isNew: true };
+  return { user: newUserRow({ email, name, passwordHash, locale, createdAt: requestContext.now }), isNew: true };
 }
 
 /**
@@ -91,9 +96,14 @@ async function identify(
  * if others have locked the account or the invite, or if more is written, it is decided again with
  * everything locked.
  */
-async function join(service: Service, { accountId, inviteId, link }: Target, invitee: Caller | Proven, visit: Visit) {
+async function join(
+  service: Service,
+  { accountId, inviteId, link }: Target,
+  invitee: Caller | VerifiedUser,
+  requestContext: RequestContext,
+) {
   const { db } = service;
-  const { now } = visit;
+  const { now } = requestContext;
   const proven = 'isNew' in invitee ? invitee : undefined;
   const newUser = proven?.isNew ? proven.user : undefined;
   const acceptance = { accountId, inviteId, ...credentialOf(invitee) };
@@ -117,7 +127,7 @@ async function join(service: Service, { accountId, inviteId, link }: Target, inv
       if (!proven) return accepted;
       // The user as read under the lock, with the password hash that was verified.
       const user = { ...decision.user, passwordHash: proven.user.passwordHash };
-      return { ...accepted, session: await openSession(service, tx, user, visit) };
+      return { ...accepted, session: await openSession(service, tx, user, requestContext) };
     });
   return inLockQueue(db, accountId, () => again(tries, acceptLocked));
 }
@@ -139,14 +149,14 @@ async function again<T>(left: number, accept: () => Promise<T>): Promise<T> {
   }
 }
 
-const credentialOf = (invitee: Caller | Proven) =>
+const credentialOf = (invitee: Caller | VerifiedUser) =>
   'isNew' in invitee
-    ? { userId: invitee.user.id, sessionId: null, identityId: null, isProven: true }
-    : { userId: invitee.userId, sessionId: invitee.sessionId, identityId: invitee.identityId, isProven: false };
+    ? { userId: invitee.user.id, sessionId: null, identityId: null, isVerified: true }
+    : { userId: invitee.userId, sessionId: invitee.sessionId, identityId: invitee.identityId, isVerified: false };
 
 /** The account and the new member, as the API shows them. */
 function shown({ facts: { account, inviter }, user, member }: Decision, ownerId: UserId) {
   const membership = { ...member, suspendedAt: null };
   const isOwner = ownerId === user.id;
-  return { account, membership: memberOf({ membership, user, inviter, isOwner }, member.createdAt) };
+  return { account, membership: toMemberView({ membership, user, inviter, isOwner }, member.createdAt) };
 }

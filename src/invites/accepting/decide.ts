@@ -1,5 +1,5 @@
 import { newId, type UserId } from '../../ids/ids.ts';
-import { effectFrom } from '../../permissions/resolve-access.ts';
+import { combineAccess } from '../../permissions/resolve-access.ts';
 import { requireInviterCanGrant } from '../../permissions/rules.ts';
 import { Problem } from '../../problems/problem.ts';
 import { sessionEnded } from '../../users/sessions/session.ts';
@@ -33,11 +33,11 @@ export function decide(facts: Facts | undefined, acceptance: Acceptance, { link,
   if (!facts) throw new Problem('invite-token-invalid');
   const { account, invite, given, inviterAccess, isMember } = facts;
   const user = newUser ?? facts.invitee;
-  if (!user) throw acceptance.isProven ? disabled(acceptance.userId) : sessionEnded();
+  if (!user) throw acceptance.isVerified ? disabled(acceptance.userId) : sessionEnded();
   requireLive(invite, link, now);
   requireAddressee(invite, account, user);
   if (isMember) throw new Problem('already-member');
-  requireInviterCanGrant(inviterAccess, effectFrom(invite, given));
+  requireInviterCanGrant(inviterAccess, combineAccess(invite, given));
   requireKeptByPlatform(account, invite);
   const { accountId, allPermissions, permissions, endsAt, invitedBy } = invite;
   const access = { allPermissions, permissions, roles: given.roles.map((it) => it.id), endsAt };

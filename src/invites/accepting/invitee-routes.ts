@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { optionalBearer, publicRoute } from '../../http/caller.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { InviteId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
@@ -18,7 +18,7 @@ import {
   MyInviteParams,
   MyInvitesQuery,
 } from '../schemas.ts';
-import { myInviteOf } from '../view.ts';
+import { toMyInviteView } from '../view.ts';
 import { acceptInvite, acceptMyInvite } from './accept.ts';
 import { declineInvite, declineMyInvite } from './decline.ts';
 import { previewInvite } from './preview.ts';
@@ -41,9 +41,9 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'See what a link offers',
       description: 'For the page behind the Accept Invite link. Changes nothing.',
       body: ref(InviteToken),
-      response: { 200: answer(InvitePreview, 'The offer.'), ...problems(...deadLink) },
+      response: { 200: answer(InvitePreview, 'The offer.'), ...problemResponses(...deadLink) },
     },
-    handler: ({ body, visit }) => previewInvite(service, body, visit.now),
+    handler: ({ body, requestContext }) => previewInvite(service, body, requestContext.now),
   });
 
   app.post('/v1/invites/accept', {
@@ -58,7 +58,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(InviteAcceptance),
       response: {
         201: answer(Accepted, 'You are a member.'),
-        ...problems(
+        ...problemResponses(
           'wrong-credentials',
           'login-exists',
           'user-disabled',
@@ -68,12 +68,12 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
         ),
       },
     },
-    handler: async ({ optionalCaller, body, visit }, reply) => {
+    handler: async ({ optionalCaller, body, requestContext }, reply) => {
       const ways = [body.register, body.login, optionalCaller].filter((it) => it !== undefined);
       if (ways.length !== 1) {
         throw new Problem('invalid-request', 'Send exactly one of `register`, `login` and a bearer access token.');
       }
-      return reply.code(201).send(await acceptInvite(service, body, optionalCaller, visit));
+      return reply.code(201).send(await acceptInvite(service, body, optionalCaller, requestContext));
     },
   });
 
@@ -86,9 +86,9 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'Decline an invite',
       description: 'Says no for good. Needs no login: the link is enough.',
       body: ref(InviteToken),
-      response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problems(...deadLink) },
+      response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problemResponses(...deadLink) },
     },
-    handler: ({ body, visit }) => declineInvite(service, body, visit.now),
+    handler: ({ body, requestContext }) => declineInvite(service, body, requestContext.now),
   });
 
   app.get('/v1/me/invites', {
@@ -98,7 +98,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'List invites for me',
       description: 'Invites that are pending for your verified address, newest first.',
       querystring: MyInvitesQuery,
-      response: { 200: answer(MyInvitePage, 'A page of invites.'), ...problems() },
+      response: { 200: answer(MyInvitePage, 'A page of invites.'), ...problemResponses() },
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const { email } = await requireUser(db, caller);
@@ -106,7 +106,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
         limit,
         ...(cursor && { cursor: cursor as InviteId }),
       });
-      return page(rows, limit, (row) => row.invite.id, myInviteOf);
+      return page(rows, limit, (row) => row.invite.id, toMyInviteView);
     },
   });
 
@@ -117,7 +117,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'Accept an invite for me',
       description: 'As with the link, for someone who is logged in with the invited address.',
       params: MyInviteParams,
-      response: { 201: answer(Accepted, 'You are a member.'), ...problems(...refusals, ...closed) },
+      response: { 201: answer(Accepted, 'You are a member.'), ...problemResponses(...refusals, ...closed) },
     },
     handler: async ({ caller, params }, reply) =>
       reply.code(201).send(await acceptMyInvite(service, caller, params.inviteId)),
@@ -130,7 +130,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'Decline an invite for me',
       description: 'As with the link, for someone who is logged in with the invited address.',
       params: MyInviteParams,
-      response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problems(...closed) },
+      response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problemResponses(...closed) },
     },
     handler: ({ caller, params }) => declineMyInvite(service, caller, params.inviteId),
   });

@@ -1,6 +1,6 @@
-import { accessIn } from '../../permissions/access.ts';
+import { pickAccess } from '../../permissions/access.ts';
 import type { Service } from '../../service.ts';
-import { offeredBy } from '../offer.ts';
+import { describeOffer } from '../offer.ts';
 import { requireLink, requireLive, requireOffer } from './open-link.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function previewInvite(service: Service, { token }: { token: string
   requireLive(offer.invite, link, now);
   const { invite, inviter, account, hasLogin } = offer;
   const { email, ownership, message, expiresAt } = invite;
-  const offered = await offeredBy(service.db, invite, [invite.locale, account.locale]);
-  const access = accessIn(invite);
+  const offered = await describeOffer(service.db, invite, [invite.locale, account.locale]);
+  const access = pickAccess(invite);
   return { account, invitedBy: inviter, email, access, ownership, ...offered, message, expiresAt, hasLogin };
 }

@@ -10,7 +10,11 @@ import { recordReported } from './store.ts';
  * are verified. A batch that comes twice changes nothing.
  * @throws webhook-signature-invalid; invalid-request for a signed body that is no JSON array.
  */
-export async function takeSendgridEvents({ config, db, metrics }: Service, signed: Signed, now: Date): Promise<void> {
+export async function receiveSendgridEvents(
+  { config, db, metrics }: Service,
+  signed: Signed,
+  now: Date,
+): Promise<void> {
   if (!isSignedBySendgrid(config.sendgridWebhookKeys, signed, now)) throw new Problem('webhook-signature-invalid');
   const events = readSendgridEvents(batchIn(signed.body), now);
   await recordReported(db, events);

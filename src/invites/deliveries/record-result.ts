@@ -1,12 +1,12 @@
 import type { Tx } from '../../database/database.ts';
-import type { Promised, Settlement } from '../../mail/outbox/message-writer.ts';
+import type { QueuedMessage, SendingResult } from '../../mail/outbox/message-writer.ts';
 import { recordEvents } from './store.ts';
 
 /** Keeps in the timeline of an invite what came of a try to hand one of its mails to the mail service. */
-export function recordSettlement(
+export function recordSendingResult(
   tx: Tx,
-  { accountId, id: deliveryId }: Promised,
-  { event, attempt, reason }: Settlement,
+  { accountId, id: deliveryId }: QueuedMessage,
+  { event, attempt, reason }: SendingResult,
   now: Date,
 ): Promise<void> {
   const source = `usher ${event} ${attempt} ${now.toISOString()}`;

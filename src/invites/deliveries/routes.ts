@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { takeBytes } from '../../http/bodies.ts';
 import { publicRoute } from '../../http/caller.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { nothing, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
-import { takeSendgridEvents } from './receive-events.ts';
+import { receiveSendgridEvents } from './receive-events.ts';
 import { SendgridEvents, WebhookHeaders } from './schemas.ts';
 
 /** Bytes. SendGrid sends batches of some hundred kilobytes. */
@@ -28,15 +28,15 @@ export const deliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
         'For SendGrid’s Signed Event Webhook: a JSON array of events, 4 MiB at most. Its signature and its age, ten minutes at most, are verified with the keys of `SENDGRID_WEBHOOK_KEYS` before anything in it is read. Events that are told twice, in another order, or about mails that are not ours change nothing.',
       headers: WebhookHeaders,
       body: ref(SendgridEvents),
-      response: { 204: nothing('Taken.'), ...problems('webhook-signature-invalid') },
+      response: { 204: nothing('Taken.'), ...problemResponses('webhook-signature-invalid') },
     },
-    handler: async ({ headers, body, visit }, reply) => {
+    handler: async ({ headers, body, requestContext }, reply) => {
       const signed = {
         signature: headers['x-twilio-email-event-webhook-signature'],
         timestamp: headers['x-twilio-email-event-webhook-timestamp'],
         body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
       };
-      await takeSendgridEvents(service, signed, visit.now);
+      await receiveSendgridEvents(service, signed, requestContext.now);
       return reply.code(204).send(null);
     },
   });

@@ -1,6 +1,6 @@
 import { type DeliveryId, idPattern } from '../../ids/ids.ts';
 import { type DeliveryEventName, finalityOf } from './events.ts';
-import type { ToldEvent } from './store.ts';
+import type { ReportedEvent } from './store.ts';
 
 /** Characters of a reason that are kept. */
 const longestReason = 500;
@@ -17,11 +17,11 @@ const names: Record<string, DeliveryEventName> = {
 };
 
 /** Reads the events of a batch that are about mails of ours. Whatever else there is in it is passed over. */
-export function readSendgridEvents(batch: readonly unknown[], now: Date): ToldEvent[] {
+export function readSendgridEvents(batch: readonly unknown[], now: Date): ReportedEvent[] {
   return batch.map((it) => readEvent(it, now)).filter((it) => it !== undefined);
 }
 
-function readEvent(given: unknown, now: Date): ToldEvent | undefined {
+function readEvent(given: unknown, now: Date): ReportedEvent | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
   const {
     event: name,

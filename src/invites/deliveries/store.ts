@@ -11,7 +11,7 @@ export type DeliveryEventRow = typeof deliveryEvents.$inferSelect;
 export type UndeliverableRow = typeof undeliverableAddresses.$inferSelect;
 
 /** Something that became of a mail, as it is told. */
-export interface ToldEvent {
+export interface ReportedEvent {
   deliveryId: DeliveryId;
   /** Who says it and what they call it: the same for the same thing told again. */
   source: string;
@@ -27,14 +27,14 @@ export interface ToldEvent {
  * id alone; then each account takes one statement, and is a transaction by itself. A batch that
  * fails halfway can be sent again.
  */
-export async function recordReported(db: Db, reported: readonly ToldEvent[]): Promise<void> {
+export async function recordReported(db: Db, reported: readonly ReportedEvent[]): Promise<void> {
   if (!isDistributed(db)) return recordEvents(db, null, reported);
   for (const [accountId, events] of await groupByAccount(db, reported)) await recordEvents(db, accountId, events);
 }
 
 /** Events about mails of invites, by the account of the mail. Others are left out. */
-async function groupByAccount(db: Db, reported: readonly ToldEvent[]): Promise<Map<AccountId, ToldEvent[]>> {
-  const groups = new Map<AccountId, ToldEvent[]>();
+async function groupByAccount(db: Db, reported: readonly ReportedEvent[]): Promise<Map<AccountId, ReportedEvent[]>> {
+  const groups = new Map<AccountId, ReportedEvent[]>();
   if (reported.length === 0) return groups;
   const ids = sql.param(reported.map((it) => uuidOf('dlv', it.deliveryId)));
   const mails = await db
@@ -62,7 +62,7 @@ async function groupByAccount(db: Db, reported: readonly ToldEvent[]): Promise<M
  * @param accountId the account of the mails, a parameter everywhere; null for mails of any
  * accounts, which Citus can't plan.
  */
-export async function recordEvents(db: Db, accountId: AccountId | null, told: readonly ToldEvent[]): Promise<void> {
+export async function recordEvents(db: Db, accountId: AccountId | null, told: readonly ReportedEvent[]): Promise<void> {
   if (told.length === 0) return;
   const rows = told.map(({ deliveryId, occurredAt, ...it }) => ({
     ...it,

@@ -12,7 +12,7 @@ interface Delivered {
 }
 
 /** What became of an invite's last mail, as its account sees it. */
-export function deliveryOf(invite: Delivered, sendingStopped: boolean) {
+export function toDeliveryView(invite: Delivered, sendingStopped: boolean) {
   const { status, createdAt, deliveryAt, deliveryReason, deliveryAttempts } = invite;
   const event = eventOf(invite);
   const isOvertaken = status !== 'pending' && (event === 'queued' || event === 'retrying');
@@ -35,6 +35,6 @@ function eventOf({ deliveryEvent, deliveryAt, lastSentAt }: Delivered): Delivery
 }
 
 /** One thing in the timeline of an invite. */
-export function deliveryEventOf({ id, event, occurredAt: at, mail, sending, attempt, reason }: DeliveryEventRow) {
+export function toDeliveryEventView({ id, event, occurredAt: at, mail, sending, attempt, reason }: DeliveryEventRow) {
   return { id, event, at, mail, sending, attempt, reason, message: inWords[event] };
 }

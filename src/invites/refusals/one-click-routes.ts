@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { formTypes, takeForms } from '../../http/bodies.ts';
 import { publicRoute } from '../../http/caller.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import { oneClickPath, optOutLink } from '../one-click.ts';
@@ -31,9 +31,9 @@ export const oneClickRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       querystring: OneClickQuery,
       consumes: formTypes,
       body: ref(OneClick),
-      response: { 200: answer(OptedOut, 'No more invites.'), ...problems('opt-out-token-invalid') },
+      response: { 200: answer(OptedOut, 'No more invites.'), ...problemResponses('opt-out-token-invalid') },
     },
-    handler: ({ query, visit }) => optOut(service, query, visit.now),
+    handler: ({ query, requestContext }) => optOut(service, query, requestContext.now),
   });
 
   // A mail client without that button opens the address in a browser, and so do scanners. It leads on to the page that asks

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { publicRoute } from '../../http/caller.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { AccountId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
@@ -24,9 +24,9 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       description:
         'With the token of the link at the end of an invite’s mail: the account can’t invite this address again, and the invite is declined if it is still pending. Needs no login.',
       body: ref(InviteToken),
-      response: { 200: answer(OptedOut, 'No more invites.'), ...problems('opt-out-token-invalid') },
+      response: { 200: answer(OptedOut, 'No more invites.'), ...problemResponses('opt-out-token-invalid') },
     },
-    handler: ({ body, visit }) => optOut(service, body, visit.now),
+    handler: ({ body, requestContext }) => optOut(service, body, requestContext.now),
   });
 
   app.post('/v1/invites/report', {
@@ -39,9 +39,9 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       description:
         'For someone who does not know who invites them, with the token of that link in the invite’s mail: the operator is told, and it does what `optOut` does. The account learns of the second alone. Needs no login.',
       body: ref(InviteToken),
-      response: { 200: answer(ReportedInvite, 'It is reported.'), ...problems('report-token-invalid') },
+      response: { 200: answer(ReportedInvite, 'It is reported.'), ...problemResponses('report-token-invalid') },
     },
-    handler: ({ body, visit }) => reportInvite(service, body, visit),
+    handler: ({ body, requestContext }) => reportInvite(service, body, requestContext),
   });
 
   app.get('/v1/me/opt-outs', {
@@ -51,7 +51,7 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       summary: 'List accounts that may not invite me',
       description: 'Those that you asked, for your verified address.',
       querystring: MyOptOutsQuery,
-      response: { 200: answer(MyOptOutPage, 'A page of accounts.'), ...problems() },
+      response: { 200: answer(MyOptOutPage, 'A page of accounts.'), ...problemResponses() },
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const { email } = await requireUser(service.db, caller);
@@ -72,7 +72,7 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       summary: 'Let an account invite me again',
       description: 'Takes back what you asked.',
       params: MyOptOutParams,
-      response: { 204: nothing('It may invite you again.'), ...problems() },
+      response: { 204: nothing('It may invite you again.'), ...problemResponses() },
     },
     handler: async ({ caller, params }, reply) => {
       await optIn(service, caller, params.accountId);

@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
 import { Problem } from '../../problems/problem.ts';
@@ -14,20 +14,28 @@ import { insertReport } from './report-store.ts';
  * The account is told no more than that they opted out: whoever reports someone need not fear them.
  * @throws report-token-invalid.
  */
-export async function reportInvite({ db, ...service }: Service, { token }: { token: string }, visit: Visit) {
-  const link = await verifyReportToken(service, token, visit.now);
+export async function reportInvite(
+  { db, ...service }: Service,
+  { token }: { token: string },
+  requestContext: RequestContext,
+) {
+  const link = await verifyReportToken(service, token, requestContext.now);
   if (!link) throw new Problem('report-token-invalid');
   const work = () =>
     transaction(db, async (tx) => {
       const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
       if (!held) throw new Problem('report-token-invalid');
-      const isNew = await insertReport(tx, held.invite, visit.now);
-      await refuseFurther(tx, held, visit.now);
+      const isNew = await insertReport(tx, held.invite, requestContext.now);
+      await refuseFurther(tx, held, requestContext.now);
       return { ...held, isNew };
     });
   const { account, invite, isNew } = await inLockQueue(db, link.accountId, work);
   if (isNew) {
-    visit.audit('invite_reported', { inviterId: invite.invitedBy, accountId: account.id, inviteId: invite.id });
+    requestContext.logSecurityEvent('invite_reported', {
+      inviterId: invite.invitedBy,
+      accountId: account.id,
+      inviteId: invite.id,
+    });
   }
   return { account, email: invite.email };
 }

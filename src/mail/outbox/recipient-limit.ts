@@ -1,5 +1,5 @@
 import type { AccountId, UserId } from '../../ids/ids.ts';
-import type { Limiter, Taken } from '../../limits/limits.ts';
+import type { CountedActions, Limiter } from '../../limits/limits.ts';
 import type { OutboxRow } from './store.ts';
 
 /**
@@ -48,7 +48,7 @@ export async function countMail(
   { kind }: OutboxRow,
   { to, sender }: { to: string; sender: Sender | undefined },
   now: Date,
-): Promise<Taken> {
+): Promise<CountedActions> {
   const ofSender = sender === undefined ? [] : [{ limit: 'mail.sender' as const, of: `${sender} ${to}` }];
   const tries = [{ limit: 'mail.recipient' as const, of: to }, ...ofSender];
   return limiter.take(causedBy[kind] === 'others' ? tries : [], now);
@@ -59,7 +59,7 @@ export async function countMail(
  * the recipient the fewest in the window come first, and of those the one that has waited longest.
  * So a sender of many mails does not delay those of others.
  */
-export function dueAfter(until: Date, { counts: [, ofSender = 1] }: Taken, { createdAt }: OutboxRow): Date {
+export function dueAfter(until: Date, { counts: [, ofSender = 1] }: CountedActions, { createdAt }: OutboxRow): Date {
   const waited = Math.min(longestWait, Math.max(0, until.getTime() - createdAt.getTime()));
   const place = Math.max(0, ofSender - 1) * step + Math.floor((1 - waited / longestWait) * (step - 1));
   return new Date(until.getTime() + place);

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Db } from '../../database/database.ts';
-import { isAway } from '../../database/errors.ts';
+import { isConnectionLost } from '../../database/errors.ts';
 import type { Outages } from '../../database/outages.ts';
 import { transaction } from '../../database/transaction.ts';
 import type { Limiter } from '../../limits/limits.ts';
@@ -8,7 +8,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Outcome, Transport } from '../mail.ts';
 import { mostAttempts, waitAfter } from './backoff.ts';
 import { createLoop } from './loop.ts';
-import type { Letters, Settlement } from './message-writer.ts';
+import type { MessageWriters, SendingResult } from './message-writer.ts';
 import { createPace, type Pace, unpaced } from './pace.ts';
 import { countMail, dueAfter } from './recipient-limit.ts';
 import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
@@ -16,7 +16,7 @@ import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
 /** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
 const lease = 30_000;
 /** Milliseconds between looks for what is due, where nothing else is said. */
-const usualInterval = 1_000;
+const defaultInterval = 1_000;
 /** Milliseconds. Every wait inside a look has a timeout: one that takes longer than all of them will not end. */
 const longestLook = 120_000;
 /** How many mails of one lane are in hand at once. */
@@ -43,7 +43,7 @@ export interface WorkerOptions {
     limiter: Limiter;
     metrics: Pick<Metrics, 'countMail'>;
   };
-  letters: Letters;
+  writers: MessageWriters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
   /** Milliseconds between looks for what is due. */
@@ -57,12 +57,12 @@ export interface WorkerOptions {
  * own way: a mail that was just promised waits behind no backlog, and behind no hanging try to send one.
  */
 export function createWorker(options: WorkerOptions): Worker {
-  const { log, interval = usualInterval, backlogRate } = options;
+  const { log, interval = defaultInterval, backlogRate } = options;
   const loopOf = (lane: Lane, pace: Pace) => {
     const look = () => work(options, lane, pace).then(({ isMore }) => isMore);
     const calmly = () =>
       look().catch((error) => {
-        if (isAway(error)) options.service.outages.report(error);
+        if (isConnectionLost(error)) options.service.outages.report(error);
         else log.error({ err: error }, 'the outbox could not be read');
         return false;
       });
@@ -102,7 +102,7 @@ async function work(options: WorkerOptions, lane: Lane, pace: Pace): Promise<{ h
 
 /** One mail: written from what is true now, sent, and what came of it written down. */
 async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
-  const { service, letters, log } = options;
+  const { service, writers, log } = options;
   const about = { delivery: row.id, kind: row.kind, attempt: row.attempts };
   try {
     const outcome = await send(options, row).catch((err): Sent => {
@@ -119,7 +119,7 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
     const told = outcome && toldOf(outcome, changes, row);
     await transaction(service.db, async (tx) => {
       const isOurs = await settle(tx, row, changes);
-      if (isOurs && told) await letters[row.kind].settled?.(tx, row, told, now);
+      if (isOurs && told) await writers[row.kind].settled?.(tx, row, told, now);
     });
     service.metrics.countMail(row.kind, told && changes.status !== 'dropped' ? told.event : 'dropped');
     log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
@@ -137,9 +137,9 @@ type Sent = Attempted | { outcome: 'delayed'; dueAt: Date };
 type Attempted = Outcome | { outcome: 'dropped'; reason: string };
 
 /** @returns what came of it; undefined where there was nothing to say any more. */
-async function send({ service, letters, transport }: WorkerOptions, row: OutboxRow): Promise<Sent | undefined> {
+async function send({ service, writers, transport }: WorkerOptions, row: OutboxRow): Promise<Sent | undefined> {
   const now = service.clock();
-  const written = await letters[row.kind].write(row, now);
+  const written = await writers[row.kind].write(row, now);
   if (!written) return undefined;
   if ('withheld' in written) return { outcome: 'dropped', reason: written.withheld };
   const { sender, ...mail } = written;
@@ -157,10 +157,10 @@ async function send({ service, letters, transport }: WorkerOptions, row: OutboxR
 const delayReason = 'This address has been sent many mails today. The mail will be sent automatically later.';
 
 /** Delays a mail. This is not a failure, so the attempt that the claim counted is taken back. */
-function delay({ service, letters }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
+function delay({ service, writers }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
   return transaction(service.db, async (tx) => {
     const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });
-    if (isOurs) await letters[row.kind].delayed?.(tx, row, { reason: delayReason, dueAt });
+    if (isOurs) await writers[row.kind].delayed?.(tx, row, { reason: delayReason, dueAt });
   });
 }
 
@@ -169,7 +169,7 @@ function toldOf(
   outcome: Attempted,
   { status, lastError }: ReturnType<typeof settlementOf>,
   { attempts }: OutboxRow,
-): Settlement {
+): SendingResult {
   const isBounce = outcome.outcome === 'refused' && outcome.isBounce === true;
   const isGivenUp = status === 'failed' || status === 'dropped';
   const event = isBounce ? 'bounced' : isGivenUp ? 'failed' : status === 'sent' ? 'sent' : 'retrying';

@@ -1,17 +1,17 @@
 import { lockCallingPlatformKey } from '../../access/api-keys/calling-platform-key.ts';
-import { endMadeWithPlatformKey, revokeInvitesMadeWith } from '../../access/api-keys/descendants-store.ts';
-import { auditMade, auditRevoked } from '../../access/api-keys/log.ts';
+import { endDescendantsOfPlatformKey, revokeInvitesOfKeys } from '../../access/api-keys/descendants-store.ts';
+import { logKeyCreated, logKeyRevoked } from '../../access/api-keys/log.ts';
 import {
-  endOfReplaced,
-  handOut,
-  requireAhead,
-  requireGoing,
-  requireNoLater,
+  endOfReplacedKey,
+  limitNewKey,
+  requireActiveKey,
+  requireEndWithin,
+  requireFutureExpiry,
   requireWithinScopes,
 } from '../../access/api-keys/rules.ts';
 import type { KeyRevocation, KeyRotation, NewPlatformKey } from '../../access/api-keys/schemas.ts';
 import { insertPlatformKey, markReplaced, markRevoked, type PlatformKeyRow } from '../../access/api-keys/store.ts';
-import { platformKeyOf, unused } from '../../access/api-keys/view.ts';
+import { toPlatformKeyView, unused } from '../../access/api-keys/view.ts';
 import { requirePlatform } from '../../accounts/platform-entry.ts';
 import type { PlatformScope } from '../../accounts/schemas.ts';
 import type { Caller } from '../../credentials/caller.ts';
@@ -19,11 +19,11 @@ import type { Db, Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { isDistributed } from '../../database/statements.ts';
 import { transaction } from '../../database/transaction.ts';
-import { type KeyId, newId } from '../../ids/ids.ts';
+import { type ApiKeyId, newId } from '../../ids/ids.ts';
 import { lockCatalogue } from '../../permissions/epoch-store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { newKeyText } from '../../tokens/key-text.ts';
+import { newApiKeySecret } from '../../tokens/key-text.ts';
 
 const manages: PlatformScope = 'platform-keys:manage';
 
@@ -32,14 +32,14 @@ const manages: PlatformScope = 'platform-keys:manage';
  * @throws platform-key-required, permission-missing, cannot-grant, invalid-request.
  */
 export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPlatformKey) {
-  const expiresAt = requireAhead(asked.expiresAt, caller.now);
+  const expiresAt = requireFutureExpiry(asked.expiresAt, caller.now);
   const making = changeKeys(db, caller, async (tx) => {
     const calling = await lockCallingPlatformKey(tx, caller, manages);
-    requireNoLater(expiresAt, calling);
-    const ends = handOut(calling, { kind: 'platform', scopes: asked.scopes, madeBy: null, expiresAt });
+    requireEndWithin(expiresAt, calling);
+    const ends = limitNewKey(calling, { kind: 'platform', scopes: asked.scopes, madeBy: null, expiresAt });
     return keep(tx, newRow(asked, ends, caller.now));
   });
-  return auditMade(caller, making);
+  return logKeyCreated(caller, making);
 }
 
 /**
@@ -47,18 +47,18 @@ export function createPlatformKey({ db }: Service, caller: Caller, asked: NewPla
  * keys that were made with it.
  * @throws the same, not-found, key-ended.
  */
-export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId, { overlapSeconds }: KeyRotation) {
+export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: ApiKeyId, { overlapSeconds }: KeyRotation) {
   const making = changeKeys(db, caller, async (tx) => {
     const { calling, key } = await lockCallingAndTarget(tx, caller, keyId);
-    requireGoing(key, caller.now);
-    const notAfter = endOfReplaced(key, overlapSeconds, caller.now);
-    const ended = await endMadeWithPlatformKey(tx, keyId, { notAfter });
+    requireActiveKey(key, caller.now);
+    const notAfter = endOfReplacedKey(key, overlapSeconds, caller.now);
+    const ended = await endDescendantsOfPlatformKey(tx, keyId, { notAfter });
     const bounding = ended.includes(calling.id) ? { ...calling, expiresAt: notAfter } : calling;
-    const row = newRow(key, handOut(bounding, key, keyId), caller.now);
+    const row = newRow(key, limitNewKey(bounding, key, keyId), caller.now);
     await markReplaced(tx, null, keyId, { by: row.id, expiresAt: notAfter });
     return keep(tx, row);
   });
-  return auditMade(caller, making);
+  return logKeyCreated(caller, making);
 }
 
 /**
@@ -69,23 +69,23 @@ export function rotatePlatformKey({ db }: Service, caller: Caller, keyId: KeyId,
 export async function revokePlatformKey(
   { db }: Service,
   caller: Caller,
-  keyId: KeyId,
+  keyId: ApiKeyId,
   { revokeInvites = false }: KeyRevocation,
 ): Promise<void> {
   const invites = await changeKeys(db, caller, async (tx) => {
     const { calling, key } = await lockCallingAndTarget(tx, caller, keyId);
     requireWithinScopes(calling, key);
     await markRevoked(tx, null, keyId, caller.now);
-    const ended = await endMadeWithPlatformKey(tx, keyId, { revokedAt: caller.now });
+    const ended = await endDescendantsOfPlatformKey(tx, keyId, { revokedAt: caller.now });
     return revokeInvites
-      ? revokeInvitesMadeWith(tx, null, [keyId, ...ended], { now: caller.now, isDistributed: isDistributed(db) })
+      ? revokeInvitesOfKeys(tx, null, [keyId, ...ended], { now: caller.now, isDistributed: isDistributed(db) })
       : undefined;
   });
-  auditRevoked(caller, { keyId, invites });
+  logKeyRevoked(caller, { keyId, invites });
 }
 
 /** The same, with the key that is rotated or revoked. @throws not-found. */
-async function lockCallingAndTarget(tx: Tx, caller: Caller, keyId: KeyId) {
+async function lockCallingAndTarget(tx: Tx, caller: Caller, keyId: ApiKeyId) {
   const { key, ...calling } = await lockCallingPlatformKey(tx, caller, manages, keyId);
   if (!key) throw new Problem('not-found');
   return { calling, key: { ...key, kind: 'platform' as const } };
@@ -113,7 +113,7 @@ async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise
     await lockCatalogue(tx);
     return change(tx);
   };
-  return inLockQueue(db, platformKeys, () => transaction(db, work), caller.key?.id);
+  return inLockQueue(db, platformKeys, () => transaction(db, work), caller.apiKey?.id);
 }
 
 /** All platform keys queue up as one: they are few, and a change may lock several. */
@@ -127,10 +127,13 @@ function newRow(
   return { ...unused, id: newId('key'), name, scopes: [...scopes].sort(), madeBy, expiresAt, createdAt };
 }
 
-const withText = (row: Omit<PlatformKeyRow, 'hash'>) => ({ ...row, ...newKeyText({ kind: 'platform', id: row.id }) });
+const withText = (row: Omit<PlatformKeyRow, 'hash'>) => ({
+  ...row,
+  ...newApiKeySecret({ kind: 'platform', id: row.id }),
+});
 
 async function keep(db: Db, row: Omit<PlatformKeyRow, 'hash'>) {
   const { text, ...key } = withText(row);
   await insertPlatformKey(db, key);
-  return { ...platformKeyOf(key, row.createdAt), secret: text };
+  return { ...toPlatformKeyView(key, row.createdAt), secret: text };
 }

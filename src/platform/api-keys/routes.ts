@@ -9,12 +9,12 @@ import {
   PlatformKeyParams,
 } from '../../access/api-keys/schemas.ts';
 import { listPlatformKeys } from '../../access/api-keys/store.ts';
-import { platformKeyOf } from '../../access/api-keys/view.ts';
+import { toPlatformKeyView } from '../../access/api-keys/view.ts';
 import { requirePlatform } from '../../accounts/platform-entry.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
-import type { KeyId } from '../../ids/ids.ts';
+import type { ApiKeyId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
 import { createPlatformKey, revokePlatformKey, rotatePlatformKey } from './keys.ts';
 
@@ -32,17 +32,17 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       querystring: KeysQuery,
       response: {
         200: answer(PlatformKeyPage, 'A page of keys.'),
-        ...problems('platform-key-required', 'permission-missing'),
+        ...problemResponses('platform-key-required', 'permission-missing'),
       },
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       await requirePlatform(service.db, caller, 'platform-keys:manage');
-      const rows = await listPlatformKeys(service.db, { limit, ...(cursor && { cursor: cursor as KeyId }) });
+      const rows = await listPlatformKeys(service.db, { limit, ...(cursor && { cursor: cursor as ApiKeyId }) });
       return page(
         rows,
         limit,
         (it) => it.id,
-        (it) => platformKeyOf(it, caller.now),
+        (it) => toPlatformKeyView(it, caller.now),
       );
     },
   });
@@ -55,7 +55,7 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       description:
         'It may do no more than the key that makes it, and ends with it. `secret` is shown this once. Needs a platform key with `platform-keys:manage`.',
       body: ref(NewPlatformKey),
-      response: { 201: answer(MadePlatformKey, 'The key, with its secret.'), ...problems(...refusals) },
+      response: { 201: answer(MadePlatformKey, 'The key, with its secret.'), ...problemResponses(...refusals) },
     },
     handler: async ({ caller, body }, reply) => reply.code(201).send(await createPlatformKey(service, caller, body)),
   });
@@ -71,7 +71,7 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       body: ref(KeyRotation),
       response: {
         201: answer(MadePlatformKey, 'The new key, with its secret.'),
-        ...problems(...refusals, 'key-ended'),
+        ...problemResponses(...refusals, 'key-ended'),
       },
     },
     handler: async ({ caller, params, body }, reply) =>
@@ -88,7 +88,7 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
         'The key is refused from its next request on, and so is every platform or account key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
       body: ref(KeyRevocation),
-      response: { 204: nothing('The key is revoked.'), ...problems(...refusals) },
+      response: { 204: nothing('The key is revoked.'), ...problemResponses(...refusals) },
     },
     handler: async ({ caller, params, body }, reply) => {
       await revokePlatformKey(service, caller, params.keyId, body);

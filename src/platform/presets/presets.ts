@@ -4,9 +4,9 @@ import { requireKnown } from '../../access/roles/known.ts';
 import type { NewRole, RoleChanges } from '../../access/roles/schemas.ts';
 import {
   findPreset,
-  deletePreset as forgetPreset,
+  deletePresetRow as forgetPreset,
   insertPreset,
-  isRoleUsed,
+  isRoleInUse,
   type RoleRow,
   updatePreset,
 } from '../../access/roles/store.ts';
@@ -44,7 +44,7 @@ export function changePreset(service: Service, caller: Caller, roleId: RoleId, a
 /** Deletes one. @throws platform-key-required, permission-missing, not-found, role-in-use. */
 export function deletePreset(service: Service, caller: Caller, roleId: RoleId): Promise<void> {
   return changePresets(service, caller, roleId, async (tx) => {
-    if (await isRoleUsed(tx, null, roleId, caller.now)) throw new Problem('role-in-use');
+    if (await isRoleInUse(tx, null, roleId, caller.now)) throw new Problem('role-in-use');
     if (!(await forgetPreset(tx, roleId))) throw new Problem('not-found');
   });
 }
@@ -61,6 +61,6 @@ async function changePresets<T>(
     await moveVersion(tx);
     return change(tx);
   });
-  caller.audit('role_changed', { roleId });
+  caller.logSecurityEvent('role_changed', { roleId });
   return changed;
 }

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { NewRole, PresetParams, Role, RoleChanges, RolePage, RolesQuery } from '../../access/roles/schemas.ts';
 import { listPresets } from '../../access/roles/store.ts';
-import { roleOf } from '../../access/roles/view.ts';
-import { requireStanding } from '../../accounts/active-caller.ts';
+import { toRoleView } from '../../access/roles/view.ts';
+import { requireActiveCaller } from '../../accounts/active-caller.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { RoleId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
@@ -22,12 +22,12 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       summary: 'List the presets',
       description: 'Roles that are offered to every account.',
       querystring: RolesQuery,
-      response: { 200: answer(RolePage, 'A page of presets.'), ...problems() },
+      response: { 200: answer(RolePage, 'A page of presets.'), ...problemResponses() },
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
-      await requireStanding(service.db, caller);
+      await requireActiveCaller(service.db, caller);
       const rows = await listPresets(service.db, { limit, ...(cursor && { cursor: cursor as RoleId }) });
-      return page(rows, limit, (it) => it.id, roleOf);
+      return page(rows, limit, (it) => it.id, toRoleView);
     },
   });
 
@@ -38,9 +38,10 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       summary: 'Make a preset',
       description: 'Needs a platform key with `role-presets:manage`.',
       body: ref(NewRole),
-      response: { 201: answer(Role, 'The preset.'), ...problems(...refusals, 'name-taken') },
+      response: { 201: answer(Role, 'The preset.'), ...problemResponses(...refusals, 'name-taken') },
     },
-    handler: async ({ caller, body }, reply) => reply.code(201).send(roleOf(await createPreset(service, caller, body))),
+    handler: async ({ caller, body }, reply) =>
+      reply.code(201).send(toRoleView(await createPreset(service, caller, body))),
   });
 
   app.patch('/v1/role-presets/:roleId', {
@@ -52,9 +53,9 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
         'What its holders may do changes with it in every account, from their next request on. Needs a platform key with `role-presets:manage`.',
       params: PresetParams,
       body: ref(RoleChanges),
-      response: { 200: answer(Role, 'The preset as it is now.'), ...problems(...refusals, 'name-taken') },
+      response: { 200: answer(Role, 'The preset as it is now.'), ...problemResponses(...refusals, 'name-taken') },
     },
-    handler: async ({ caller, params, body }) => roleOf(await changePreset(service, caller, params.roleId, body)),
+    handler: async ({ caller, params, body }) => toRoleView(await changePreset(service, caller, params.roleId, body)),
   });
 
   app.delete('/v1/role-presets/:roleId', {
@@ -65,7 +66,7 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       description:
         'One that nobody holds in any account, and no pending invite gives. Needs a platform key with `role-presets:manage`.',
       params: PresetParams,
-      response: { 204: nothing('There is no such preset any more.'), ...problems(...refusals, 'role-in-use') },
+      response: { 204: nothing('There is no such preset any more.'), ...problemResponses(...refusals, 'role-in-use') },
     },
     handler: async ({ caller, params }, reply) => {
       await deletePreset(service, caller, params.roleId);

@@ -1,4 +1,4 @@
-import type { Caller, Visit } from '../../credentials/caller.ts';
+import type { Caller, RequestContext } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import { isDuplicate } from '../../database/errors.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
@@ -52,7 +52,11 @@ export async function requestEmailChange(
  * one that asked. Works once.
  * @throws email-change-token-invalid.
  */
-export async function confirmEmailChange(service: Service, { token }: { token: string }, { now, audit }: Visit) {
+export async function confirmEmailChange(
+  service: Service,
+  { token }: { token: string },
+  { now, logSecurityEvent }: RequestContext,
+) {
   const id = await verifyEmailChangeToken(service, token, now);
   const asked = id && (await findEmailChange(service.db, id));
   if (!asked) throw new Problem('email-change-token-invalid');
@@ -69,6 +73,6 @@ export async function confirmEmailChange(service: Service, { token }: { token: s
   const change = await confirming.catch((error) => {
     throw isDuplicate(error, 'users_email_unique') ? new Problem('email-change-token-invalid') : error;
   });
-  audit('user_updated', { userId: change.userId, changed: 'email', sessions: change.sessions });
+  logSecurityEvent('user_updated', { userId: change.userId, changed: 'email', sessions: change.sessions });
   return { email: change.email };
 }

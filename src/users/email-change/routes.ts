@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { publicRoute } from '../../http/caller.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
-import { ChangedEmail, EmailChange, EmailChangeConfirmation, MailPromised } from '../schemas.ts';
+import { ChangedEmail, EmailChange, EmailChangeConfirmation, MailQueued } from '../schemas.ts';
 import { confirmEmailChange, requestEmailChange } from './change-email.ts';
 
 /** Changing the e-mail address of a login. */
@@ -17,8 +17,8 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
         'Sends a mail to the new address: a link to confirm it, or word that it has a login already. The answer is the same for every address. Until it is confirmed, the old one counts.',
       body: ref(EmailChange),
       response: {
-        202: answer(MailPromised, 'A mail is on its way.'),
-        ...problems('password-wrong', 'no-password', 'password-login-off', 'too-many-requests'),
+        202: answer(MailQueued, 'A mail is on its way.'),
+        ...problemResponses('password-wrong', 'no-password', 'password-login-off', 'too-many-requests'),
       },
     },
     handler: async ({ caller, body }, reply) => {
@@ -39,9 +39,9 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       body: ref(EmailChangeConfirmation),
       response: {
         200: answer(ChangedEmail, 'The new address counts.'),
-        ...problems('email-change-token-invalid'),
+        ...problemResponses('email-change-token-invalid'),
       },
     },
-    handler: ({ body, visit }) => confirmEmailChange(service, body, visit),
+    handler: ({ body, requestContext }) => confirmEmailChange(service, body, requestContext),
   });
 };

@@ -38,7 +38,7 @@ export async function linkIdentity(
   const work = () => transaction(service.db, link);
   const isNew = await inLockQueue(service.db, user.id, work, credentialId(caller));
   if (isNew) {
-    caller.audit('user_updated', { changed: 'identity', identityId: row.id });
+    caller.logSecurityEvent('user_updated', { changed: 'identity', identityId: row.id });
     return identityOf(row);
   }
   const known = await findIdentity(service.db, issuer, subject);
@@ -58,5 +58,5 @@ export async function unlinkIdentity({ db, config }: Service, caller: Caller, id
     if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
     await deleteIdentity(tx, user.id, identityId);
   });
-  caller.audit('user_updated', { changed: 'identity', identityId });
+  caller.logSecurityEvent('user_updated', { changed: 'identity', identityId });
 }

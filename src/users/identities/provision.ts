@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { transaction } from '../../database/transaction.ts';
 import { type IdentityId, newId, type UserId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
@@ -16,7 +16,7 @@ import { findIdentity, insertIdentity } from './store.ts';
 export async function userOfIdentity(
   { db }: Pick<Service, 'db'>,
   identity: ExternalIdentity,
-  { now, audit }: Visit,
+  { now, logSecurityEvent }: RequestContext,
 ): Promise<{ userId: UserId; identityId: IdentityId }> {
   const { issuer, subject, email } = identity;
   const known = await findIdentity(db, issuer, subject);
@@ -34,7 +34,7 @@ export async function userOfIdentity(
     throw error;
   });
   if (isNew) {
-    audit('user_created', { userId: user.id, identityId: row.id, by: 'identity' });
+    logSecurityEvent('user_created', { userId: user.id, identityId: row.id, by: 'identity' });
     return { userId: user.id, identityId: row.id };
   }
   // Another request with the same token may have been first.

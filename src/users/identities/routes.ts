@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import { Identity, IdentityList, IdentityParams, NewIdentity } from '../schemas.ts';
@@ -17,7 +17,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       operationId: 'listMyIdentities',
       summary: 'List my identities',
       description: 'Your logins at identity providers, oldest first.',
-      response: { 200: answer(IdentityList, 'Your identities.'), ...problems() },
+      response: { 200: answer(IdentityList, 'Your identities.'), ...problemResponses() },
     },
     handler: async ({ caller }) => {
       const user = await requireUser(service.db, caller);
@@ -35,7 +35,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       body: ref(NewIdentity),
       response: {
         201: answer(Identity, 'The identity is yours.'),
-        ...problems(
+        ...problemResponses(
           'password-wrong',
           'no-password',
           'password-login-off',
@@ -54,7 +54,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       summary: 'Remove an identity',
       description: 'Its tokens name you no more, from the next request on.',
       params: IdentityParams,
-      response: { 204: nothing('The identity is removed.'), ...problems('last-login-method') },
+      response: { 204: nothing('The identity is removed.'), ...problemResponses('last-login-method') },
     },
     handler: async ({ caller, params }, reply) => {
       await unlinkIdentity(service, caller, params.identityId);

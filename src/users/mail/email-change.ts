@@ -1,10 +1,10 @@
-import type { Letter } from '../../mail/outbox/message-writer.ts';
+import type { MessageWriter } from '../../mail/outbox/message-writer.ts';
 import type { Service } from '../../service.ts';
 import { findEmailChange, postponeEmailChange } from '../email-change-store.ts';
 import { signEmailChangeToken } from '../link-tokens.ts';
 import { findUser, findUserByEmail } from '../store.ts';
 
-type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
+type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 
 /**
  * To the new address of a requested change: a link to confirm it, or a notice that it has a login
@@ -12,7 +12,7 @@ type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
  * names the user who is accountable for the mail, and without it the recipient cannot tell whose
  * login would get their address.
  */
-export function emailChangeLetter(service: Writer): Letter {
+export function emailChangeMessage(service: Writer): MessageWriter {
   const { config, db } = service;
   return {
     async write({ emailChangeId }, now) {
@@ -33,7 +33,7 @@ export function emailChangeLetter(service: Writer): Letter {
 }
 
 /** To the old address, once another counts in its place. */
-export function emailChangedLetter({ config, db }: Writer): Letter {
+export function emailChangedMessage({ config, db }: Writer): MessageWriter {
   return {
     async write({ emailChangeId }) {
       const change = emailChangeId === null ? undefined : await findEmailChange(db, emailChangeId);

@@ -1,5 +1,5 @@
 import type { UserId } from '../../ids/ids.ts';
-import type { Letter } from '../../mail/outbox/message-writer.ts';
+import type { MessageWriter } from '../../mail/outbox/message-writer.ts';
 import type { Service } from '../../service.ts';
 import { listIdentities } from '../identities/store.ts';
 import { findUser } from '../store.ts';
@@ -7,7 +7,7 @@ import { findUser } from '../store.ts';
 type Writer = Pick<Service, 'config' | 'db'>;
 
 /** To someone whose login was linked with one at an identity provider, so that they notice where it was not them. */
-export function identityLinkedLetter({ config, db }: Writer): Letter {
+export function identityLinkedMessage({ config, db }: Writer): MessageWriter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);

@@ -1,4 +1,4 @@
-import type { Letter } from '../../mail/outbox/message-writer.ts';
+import type { MessageWriter } from '../../mail/outbox/message-writer.ts';
 import type { Service } from '../../service.ts';
 import { listIdentities } from '../identities/store.ts';
 import { signResetToken } from '../link-tokens.ts';
@@ -6,13 +6,13 @@ import { findPasswordReset } from '../passwords/store.ts';
 import { findUser, findUserByEmail } from '../store.ts';
 import { issuersOf } from './identities.ts';
 
-type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
+type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 
 /**
  * To someone who asked for a new password: a link to choose it. An address without a login gets no mail, and whoever logs in
  * at an identity provider alone is told so: reading a mailbox adds no password to such a login.
  */
-export function passwordResetLetter(service: Writer): Letter {
+export function passwordResetMessage(service: Writer): MessageWriter {
   const { config, db } = service;
   return {
     async write({ passwordResetId }, now) {
@@ -31,7 +31,7 @@ export function passwordResetLetter(service: Writer): Letter {
 }
 
 /** To someone whose password was changed, so that they notice where it was not them. */
-export function passwordChangedLetter({ config, db }: Writer): Letter {
+export function passwordChangedMessage({ config, db }: Writer): MessageWriter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);

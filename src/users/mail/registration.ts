@@ -1,16 +1,16 @@
-import type { Letter } from '../../mail/outbox/message-writer.ts';
+import type { MessageWriter } from '../../mail/outbox/message-writer.ts';
 import type { Service } from '../../service.ts';
 import { signVerificationToken } from '../link-tokens.ts';
 import { findRegistration } from '../registration/store.ts';
 import { findUserByEmail } from '../store.ts';
 
-type Writer = Pick<Service, 'config' | 'keys' | 'db'>;
+type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 
 /**
  * To an address that was registered: a link to verify it, or a notice that it has a login already.
  * Anyone can have this mail sent to anyone, so it contains no text that the sender chose.
  */
-export function registrationLetter(service: Writer): Letter {
+export function registrationMessage(service: Writer): MessageWriter {
   const { config, db } = service;
   return {
     async write({ registrationId }, now) {

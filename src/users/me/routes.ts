@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import { User } from '../schemas.ts';
 import { requireUser } from '../sessions/session.ts';
-import { userOf } from '../view.ts';
+import { toUserView } from '../view.ts';
 
 /** The current user. */
 export const meRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
@@ -14,8 +14,8 @@ export const meRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (
       operationId: 'getMe',
       summary: 'Who am I',
       description: 'The user that the access token names.',
-      response: { 200: answer(User, 'You.'), ...problems() },
+      response: { 200: answer(User, 'You.'), ...problemResponses() },
     },
-    handler: async ({ caller }) => userOf(await requireUser(service.db, caller)),
+    handler: async ({ caller }) => toUserView(await requireUser(service.db, caller)),
   });
 };

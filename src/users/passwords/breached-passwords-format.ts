@@ -14,7 +14,7 @@ export const restLength = 3;
 export const fold = (text: string) => text.normalize('NFKC').toLowerCase();
 
 /** Where a password stands: in which bucket, and as what. */
-export function placeOf(password: string): { bucket: number; rest: number } {
+export function bucketOf(password: string): { bucket: number; rest: number } {
   const digest = createHash('sha256').update(fold(password)).digest();
   return { bucket: digest.readUInt16BE(0), rest: digest.readUIntBE(2, restLength) };
 }

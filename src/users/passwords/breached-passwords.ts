@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { buckets, placeOf, restLength } from './breached-passwords-format.ts';
+import { bucketOf, buckets, restLength } from './breached-passwords-format.ts';
 
 const file = readFileSync(new URL('./breached-passwords.bin', import.meta.url));
 
@@ -11,7 +11,7 @@ for (let bucket = 0; bucket < buckets; bucket += 1) {
 
 /** Whether a password of 8 characters or more is among those known from data breaches, in any case of its letters. */
 export function isBreached(password: string): boolean {
-  const { bucket, rest } = placeOf(password);
+  const { bucket, rest } = bucketOf(password);
   const end = starts[bucket + 1] as number;
   for (let at = starts[bucket] as number; at < end; at += 1) {
     if (file.readUIntBE(buckets + restLength * at, restLength) === rest) return true;

@@ -35,7 +35,7 @@ export async function changePassword(
   };
   const work = () => transaction(service.db, change);
   const sessions = await inLockQueue(service.db, user.id, work, credentialId(caller));
-  caller.audit('authn_password_change', { by: 'password', sessions });
+  caller.logSecurityEvent('authn_password_change', { by: 'password', sessions });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { canonicalEmail } from '../../text/email-address.ts';
@@ -10,10 +10,10 @@ import type { UserRow } from '../store.ts';
 import { rehashIfOutdated } from './rehash.ts';
 
 /** Logs in with address and password. @throws wrong-credentials, too-many-requests, user-disabled, password-login-off. */
-export async function logIn(service: Service, credentials: Credentials, visit: Visit) {
-  const user = await requireCredentials(service, credentials, visit);
-  const session = await openSession(service, service.db, user, visit);
-  visit.audit('authn_login_success', { userId: user.id, by: 'password' });
+export async function logIn(service: Service, credentials: Credentials, requestContext: RequestContext) {
+  const user = await requireCredentials(service, credentials, requestContext);
+  const session = await openSession(service, service.db, user, requestContext);
+  requestContext.logSecurityEvent('authn_login_success', { userId: user.id, by: 'password' });
   return session;
 }
 
@@ -26,11 +26,11 @@ export async function logIn(service: Service, credentials: Credentials, visit: V
 export async function requireCredentials(
   service: Service,
   { email, password }: Credentials,
-  { now, client }: Visit,
+  { now, client }: RequestContext,
 ): Promise<UserRow> {
   requirePasswordLogin(service.config);
   const address = canonicalEmail(email) ?? '';
-  const concerns = { address: service.derivedKeys.pseudonymOf(address) };
+  const logDetails = { address: service.derivedKeys.pseudonymOf(address) };
   const found = await findLogin(service.db, address, client.network);
   const tries = found?.isKnownNetwork
     ? ({ limit: 'login.known', of: `${address} ${client.network}` } as const)
@@ -38,7 +38,7 @@ export async function requireCredentials(
   await service.limiter.requireWithin([tries], now);
   const user = found?.user;
   const matches = await service.passwords.matches(password, user?.passwordHash);
-  if (!user || !matches) throw new Problem('wrong-credentials', undefined, {}, { ...concerns, userId: user?.id });
+  if (!user || !matches) throw new Problem('wrong-credentials', undefined, {}, { ...logDetails, userId: user?.id });
   requireEnabled(user);
   return rehashIfOutdated(service, user, password);
 }

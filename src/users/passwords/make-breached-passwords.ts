@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { passwordLength } from '../schemas.ts';
-import { buckets, fold, placeOf, restLength } from './breached-passwords-format.ts';
+import { bucketOf, buckets, fold, restLength } from './breached-passwords-format.ts';
 
 const [target, ...lists] = process.argv.slice(2);
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -40,7 +40,7 @@ function passwordsIn(list: string): string[] {
 
 function fileOf(passwords: Set<string>): Buffer {
   const rests = Array.from({ length: buckets }, () => new Set<number>());
-  for (const { bucket, rest } of [...passwords].map(placeOf)) rests[bucket]?.add(rest);
+  for (const { bucket, rest } of [...passwords].map(bucketOf)) rests[bucket]?.add(rest);
   if (rests.some((it) => it.size > 255)) throw new Error('too many passwords for this format');
   const counts = Buffer.from(rests.map((it) => it.size));
   const entries = rests.flatMap((it) => [...it].sort((a, b) => a - b));

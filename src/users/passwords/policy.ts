@@ -67,6 +67,6 @@ function wordsAbout({ email = '', name = '', accounts = [] }: PasswordContext): 
 /** A text's words with and without their digits, and all of them in one, as `olivia.owner` is typed `oliviaowner`. */
 function wordsIn(text: string): string[] {
   const words = fold(text).split(/[^\p{L}\p{M}\p{N}]+/u);
-  const letters = words.flatMap((it) => it.split(/\p{N}+/u));
-  return [words.join(''), ...words, ...letters].filter((it) => [...it].length >= shortestWord);
+  const writers = words.flatMap((it) => it.split(/\p{N}+/u));
+  return [words.join(''), ...words, ...writers].filter((it) => [...it].length >= shortestWord);
 }

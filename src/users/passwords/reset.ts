@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import { transaction } from '../../database/transaction.ts';
@@ -24,7 +24,11 @@ const resetLifetime = 30 * 60_000;
  * it says, is decided when it is written.
  * @throws too-many-requests, password-login-off.
  */
-export async function requestPasswordReset(service: Service, body: { email: string }, { now, client, audit }: Visit) {
+export async function requestPasswordReset(
+  service: Service,
+  body: { email: string },
+  { now, client, logSecurityEvent }: RequestContext,
+) {
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
   await service.limiter.requireWithin([{ limit: 'reset.address', of: `${email} ${client.network}` }], now);
@@ -34,7 +38,7 @@ export async function requestPasswordReset(service: Service, body: { email: stri
   const expiresAt = new Date(now.getTime() + resetLifetime);
   const reset = { id: newId('rst'), email, createdAt: now, expiresAt };
   await insertPasswordReset(service.db, reset, { id: newId('dlv'), isSent: !exceeded });
-  audit('authn_password_reset_requested', { address: service.derivedKeys.pseudonymOf(email) });
+  logSecurityEvent('authn_password_reset_requested', { address: service.derivedKeys.pseudonymOf(email) });
 }
 
 /**
@@ -46,12 +50,12 @@ export async function requestPasswordReset(service: Service, body: { email: stri
 export async function resetPassword(
   service: Service,
   { token, password }: { token: string; password: string },
-  visit: Visit,
+  requestContext: RequestContext,
 ) {
   requirePasswordLogin(service.config);
   const { db, passwords } = service;
-  const id = await verifyResetToken(service, token, visit.now);
-  const reset = id && (await findPasswordReset(db, id, visit.now));
+  const id = await verifyResetToken(service, token, requestContext.now);
+  const reset = id && (await findPasswordReset(db, id, requestContext.now));
   const user = reset && (await findUserByEmail(db, reset.email));
   if (!user) throw new Problem('password-reset-token-invalid');
   requireGoodPassword(password, '/password', user);
@@ -62,13 +66,13 @@ export async function resetPassword(
     if (!taken.some((it) => it.id === id)) throw new Problem('password-reset-token-invalid');
     await updateUser(tx, user.id, { passwordHash });
     await deleteEmailChanges(tx, user.id);
-    await markSessionsEnded(tx, user.id, visit.now);
-    await enqueue(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, visit.now);
-    return openSession(service, tx, { ...user, passwordHash }, visit);
+    await markSessionsEnded(tx, user.id, requestContext.now);
+    await enqueue(tx, { id: newId('dlv'), kind: 'password-changed', userId: user.id }, requestContext.now);
+    return openSession(service, tx, { ...user, passwordHash }, requestContext);
   };
   const session = await inLockQueue(db, user.id, () => transaction(db, set), id);
   // The other links in the mailbox are dead now: the next request gets a mail again.
   await service.limiter.clear([{ limit: 'reset.mails', of: reset.email }]).catch(() => {});
-  visit.audit('authn_password_change', { userId: user.id, by: 'password-reset' });
+  requestContext.logSecurityEvent('authn_password_change', { userId: user.id, by: 'password-reset' });
   return session;
 }

@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { publicRoute } from '../../http/caller.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import {
   Credentials,
-  MailPromised,
+  MailQueued,
   PasswordChange,
   PasswordResetConfirmation,
   PasswordResetRequest,
@@ -32,10 +32,10 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       body: ref(Credentials),
       response: {
         200: answer(Session, 'A session.'),
-        ...problems('wrong-credentials', 'user-disabled', 'password-login-off'),
+        ...problemResponses('wrong-credentials', 'user-disabled', 'password-login-off'),
       },
     },
-    handler: ({ body, visit }) => logIn(service, body, visit),
+    handler: ({ body, requestContext }) => logIn(service, body, requestContext),
   });
 
   app.post('/v1/auth/password-reset', {
@@ -48,10 +48,10 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       description:
         'Sends a mail with a link to choose a new password, good for 30 minutes. The answer is the same for every address; one without a login gets no mail.',
       body: ref(PasswordResetRequest),
-      response: { 202: answer(MailPromised, 'A mail may be on its way.'), ...problems('password-login-off') },
+      response: { 202: answer(MailQueued, 'A mail may be on its way.'), ...problemResponses('password-login-off') },
     },
-    handler: async ({ body, visit }, reply) => {
-      await requestPasswordReset(service, body, visit);
+    handler: async ({ body, requestContext }, reply) => {
+      await requestPasswordReset(service, body, requestContext);
       return reply.code(202).send({ message: 'If there is a login with this address, a mail is on its way to it.' });
     },
   });
@@ -68,10 +68,10 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       body: ref(PasswordResetConfirmation),
       response: {
         200: answer(Session, 'The password is set.'),
-        ...problems('password-reset-token-invalid', 'user-disabled', 'password-login-off'),
+        ...problemResponses('password-reset-token-invalid', 'user-disabled', 'password-login-off'),
       },
     },
-    handler: ({ body, visit }) => resetPassword(service, body, visit),
+    handler: ({ body, requestContext }) => resetPassword(service, body, requestContext),
   });
 
   app.put('/v1/me/password', {
@@ -83,7 +83,7 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       body: ref(PasswordChange),
       response: {
         204: nothing('The password is changed.'),
-        ...problems('password-wrong', 'no-password', 'password-login-off', 'too-many-requests'),
+        ...problemResponses('password-wrong', 'no-password', 'password-login-off', 'too-many-requests'),
       },
     },
     handler: async ({ caller, body }, reply) => {

@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { newId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
 import { requireCanonicalEmail } from '../../text/email-address.ts';
@@ -14,7 +14,7 @@ const registrationLifetime = 24 * 3_600_000;
  * which mail it is (the link, or a notice that a login exists) is decided when the mail is written.
  * @throws too-many-requests, password-login-off.
  */
-export async function register(service: Service, body: Registration, { now, client }: Visit): Promise<void> {
+export async function register(service: Service, body: Registration, { now, client }: RequestContext): Promise<void> {
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
   await service.limiter.requireWithin([{ limit: 'register.address', of: `${email} ${client.network}` }], now);

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { publicRoute } from '../../http/caller.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import { Registration, RegistrationAccepted, Session, VerifyEmailRequest } from '../schemas.ts';
@@ -22,10 +22,13 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       description:
         'Sends a mail to the address: a link to verify it, or a notice that it already has a login. The answer is the same for every address. The link leads to the page that asks for a name and a password and calls `POST /v1/auth/verify-email`; until then there is no login, and only the address and the locale are kept, for a day.',
       body: ref(Registration),
-      response: { 202: answer(RegistrationAccepted, 'A mail is on its way.'), ...problems('password-login-off') },
+      response: {
+        202: answer(RegistrationAccepted, 'A mail is on its way.'),
+        ...problemResponses('password-login-off'),
+      },
     },
-    handler: async ({ body, visit }, reply) => {
-      await register(service, body, visit);
+    handler: async ({ body, requestContext }, reply) => {
+      await register(service, body, requestContext);
       return reply.code(202).send({ message: 'If the address can be registered, a mail is on its way to it.' });
     },
   });
@@ -42,9 +45,10 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       body: ref(VerifyEmailRequest),
       response: {
         201: answer(Session, 'The user is created.'),
-        ...problems('verification-token-invalid', 'password-login-off'),
+        ...problemResponses('verification-token-invalid', 'password-login-off'),
       },
     },
-    handler: async ({ body, visit }, reply) => reply.code(201).send(await verifyEmail(service, body, visit)),
+    handler: async ({ body, requestContext }, reply) =>
+      reply.code(201).send(await verifyEmail(service, body, requestContext)),
   });
 };

@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { transaction } from '../../database/transaction.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
@@ -18,10 +18,14 @@ import { deleteRegistrations, findRegistration } from './store.ts';
  * address has a login by now; invalid-request for a password that is easily guessed;
  * password-login-off.
  */
-export async function verifyEmail(service: Service, { token, name, password }: VerifyEmailRequest, visit: Visit) {
+export async function verifyEmail(
+  service: Service,
+  { token, name, password }: VerifyEmailRequest,
+  requestContext: RequestContext,
+) {
   requirePasswordLogin(service.config);
   const { db, passwords } = service;
-  const { now } = visit;
+  const { now } = requestContext;
   const id = await verifyVerificationToken(service, token, now);
   const registration = id && (await findRegistration(db, id, now));
   if (!registration) throw new Problem('verification-token-invalid');
@@ -33,8 +37,8 @@ export async function verifyEmail(service: Service, { token, name, password }: V
     const deleted = await deleteRegistrations(tx, email);
     if (!deleted.includes(registration.id)) throw new Problem('verification-token-invalid');
     if (!(await insertUser(tx, user))) throw new Problem('verification-token-invalid');
-    return openSession(service, tx, user, visit);
+    return openSession(service, tx, user, requestContext);
   });
-  visit.audit('user_created', { userId: user.id, by: 'verify-email' });
+  requestContext.logSecurityEvent('user_created', { userId: user.id, by: 'verify-email' });
   return session;
 }

@@ -10,7 +10,7 @@ export async function endSession({ db }: Service, caller: Caller, sessionId: Ses
   await changeOwnLogin(db, caller, async (tx, { id }) => {
     if (!(await markSessionEnded(tx, id, sessionId, caller.now))) throw new Problem('not-found');
   });
-  caller.audit('authn_token_revoked', { sessionId });
+  caller.logSecurityEvent('authn_token_revoked', { sessionId });
 }
 
 /** Ends every session of the caller's user but the calling one. @throws unauthenticated, user-required. */
@@ -18,5 +18,5 @@ export async function endOtherSessions({ db }: Service, caller: Caller): Promise
   const sessions = await changeOwnLogin(db, caller, (tx, { id }) =>
     markSessionsEnded(tx, id, caller.now, caller.sessionId ?? undefined),
   );
-  caller.audit('authn_token_revoked', { sessions });
+  caller.logSecurityEvent('authn_token_revoked', { sessions });
 }

@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
 import type { Service } from '../../service.ts';
 import { sha256 } from '../../text/hashes.ts';
@@ -8,11 +8,11 @@ import { findSessionOfToken, markSessionEnded } from './store.ts';
 export async function logOut(
   { db }: Service,
   { refreshToken }: { refreshToken: string },
-  { now, audit }: Visit,
+  { now, logSecurityEvent }: RequestContext,
 ): Promise<void> {
   const session = await findSessionOfToken(db, sha256(refreshToken));
   if (!session || session.endedAt !== null) return;
   const end = () => markSessionEnded(db, session.userId, session.id, now);
   if (!(await inLockQueue(db, session.id, end))) return;
-  audit('authn_token_revoked', { userId: session.userId, sessionId: session.id, by: 'logout' });
+  logSecurityEvent('authn_token_revoked', { userId: session.userId, sessionId: session.id, by: 'logout' });
 }

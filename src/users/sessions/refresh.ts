@@ -1,4 +1,4 @@
-import type { Visit } from '../../credentials/caller.ts';
+import type { RequestContext } from '../../credentials/caller.ts';
 import { isActiveSessionAt } from '../../credentials/session-status.ts';
 import type { Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
@@ -7,7 +7,7 @@ import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { sha256 } from '../../text/hashes.ts';
 import { requirePasswordLogin } from '../rules.ts';
-import { expiryOf, marksOf, sessionEnded, sessionOf } from './session.ts';
+import { marksOf, sessionEnded, sessionExpiryFrom, sessionOf } from './session.ts';
 import {
   countRetry,
   findRefreshToken,
@@ -40,26 +40,30 @@ const mostRetries = 10;
  * once, or its answer was lost.
  * @throws unauthenticated, password-login-off.
  */
-export async function refreshSession(service: Service, { refreshToken }: { refreshToken: string }, visit: Visit) {
+export async function refreshSession(
+  service: Service,
+  { refreshToken }: { refreshToken: string },
+  requestContext: RequestContext,
+) {
   requirePasswordLogin(service.config);
   // The verdict leaves the transaction as a value: ending the session must not be rolled back with the refusal.
   const { db } = service;
   const known = await findSessionOfToken(db, sha256(refreshToken));
   // A token that names no open session opens no transaction and locks nothing.
-  if (!known || !isActiveSessionAt(known, visit.now)) throw sessionEnded();
+  if (!known || !isActiveSessionAt(known, requestContext.now)) throw sessionEnded();
   const outcome = await inLockQueue(db, known.id, () =>
-    transaction(db, (tx) => exchange(service, tx, refreshToken, visit)),
+    transaction(db, (tx) => exchange(service, tx, refreshToken, requestContext)),
   );
   if (!outcome) throw sessionEnded();
   const { session, user } = outcome;
   const whose = { userId: user.id, sessionId: session.id };
   if ('stolen' in outcome) throw sessionEnded({ event: 'authn_token_reuse', ...whose });
-  visit.audit('session_renewed', { ...whose, by: outcome.isRetry ? 'refresh-retry' : 'refresh' });
-  return sessionOf(service, user, session.id, outcome.next, visit.now);
+  requestContext.logSecurityEvent('session_renewed', { ...whose, by: outcome.isRetry ? 'refresh-retry' : 'refresh' });
+  return sessionOf(service, user, session.id, outcome.next, requestContext.now);
 }
 
-async function exchange(service: Service, tx: Tx, refreshToken: string, visit: Visit) {
-  const { now, client } = visit;
+async function exchange(service: Service, tx: Tx, refreshToken: string, requestContext: RequestContext) {
+  const { now, client } = requestContext;
   const found = await lockRefreshToken(tx, sha256(refreshToken), now);
   if (!found) return undefined;
   const { token, session, user } = found;
@@ -67,7 +71,7 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, visit: V
     const [next] = service.derivedKeys.successorsOf(refreshToken);
     await markTokenUsed(tx, token.hash, marksOf(client), now);
     await insertRefreshToken(tx, sha256(next), session.id, now);
-    await updateSession(tx, session.id, used(service, session, visit));
+    await updateSession(tx, session.id, used(service, session, requestContext));
     return { session, user, next, isRetry: false };
   }
   const age = now.getTime() - token.usedAt.getTime();
@@ -113,6 +117,6 @@ async function newestFrom(service: Service, tx: Tx, refreshToken: string): Promi
 }
 
 /** A session that was used just now, and what used it. */
-function used({ config }: Service, { createdAt }: SessionRow, { now, client }: Visit) {
-  return { expiresAt: expiryOf(config, createdAt, now), lastUsedAt: now, ...client };
+function used({ config }: Service, { createdAt }: SessionRow, { now, client }: RequestContext) {
+  return { expiresAt: sessionExpiryFrom(config, createdAt, now), lastUsedAt: now, ...client };
 }

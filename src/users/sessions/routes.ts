@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Caller } from '../../credentials/caller.ts';
 import { publicRoute } from '../../http/caller.ts';
 import { page } from '../../http/paging.ts';
-import { problems } from '../../http/problem-schemas.ts';
+import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { SessionId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
@@ -31,10 +31,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       body: ref(RefreshRequest),
       response: {
         200: answer(Session, 'The session goes on.'),
-        ...problems('unauthenticated', 'password-login-off'),
+        ...problemResponses('unauthenticated', 'password-login-off'),
       },
     },
-    handler: ({ body, visit }) => refreshSession(service, body, visit),
+    handler: ({ body, requestContext }) => refreshSession(service, body, requestContext),
   });
 
   app.post('/v1/auth/logout', {
@@ -45,10 +45,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'Log out',
       description: 'Ends the session of a refresh token. Its access tokens stop working with the next request.',
       body: ref(RefreshRequest),
-      response: { 204: nothing('The session, if there was one, has ended.'), ...problems() },
+      response: { 204: nothing('The session, if there was one, has ended.'), ...problemResponses() },
     },
-    handler: async ({ body, visit }, reply) => {
-      await logOut(service, body, visit);
+    handler: async ({ body, requestContext }, reply) => {
+      await logOut(service, body, requestContext);
       return reply.code(204).send(null);
     },
   });
@@ -60,7 +60,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'List my sessions',
       description: 'Where you are logged in, newest first.',
       querystring: MySessionsQuery,
-      response: { 200: answer(MySessionPage, 'A page of sessions.'), ...problems() },
+      response: { 200: answer(MySessionPage, 'A page of sessions.'), ...problemResponses() },
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const user = await requireUser(service.db, caller);
@@ -83,7 +83,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       operationId: 'endOtherSessions',
       summary: 'End my other sessions',
       description: 'Logs you out everywhere but here, from the next request on.',
-      response: { 204: nothing('Only this session is left.'), ...problems() },
+      response: { 204: nothing('Only this session is left.'), ...problemResponses() },
     },
     handler: async ({ caller }, reply) => {
       await endOtherSessions(service, caller);
@@ -98,7 +98,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       summary: 'End one of my sessions',
       description: 'Logs you out there, from the next request on.',
       params: SessionParams,
-      response: { 204: nothing('The session has ended.'), ...problems() },
+      response: { 204: nothing('The session has ended.'), ...problemResponses() },
     },
     handler: async ({ caller, params }, reply) => {
       await endSession(service, caller, params.sessionId);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
-import type { Caller, Client, Visit } from '../../credentials/caller.ts';
+import type { Caller, Client, RequestContext } from '../../credentials/caller.ts';
 import { findCallingUser } from '../../credentials/store.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import { inLockQueue } from '../../database/lock-queue.ts';
@@ -8,12 +8,12 @@ import { transaction } from '../../database/transaction.ts';
 import { newId, type SessionId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import type { Concerns } from '../../telemetry/security-events.ts';
+import type { RefusalDetails } from '../../telemetry/security-events.ts';
 import { sha256 } from '../../text/hashes.ts';
 import { accessTokenLifetime } from '../../tokens/access-token.ts';
 import { requireEnabled } from '../rules.ts';
 import { lockUser, lockUserForShare, type UserRow } from '../store.ts';
-import { userOf } from '../view.ts';
+import { toUserView } from '../view.ts';
 import { insertSession } from './store.ts';
 
 /**
@@ -58,25 +58,26 @@ export async function changeOwnLogin<T>(
 }
 
 /** @throws user-required for a key. */
-export function requirePerson({ key }: Caller): void {
-  if (key) throw new Problem('user-required');
+export function requirePerson({ apiKey }: Caller): void {
+  if (apiKey) throw new Problem('user-required');
 }
 
 /** The id of the caller's credential: a key, a session or an identity. */
-export const credentialId = ({ key, sessionId, identityId }: Caller) => key?.id ?? sessionId ?? identityId ?? undefined;
+export const credentialId = ({ apiKey, sessionId, identityId }: Caller) =>
+  apiKey?.id ?? sessionId ?? identityId ?? undefined;
 
-export const sessionEnded = (concerns: Concerns = {}) =>
-  new Problem('unauthenticated', 'The session has ended. Log in again.', {}, concerns);
+export const sessionEnded = (logDetails: RefusalDetails = {}) =>
+  new Problem('unauthenticated', 'The session has ended. Log in again.', {}, logDetails);
 
 /**
  * Opens a session for a user who has just proven who they are.
  * @throws user-disabled, and wrong-credentials where the password was changed since.
  */
-export async function openSession(service: Service, db: Db, user: UserRow, { now, client }: Visit) {
+export async function openSession(service: Service, db: Db, user: UserRow, { now, client }: RequestContext) {
   requireEnabled(user);
   const id = newId('ses');
   const refreshToken = randomBytes(32).toString('base64url');
-  const expiresAt = expiryOf(service.config, now, now);
+  const expiresAt = sessionExpiryFrom(service.config, now, now);
   const session = { id, userId: user.id, createdAt: now, expiresAt, ...client };
   const isOpen = await insertSession(db, session, user.passwordHash, sha256(refreshToken));
   if (!isOpen) throw new Problem('wrong-credentials', undefined, {}, { userId: user.id });
@@ -84,7 +85,11 @@ export async function openSession(service: Service, db: Db, user: UserRow, { now
 }
 
 /** When a session ends that is used now: put off by each use, until the end that no use puts off. */
-export function expiryOf({ sessionTimeouts }: Pick<Config, 'sessionTimeouts'>, createdAt: Date, now: Date): Date {
+export function sessionExpiryFrom(
+  { sessionTimeouts }: Pick<Config, 'sessionTimeouts'>,
+  createdAt: Date,
+  now: Date,
+): Date {
   const { idle, absolute } = sessionTimeouts;
   return new Date(Math.min(now.getTime() + idle * 1000, createdAt.getTime() + absolute * 1000));
 }
@@ -95,7 +100,7 @@ export function sessionOf(service: Service, user: UserRow, id: SessionId, refres
     tokenType: 'Bearer' as const,
     expiresIn: accessTokenLifetime,
     refreshToken,
-    user: userOf(user),
+    user: toUserView(user),
   };
 }
 
