@@ -15,15 +15,12 @@ import { startService } from './support/service.ts';
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const readme = read('README.md');
+const frontPages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'];
 const part = (text: string, start: string, end: string) =>
   text.slice(text.indexOf(start) + start.length, text.indexOf(end));
 const between = (start: string, end: string) => part(readme, start, end);
 
 t.test('the README', async (t) => {
-  t.test('shows every setting as the code documents it', async (t) => {
-    t.same(cellsOf(between('<!-- settings -->', '<!-- /settings -->')), cellsOf(settingsTable()));
-  });
-
   t.test('leads to a page that names every setting that production asks for', async (t) => {
     const { mistakes } = readConfig({ NODE_ENV: 'production', SENDGRID_API_KEY: 'a key' }) as { mistakes: string[] };
     const required = [...mistakes.map((it) => it.split(' ', 1)[0]), 'SMTP_URL', 'SENDGRID_API_KEY'];
@@ -35,7 +32,7 @@ t.test('the README', async (t) => {
 
   t.test('names only commands that exist', async (t) => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    for (const file of ['README.md', 'ARCHITECTURE.md']) {
+    for (const file of frontPages) {
       const named = [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map((it) => it[1] as string);
       t.ok(named.length > 0, `${file} names some`);
       t.same(
@@ -47,12 +44,29 @@ t.test('the README', async (t) => {
   });
 
   t.test('names only files that exist', async (t) => {
-    for (const file of ['README.md', 'ARCHITECTURE.md']) {
+    for (const file of frontPages) {
       for (const [, link] of read(file).matchAll(/\]\((?!https?:|#)([^)#]+)\)/g)) {
         t.doesNotThrow(() => read(link as string), `${file}: ${link}`);
       }
     }
   });
+});
+
+t.test('ARCHITECTURE.md names each rule’s home as it is', async (t) => {
+  const rows = part(read('ARCHITECTURE.md'), '## Where each rule lives', '## Locks').matchAll(
+    /^\| [^|]+ \| (.+) \|$/gm,
+  );
+  const homes = [...rows].map((it) => [...(it[1] ?? '').matchAll(/`([^`]+)`/g)].map((name) => name[1] as string));
+  t.ok(homes.length > 40);
+  for (const [file = '', ...names] of homes.filter((it) => it.length > 0)) {
+    const text = read(`src/${file}`);
+    for (const name of names) t.match(text, new RegExp(`\\b${name}\\b`), `${file} has ${name}`);
+  }
+});
+
+t.test('docs/settings.md shows every setting as the code documents it', async (t) => {
+  const shown = part(read('docs/settings.md'), '<!-- settings -->', '<!-- /settings -->');
+  t.same(cellsOf(shown), cellsOf(settingsTable()));
 });
 
 t.test('docs/security.md', async (t) => {
@@ -79,15 +93,21 @@ t.test('docs/security.md', async (t) => {
 t.test('the walk', async (t) => {
   const { base, stop } = await listen(t);
 
-  await t.test('works by curl as the README shows it, each answer as shown', { skip: missingTools() }, async (t) => {
-    const blocks = blocksOf(between('## The walk, by curl', '## Conventions of the API'));
-    const script = blocks.map(({ content }) => `${content}\necho "${separator}"\n`).join('');
-    const answers = (await runInBash(script.replaceAll('http://localhost:3000', base))).split(separator);
-    t.ok(blocks.length > 10, 'there are blocks');
-    for (const [i, { content, shown }] of blocks.entries()) {
-      t.match(withoutSpace(answers[i] ?? ''), patternOf(shown), `answers ${content.trim().split('\n').at(-1)}`);
-    }
-  });
+  const stories = {
+    'README.md': between('## The story in six calls', '## Where to go next'),
+    'docs/walkthrough.md': read('docs/walkthrough.md'),
+  };
+  for (const [page, text] of Object.entries(stories)) {
+    await t.test(`works by curl as ${page} shows it, each answer as shown`, { skip: missingTools() }, async (t) => {
+      const blocks = blocksOf(text);
+      const script = blocks.map(({ content }) => `${content}\necho "${separator}"\n`).join('');
+      const answers = (await runInBash(script.replaceAll('http://localhost:3000', base))).split(separator);
+      t.ok(blocks.length >= 5, 'there are blocks');
+      for (const [i, { content, shown }] of blocks.entries()) {
+        t.match(withoutSpace(answers[i] ?? ''), patternOf(shown), `answers ${content.trim().split('\n').at(-1)}`);
+      }
+    });
+  }
 
   await t.test('works by npm run demo, again and again on one database', async (t) => {
     for (const _ of ['once', 'again']) {
