@@ -8,15 +8,15 @@ import { requireGrantable } from '../permissions/rules.ts';
 import { invalidField } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { manageInvite } from './manage.ts';
-import { requireOwnershipGrantable, requirePending } from './rules.ts';
+import { requireCanGrantOwnership, requirePending } from './rules.ts';
 import type { InviteChanges } from './schemas.ts';
 import { updateInvite } from './store.ts';
 
 /**
- * Changes what a pending invite gives or says, without a new mail. The caller becomes its inviter,
- * and so must have the access that it gives and the access that it gave before.
- * @throws permission-missing, not-found, user-disabled, cannot-grant, and the problem that names
- * why it is not pending.
+ * Changes the access or the message of a pending invite. Sends no mail. The caller becomes the
+ * inviter, so they must be able to grant both the old and the new access.
+ * @throws permission-missing, not-found, user-disabled, cannot-grant, account-has-owner,
+ * invalid-request, and `invite-…` with the status of an invite that is not pending.
  */
 export async function changeInvite(
   service: Service,
@@ -25,17 +25,18 @@ export async function changeInvite(
   inviteId: InviteId,
   { access, message }: InviteChanges,
 ) {
-  const given = access === undefined ? undefined : toAccess(access);
+  const newAccess = access === undefined ? undefined : toAccess(access);
   return manageInvite(service, caller, accountId, inviteId, async (tx, context, invite) => {
     requireActiveUser(context);
     requirePending(invite, caller.now);
     requireGrantable(context, await resolveAccess(tx, accountId, invite));
-    requireOwnershipGrantable(context, invite);
-    if (given && invite.ownership) throw invalidField('/access', 'can’t be changed: the invite makes an owner');
-    if (given) requireGrantable(context, await resolveRequestedAccess(tx, accountId, given, context));
+    requireCanGrantOwnership(context, invite);
+    if (newAccess && invite.ownership)
+      throw invalidField('/access', 'cannot be changed, because the invite grants ownership');
+    if (newAccess) requireGrantable(context, await resolveRequestedAccess(tx, accountId, newAccess, context));
     return updateInvite(tx, invite, {
-      ...given,
-      ...(given?.endsAt && { expiresAt: earlierEnd(invite.expiresAt, given.endsAt) ?? invite.expiresAt }),
+      ...newAccess,
+      ...(newAccess?.endsAt && { expiresAt: earlierEnd(invite.expiresAt, newAccess.endsAt) ?? invite.expiresAt }),
       ...(message === undefined ? {} : { message }),
       invitedBy: context.userId,
       invitedByKey: context.keyId,

@@ -5,8 +5,8 @@ import { deleteUndeliverable } from './deliveries/store.ts';
 import { manageInvite } from './manage.ts';
 
 /**
- * Takes an inviter at their word that an address is right though a mail to it did not arrive: it can be sent to again.
- * Nothing is sent by this, and doing it again changes nothing.
+ * Lets an account send to an invite's address again after a mail to it bounced, was dropped or was
+ * reported as spam. Sends nothing. Idempotent.
  * @throws permission-missing, not-found.
  */
 export async function confirmInviteAddress(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {

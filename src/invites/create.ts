@@ -15,20 +15,20 @@ import type { Service } from '../service.ts';
 import { requireCanonicalEmail } from '../text/email-address.ts';
 import { type InviteMessages, insertInvite, markExpired, type NewInviteRow } from './create-store.ts';
 import { inviteExpiryFrom, newInviteMessages } from './lifetime.ts';
-import { countSending, pendingBefore } from './limits.ts';
+import { countSending, maxOtherPending } from './limits.ts';
 import { requireNoObstacle } from './obstacles.ts';
-import { requireOwnershipGrantable } from './rules.ts';
+import { requireCanGrantOwnership } from './rules.ts';
 import type { NewInvite } from './schemas.ts';
 import type { InviteRow } from './store.ts';
 import { toInviteView } from './view.ts';
 
 /**
- * Creates an invite and enqueues its mail, without locking the account: any number of people can
- * invite at once. The index decides between two invites for one address, and the accept checks the
- * inviter again.
- * @throws permission-missing, user-disabled, cannot-grant, invite-already-pending naming the
- * pending one, already-member, opted-out, address-undeliverable, too-many-pending-invites,
- * too-many-requests, invalid-request.
+ * Creates an invite and enqueues its mail. Does not lock the account, so that concurrent requests
+ * do not wait for each other. A unique index decides between two invites for one address, and
+ * accepting checks the inviter's permissions again.
+ * @throws permission-missing, not-found, user-disabled, cannot-grant, account-has-owner,
+ * invite-already-pending (with the id of the pending invite), already-member, opted-out,
+ * address-undeliverable, too-many-pending-invites, too-many-requests, invalid-request, unavailable.
  */
 export async function createInvite(service: Service, caller: Caller, accountId: AccountId, body: NewInvite) {
   const { db } = service;
@@ -37,41 +37,43 @@ export async function createInvite(service: Service, caller: Caller, accountId: 
   const context = await enterAccount(db, caller, accountId);
   requirePermission(context, 'invites:manage');
   requireActiveUser(context);
-  requireOwnershipGrantable(context, { ownership: body.ownership ?? false });
-  if (body.ownership && !isPlain(access)) throw invalidField('/access', 'must be all permissions, for an owner');
+  requireCanGrantOwnership(context, { ownership: body.ownership ?? false });
+  if (body.ownership && !isUnlimited(access)) {
+    throw invalidField('/access', 'must be all permissions without an end if `ownership` is true');
+  }
   requireGrantable(context, await resolveRequestedAccess(db, accountId, access, caller));
-  const row = newRow(context, email, access, body);
-  const mails = newInviteMessages(context.account, context.now, row.expiresAt);
+  const row = newInviteRow(context, email, access, body);
+  const messages = newInviteMessages(context.account, context.now, row.expiresAt);
   return countSending(service, { accountId, userId: context.userId, email }, caller.now, async () => {
-    const created = await insertInvite(db, row, mails, pendingBefore(service));
-    return shown(context, created ?? (await insertAfterExpired(service, caller, row, mails)));
+    const created = await insertInvite(db, row, messages, maxOtherPending(service));
+    return toNewInviteView(context, created ?? (await insertAfterExpired(service, caller, row, messages)));
   });
 }
 
 /**
- * The invite by which the platform asks someone to own an account that it has just made in the same
- * transaction, so that nothing can stand in its way.
+ * Invites the future owner of an account that the platform created in the same transaction. No
+ * obstacle is possible: a new account has no other members, invites or opt-outs.
  */
 export async function inviteOwner(
   tx: Tx,
   context: AccountContext,
   email: string,
-  words: Pick<NewInvite, 'message' | 'locale'>,
+  mailOptions: Pick<NewInvite, 'message' | 'locale'>,
 ) {
-  const body = { email, access: { allPermissions: true } as const, ownership: true, ...words };
-  const row = newRow(context, email, toAccess(body.access), body);
+  const body = { email, access: { allPermissions: true } as const, ownership: true, ...mailOptions };
+  const row = newInviteRow(context, email, toAccess(body.access), body);
   const created = await insertInvite(tx, row, newInviteMessages(context.account, context.now, row.expiresAt), null);
   if (!created) throw new Problem('unavailable');
-  return shown(context, created);
+  return toNewInviteView(context, created);
 }
 
-const shown = ({ userId, name, now }: AccountContext, invite: InviteRow) =>
+const toNewInviteView = ({ userId, name, now }: AccountContext, invite: InviteRow) =>
   toInviteView({ invite, inviter: { id: userId, name }, sendingStopped: false }, now);
 
 /** Whether it is all permissions, without an end. */
-const isPlain = ({ allPermissions, endsAt }: Access) => allPermissions && endsAt === null;
+const isUnlimited = ({ allPermissions, endsAt }: Access) => allPermissions && endsAt === null;
 
-function newRow(context: AccountContext, email: string, access: Access, body: NewInvite): NewInviteRow {
+function newInviteRow(context: AccountContext, email: string, access: Access, body: NewInvite): NewInviteRow {
   const lifetimeDays = body.expiresInDays ?? context.account.inviteLifetimeDays;
   return {
     accountId: context.account.id,
@@ -89,29 +91,32 @@ function newRow(context: AccountContext, email: string, access: Access, body: Ne
   };
 }
 
-/** How often a cause is looked for: it may go away between the insert and the look. */
-const looks = 3;
+/** An obstacle may disappear after the insert failed and before it is looked up. */
+const maxAttempts = 3;
 
-/** Creates an invite whose address an expired one had. @throws the obstacle, if there is another. */
+/**
+ * Inserts an invite again, after marking an expired invite for its address.
+ * @throws the problem of any other obstacle; unavailable if none is found.
+ */
 function insertAfterExpired(
   service: Service,
   caller: Caller,
   row: NewInviteRow,
-  mails: InviteMessages,
+  messages: InviteMessages,
 ): Promise<InviteRow> {
   const { accountId, email } = row;
   const work = async (tx: Tx) => {
     await lockMembership(tx, accountId, row.invitedBy);
     if (caller.apiKey) await lockCallingKey(tx, caller.apiKey);
-    for (let look = 0; look < looks; look += 1) {
+    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
       await markExpired(tx, accountId, email, caller.now);
-      const created = await insertInvite(tx, row, mails, pendingBefore(service));
+      const created = await insertInvite(tx, row, messages, maxOtherPending(service));
       if (created) return created;
-      // A caller who was removed meanwhile gets the answer of every stranger.
+      // A caller who was removed meanwhile gets not-found, like any non-member.
       await enterAccount(tx, caller, accountId);
       await requireNoObstacle(service, tx, row, caller.now);
     }
-    throw new Problem('unavailable', 'Others are changing invites for this address at this moment.');
+    throw new Problem('unavailable', 'Other requests are changing invites for this address. Try again.');
   };
   return inLockQueue(service.db, `${accountId} ${email}`, () => transaction(service.db, work), queueClientOf(caller));
 }

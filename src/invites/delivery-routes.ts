@@ -16,7 +16,7 @@ import { findInvite } from './store.ts';
 
 const tags = ['Invites'];
 
-/** What became of the mails of an invite, for the account that sent it. */
+/** Delivery events and address confirmation, for the account that sent an invite. */
 export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
 
@@ -24,18 +24,18 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
     schema: {
       tags,
       operationId: 'listDeliveryEvents',
-      summary: 'See what became of an invite’s mails',
+      summary: 'List the delivery events of an invite',
       description:
-        'Every mail of it, oldest first: when it was queued and sent, and what the mail service said of it since. Needs `invites:read`.',
+        'Events of all mails of the invite, oldest first: when each was queued and sent, and what the mail service reported. Needs `invites:read`.',
       params: InviteParams,
       querystring: DeliveryEventsQuery,
       response: { 200: answer(DeliveryEventPage, 'A page of events.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, inviteId }, query: { limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
-      const wanted = { limit, ...(cursor && { cursor: cursor as DeliveryEventId }) };
-      const rows = await listEvents(db, accountId, inviteId, wanted);
-      // Every invite has at least one, unless it is older than timelines are.
+      const paging = { limit, ...(cursor && { cursor: cursor as DeliveryEventId }) };
+      const rows = await listEvents(db, accountId, inviteId, paging);
+      // Only invites from before delivery events were recorded have none.
       if (rows.length === 0 && !(await findInvite(db, accountId, inviteId))) throw new Problem('not-found');
       return page(rows, limit, (row) => row.id, toDeliveryEventView);
     },
@@ -47,10 +47,10 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
       operationId: 'confirmInviteAddress',
       summary: 'Confirm the address of an invite',
       description:
-        'After a mail came back, was dropped or was reported as spam: the address is right, and may be sent to again. Sends nothing by itself; resend the invite after it. Needs `invites:manage`.',
+        'Allows mail to this address again after a mail bounced, was dropped or was reported as spam. Call it once you know that the address is correct. It sends nothing: resend the invite afterwards. Needs `invites:manage`.',
       params: InviteParams,
       response: {
-        200: answer(Invite, 'The invite. Its address can be sent to.'),
+        200: answer(Invite, 'The invite. Mail can be sent to its address again.'),
         ...problemResponses('permission-missing'),
       },
     },

@@ -7,7 +7,7 @@ import type { AccountId, InviteId } from '../ids/ids.ts';
 import { hasStatus } from './status.ts';
 import { inviterColumns, inviters } from './store.ts';
 
-/** Pending invites for an address in every account, newest first, one more than `limit`. */
+/** Pending invites for an address in all accounts, newest first, at most `limit` + 1. */
 export function listInvitesFor(
   db: Db,
   email: string,
@@ -30,7 +30,7 @@ export function listInvitesFor(
     .limit(limit + 1);
 }
 
-/** Which account an invite for an address is of. */
+/** The account of an invite, if the invite is for this address. */
 export async function findAccountOfInvite(db: Db, id: InviteId, email: string): Promise<AccountId | undefined> {
   const [found] = await db
     .select({ accountId: invites.accountId })
@@ -39,7 +39,7 @@ export async function findAccountOfInvite(db: Db, id: InviteId, email: string): 
   return found?.accountId;
 }
 
-const offer = prepared('find_offer', (db) =>
+const inviteDetails = prepared('find_offer', (db) =>
   db
     .select({
       invite: invites,
@@ -67,15 +67,18 @@ const offer = prepared('find_offer', (db) =>
     ),
 );
 
-/** An invite with all that its mail and its preview say, and whether its inviter is active. */
-export async function findOffer(db: Db, accountId: AccountId, inviteId: InviteId, now: Date) {
-  const [found] = await offer(db).execute({ accountId, inviteId, now });
+/**
+ * An invite with its account and inviter, whether the inviter is active, and whether the address
+ * has a login.
+ */
+export async function findInviteDetails(db: Db, accountId: AccountId, inviteId: InviteId, now: Date) {
+  const [found] = await inviteDetails(db).execute({ accountId, inviteId, now });
   return found;
 }
 
 /**
- * An invite with its account, both locked until the transaction ends, as they are once they are
- * locked. The account first, like every change of who is in it.
+ * Locks an account and one of its invites until the transaction ends, and returns both as read
+ * under the lock. Locks the account first, like every change of its members.
  */
 export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: InviteId) {
   const [locked] = await tx
@@ -87,7 +90,7 @@ export async function lockAccountAndInvite(tx: Tx, accountId: AccountId, id: Inv
   return locked;
 }
 
-/** Keeps why a try to accept failed, on an invite that was not accepted. */
+/** Records on an invite why an attempt to accept it failed, unless it is accepted by now. */
 export async function recordFailedAttempt(
   tx: Tx,
   accountId: AccountId,

@@ -2,9 +2,9 @@ import { type AccountId, platformUserId, type UserId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
 
 /**
- * Counts a mail to an invitee: by who sends it, for which account, and to whom. A refused attempt
- * enqueues no mail and is not counted. How many mails an address gets is limited when they are sent
- * (`mail/outbox/recipient-limit.ts`).
+ * Counts an invite mail against the limits of the account, the inviter and the address, then calls
+ * `send`. If `send` throws a problem, nothing is counted. The limit on all mails to an address
+ * applies when they are sent (`mail/outbox/recipient-limit.ts`).
  * @throws too-many-requests, and what `send` throws.
  */
 export function countSending<T>(
@@ -13,19 +13,19 @@ export function countSending<T>(
   now: Date,
   send: () => Promise<T>,
 ): Promise<T> {
-  const ofAccount = [
+  const accountLimits = [
     { limit: 'invites.account', of: accountId },
     { limit: 'invites.pair', of: `${accountId} ${email}` },
   ] as const;
-  const ofInviter = [
+  const inviterLimits = [
     { limit: 'invites.inviter', of: userId },
     { limit: 'invites.pair', of: `${userId} ${email}` },
   ] as const;
-  // The platform invites an owner into each of any number of accounts.
-  const tries = userId === platformUserId ? ofAccount : [...ofAccount, ...ofInviter];
-  return limiter.counting(tries, now, send);
+  // The platform invites owners into any number of accounts.
+  const limits = userId === platformUserId ? accountLimits : [...accountLimits, ...inviterLimits];
+  return limiter.counting(limits, now, send);
 }
 
-/** How many invites of an account may be pending beside a new one; null for any number. */
-export const pendingBefore = ({ config }: Pick<Service, 'config'>): number | null =>
+/** How many other invites may be pending when an account creates one; null for no limit. */
+export const maxOtherPending = ({ config }: Pick<Service, 'config'>): number | null =>
   config.pendingInvitesMax === 0 ? null : config.pendingInvitesMax - 1;

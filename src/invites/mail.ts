@@ -5,83 +5,81 @@ import type { Service } from '../service.ts';
 import { oneLine } from '../text/one-line.ts';
 import { recordSendingResult } from './deliveries/record-result.ts';
 import { findUndeliverable } from './deliveries/store.ts';
-import { findOffer } from './invitee-store.ts';
-import { describeOffer } from './offer.ts';
-import { oneClickUrl, optOutLink } from './one-click.ts';
+import { describeAccess } from './describe-access.ts';
+import { findInviteDetails } from './invitee-store.ts';
+import { oneClickUrl, optOutLink } from './opt-out-links.ts';
 import { statusAt } from './status.ts';
-import { markSendingTried } from './store.ts';
+import { updateLastSending } from './store.ts';
 import { signInviteToken, signOptOutToken, signReportToken } from './token.ts';
 
 type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
-type Offer = NonNullable<Awaited<ReturnType<typeof findOffer>>>;
+type InviteDetails = NonNullable<Awaited<ReturnType<typeof findInviteDetails>>>;
 
-/**
- * A mail is sent only if its inviter is active when it is written. Resending an invite makes the
- * caller its inviter.
- */
+/** The reason shown to the account. Resending the invite makes the caller its inviter. */
 const inviterInactive = 'The inviter was no longer active when the mail was due.';
 
-/** The mail of an invite. The token of its link is signed here, when the mail is written, and stored nowhere. */
+/** Writes the mail of an invite. Withheld if the inviter is not active when it is due. */
 export function inviteMessage(service: Writer): MessageWriter {
   return {
     async write(message, now) {
-      const offer = await findLiveOffer(service, message, now);
-      if (offer && !offer.isInviterActive) return { withheld: inviterInactive };
-      return offer && writeOffer(service, 'invite', offer, now);
+      const details = await findSendableInvite(service, message, now);
+      if (details && !details.isInviterActive) return { withheld: inviterInactive };
+      return details && writeInviteMail(service, 'invite', details, now);
     },
-    async settled(tx, message, settlement, now) {
-      await recordSendingResult(tx, message, settlement, now);
-      await keepTry(tx, message, { deliveryAttempts: settlement.attempt, ...lastSent(settlement, now) });
+    async settled(tx, message, result, now) {
+      await recordSendingResult(tx, message, result, now);
+      await updateSending(tx, message, { deliveryAttempts: result.attempt, ...lastSent(result, now) });
     },
-    delayed: (tx, message, { reason }) => keepTry(tx, message, { deliveryReason: reason }),
+    delayed: (tx, message, { reason }) => updateSending(tx, message, { deliveryReason: reason }),
   };
 }
 
 /**
- * The mail that reminds of an invite before it expires, if its account has reminders, its inviter
- * is active, and mail to the address is not stopped. It is the same invite, by a link of its own
- * that lives no longer than the invite's sending.
+ * Writes the reminder that is sent before an invite expires, with a new link that expires with the
+ * invite. Not sent if the account disabled reminders, the inviter is not active, or the address is
+ * undeliverable.
  */
 export function inviteReminderMessage(service: Writer): MessageWriter {
   return {
     async write(message, now) {
-      const offer = await findLiveOffer(service, message, now);
-      if (!offer?.isInviterActive || offer.account.remindDaysBefore === null) return undefined;
-      if (await findUndeliverable(service.db, offer.account.id, offer.invite.email)) return undefined;
-      return writeOffer(service, 'reminder', offer, now);
+      const details = await findSendableInvite(service, message, now);
+      if (!details?.isInviterActive || details.account.remindDaysBefore === null) return undefined;
+      if (await findUndeliverable(service.db, details.account.id, details.invite.email)) return undefined;
+      return writeInviteMail(service, 'reminder', details, now);
     },
-    async settled(tx, message, settlement, now) {
-      await recordSendingResult(tx, message, settlement, now);
-      if (settlement.event === 'sent') await keepTry(tx, message, lastSent(settlement, now));
+    async settled(tx, message, result, now) {
+      await recordSendingResult(tx, message, result, now);
+      if (result.event === 'sent') await updateSending(tx, message, lastSent(result, now));
     },
   };
 }
 
-/** What a mail of an invite says; undefined where that is decided, expired, or sent again since. */
-async function findLiveOffer({ db }: Writer, { accountId, inviteId, sending }: QueuedMessage, now: Date) {
-  const offer = inviteId !== null ? await findOffer(db, accountId, inviteId, now) : undefined;
-  const isLive = offer && statusAt(offer.invite, now) === 'pending' && offer.invite.sendings === sending;
-  return isLive ? offer : undefined;
+/** The invite of a message; undefined if it is not pending any more or was resent since. */
+async function findSendableInvite({ db }: Writer, { accountId, inviteId, sending }: QueuedMessage, now: Date) {
+  const details = inviteId !== null ? await findInviteDetails(db, accountId, inviteId, now) : undefined;
+  const isSendable = details && statusAt(details.invite, now) === 'pending' && details.invite.sendings === sending;
+  return isSendable ? details : undefined;
 }
 
-async function writeOffer(
+/** Signs the tokens of the links. They are not stored. */
+async function writeInviteMail(
   service: Writer,
   kind: 'invite' | 'reminder',
-  { invite, inviter, account }: Offer,
+  { invite, inviter, account }: InviteDetails,
   now: Date,
 ) {
   const { config } = service;
-  const { permissions } = await describeOffer(service.db, invite, [invite.locale, account.locale]);
-  const named = { accountId: account.id, inviteId: invite.id };
-  const link = { ...named, sending: invite.sendings };
-  const token = await signInviteToken(service, link, { now, expiresAt: invite.expiresAt });
-  const optOutToken = await signOptOutToken(service, named, now);
-  const reportToken = await signReportToken(service, named, now);
-  const words = config.mails.write(kind, [invite.locale, account.locale], {
+  const { permissions } = await describeAccess(service.db, invite, [invite.locale, account.locale]);
+  const claims = { accountId: account.id, inviteId: invite.id };
+  const linkClaims = { ...claims, sending: invite.sendings };
+  const token = await signInviteToken(service, linkClaims, { now, expiresAt: invite.expiresAt });
+  const optOutToken = await signOptOutToken(service, claims, now);
+  const reportToken = await signReportToken(service, claims, now);
+  const texts = config.mails.write(kind, [invite.locale, account.locale], {
     inviter: oneLine(inviter.name),
     account: oneLine(account.name),
     address: invite.email,
-    access: givenBy(invite, permissions),
+    access: accessKind(invite, permissions),
     items: permissions.map((it) => it.title),
     message: invite.message,
     until: invite.expiresAt,
@@ -89,13 +87,13 @@ async function writeOffer(
     optOutLink: optOutLink(config, optOutToken),
     reportLink: config.reportUrl.replace('{token}', reportToken),
   });
-  // The platform sends for many accounts, and one must not delay another's mail.
+  // The platform sends for many accounts, and one account must not delay the mail of another.
   const sender = invite.invitedBy === platformUserId ? account.id : invite.invitedBy;
-  return { to: invite.email, ...words, listUnsubscribe: oneClickUrl(config, optOutToken), sender };
+  return { to: invite.email, ...texts, listUnsubscribe: oneClickUrl(config, optOutToken), sender };
 }
 
-/** Which first sentence fits what an invite gives. */
-function givenBy({ ownership, allPermissions }: Offer['invite'], permissions: unknown[]) {
+/** Selects the sentence that describes the access. */
+function accessKind({ ownership, allPermissions }: InviteDetails['invite'], permissions: unknown[]) {
   if (ownership) return 'ownership';
   if (allPermissions) return 'all';
   return permissions.length > 0 ? 'chosen' : 'member';
@@ -103,10 +101,10 @@ function givenBy({ ownership, allPermissions }: Offer['invite'], permissions: un
 
 const lastSent = ({ event }: SendingResult, now: Date) => (event === 'sent' ? { lastSentAt: now } : {});
 
-async function keepTry(
+async function updateSending(
   tx: Tx,
   { accountId, inviteId: id, sending }: QueuedMessage,
-  tried: Parameters<typeof markSendingTried>[2],
+  changes: Parameters<typeof updateLastSending>[2],
 ) {
-  if (id !== null && sending !== null) await markSendingTried(tx, { accountId, id, sending }, tried);
+  if (id !== null && sending !== null) await updateLastSending(tx, { accountId, id, sending }, changes);
 }

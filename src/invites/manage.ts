@@ -10,9 +10,11 @@ import { findInvite, type InviteRow, lockInvite } from './store.ts';
 import { toInviteView } from './view.ts';
 
 /**
- * What every change of an invite by its account shares: lock the membership in whose name the
- * caller acts, the caller's key and the invite, in the order in which removing a member or revoking
- * a key does, so that nothing is changed after that; then enter, change it, show it.
+ * Changes an invite of an account and returns its view. First locks the membership the caller acts
+ * as, the caller's API key and the invite. Removing a member and revoking a key lock in the same
+ * order, so a removed member or a revoked key changes nothing afterwards.
+ * @param change gets the invite as read under the lock.
+ * @throws permission-missing (`invites:manage`), not-found, and whatever `change` throws.
  */
 export function manageInvite(
   { db }: Service,

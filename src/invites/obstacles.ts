@@ -3,20 +3,20 @@ import type { AccountId, InviteId } from '../ids/ids.ts';
 import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { findPendingId, hasMorePendingThan, isMember } from './create-store.ts';
-import { requireDeliverable } from './deliveries/undeliverable-addresses.ts';
-import { pendingBefore } from './limits.ts';
+import { findUndeliverable } from './deliveries/store.ts';
+import { maxOtherPending } from './limits.ts';
 import { hasOptedOut } from './opt-out-store.ts';
 import { statusAt } from './status.ts';
 import type { InviteRow } from './store.ts';
 
 /**
- * What can stand in the way of an invite to an address, in the order in which it is answered.
- * Creating and resending both ask this. `insertInvite` has the same conditions in SQL.
- * @param resent the invite that is sent again: it is not in its own way, and takes no further place
- * among the pending ones unless it has expired.
- * @throws already-member, invite-already-pending naming the other invite, opted-out,
- * address-undeliverable, too-many-pending-invites (invites that are created at the same moment may
- * exceed the limit by a few).
+ * Checks that an address can be invited, for create and resend. `insertInvite` has the same
+ * conditions in SQL.
+ * @param resent the invite to send again, if any. It does not block itself, and counts as another
+ * pending invite only if it has expired.
+ * @throws already-member, invite-already-pending (with the id of the pending invite), opted-out,
+ * address-undeliverable, too-many-pending-invites. Concurrent requests may exceed the limit of
+ * pending invites by a few.
  */
 export async function requireNoObstacle(
   service: Service,
@@ -30,11 +30,21 @@ export async function requireNoObstacle(
   if (pendingId !== undefined && pendingId !== resent?.id) throw alreadyPending(pendingId);
   if (await hasOptedOut(tx, accountId, email)) throw new Problem('opted-out');
   await requireDeliverable(tx, accountId, email);
-  const most = resent && statusAt(resent, now) !== 'expired' ? null : pendingBefore(service);
-  if (most !== null && (await hasMorePendingThan(tx, accountId, most, now))) {
+  const maxPending = resent && statusAt(resent, now) !== 'expired' ? null : maxOtherPending(service);
+  if (maxPending !== null && (await hasMorePendingThan(tx, accountId, maxPending, now))) {
     throw new Problem('too-many-pending-invites');
   }
 }
 
+/**
+ * @throws address-undeliverable if a mail of this account to the address bounced, was dropped or
+ * was reported as spam.
+ */
+async function requireDeliverable(tx: Tx, accountId: AccountId, email: string): Promise<void> {
+  const undeliverable = await findUndeliverable(tx, accountId, email);
+  if (undeliverable) throw new Problem('address-undeliverable', undefined, { inviteId: undeliverable.inviteId });
+}
+
+/** @param inviteId the pending invite, if it is known. */
 export const alreadyPending = (inviteId?: InviteId) =>
   new Problem('invite-already-pending', undefined, inviteId === undefined ? {} : { inviteId });

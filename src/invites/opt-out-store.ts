@@ -11,12 +11,12 @@ export async function hasOptedOut(db: Db, accountId: AccountId, email: string): 
   return found.length > 0;
 }
 
-/** Keeps that an address asked for no more invites. That it did so before changes nothing. */
+/** Records that an address opted out. Idempotent. */
 export async function insertOptOut(tx: Tx, accountId: AccountId, email: string, now: Date): Promise<void> {
   await tx.insert(optOuts).values({ accountId, email, createdAt: now }).onConflictDoNothing();
 }
 
-/** @returns whether there was one. */
+/** @returns whether the address had opted out. */
 export async function deleteOptOut(db: Db, accountId: AccountId, email: string): Promise<boolean> {
   const deleted = await db
     .delete(optOuts)
@@ -25,7 +25,7 @@ export async function deleteOptOut(db: Db, accountId: AccountId, email: string):
   return deleted.length === 1;
 }
 
-/** The accounts that an address asked not to be invited to, newest account first, one more than `limit`. */
+/** The accounts that may not invite an address, newest account first, at most `limit` + 1. */
 export function listOptOuts(db: Db, email: string, { limit, cursor }: { limit: number; cursor?: AccountId }) {
   return db
     .select({ account: { id: accounts.id, name: accounts.name }, createdAt: optOuts.createdAt })

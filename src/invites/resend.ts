@@ -12,21 +12,20 @@ import { inviteExpiryFrom, newInviteMessages } from './lifetime.ts';
 import { countSending } from './limits.ts';
 import { manageInvite } from './manage.ts';
 import { alreadyPending, requireNoObstacle } from './obstacles.ts';
-import { requireOwnershipGrantable, requireUndecided } from './rules.ts';
+import { requireCanGrantOwnership, requireUndecided } from './rules.ts';
 import { findInvite, updateInvite } from './store.ts';
 
 /**
- * Sends an invite again, an expired one too: a new link, a new lifetime as long as the first, the
- * old link dead. The caller vouches for it. It gives what still exists: a role that no pending
- * invite named may have been deleted meanwhile.
- * @throws permission-missing, not-found, user-disabled, cannot-grant where it gives more than the
- * caller holds, already-member, invite-already-pending where a later invite holds the address,
- * opted-out, address-undeliverable, too-many-pending-invites, too-many-requests, and the problem
- * that names why it was decided.
+ * Sends a pending or expired invite again, with a new link and its original lifetime. Older links
+ * stop working. The caller becomes the inviter. Permissions and roles that no longer exist are
+ * removed from the invite: an expired invite does not protect its roles from deletion.
+ * @throws permission-missing, not-found, user-disabled, cannot-grant, account-has-owner,
+ * already-member, invite-already-pending, opted-out, address-undeliverable,
+ * too-many-pending-invites, too-many-requests, invite-expired if its access has ended, and
+ * `invite-…` with the status of an invite that was accepted, declined or revoked.
  */
 export async function resendInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
-  // Counted before the transaction that sends: a counter's row is locked for no longer than it
-  // takes to count.
+  // Counted before the transaction, so that the counters are not locked until it ends.
   const context = await enterAccount(service.db, caller, accountId);
   requirePermission(context, 'invites:manage');
   const found = await findInvite(service.db, accountId, inviteId);
@@ -41,24 +40,23 @@ function resend(service: Service, caller: Caller, accountId: AccountId, inviteId
     requireUndecided(invite);
     const { existing, effect } = await resolveExistingAccess(tx, accountId, invite);
     requireGrantable(context, effect);
-    requireOwnershipGrantable(context, invite);
+    requireCanGrantOwnership(context, invite);
     await markExpired(tx, accountId, invite.email, caller.now);
     await requireNoObstacle(service, tx, invite, caller.now, invite);
     const expiresAt = inviteExpiryFrom(caller.now, invite.lifetimeDays, invite.endsAt);
     if (expiresAt <= caller.now)
-      throw new Problem('invite-expired', 'The access that it gives has ended. Create another invite.');
-    const sent = await updateInvite(tx, invite, {
+      throw new Problem('invite-expired', 'The access that the invite grants has ended. Create a new invite.');
+    const resent = await updateInvite(tx, invite, {
       ...existing,
       ...{ status: 'pending', sendings: invite.sendings + 1, expiresAt },
       ...{ invitedBy: context.userId, invitedByKey: context.keyId },
       ...{ deliveryEvent: 'queued', deliveryAt: caller.now, deliveryReason: null, deliveryAttempts: 0 },
     });
-    await enqueueMails(tx, newInviteMessages(context.account, caller.now, expiresAt), sent, caller.now);
-    return sent;
+    await enqueueMails(tx, newInviteMessages(context.account, caller.now, expiresAt), resent, caller.now);
+    return resent;
   }).catch(async (error) => {
     if (!isDuplicate(error, 'invites_one_pending')) throw error;
-    // Another invite was created for the address meanwhile. It is visible outside the failed
-    // transaction.
+    // Another invite for the address was created meanwhile. The failed transaction can't read it.
     const found = await findInvite(service.db, accountId, inviteId);
     throw alreadyPending(found && (await findPendingId(service.db, accountId, found.invite.email)));
   });

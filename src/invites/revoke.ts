@@ -6,9 +6,10 @@ import { requireUndecided } from './rules.ts';
 import { updateInvite } from './store.ts';
 
 /**
- * Takes an invite back, also one that gives more than the caller has
+ * Revokes a pending or expired invite, even one that grants more than the caller may grant
  * (docs/decisions/revoke-any-invite.md).
- * @throws permission-missing, not-found, and the problem that names why it was decided already.
+ * @throws permission-missing, not-found, and `invite-…` with the status of an invite that was
+ * accepted, declined or revoked.
  */
 export async function revokeInvite(service: Service, caller: Caller, accountId: AccountId, inviteId: InviteId) {
   return manageInvite(service, caller, accountId, inviteId, (tx, _, invite) => {

@@ -18,10 +18,15 @@ import { findInvite, listInvites } from './store.ts';
 import { toInviteView } from './view.ts';
 
 const tags = ['Invites'];
-const unsendable = ['opted-out', 'address-undeliverable', 'too-many-pending-invites', 'too-many-requests'] as const;
-const decided = ['invite-accepted', 'invite-declined', 'invite-revoked'] as const;
+const sendingProblems = [
+  'opted-out',
+  'address-undeliverable',
+  'too-many-pending-invites',
+  'too-many-requests',
+] as const;
+const decidedProblems = ['invite-accepted', 'invite-declined', 'invite-revoked'] as const;
 
-/** What the account that invites does with its invites. */
+/** Management of invites by the account that sends them. */
 export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
 
@@ -29,13 +34,13 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
     schema: {
       tags,
       operationId: 'createInvite',
-      summary: 'Invite someone',
+      summary: 'Create an invite',
       description:
-        'Asks an e-mail address in, with all permissions or chosen ones. A mail with an Accept Invite link follows. Needs `invites:manage`, and everything that is given.',
+        'Invites an e-mail address, with all permissions or chosen permissions. The invitee gets a mail with an Accept Invite link. Needs `invites:manage`, and all access that the invite grants.',
       params: AccountParams,
       body: ref(NewInvite),
       response: {
-        201: answer(Invite, 'The invite, pending.'),
+        201: answer(Invite, 'The pending invite.'),
         ...problemResponses(
           'permission-missing',
           'user-disabled',
@@ -43,7 +48,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
           'account-has-owner',
           'invite-already-pending',
           'already-member',
-          ...unsendable,
+          ...sendingProblems,
         ),
       },
     },
@@ -57,21 +62,21 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'listInvites',
       summary: 'List invites',
       description:
-        'Newest first; with `status=pending`, those still open, with `delivery=failed`, those whose mail did not arrive. Needs `invites:read`.',
+        'Newest first. Filter with `status` (such as `pending`), with `delivery` (`failed`: the mail did not arrive) and with `email`. Needs `invites:read`.',
       params: AccountParams,
       querystring: InvitesQuery,
       response: { 200: answer(InvitePage, 'A page of invites.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId }, query: { status, delivery, email, limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'invites:read');
-      const wanted = {
+      const filters = {
         ...(status && { status }),
         ...(delivery && { delivery }),
         ...(email !== undefined && { email: requireEmailParameter(email, 'email') }),
         limit,
         ...(cursor && { cursor: cursor as InviteId }),
       };
-      const rows = await listInvites(db, accountId, caller.now, wanted);
+      const rows = await listInvites(db, accountId, caller.now, filters);
       return page(
         rows,
         limit,
@@ -104,18 +109,18 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'changeInvite',
       summary: 'Change a pending invite',
       description:
-        'Changes what it gives or says, without a new mail. Needs `invites:manage`, and everything that is given.',
+        'Changes its access or message. Sends no mail. You become its inviter. Needs `invites:manage`, and all access that the invite granted before and grants now.',
       params: InviteParams,
       body: ref(InviteChanges),
       response: {
-        200: answer(Invite, 'The invite as it is now.'),
+        200: answer(Invite, 'The changed invite.'),
         ...problemResponses(
           'permission-missing',
           'user-disabled',
           'cannot-grant',
           'account-has-owner',
           'invite-expired',
-          ...decided,
+          ...decidedProblems,
         ),
       },
     },
@@ -127,12 +132,12 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
     schema: {
       tags,
       operationId: 'resendInvite',
-      summary: 'Send an invite again',
+      summary: 'Resend an invite',
       description:
-        'A new mail with a new link and a new lifetime; the old link is dead. An expired invite comes back to life. Needs `invites:manage`, and everything that the invite gives.',
+        'Sends a new mail with a new link, and restarts the lifetime. Older links stop working. An expired invite becomes pending again. You become its inviter. Needs `invites:manage`, and all access that the invite grants.',
       params: InviteParams,
       response: {
-        200: answer(Invite, 'The invite, pending.'),
+        200: answer(Invite, 'The pending invite.'),
         ...problemResponses(
           'permission-missing',
           'user-disabled',
@@ -141,8 +146,8 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
           'already-member',
           'invite-already-pending',
           'invite-expired',
-          ...unsendable,
-          ...decided,
+          ...sendingProblems,
+          ...decidedProblems,
         ),
       },
     },
@@ -154,10 +159,12 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags,
       operationId: 'revokeInvite',
       summary: 'Revoke an invite',
-      description:
-        'Its link stops working. Needs only `invites:manage`, whatever the invite gives: revoking grants nothing, and must be quick.',
+      description: 'Its link stops working. Needs only `invites:manage`, whatever access the invite grants.',
       params: InviteParams,
-      response: { 200: answer(Invite, 'The invite, revoked.'), ...problemResponses('permission-missing', ...decided) },
+      response: {
+        200: answer(Invite, 'The revoked invite.'),
+        ...problemResponses('permission-missing', ...decidedProblems),
+      },
     },
     handler: ({ caller, params: { accountId, inviteId } }) => revokeInvite(service, caller, accountId, inviteId),
   });

@@ -27,12 +27,12 @@ export const MyInviteParams = Type.Object({ inviteId: idSchema('inv') });
 
 const Status = choice(['pending', 'accepted', 'declined', 'revoked', 'expired']);
 
-/** A few words from the inviter. Lines may break; other control characters are refused. */
+/** Text from the inviter. Tabs and line breaks are the only control characters allowed. */
 const Message = Type.String({
   minLength: 1,
   maxLength: 500,
   pattern: '^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$',
-  description: 'A few words that the mail shows.',
+  description: 'A personal message, shown in the mail.',
   examples: ['Please pay the open invoices.'],
 });
 
@@ -47,14 +47,14 @@ export const NewInvite = Type.Object(
     ownership: Type.Optional(
       Type.Boolean({
         description:
-          'Whether whoever accepts becomes the owner: for a platform’s key, while the platform keeps the account. With all permissions.',
+          'Whether the invitee becomes the owner of the account. Needs a platform key, an account that the platform owns, and `access` with all permissions.',
       }),
     ),
     expiresInDays: Type.Optional(
       Integer({
         minimum: lifetimeDays.min,
         maximum: lifetimeDays.max,
-        description: 'Days until it expires; the account’s setting unless given.',
+        description: 'Days until the invite expires. Defaults to the account’s setting.',
       }),
     ),
   },
@@ -84,14 +84,14 @@ export const InviteAttempt = Type.Object(
     at: Time,
     reason: Type.String({
       maxLength: 100,
-      description: 'The problem code it was answered with.',
+      description: 'The problem code of the response.',
       examples: ['invite-expired'],
     }),
   },
   {
     $id: 'InviteAttempt',
     additionalProperties: false,
-    description: 'A try to accept that failed. It used nothing up.',
+    description: 'A failed attempt to accept the invite. The invite stays valid.',
   },
 );
 
@@ -100,16 +100,19 @@ export const Invite = Type.Object(
     id: idSchema('inv'),
     email: Email,
     access: ref(Access),
-    ownership: Type.Boolean({ description: 'Whether whoever accepts becomes the owner.' }),
+    ownership: Type.Boolean({ description: 'Whether the invitee becomes the owner of the account.' }),
     status: Status,
     message: MessageOrNull,
-    locale: { ...LocaleOrNull, description: 'The language of its mails; null for that of the account.' },
+    locale: { ...LocaleOrNull, description: 'The language of its mails; null for the language of the account.' },
     invitedBy: ref(Inviter),
-    invitedByKey: idOrNull('key', 'The account or platform key that it was made with; null if a person made it.'),
+    invitedByKey: idOrNull('key', 'The account key or platform key of the inviter; null if a person invited.'),
     createdAt: Time,
     expiresAt: Time,
     sendings: { ...Count, description: 'How many times sending was requested. Only the newest link works.' },
-    lastSentAt: { ...TimeOrNull, description: 'When the mail service last took a mail of it; null before the first.' },
+    lastSentAt: {
+      ...TimeOrNull,
+      description: 'When the mail service last accepted a mail of this invite; null if it never did.',
+    },
     delivery: ref(Delivery),
     lastAttempt: Type.Unsafe<Static<typeof InviteAttempt> | null>({
       anyOf: [{ $ref: 'InviteAttempt' }, { type: 'null' }],
@@ -134,7 +137,7 @@ export const InvitesQuery = Type.Object(
 export const linkToken = Type.String({
   minLength: 1,
   maxLength: 4096,
-  description: 'From the Accept Invite link, after `#token=`.',
+  description: 'The token from the Accept Invite link, after `#token=`.',
   examples: ['eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln'],
 });
 
@@ -146,17 +149,17 @@ export const InvitePreview = Type.Object(
     invitedBy: ref(Inviter),
     email: Email,
     access: ref(Access),
-    ownership: Type.Boolean({ description: 'Whether you become the owner by accepting.' }),
-    roles: Type.Array(ref(RoleReference), { maxItems: 50, description: 'The roles, by name.' }),
+    ownership: Type.Boolean({ description: 'Whether the invitee becomes the owner of the account.' }),
+    roles: Type.Array(ref(RoleReference), { maxItems: 50, description: 'The roles that the invite grants.' }),
     permissions: Type.Array(ref(Permission), {
       maxItems: mostPermissions,
       description:
-        'The permissions that it gives, by roles too, with their words, for someone who can’t see the catalogue yet.',
+        'The permissions that the invite grants, including those of its roles, with titles and descriptions. Empty for all permissions.',
     }),
     message: MessageOrNull,
     expiresAt: Time,
     hasLogin: Type.Boolean({
-      description: 'Whether the address has a login: lead with Log in, otherwise with Register.',
+      description: 'Whether the address has a login. If so, offer Log in first, otherwise Register.',
     }),
   },
   { $id: 'InvitePreview', additionalProperties: false },
@@ -168,7 +171,10 @@ export const InviteAcceptance = Type.Object(
     register: Type.Optional(
       Type.Object(
         { name: PersonName, password: Password },
-        { additionalProperties: false, description: 'Makes a login for the invited address; the link has proven it.' },
+        {
+          additionalProperties: false,
+          description: 'Creates a login for the invited address. The link proves the address.',
+        },
       ),
     ),
     login: Type.Optional(ref(Credentials)),
@@ -176,7 +182,7 @@ export const InviteAcceptance = Type.Object(
   {
     $id: 'InviteAcceptance',
     additionalProperties: false,
-    description: 'One of `register` and `login`; neither where the request carries a bearer access token.',
+    description: 'Send `register` or `login`, or neither with a bearer access token.',
     examples: [
       {
         token: 'eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln',
@@ -187,12 +193,12 @@ export const InviteAcceptance = Type.Object(
 );
 export type InviteAcceptance = Static<typeof InviteAcceptance>;
 
-export const Accepted = Type.Object(
+export const AcceptedInvite = Type.Object(
   { membership: ref(Member), account: ref(AccountReference), session: Type.Optional(ref(Session)) },
   {
     $id: 'AcceptedInvite',
     additionalProperties: false,
-    description: '`session` where it was accepted by registering or logging in.',
+    description: '`session` is present if the invite was accepted with `register` or `login`.',
   },
 );
 
@@ -213,7 +219,7 @@ export const MyInvite = Type.Object(
     createdAt: Time,
     expiresAt: Time,
   },
-  { $id: 'MyInvite', additionalProperties: false, description: 'An invite as the person it is for sees it.' },
+  { $id: 'MyInvite', additionalProperties: false, description: 'An invite as the invitee sees it.' },
 );
 
 export const MyInvitePage = pageOf(MyInvite, 'MyInvitePage', 'inv');

@@ -22,19 +22,19 @@ import { hasStatus, type InviteStatus } from './status.ts';
 
 export type InviteRow = typeof invites.$inferSelect;
 
-/** The users table, as the inviter's. */
+/** The users table, joined for the inviter. */
 export const inviters = alias(users, 'inviters');
 export const inviterColumns = { id: inviters.id, name: inviters.name };
 
-// --- Looking --------------------------------------------------------------------------------------------------------
+// --- Reading -------------------------------------------------------------------------------------
 
-/** What is shown of an invite, without what only deciding on it takes: a list has many, and each column of each costs. */
-const { accountId, invitedBy, lifetimeDays, decidedAt, ...shownColumns } = getTableColumns(invites);
+/** The columns that a view needs. Lists are long, and every column costs. */
+const { accountId, invitedBy, lifetimeDays, decidedAt, ...viewColumns } = getTableColumns(invites);
 
 const selectInvites = (db: Db) =>
   db
     .select({
-      invite: shownColumns,
+      invite: viewColumns,
       inviter: inviterColumns,
       sendingStopped: isNotNull(undeliverableAddresses.email).mapWith(Boolean),
     })
@@ -52,45 +52,44 @@ export async function findInvite(db: Db, accountId: AccountId, id: InviteId) {
   return found;
 }
 
-export interface ListedInvites {
+interface Filters {
   status?: InviteStatus;
   delivery?: DeliveryOutcome;
   email?: string;
-  limit: number;
-  cursor?: InviteId;
 }
 
-/** Sorts after every invite's id. */
-const afterAll = 'inv_7zzzzzzzzzzzzzzzzzzzzzzzzz' as InviteId;
+/** Sorts after the id of every invite. */
+const maxInviteId = 'inv_7zzzzzzzzzzzzzzzzzzzzzzzzz' as InviteId;
 
-/** Invites of an account, newest first, one more than `limit`. The status asked for is the one that holds at `now`. */
+/**
+ * Invites of an account, newest first, at most `limit` + 1. Filters by the status that invites have
+ * at `now`.
+ */
 export function listInvites(
   db: Db,
   accountId: AccountId,
   now: Date,
-  { limit, cursor = afterAll, ...which }: ListedInvites,
+  { limit, cursor = maxInviteId, ...filters }: Filters & { limit: number; cursor?: InviteId },
 ) {
   const values = { accountId, cursor, limit: limit + 1 };
-  // The number of expired invites decides between two plans; a generic plan would read every
-  // pending invite.
-  if (which.status === 'expired') return selectList(db, which, { ...values, ...which, now: literalTime(now) });
-  return listOf(which)(db).execute({ ...which, ...values, now });
+  // Not prepared, and with the time as a literal: the best plan depends on the number of expired
+  // invites. A generic plan would read every pending invite.
+  if (filters.status === 'expired') return selectList(db, filters, { ...values, ...filters, now: literalTime(now) });
+  return preparedList(filters)(db).execute({ ...filters, ...values, now });
 }
 
-const lists = new Map<string, ReturnType<typeof listWith>>();
+const lists = new Map<string, ReturnType<typeof prepareList>>();
 
-/** The statement for what is asked, of which there is one for each status and outcome: their conditions differ, and so do the plans. */
-function listOf(which: Omit<ListedInvites, 'limit' | 'cursor'>) {
-  const { status = 'any', delivery = 'any', email } = which;
+/** The statement for a combination of filters. Each has its own conditions and its own plan. */
+function preparedList(filters: Filters) {
+  const { status = 'any', delivery = 'any', email } = filters;
   const name = `list_invites_${status}_${delivery}${email === undefined ? '' : '_of_address'}`;
-  const list = lists.get(name) ?? listWith(name, which);
+  const list = lists.get(name) ?? prepareList(name, filters);
   lists.set(name, list);
   return list;
 }
 
-type Filters = Omit<ListedInvites, 'limit' | 'cursor'>;
-
-/** The values of a list, or the places for them in a prepared query. */
+/** The values of a list query, or their placeholders in a prepared statement. */
 interface ListValues {
   accountId: AccountId | Param;
   now: Param | SQL;
@@ -99,9 +98,9 @@ interface ListValues {
   limit: number | Placeholder;
 }
 
-const listWith = (name: string, which: Filters) =>
+const prepareList = (name: string, filters: Filters) =>
   prepared(name, (db) =>
-    selectList(db, which, {
+    selectList(db, filters, {
       accountId: placeholderFor(invites.accountId, 'accountId'),
       now: placeholderFor(invites.expiresAt, 'now'),
       email: sql.placeholder('email'),
@@ -125,14 +124,14 @@ function selectList(db: Db, { status, delivery, email }: Filters, values: ListVa
     .limit(values.limit);
 }
 
-/** What became of the mail, as a condition. In words and not in parameters, so that the index of each outcome is used. */
+/** With literals instead of parameters, so that the partial index of each outcome can be used. */
 function hasOutcome(outcome: DeliveryOutcome) {
   return isOneOf('invites.delivery_event', deliveryEventsOf[outcome]);
 }
 
-// --- Changing and deciding ------------------------------------------------------------------------------------------
+// --- Changing ------------------------------------------------------------------------------------
 
-/** An invite, held until the transaction ends. */
+/** Locks an invite until the transaction ends, and returns it as read under the lock. */
 export async function lockInvite(tx: Tx, accountId: AccountId, id: InviteId): Promise<InviteRow | undefined> {
   const [found] = await tx
     .select()
@@ -151,14 +150,14 @@ export async function updateInvite(tx: Tx, invite: InviteRow, changes: Partial<I
   return updated as InviteRow;
 }
 
-/** Keeps how often a mail of an invite was tried, and when the mail service took it. */
-export async function markSendingTried(
+/** Updates the delivery columns of an invite if `sending` is still its last sending. */
+export async function updateLastSending(
   tx: Tx,
   { accountId, id, sending }: { accountId: AccountId; id: InviteId; sending: number },
-  tried: Partial<Pick<InviteRow, 'deliveryAttempts' | 'deliveryReason' | 'lastSentAt'>>,
+  changes: Partial<Pick<InviteRow, 'deliveryAttempts' | 'deliveryReason' | 'lastSentAt'>>,
 ): Promise<void> {
   await tx
     .update(invites)
-    .set(tried)
+    .set(changes)
     .where(and(eq(invites.accountId, accountId), eq(invites.id, id), eq(invites.sendings, sending)));
 }

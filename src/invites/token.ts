@@ -2,17 +2,17 @@ import { type AccountId, type InviteId, idPattern } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
 import { signLinkToken, verifyLinkToken } from '../tokens/link-token.ts';
 
-/** What the token of an Accept Invite link names, and all that it names. */
+/** The claims of an Accept Invite token: these ids and nothing else. */
 export interface InviteClaims {
   accountId: AccountId;
   inviteId: InviteId;
-  /** Which sending of the invite, counted from 1. */
+  /** The number of the sending, from 1. */
   sending: number;
 }
 
 type Signer = Pick<Service, 'signingKeys'> & { config: { issuer: string } };
 
-/** Signs the token of a link. Called when the mail is written, and kept nowhere. */
+/** Signs an Accept Invite token. The caller puts it into the mail and stores it nowhere. */
 export function signInviteToken(
   { signingKeys, config }: Signer,
   { accountId, inviteId, sending }: InviteClaims,
@@ -26,8 +26,8 @@ const accountIds = new RegExp(idPattern('acc'));
 const inviteIds = new RegExp(idPattern('inv'));
 
 /**
- * What a token names; undefined where it does not verify. One that verifies but for its time is answered with `isExpired`: it
- * proves what it names, and grants nothing any more.
+ * The claims of a token; undefined if it does not verify. An expired token has `isExpired`: its
+ * claims are authentic, but it grants nothing.
  */
 export async function verifyInviteToken(
   { signingKeys, config }: Signer,
@@ -38,29 +38,29 @@ export async function verifyInviteToken(
   const { acc, inv, snd } = verified?.claims ?? {};
   if (!verified || typeof acc !== 'string' || typeof inv !== 'string' || !Number.isInteger(snd)) return undefined;
   if (!accountIds.test(acc) || !inviteIds.test(inv)) return undefined;
-  const named = { accountId: acc as AccountId, inviteId: inv as InviteId, sending: snd as number };
-  return { ...named, isExpired: verified.isExpired };
+  const claims = { accountId: acc as AccountId, inviteId: inv as InviteId, sending: snd as number };
+  return { ...claims, isExpired: verified.isExpired };
 }
 
-/** Milliseconds. Whoever finds an old invite in their mailbox can still ask for no more of them, and report it. */
+/** Milliseconds. An invitee can opt out or report an invite long after it has expired. */
 const refusalLifetime = 2 * 365 * 24 * 3_600_000;
 
-/** What the tokens against an invite name: the invite that they came with, and nothing else. */
+/** The claims of opt-out and report tokens: the invite they were mailed with, and nothing else. */
 export type RefusalClaims = Pick<InviteClaims, 'accountId' | 'inviteId'>;
 
-/** Signs the token of the link by which someone asks not to be invited again. */
+/** Signs the token of an opt-out link. */
 export const signOptOutToken = (signer: Signer, claims: RefusalClaims, now: Date) =>
   signRefusal(signer, 'opt-out', claims, now);
 
-/** Signs the token of the link by which someone reports an invite. */
+/** Signs the token of a report link. */
 export const signReportToken = (signer: Signer, claims: RefusalClaims, now: Date) =>
   signRefusal(signer, 'report', claims, now);
 
-/** What such a token names; undefined where it does not verify. */
+/** The claims of an opt-out token; undefined if it does not verify or has expired. */
 export const verifyOptOutToken = (signer: Signer, token: string, now: Date) =>
   verifyRefusal(signer, 'opt-out', token, now);
 
-/** The same for the token of a report. */
+/** The claims of a report token; undefined if it does not verify or has expired. */
 export const verifyReportToken = (signer: Signer, token: string, now: Date) =>
   verifyRefusal(signer, 'report', token, now);
 

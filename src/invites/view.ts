@@ -4,7 +4,7 @@ import type { listInvitesFor } from './invitee-store.ts';
 import { statusAt } from './status.ts';
 import type { ListedInvite } from './store.ts';
 
-/** An invite as the account that made it sees it, at a time. */
+/** An invite as the API shows it to its account, with its status at `now`. */
 export function toInviteView(
   { invite, inviter, sendingStopped }: Pick<ListedInvite, 'invite' | 'inviter' | 'sendingStopped'>,
   now: Date,
@@ -31,7 +31,7 @@ export function toInviteView(
   };
 }
 
-/** An invite as the person it is for sees it. */
+/** An invite as the API shows it to its invitee. */
 export function toMyInviteView({ invite, inviter, account }: Awaited<ReturnType<typeof listInvitesFor>>[number]) {
   const { id, message, createdAt, expiresAt } = invite;
   return { id, account, invitedBy: inviter, access: pickAccess(invite), message, createdAt, expiresAt };

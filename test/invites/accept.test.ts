@@ -152,7 +152,9 @@ t.test('POST /v1/invites/accept', async (t) => {
 });
 
 t.test('A failed try never uses up an invite; its reason is kept on the invite for whoever sent it', async (t) => {
-  /** Tries, in a way that is refused; then the invite is pending and says why, and its link is good. */
+  /**
+   * Tries, in a way that is refused; then the invite is pending and says why, and its link is good.
+   */
   async function refused(
     t: Test,
     account: Account,
@@ -667,7 +669,9 @@ t.test('an accepted invite’s mail is not sent any more', async (t) => {
   t.equal((await mailsTo(user.email)).length, before);
 });
 
-/** The same token with padding, white space, and unused bits in the last character of its signature. */
+/**
+ * The same token with padding, white space, and unused bits in the last character of its signature.
+ */
 function otherSpellings(token: string): string[] {
   const writers = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const last = writers.indexOf(token.slice(-1));

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { newId, platformUserId } from '../../src/ids/ids.ts';
 import type { Acceptance, Facts } from '../../src/invites/accepting/accept-store.ts';
-import { decide, type Way } from '../../src/invites/accepting/decide.ts';
+import { type DecideOptions, decide } from '../../src/invites/accepting/decide.ts';
 import { accountWideAccess } from '../../src/permissions/access.ts';
 import { Problem } from '../../src/problems/problem.ts';
 
@@ -25,15 +25,15 @@ const facts = {
   version: '7',
   inviter: { id: ownerId, name: 'Olivia' },
   inviterAccess: { allPermissions: true, endsAt: null, grantedPermissions: [] },
-  given: { permissions: ['invoices:read'], roles: [] },
+  existingAccess: { permissions: ['invoices:read'], roles: [] },
   isMember: false,
   catalogueVersion: 1,
   invitee,
 } as unknown as Facts;
 
 const acceptance: Acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isVerified: false };
-const link = { accountId, inviteId, sending: 2, isExpired: false } as NonNullable<Way['link']>;
-const way: Way = { link, newUser: undefined, now };
+const link = { accountId, inviteId, sending: 2, isExpired: false } as NonNullable<DecideOptions['link']>;
+const way: DecideOptions = { link, newUser: undefined, now };
 
 const changed = (changes: Record<string, object | boolean | undefined | null>): Facts => {
   const merged: Record<string, unknown> = { ...facts };
@@ -65,7 +65,7 @@ t.test('An accept that no rule refuses makes the membership that the invite offe
 });
 
 t.test('Each rule refuses by itself', async (t) => {
-  const refused: [string, Facts | undefined, Partial<Way>?][] = [
+  const refused: [string, Facts | undefined, Partial<DecideOptions>?][] = [
     ['invite-token-invalid', undefined],
     ['unauthenticated', changed({ invitee: null })],
     ['invite-accepted', changed({ invite: { status: 'accepted' } })],
@@ -97,7 +97,10 @@ t.test('What the rules allow', async (t) => {
 t.test('A role that no longer exists gives nothing', async (t) => {
   const role = { id: newId('rol'), name: 'Clerk', permissions: ['invoices:pay'] };
   const gone = newId('rol');
-  const offered = { ...changed({ invite: { roles: [role.id, gone] } }), given: { permissions: [], roles: [role] } };
+  const offered = {
+    ...changed({ invite: { roles: [role.id, gone] } }),
+    existingAccess: { permissions: [], roles: [role] },
+  };
   t.same(decide(offered, acceptance, way).member.roles, [role.id]);
 });
 

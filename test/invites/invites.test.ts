@@ -67,7 +67,10 @@ const decided = {
   },
 };
 
-/** Does something eight days later, when every invite of today has expired, as someone who logged in then. */
+/**
+ * Does something eight days later, when every invite of today has expired, as someone who logged in
+ * then.
+ */
 const eightDaysLater = <T>(who: TestUser, run: (then: TestUser) => Promise<T>) =>
   at(new Date(clock().getTime() + 8 * day), async () => run({ ...who, token: await logIn(who) }));
 

@@ -187,7 +187,8 @@ t.test('One pending invite per account and address, kept by the database', async
       const emails = Array.from({ length: 9 }, newEmail).sort();
       const sample = await invite(account, account.owner, newEmail(), invoices);
       const middle = inventInvite(sample.body.id, emails[4] as string);
-      // Each comes as far as the one in the middle, with others on the way that the other one has yet to come to.
+      // Each comes as far as the one in the middle, with others on the way that the other one has
+      // yet to come to.
       const answers = await meet(
         middle,
         () => Promise.all(emails.map((it) => invite(account, account.owner, it, invoices))),

@@ -12,8 +12,8 @@ import { existingAccessColumns, toExistingAccess } from '../../permissions/store
 import { inviterColumns, inviters } from '../store.ts';
 
 /**
- * Who accepts which invite: a user with a session or an identity, or one whose password was just
- * verified.
+ * An attempt of a user to accept an invite. The user has a session, an identity, or a password that
+ * was just verified.
  */
 export interface Acceptance {
   accountId: AccountId;
@@ -24,14 +24,14 @@ export interface Acceptance {
   isVerified: boolean;
 }
 
-const at = (name: string) => sql`${placeholderFor(memberships.endsAt, name)}::timestamptz`;
+const timeParam = (name: string) => sql`${placeholderFor(memberships.endsAt, name)}::timestamptz`;
 const account = sql`${placeholderFor(accounts.id, 'accountId')}::uuid`;
 const invite = sql`${placeholderFor(invites.id, 'inviteId')}::uuid`;
 const user = sql`${placeholderFor(users.id, 'userId')}::uuid`;
 const session = sql`${placeholderFor(sessions.id, 'sessionId')}::uuid`;
 const identity = sql`${placeholderFor(identities.id, 'identityId')}::uuid`;
 
-const facts = prepared('find_facts_of_accept', (db) =>
+const acceptFacts = prepared('find_facts_of_accept', (db) =>
   db
     .select({
       account: accounts,
@@ -39,9 +39,12 @@ const facts = prepared('find_facts_of_accept', (db) =>
       version: sql<string>`${invites}.xmin::text`,
       inviter: inviterColumns,
       membership: { allPermissions: memberships.allPermissions, endsAt: memberships.endsAt },
-      sources: sourcesColumn(account, at('now')),
-      isInviterActive: mayActInName(inviters, at('now')),
-      given: existingAccessColumns(account, { permissions: sql`${invites.permissions}`, roles: sql`${invites.roles}` }),
+      sources: sourcesColumn(account, timeParam('now')),
+      isInviterActive: mayActInName(inviters, timeParam('now')),
+      existingAccess: existingAccessColumns(account, {
+        permissions: sql`${invites.permissions}`,
+        roles: sql`${invites.roles}`,
+      }),
       isMember: sql<boolean>`exists (select from memberships m where m.account_id = ${account} and m.user_id = ${user})`,
       catalogueVersion: catalogue.version,
       invitee: users,
@@ -58,7 +61,7 @@ const facts = prepared('find_facts_of_accept', (db) =>
         isNull(users.disabledAt),
         or(
           sql`${sql.placeholder('isVerified')}::boolean`,
-          isLoggedIn({ sessionId: session, identityId: identity, now: at('now') }),
+          isLoggedIn({ sessionId: session, identityId: identity, now: timeParam('now') }),
         ),
       ),
     )
@@ -66,19 +69,20 @@ const facts = prepared('find_facts_of_accept', (db) =>
 );
 
 /**
- * What an accept is decided on: the account, the invite and its version, its inviter with their
- * access now (undefined if they are not active), what still exists of what it gives, the invitee
- * (null if they are not active or not logged in), and whether they are a member already. One
- * statement. Undefined if there is no such invite.
+ * Reads, in one statement and without locks, everything that decides an accept: the account, the
+ * invite and its row version, the inviter and their effective access (undefined if they are not
+ * active), the permissions and roles of the invite that still exist, the invitee (null if they are
+ * disabled or not logged in), and whether they are a member.
+ * @returns undefined if the invite does not exist.
  */
 export async function findFacts(db: Db, acceptance: Acceptance, now: Date) {
-  const [found] = await facts(db).execute({ ...acceptance, now });
+  const [found] = await acceptFacts(db).execute({ ...acceptance, now });
   if (!found) return undefined;
-  const { membership, sources, isInviterActive, given, ...row } = found;
+  const { membership, sources, isInviterActive, existingAccess, ...row } = found;
   const isOwner = row.account.ownerId === row.inviter.id;
   const inviterAccess =
     membership && isInviterActive ? effectiveAccess({ ...membership, sources, isOwner }) : undefined;
-  return { ...row, inviterAccess, given: toExistingAccess(given) };
+  return { ...row, inviterAccess, existingAccess: toExistingAccess(existingAccess) };
 }
 
 export type Facts = NonNullable<Awaited<ReturnType<typeof findFacts>>>;
@@ -90,28 +94,28 @@ const admission = prepared('admit', (db) => {
     where id = ${account} and epoch = ${sql.placeholder('epoch')}::bigint
       and exists (select from catalogue where version = ${sql.placeholder('catalogueVersion')}::bigint)
     for share skip locked`);
-  // Each query that locks rows selects from one table: Citus fails where rows are locked in a join
-  // with anything that is not a table.
+  // Each query that locks rows selects from a single table. On Citus, locking rows fails in a join
+  // with anything but a table.
   const locked = db.$with('locked', { id: invites.id }).as(sql`
     select id, xmin::text as version from invites
     where account_id = ${account} and id = ${invite} and exists (select from unchanged)
     for no key update skip locked`);
-  // The invitee was not disabled, given another address or logged out meanwhile. Compared by value:
-  // on Citus, the row versions of a table that every node has differ between nodes.
+  // Empty if the invitee was disabled meanwhile. Below, the address is compared by value, not by
+  // row version: on Citus, the row versions of a reference table differ between nodes.
   const present = db.$with('present', { id: users.id }).as(sql`
     select id, email from users
     where id = ${user} and disabled_at is null and exists (select from locked)
     for share`);
   const activeSession = db.$with('active_session', { id: sessions.id }).as(sql`
     select id from sessions
-    where id = ${session} and exists (select from present) and ${isActiveSession(at('now'))}
+    where id = ${session} and exists (select from present) and ${isActiveSession(timeParam('now'))}
     for share`);
   const activeIdentity = db.$with('active_identity', { id: identities.id }).as(sql`
     select id from identities
     where id = ${identity} and exists (select from present)
     for share`);
   const accepted = db.$with('accepted', { id: invites.id }).as(sql`
-    update invites set status = 'accepted', decided_at = ${at('now')}
+    update invites set status = 'accepted', decided_at = ${timeParam('now')}
     from locked
     where invites.account_id = ${account} and invites.id = locked.id and locked.version = ${sql.placeholder('version')}::text
       and exists (select from present
@@ -125,19 +129,20 @@ const admission = prepared('admit', (db) => {
       ${placeholderFor(memberships.allPermissions, 'allPermissions')}::boolean,
       ${placeholderFor(memberships.permissions, 'permissions')}::text[],
       ${placeholderFor(memberships.roles, 'roles')}::uuid[],
-      ${at('endsAt')}, ${placeholderFor(memberships.invitedBy, 'invitedBy')}::uuid, ${at('now')}
+      ${timeParam('endsAt')}, ${placeholderFor(memberships.invitedBy, 'invitedBy')}::uuid, ${timeParam('now')}
     from accepted
     returning id`);
   return db.with(unchanged, locked, present, activeSession, activeIdentity, accepted, made).select().from(made);
 });
 
 /**
- * Consumes the invite and makes the membership, if account, catalogue, invite and invitee are still
- * what the facts say (optimistic locking). Locks the account first, shared: accepts into one account
- * do not wait for each other. Does not wait for others who have locked the account or the invite. One
- * statement, and so a transaction by itself. A user who was created in this transaction is not in the
- * facts, and nobody else can change them.
- * @returns whether it did.
+ * Consumes the invite and creates the membership, in one statement and so atomically, if account,
+ * catalogue, invite and invitee have not changed since the facts were read (optimistic locking).
+ * Locks the account first, with a shared lock: accepts into one account do not wait for each other.
+ * Does not wait if the account or the invite is locked by another transaction. A user created in
+ * this transaction is not part of the facts and needs no check.
+ * @returns false if nothing was written, because something changed, is locked, or the user became a
+ * member meanwhile.
  */
 export async function admit(
   db: Db | Tx,
@@ -146,19 +151,19 @@ export async function admit(
 ): Promise<boolean> {
   const { account, catalogueVersion, version, invitee } = facts;
   const { epoch } = account;
-  const judged = { epoch, catalogueVersion, version, userEmail: invitee?.email ?? null };
-  const made = admission(db).execute({ ...member, ...acceptance, ...judged, now: member.createdAt });
-  return made.then(
+  const expected = { epoch, catalogueVersion, version, userEmail: invitee?.email ?? null };
+  const rows = admission(db).execute({ ...member, ...acceptance, ...expected, now: member.createdAt });
+  return rows.then(
     (rows) => rows.length === 1,
     (error) => {
-      // By another invite, at the same moment.
+      // Another invite made the user a member at the same time.
       if (isDuplicate(error, 'memberships_account_id_user_id_pk')) return false;
       throw error;
     },
   );
 }
 
-/** Locks an invitee until the transaction ends, and after them their session or identity. */
+/** Locks the invitee, then their session or identity, until the transaction ends. */
 export async function lockInvitee(tx: Tx, { userId, sessionId, identityId }: Acceptance): Promise<void> {
   await tx.select({ id: users.id }).from(users).where(eq(users.id, userId)).for('share');
   if (sessionId) await tx.select({ id: sessions.id }).from(sessions).where(eq(sessions.id, sessionId)).for('share');

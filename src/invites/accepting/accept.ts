@@ -16,17 +16,20 @@ import { findAccountOfInvite, lockAccountAndInvite } from '../invitee-store.ts';
 import type { InviteAcceptance } from '../schemas.ts';
 import { admit, findFacts, lockInvitee } from './accept-store.ts';
 import { type Decision, decide } from './decide.ts';
-import { recordingFailure } from './failed-attempt.ts';
-import { type OpenedLink, requireLink, requireLive, requireOffer } from './open-link.ts';
+import { withFailureRecord } from './failed-attempt.ts';
+import { type OpenedLink, requireInviteDetails, requireLink, requireLive } from './open-link.ts';
 
-/** The invite, and the link that the invitee follows; undefined if they name the invite by its id. */
 interface Target {
   accountId: AccountId;
   inviteId: InviteId;
+  /** undefined if the invite is accepted by its id, not by its link. */
   link: OpenedLink | undefined;
 }
 
-/** A user whose password was just verified, or a new user, whom the link proves. They get a session. */
+/**
+ * A user whose password was just verified, or a new user whose address the link proves. They get a
+ * session.
+ */
 interface VerifiedUser {
   user: UserRow;
   isNew: boolean;
@@ -34,8 +37,9 @@ interface VerifiedUser {
 
 /**
  * Accepts an invite by its link: as a new user, by logging in, or as the caller.
- * @throws invite-token-invalid, the problems that name why the link is dead, wrong-credentials, unauthenticated, login-exists,
- * invite-for-another-address, already-member, inviter-cannot-grant, password-login-off, user-disabled, too-many-requests.
+ * @throws invite-token-invalid, the problems of `requireLive`, wrong-credentials, unauthenticated,
+ * login-exists, invite-for-another-address, already-member, inviter-cannot-grant,
+ * password-login-off, user-disabled, too-many-requests, invalid-request, unavailable.
  */
 export async function acceptInvite(
   service: Service,
@@ -45,10 +49,10 @@ export async function acceptInvite(
 ) {
   if (caller) requirePerson(caller);
   const link = await requireLink(service, body.token, requestContext.now);
-  return recordingFailure(service, link, requestContext.now, async () => {
-    const accepting = await identify(service, body, caller, link, requestContext);
-    const accepted = await join(service, { ...link, link }, accepting, requestContext);
-    if ('isNew' in accepting) logAuthentication(accepting, requestContext);
+  return withFailureRecord(service, link, requestContext.now, async () => {
+    const invitee = await identify(service, body, caller, link, requestContext);
+    const accepted = await join(service, { ...link, link }, invitee, requestContext);
+    if ('isNew' in invitee) logAuthentication(invitee, requestContext);
     return accepted;
   });
 }
@@ -58,13 +62,16 @@ function logAuthentication({ user: { id: userId }, isNew }: VerifiedUser, reques
   else requestContext.logSecurityEvent('authn_login_success', { userId, by: 'password' });
 }
 
-/** The same for a caller whose verified address it is, by its id. @throws not-found where there is none for them. */
+/**
+ * Accepts an invite for the caller's verified address, by its id.
+ * @throws not-found if there is no such invite for the address, and what `acceptInvite` throws.
+ */
 export async function acceptMyInvite(service: Service, caller: Caller, inviteId: InviteId) {
   const user = await requireUser(service.db, caller);
   const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
   if (accountId === undefined) throw new Problem('not-found');
   const invite = { accountId, inviteId, link: undefined };
-  return recordingFailure(service, invite, caller.now, () => join(service, invite, caller, caller));
+  return withFailureRecord(service, invite, caller.now, () => join(service, invite, caller, caller));
 }
 
 async function identify(
@@ -79,8 +86,8 @@ async function identify(
   if (!register) throw new Problem('invalid-request', 'Send `register`, `login` or a bearer access token.');
   requirePasswordLogin(service.config);
   const { name, password } = register;
-  // Looked at before the costly hash, and again below, where it counts.
-  const { invite, account, hasLogin } = await requireOffer(service, link, requestContext.now);
+  // Checked before the costly hash, and again when the invite is accepted.
+  const { invite, account, hasLogin } = await requireInviteDetails(service, link, requestContext.now);
   const { email } = invite;
   const locale = invite.locale ?? account.locale;
   requireGoodPassword(password, '/register/password', { email, name, accounts: [account.name] });
@@ -91,10 +98,10 @@ async function identify(
 }
 
 /**
- * The invite is consumed and the membership made, or neither. First decided on facts that are not
- * locked, and written if they are still true: that waits for nobody. If they are not true any more,
- * if others have locked the account or the invite, or if more is written, it is decided again with
- * everything locked.
+ * Consumes the invite and creates the membership, or neither. For a caller, first reads without
+ * locks and writes only if nothing changed since, so that accepts into one account do not wait for
+ * each other. If that fails, and always for new users, password logins and ownership invites, which
+ * write more rows, decides with everything locked.
  */
 async function join(
   service: Service,
@@ -104,58 +111,58 @@ async function join(
 ) {
   const { db } = service;
   const { now } = requestContext;
-  const proven = 'isNew' in invitee ? invitee : undefined;
-  const newUser = proven?.isNew ? proven.user : undefined;
-  const acceptance = { accountId, inviteId, ...credentialOf(invitee) };
-  const decideOn = async (on: Db) => decide(await findFacts(on, acceptance, now), acceptance, { link, newUser, now });
+  const verified = 'isNew' in invitee ? invitee : undefined;
+  const newUser = verified?.isNew ? verified.user : undefined;
+  const acceptance = { accountId, inviteId, ...toCredential(invitee) };
+  const decideWith = async (reader: Db) =>
+    decide(await findFacts(reader, acceptance, now), acceptance, { link, newUser, now });
 
-  if (!proven) {
-    const decision = await decideOn(db);
+  if (!verified) {
+    const decision = await decideWith(db);
     const { invite, account } = decision.facts;
-    if (!invite.ownership && (await admit(db, acceptance, decision))) return shown(decision, account.ownerId);
+    if (!invite.ownership && (await admit(db, acceptance, decision))) return toView(decision, account.ownerId);
   }
   const acceptLocked = () =>
     transaction(db, async (tx) => {
       await lockAccountAndInvite(tx, accountId, inviteId);
       if (!newUser) await lockInvitee(tx, acceptance);
-      const decision = await decideOn(tx);
+      const decision = await decideWith(tx);
       if (newUser && !(await insertUser(tx, newUser))) throw new Problem('login-exists');
       if (!(await admit(tx, acceptance, decision))) throw new CatalogueChanged();
       const { invite, account } = decision.facts;
       const ownerId = invite.ownership ? await takeOver(tx, account, decision.user.id) : account.ownerId;
-      const accepted = shown(decision, ownerId);
-      if (!proven) return accepted;
-      // The user as read under the lock, with the password hash that was verified.
-      const user = { ...decision.user, passwordHash: proven.user.passwordHash };
+      const accepted = toView(decision, ownerId);
+      if (!verified) return accepted;
+      // The locked row, but with the password hash that was verified.
+      const user = { ...decision.user, passwordHash: verified.user.passwordHash };
       return { ...accepted, session: await openSession(service, tx, user, requestContext) };
     });
-  return inLockQueue(db, accountId, () => again(tries, acceptLocked));
+  return inLockQueue(db, accountId, () => retry(maxAttempts, acceptLocked));
 }
 
-/** The catalogue, which an accept does not lock, has changed since the facts were read. */
+/** The catalogue changed after the facts were read. An accept does not lock it. */
 class CatalogueChanged extends Error {}
 
-/** How often an accept is decided with everything locked. */
-const tries = 3;
+/** How often a locked accept is attempted while the catalogue changes. */
+const maxAttempts = 3;
 
-/** @throws unavailable if the catalogue changes each time. */
-async function again<T>(left: number, accept: () => Promise<T>): Promise<T> {
+/** @throws unavailable if the catalogue changes during every attempt. */
+async function retry<T>(attemptsLeft: number, accept: () => Promise<T>): Promise<T> {
   try {
     return await accept();
   } catch (error) {
     if (!(error instanceof CatalogueChanged)) throw error;
-    if (left === 1) throw new Problem('unavailable', 'The catalogue is being changed at this moment.');
-    return again(left - 1, accept);
+    if (attemptsLeft === 1) throw new Problem('unavailable', 'The catalogue is being changed. Try again.');
+    return retry(attemptsLeft - 1, accept);
   }
 }
 
-const credentialOf = (invitee: Caller | VerifiedUser) =>
+const toCredential = (invitee: Caller | VerifiedUser) =>
   'isNew' in invitee
     ? { userId: invitee.user.id, sessionId: null, identityId: null, isVerified: true }
     : { userId: invitee.userId, sessionId: invitee.sessionId, identityId: invitee.identityId, isVerified: false };
 
-/** The account and the new member, as the API shows them. */
-function shown({ facts: { account, inviter }, user, member }: Decision, ownerId: UserId) {
+function toView({ facts: { account, inviter }, user, member }: Decision, ownerId: UserId) {
   const membership = { ...member, suspendedAt: null };
   const isOwner = ownerId === user.id;
   return { account, membership: toMemberView({ membership, user, inviter, isOwner }, member.createdAt) };

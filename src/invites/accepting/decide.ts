@@ -4,43 +4,46 @@ import { requireInviterCanGrant } from '../../permissions/rules.ts';
 import { Problem } from '../../problems/problem.ts';
 import { sessionEnded } from '../../users/sessions/session.ts';
 import type { UserRow } from '../../users/store.ts';
-import { requireAddressee, requireKeptByPlatform } from '../rules.ts';
+import { requireAddressee, requireOwnedByPlatform } from '../rules.ts';
 import type { Acceptance, Facts, NewMember } from './accept-store.ts';
 import { type OpenedLink, requireLive } from './open-link.ts';
 
-/** An accept that no rule refuses, and the membership that it makes. */
+/** An accept that passed all rules, and the membership to create. */
 export interface Decision {
   facts: Facts;
   user: UserRow;
   member: NewMember;
 }
 
-/** How an invite is accepted. */
-export interface Way {
-  /** The link that the invitee follows; undefined if they name the invite by its id. */
+export interface DecideOptions {
+  /** undefined if the invite is accepted by its id, not by its link. */
   link: OpenedLink | undefined;
-  /** A user who is created by accepting. */
+  /** The user to create by accepting, if the invitee registers. */
   newUser: UserRow | undefined;
   now: Date;
 }
 
 /**
- * The rules of an accept, in order.
- * @throws invite-token-invalid, unauthenticated, user-disabled, the problems that name why the
- * invite is dead, invite-for-another-address, already-member, inviter-cannot-grant.
+ * Applies the rules of an accept, in order.
+ * @throws invite-token-invalid, unauthenticated, user-disabled, the problems of `requireLive`,
+ * invite-for-another-address, already-member, inviter-cannot-grant.
  */
-export function decide(facts: Facts | undefined, acceptance: Acceptance, { link, newUser, now }: Way): Decision {
+export function decide(
+  facts: Facts | undefined,
+  acceptance: Acceptance,
+  { link, newUser, now }: DecideOptions,
+): Decision {
   if (!facts) throw new Problem('invite-token-invalid');
-  const { account, invite, given, inviterAccess, isMember } = facts;
+  const { account, invite, existingAccess, inviterAccess, isMember } = facts;
   const user = newUser ?? facts.invitee;
-  if (!user) throw acceptance.isVerified ? disabled(acceptance.userId) : sessionEnded();
+  if (!user) throw acceptance.isVerified ? userDisabled(acceptance.userId) : sessionEnded();
   requireLive(invite, link, now);
   requireAddressee(invite, account, user);
   if (isMember) throw new Problem('already-member');
-  requireInviterCanGrant(inviterAccess, combineAccess(invite, given));
-  requireKeptByPlatform(account, invite);
+  requireInviterCanGrant(inviterAccess, combineAccess(invite, existingAccess));
+  requireOwnedByPlatform(account, invite);
   const { accountId, allPermissions, permissions, endsAt, invitedBy } = invite;
-  const access = { allPermissions, permissions, roles: given.roles.map((it) => it.id), endsAt };
+  const access = { allPermissions, permissions, roles: existingAccess.roles.map((it) => it.id), endsAt };
   return {
     facts,
     user,
@@ -48,4 +51,4 @@ export function decide(facts: Facts | undefined, acceptance: Acceptance, { link,
   };
 }
 
-const disabled = (userId: UserId) => new Problem('user-disabled', undefined, {}, { userId });
+const userDisabled = (userId: UserId) => new Problem('user-disabled', undefined, {}, { userId });

@@ -10,13 +10,20 @@ import { findAccountOfInvite, lockAccountAndInvite } from '../invitee-store.ts';
 import { type InviteRow, updateInvite } from '../store.ts';
 import { type OpenedLink, requireLink, requireLive } from './open-link.ts';
 
-/** Says no, by the link. @throws invite-token-invalid, and the problems that name why the link is dead. */
+/**
+ * Declines an invite by its link.
+ * @throws invite-token-invalid, the problems of `requireLive`, too-many-requests.
+ */
 export async function declineInvite(service: Service, { token }: { token: string }, now: Date) {
   const link = await requireLink(service, token, now);
   return decline(service, link, { link, now });
 }
 
-/** The same for a caller whose verified address it is, by its id. @throws not-found where there is none for them. */
+/**
+ * Declines an invite for the caller's verified address, by its id.
+ * @throws unauthenticated, not-found if there is no such invite for the address, and the problems
+ * of `requireLive`.
+ */
 export async function declineMyInvite(service: Service, caller: Caller, inviteId: InviteId) {
   const user = await requireUser(service.db, caller);
   const accountId = await findAccountOfInvite(service.db, inviteId, user.email);
@@ -31,21 +38,22 @@ function decline(
 ) {
   const work = () =>
     transaction(db, async (tx) => {
-      const held = await lockAccountAndInvite(tx, accountId, inviteId);
-      if (!held) throw new Problem('invite-token-invalid');
-      if ('link' in by) requireLive(held.invite, by.link, by.now);
-      else await requireStillTheirs(tx, by, held.invite);
-      await updateInvite(tx, held.invite, { status: 'declined', decidedAt: by.now });
-      return { account: held.account, status: 'declined' as const };
+      const locked = await lockAccountAndInvite(tx, accountId, inviteId);
+      if (!locked) throw new Problem('invite-token-invalid');
+      if ('link' in by) requireLive(locked.invite, by.link, by.now);
+      else await requireInvitee(tx, by, locked.invite);
+      await updateInvite(tx, locked.invite, { status: 'declined', decidedAt: by.now });
+      return { account: locked.account, status: 'declined' as const };
     });
   return inLockQueue(db, accountId, work);
 }
 
 /**
- * Checks the caller again, who may have been disabled or changed their address since.
- * @throws unauthenticated, not-found, and the problem of an invite that is not pending.
+ * Locks the caller and checks them again: they may have been disabled or changed their address
+ * meanwhile.
+ * @throws unauthenticated, not-found, and the problems of `requireLive`.
  */
-async function requireStillTheirs(tx: Tx, caller: Caller, invite: InviteRow): Promise<void> {
+async function requireInvitee(tx: Tx, caller: Caller, invite: InviteRow): Promise<void> {
   const { email } = await lockCaller(tx, caller);
   if (invite.email !== email) throw new Problem('not-found');
   requireLive(invite, undefined, caller.now);

@@ -5,8 +5,8 @@ import { Problem, type ProblemCode } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { recordFailedAttempt } from '../invitee-store.ts';
 
-/** Refusals that say nothing about the invite, which its inviter could do nothing about. */
-const noReason: ProblemCode[] = [
+/** Problems that the inviter can do nothing about. They are not recorded. */
+const unrecordedProblems: ProblemCode[] = [
   'invalid-request',
   'unauthenticated',
   'unavailable',
@@ -14,8 +14,11 @@ const noReason: ProblemCode[] = [
   'password-login-off',
 ];
 
-/** Does what accepts an invite; a failed try uses nothing up, and its reason is kept on the invite for whoever sent it. */
-export async function recordingFailure<T>(
+/**
+ * Calls `accept`. If it throws a problem, records the code on the invite for the inviter, and
+ * throws the problem.
+ */
+export async function withFailureRecord<T>(
   { db }: Service,
   { accountId, inviteId }: { accountId: AccountId; inviteId: InviteId },
   now: Date,
@@ -24,10 +27,10 @@ export async function recordingFailure<T>(
   try {
     return await accept();
   } catch (error) {
-    if (error instanceof Problem && !noReason.includes(error.code)) {
-      // Where it can't be kept, the refusal is still the answer.
-      const mark = () => transaction(db, (tx) => recordFailedAttempt(tx, accountId, inviteId, error.code, now));
-      await inLockQueue(db, inviteId, mark).catch(() => {});
+    if (error instanceof Problem && !unrecordedProblems.includes(error.code)) {
+      // If recording fails, the problem is still the response.
+      const record = () => transaction(db, (tx) => recordFailedAttempt(tx, accountId, inviteId, error.code, now));
+      await inLockQueue(db, inviteId, record).catch(() => {});
     }
     throw error;
   }

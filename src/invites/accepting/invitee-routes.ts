@@ -9,7 +9,7 @@ import type { Service } from '../../service.ts';
 import { requireUser } from '../../users/sessions/session.ts';
 import { listInvitesFor } from '../invitee-store.ts';
 import {
-  Accepted,
+  AcceptedInvite,
   DeclinedInvite,
   InviteAcceptance,
   InvitePreview,
@@ -24,11 +24,11 @@ import { declineInvite, declineMyInvite } from './decline.ts';
 import { previewInvite } from './preview.ts';
 
 const tags = ['Accepting an invite'];
-const closed = ['invite-accepted', 'invite-declined', 'invite-revoked', 'invite-expired'] as const;
-const deadLink = ['invite-token-invalid', 'invite-link-replaced', ...closed] as const;
-const refusals = ['invite-for-another-address', 'already-member', 'inviter-cannot-grant'] as const;
+const notPending = ['invite-accepted', 'invite-declined', 'invite-revoked', 'invite-expired'] as const;
+const linkProblems = ['invite-token-invalid', 'invite-link-replaced', ...notPending] as const;
+const acceptProblems = ['invite-for-another-address', 'already-member', 'inviter-cannot-grant'] as const;
 
-/** What someone does with an invite that they got. */
+/** Preview, accept and decline, by link or by id. */
 export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
 
@@ -38,10 +38,10 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags,
       security: publicRoute,
       operationId: 'previewInvite',
-      summary: 'See what a link offers',
-      description: 'For the page behind the Accept Invite link. Changes nothing.',
+      summary: 'Preview an invite',
+      description: 'Returns what the invite offers, for the page behind the Accept Invite link. Changes nothing.',
       body: ref(InviteToken),
-      response: { 200: answer(InvitePreview, 'The offer.'), ...problemResponses(...deadLink) },
+      response: { 200: answer(InvitePreview, 'What the invite offers.'), ...problemResponses(...linkProblems) },
     },
     handler: ({ body, requestContext }) => previewInvite(service, body, requestContext.now),
   });
@@ -54,23 +54,23 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       operationId: 'acceptInvite',
       summary: 'Accept an invite',
       description:
-        'With the token of the link and one of: `register` (makes a login for the invited address), `login`, or a bearer access token. Consumes the invite and makes the membership, or neither. A failed try uses nothing up.',
+        'Send the token of the link and one of: `register` (creates a login for the invited address), `login`, or a bearer access token. The invite is consumed and the membership created, or neither. After a failed attempt, the invite can still be accepted.',
       body: ref(InviteAcceptance),
       response: {
-        201: answer(Accepted, 'You are a member.'),
+        201: answer(AcceptedInvite, 'The new membership.'),
         ...problemResponses(
           'wrong-credentials',
           'login-exists',
           'user-disabled',
           'password-login-off',
-          ...refusals,
-          ...deadLink,
+          ...acceptProblems,
+          ...linkProblems,
         ),
       },
     },
     handler: async ({ optionalCaller, body, requestContext }, reply) => {
-      const ways = [body.register, body.login, optionalCaller].filter((it) => it !== undefined);
-      if (ways.length !== 1) {
+      const credentials = [body.register, body.login, optionalCaller].filter((it) => it !== undefined);
+      if (credentials.length !== 1) {
         throw new Problem('invalid-request', 'Send exactly one of `register`, `login` and a bearer access token.');
       }
       return reply.code(201).send(await acceptInvite(service, body, optionalCaller, requestContext));
@@ -84,9 +84,9 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       security: publicRoute,
       operationId: 'declineInvite',
       summary: 'Decline an invite',
-      description: 'Says no for good. Needs no login: the link is enough.',
+      description: 'The invite cannot be accepted or resent afterwards. Needs no login, only the token of the link.',
       body: ref(InviteToken),
-      response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problemResponses(...deadLink) },
+      response: { 200: answer(DeclinedInvite, 'The declined invite.'), ...problemResponses(...linkProblems) },
     },
     handler: ({ body, requestContext }) => declineInvite(service, body, requestContext.now),
   });
@@ -96,7 +96,7 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags: ['Me'],
       operationId: 'listMyInvites',
       summary: 'List invites for me',
-      description: 'Invites that are pending for your verified address, newest first.',
+      description: 'Pending invites for your verified address, newest first.',
       querystring: MyInvitesQuery,
       response: { 200: answer(MyInvitePage, 'A page of invites.'), ...problemResponses() },
     },
@@ -115,9 +115,12 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags: ['Me'],
       operationId: 'acceptMyInvite',
       summary: 'Accept an invite for me',
-      description: 'As with the link, for someone who is logged in with the invited address.',
+      description: 'Like `acceptInvite`, without a token: for a user who is logged in with the invited address.',
       params: MyInviteParams,
-      response: { 201: answer(Accepted, 'You are a member.'), ...problemResponses(...refusals, ...closed) },
+      response: {
+        201: answer(AcceptedInvite, 'The new membership.'),
+        ...problemResponses(...acceptProblems, ...notPending),
+      },
     },
     handler: async ({ caller, params }, reply) =>
       reply.code(201).send(await acceptMyInvite(service, caller, params.inviteId)),
@@ -128,9 +131,9 @@ export const inviteeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags: ['Me'],
       operationId: 'declineMyInvite',
       summary: 'Decline an invite for me',
-      description: 'As with the link, for someone who is logged in with the invited address.',
+      description: 'Like `declineInvite`, without a token: for a user who is logged in with the invited address.',
       params: MyInviteParams,
-      response: { 200: answer(DeclinedInvite, 'The invite is declined.'), ...problemResponses(...closed) },
+      response: { 200: answer(DeclinedInvite, 'The declined invite.'), ...problemResponses(...notPending) },
     },
     handler: ({ caller, params }) => declineMyInvite(service, caller, params.inviteId),
   });

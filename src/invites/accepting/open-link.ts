@@ -1,14 +1,17 @@
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { findOffer } from '../invitee-store.ts';
+import { findInviteDetails } from '../invitee-store.ts';
 import { requireNewestLink, requirePending } from '../rules.ts';
 import type { InviteRow } from '../store.ts';
 import { type InviteClaims, verifyInviteToken } from '../token.ts';
 
-/** A link that verified: what it names, and whether its own time is over. */
+/** The claims of a verified link, and whether its token has expired. */
 export type OpenedLink = InviteClaims & { isExpired: boolean };
 
-/** @throws invite-token-invalid for whatever does not verify, and too-many-requests for one invite. */
+/**
+ * Verifies the token of a link and counts the request against the limit of its invite.
+ * @throws invite-token-invalid, too-many-requests.
+ */
 export async function requireLink(service: Service, token: string, now: Date): Promise<OpenedLink> {
   const link = await verifyInviteToken(service, token, now);
   if (!link) throw new Problem('invite-token-invalid');
@@ -16,7 +19,12 @@ export async function requireLink(service: Service, token: string, now: Date): P
   return link;
 }
 
-/** The one judgement of a link, the same for preview, accept and decline. @throws the problem that names why it is dead. */
+/**
+ * Checks that an invite, and the link to it if there is one, can be used. Preview, accept and
+ * decline share it.
+ * @throws `invite-…` with the status of an invite that is not pending, invite-link-replaced,
+ * invite-expired.
+ */
 export function requireLive(invite: InviteRow, link: OpenedLink | undefined, now: Date): void {
   requirePending(invite, now);
   if (!link) return;
@@ -24,9 +32,12 @@ export function requireLive(invite: InviteRow, link: OpenedLink | undefined, now
   if (link.isExpired) throw new Problem('invite-expired');
 }
 
-/** A link names an invite that was: only a database that was put back could have forgotten it. @throws invite-token-invalid. */
-export async function requireOffer({ db }: Service, { accountId, inviteId }: InviteClaims, now: Date) {
-  const offer = await findOffer(db, accountId, inviteId, now);
-  if (!offer) throw new Problem('invite-token-invalid');
-  return offer;
+/**
+ * Reads the invite of a verified link. It can only be missing if the database was restored.
+ * @throws invite-token-invalid.
+ */
+export async function requireInviteDetails({ db }: Service, { accountId, inviteId }: InviteClaims, now: Date) {
+  const details = await findInviteDetails(db, accountId, inviteId, now);
+  if (!details) throw new Problem('invite-token-invalid');
+  return details;
 }

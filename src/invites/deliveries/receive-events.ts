@@ -6,9 +6,9 @@ import { readSendgridEvents } from './sendgrid-events.ts';
 import { recordReported } from './store.ts';
 
 /**
- * Takes a batch of events from SendGrid's Signed Event Webhook. Nothing in it is looked at before its signature and its age
- * are verified. A batch that comes twice changes nothing.
- * @throws webhook-signature-invalid; invalid-request for a signed body that is no JSON array.
+ * Records a batch of events from SendGrid's Signed Event Webhook. Verifies signature and age before
+ * it reads the body. Idempotent.
+ * @throws webhook-signature-invalid; invalid-request if a signed body is not a JSON array in UTF-8.
  */
 export async function receiveSendgridEvents(
   { config, db, metrics }: Service,
@@ -16,18 +16,18 @@ export async function receiveSendgridEvents(
   now: Date,
 ): Promise<void> {
   if (!isSignedBySendgrid(config.sendgridWebhookKeys, signed, now)) throw new Problem('webhook-signature-invalid');
-  const events = readSendgridEvents(batchIn(signed.body), now);
+  const events = readSendgridEvents(parseBatch(signed.body), now);
   await recordReported(db, events);
   for (const { event } of events) metrics.countDeliveryEvent(event);
 }
 
-function batchIn(body: Buffer): unknown[] {
+function parseBatch(body: Buffer): unknown[] {
   const text = requireUtf8(body);
   try {
     const batch: unknown = JSON.parse(text);
     if (Array.isArray(batch)) return batch;
   } catch {
-    // The same answer as for other JSON.
+    // Same problem as for JSON that is not an array.
   }
-  throw new Problem('invalid-request', 'The body is no JSON array of events.');
+  throw new Problem('invalid-request', 'The body must be a JSON array of events.');
 }

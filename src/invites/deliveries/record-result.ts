@@ -2,7 +2,7 @@ import type { Tx } from '../../database/database.ts';
 import type { QueuedMessage, SendingResult } from '../../mail/outbox/message-writer.ts';
 import { recordEvents } from './store.ts';
 
-/** Keeps in the timeline of an invite what came of a try to hand one of its mails to the mail service. */
+/** Records the result of an attempt to send a mail of an invite as a delivery event. */
 export function recordSendingResult(
   tx: Tx,
   { accountId, id: deliveryId }: QueuedMessage,

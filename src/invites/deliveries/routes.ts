@@ -7,28 +7,28 @@ import type { Service } from '../../service.ts';
 import { receiveSendgridEvents } from './receive-events.ts';
 import { SendgridEvents, WebhookHeaders } from './schemas.ts';
 
-/** Bytes. SendGrid sends batches of some hundred kilobytes. */
+/** Bytes. SendGrid's batches have a few hundred kilobytes. */
 const bodyLimit = 4 * 1024 * 1024;
 
-/** Where mail services tell what became of mails. */
+/** Webhooks of mail services. */
 export const deliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   takeBytes(app);
 
   app.post('/v1/webhooks/sendgrid', {
     bodyLimit,
-    // The body is bytes until its signature is verified, and read after that.
+    // The body is raw bytes, parsed only after its signature is verified.
     validatorCompiler: () => () => true,
     config: { networkLimit: 'webhook.network' },
     schema: {
       tags: ['Webhooks'],
       security: publicRoute,
       operationId: 'takeSendgridEvents',
-      summary: 'Take events from SendGrid',
+      summary: 'Receive events from SendGrid',
       description:
-        'For SendGrid’s Signed Event Webhook: a JSON array of events, 4 MiB at most. Its signature and its age, ten minutes at most, are verified with the keys of `SENDGRID_WEBHOOK_KEYS` before anything in it is read. Events that are told twice, in another order, or about mails that are not ours change nothing.',
+        'For SendGrid’s Signed Event Webhook. The body is a JSON array of events, at most 4 MiB. Before it is parsed, its signature is verified with the keys in `SENDGRID_WEBHOOK_KEYS`, and its timestamp must be within ten minutes of the current time. Repeated events and events of unknown mails are ignored. Events may arrive in any order.',
       headers: WebhookHeaders,
       body: ref(SendgridEvents),
-      response: { 204: nothing('Taken.'), ...problemResponses('webhook-signature-invalid') },
+      response: { 204: nothing('The events are recorded.'), ...problemResponses('webhook-signature-invalid') },
     },
     handler: async ({ headers, body, requestContext }, reply) => {
       const signed = {

@@ -4,17 +4,17 @@ import { choice, cursorOf, Integer, idSchema, PagingQuery, pageOf, Time } from '
 
 const Event = choice(deliveryEventNames, {
   description:
-    '`queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.',
+    '`queued`, `retrying`, `sent` and `failed` are recorded by Usher, the others are reported by the mail service. `blocked`, `failed`, `bounced` and `dropped` mean that the mail did not arrive, `spam-reported` that the recipient marked it as spam.',
 });
 
 const Reason = Type.Unsafe<string | null>({
   type: ['string', 'null'],
   maxLength: 500,
-  description: 'What the mail service, or the receiving mail server, said.',
+  description: 'The reason given by the mail service or the receiving mail server.',
   examples: ['550 5.1.1 The email account that you tried to reach does not exist.'],
 });
 
-const Message = Type.String({ maxLength: 300, description: 'What that means, for a person.' });
+const Message = Type.String({ maxLength: 300, description: 'What the event means, as a text to show to the inviter.' });
 
 export const Delivery = Type.Object(
   {
@@ -23,25 +23,25 @@ export const Delivery = Type.Object(
     attempts: Integer({
       minimum: 0,
       maximum: 2_147_483_647,
-      description: 'How many times Usher tried to hand the mail to the mail service.',
+      description: 'How many times Usher tried to send the mail.',
     }),
     reason: Reason,
     message: Message,
     sendingStopped: Type.Boolean({
       description:
-        'Nothing more is sent to this address for this account, since a mail bounced, was dropped or was reported as spam: until someone confirms the address (`confirmInviteAddress`) or changes it.',
+        'True if this account sends no more mail to the address, because a mail bounced, was dropped or was reported as spam. Confirm the address (`confirmInviteAddress`) to send to it again.',
     }),
   },
   {
     $id: 'Delivery',
     additionalProperties: false,
-    description: 'What became of the mail of an invite’s last sending, as far as it is known.',
+    description: 'The delivery status of the last sending of an invite.',
   },
 );
 
 export const DeliveryOutcome = choice(Object.keys(deliveryEventsOf) as (keyof typeof deliveryEventsOf)[], {
   description:
-    'Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent.',
+    '`delivered`: the mail arrived. `failed`: it did not arrive or was reported as spam. `waiting`: not known yet. Without SendGrid’s Event Webhook, sent mails stay `waiting`.',
 });
 
 export const DeliveryEvent = Type.Object(
@@ -53,19 +53,23 @@ export const DeliveryEvent = Type.Object(
     sending: Integer({
       minimum: 1,
       maximum: 2_147_483_647,
-      description: 'Which sending of the invite it was, counted from 1.',
+      description: 'The number of the sending of the invite, from 1.',
     }),
     attempt: Type.Unsafe<number | null>({
       type: ['integer', 'null'],
       format: 'int32',
       minimum: 0,
       maximum: 1_000_000,
-      description: 'Which try to send or deliver the mail, where it is about one.',
+      description: 'The number of the attempt to send or deliver the mail; null if the event is not about an attempt.',
     }),
     reason: Reason,
     message: Message,
   },
-  { $id: 'DeliveryEvent', additionalProperties: false, description: 'Something that became of a mail of an invite.' },
+  {
+    $id: 'DeliveryEvent',
+    additionalProperties: false,
+    description: 'An event in the delivery of a mail of an invite.',
+  },
 );
 
 export const DeliveryEventPage = pageOf(DeliveryEvent, 'DeliveryEventPage', 'evt');
@@ -77,10 +81,13 @@ export const DeliveryEventsQuery = Type.Object(
 
 export const WebhookHeaders = Type.Object({
   'x-twilio-email-event-webhook-signature': Type.Optional(
-    Type.String({ maxLength: 1000, description: 'ECDSA over the timestamp and the bytes of the body, in Base64.' }),
+    Type.String({
+      maxLength: 1000,
+      description: 'ECDSA signature of the timestamp and the bytes of the body, in Base64.',
+    }),
   ),
   'x-twilio-email-event-webhook-timestamp': Type.Optional(
-    Type.String({ maxLength: 100, description: 'Seconds since 1970, when it was signed.' }),
+    Type.String({ maxLength: 100, description: 'When it was signed, in seconds since 1970.' }),
   ),
 });
 export type WebhookHeaders = Static<typeof WebhookHeaders>;
@@ -89,9 +96,9 @@ export const SendgridEvents = Type.Array(
   Type.Object({
     event: Type.Optional(Type.String({ maxLength: 100, examples: ['delivered'] })),
     timestamp: Type.Optional(Integer({ minimum: 0, maximum: 99_999_999_999, description: 'Seconds since 1970.' })),
-    sg_event_id: Type.Optional(Type.String({ maxLength: 200, description: 'The same for the same event told again.' })),
+    sg_event_id: Type.Optional(Type.String({ maxLength: 200, description: 'The same if an event is sent again.' })),
     deliveryId: Type.Optional(
-      Type.String({ maxLength: 200, description: 'The custom argument that Usher gave the mail.' }),
+      Type.String({ maxLength: 200, description: 'The custom argument that Usher set on the mail.' }),
     ),
   }),
   {
@@ -107,6 +114,7 @@ export const SendgridEvents = Type.Array(
         },
       ],
     ],
-    description: 'Events as SendGrid writes them, of which these fields and the reasons are read.',
+    description:
+      'Events in SendGrid’s format. Usher reads the fields listed here, `type`, `reason`, `response` and `attempt`.',
   },
 );

@@ -5,15 +5,15 @@ import { isDistributed } from '../../database/statements.ts';
 import { deliveryEventNames } from '../../database/tables/words.ts';
 import { type AccountId, type DeliveryEventId, type DeliveryId, type InviteId, newId, uuidOf } from '../../ids/ids.ts';
 import type { OutboxRow } from '../../mail/outbox/store.ts';
-import { type DeliveryEventName, finalityOf, stopping } from './events.ts';
+import { type DeliveryEventName, finalityOf, stoppingEvents } from './events.ts';
 
 export type DeliveryEventRow = typeof deliveryEvents.$inferSelect;
 export type UndeliverableRow = typeof undeliverableAddresses.$inferSelect;
 
-/** Something that became of a mail, as it is told. */
+/** A delivery event to record. */
 export interface ReportedEvent {
   deliveryId: DeliveryId;
-  /** Who says it and what they call it: the same for the same thing told again. */
+  /** The reporter and its name for the event. A repeated event has the same source. */
   source: string;
   event: DeliveryEventName;
   reason: string | null;
@@ -22,17 +22,18 @@ export interface ReportedEvent {
 }
 
 /**
- * Records events that a mail service reports, of any accounts, in one statement. Where Citus
- * distributes the tables, the accounts are looked up first, since the service knows a mail by its
- * id alone; then each account takes one statement, and is a transaction by itself. A batch that
- * fails halfway can be sent again.
+ * Records events from a mail service, for mails of any account, in one statement. If Citus
+ * distributes the tables, looks up the accounts of the mails first, then runs one statement, and
+ * so one transaction, for each account. A batch that fails halfway can be sent again.
  */
 export async function recordReported(db: Db, reported: readonly ReportedEvent[]): Promise<void> {
   if (!isDistributed(db)) return recordEvents(db, null, reported);
   for (const [accountId, events] of await groupByAccount(db, reported)) await recordEvents(db, accountId, events);
 }
 
-/** Events about mails of invites, by the account of the mail. Others are left out. */
+/**
+ * Groups events by the account of their mail. Leaves out events of mails that are not of invites.
+ */
 async function groupByAccount(db: Db, reported: readonly ReportedEvent[]): Promise<Map<AccountId, ReportedEvent[]>> {
   const groups = new Map<AccountId, ReportedEvent[]>();
   if (reported.length === 0) return groups;
@@ -54,76 +55,80 @@ async function groupByAccount(db: Db, reported: readonly ReportedEvent[]): Promi
 }
 
 /**
- * Records events of mails of invites, however many, in one statement: in the timeline, once each;
- * on the invite, if it is about the last sending and more final than the recorded event; and the
- * addresses that get no more mail. Events of other mails are ignored. Rows are taken in the order
- * of their keys, so that two batches never deadlock, and locked in a query of one table: Citus
- * fails otherwise.
- * @param accountId the account of the mails, a parameter everywhere; null for mails of any
- * accounts, which Citus can't plan.
+ * Records events of mails of invites in one statement. Each event is inserted once. The most final
+ * one becomes the delivery status of its invite, if it is about the last sending and more final
+ * than the current status. Addresses of bounces, drops and spam reports become undeliverable.
+ * Events of other mails are ignored. Rows are locked in key order, so that two batches never
+ * deadlock, and in a query of a single table, as Citus requires.
+ * @param accountId the account of all the mails, used as a parameter in every part; null for mails
+ * of any accounts, which Citus can't plan.
  */
-export async function recordEvents(db: Db, accountId: AccountId | null, told: readonly ReportedEvent[]): Promise<void> {
-  if (told.length === 0) return;
-  const rows = told.map(({ deliveryId, occurredAt, ...it }) => ({
+export async function recordEvents(
+  db: Db,
+  accountId: AccountId | null,
+  events: readonly ReportedEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  const rows = events.map(({ deliveryId, occurredAt, ...it }) => ({
     ...it,
     id: uuidOf('evt', newId('evt')),
     delivery_id: uuidOf('dlv', deliveryId),
     occurred_at: occurredAt.toISOString(),
     finality: finalityOf(it.event),
-    is_stopping: stopping.includes(it.event),
+    is_stopping: stoppingEvents.includes(it.event),
   }));
   const parameter = accountId && sql`${sql.param(accountId, invites.accountId)}::uuid`;
   const accountOf = (rows: string) => parameter ?? sql.raw(`${rows}.account_id`);
-  const isUnderTheAccount = (rows: SQL) => (parameter ? sql`${rows}.account_id = ${parameter} and` : sql``);
+  const hasAccount = (rows: SQL) => (parameter ? sql`${rows}.account_id = ${parameter} and` : sql``);
   const isMostFinal = parameter
     ? sql`account_id = ${parameter} and id = any(array(select invite_id from most_final))`
     : sql`(account_id, id) in (select account_id, invite_id from most_final)`;
   await db.execute(sql`
-    with told as (
+    with reported as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as it (
         id uuid, delivery_id uuid, source text, event text, reason text, attempt integer, occurred_at timestamptz,
         finality integer, is_stopping boolean)),
-    known as (
-      select distinct on (outbox.account_id, invite_id, delivery_id, source) outbox.account_id, invite_id, delivery_id, source, told.id,
+    matched as (
+      select distinct on (outbox.account_id, invite_id, delivery_id, source) outbox.account_id, invite_id, delivery_id, source, reported.id,
         sending, case kind when 'invite' then 'invite' else 'reminder' end as mail, attempt, event, reason, occurred_at
-      from told join ${outbox} on ${isUnderTheAccount(sql`outbox`)} outbox.id = delivery_id
+      from reported join ${outbox} on ${hasAccount(sql`outbox`)} outbox.id = delivery_id
       where invite_id is not null and sending is not null
       order by outbox.account_id, invite_id, delivery_id, source),
-    kept as (
+    inserted as (
       insert into ${deliveryEvents} (account_id, invite_id, delivery_id, source, id, sending, mail, attempt, event, reason, occurred_at)
-      select ${accountOf('known')}, invite_id, delivery_id, source, id, sending, mail, attempt, event, reason, occurred_at from known
+      select ${accountOf('matched')}, invite_id, delivery_id, source, id, sending, mail, attempt, event, reason, occurred_at from matched
       on conflict do nothing
       returning account_id, invite_id, id, sending, mail, event, reason, occurred_at),
-    news as (
-      select kept.*, finality, is_stopping from kept join told using (id)),
+    new_events as (
+      select inserted.*, finality, is_stopping from inserted join reported using (id)),
     stopped as (
-      insert into ${undeliverableAddresses} as known_before (account_id, email, invite_id, event, reason, occurred_at)
-      select distinct on (news.account_id, email) ${accountOf('news')}, email, invite_id, event, news.reason, occurred_at
-      from news join ${invites} on invites.account_id = ${accountOf('news')} and invites.id = invite_id
+      insert into ${undeliverableAddresses} as existing (account_id, email, invite_id, event, reason, occurred_at)
+      select distinct on (new_events.account_id, email) ${accountOf('new_events')}, email, invite_id, event, new_events.reason, occurred_at
+      from new_events join ${invites} on invites.account_id = ${accountOf('new_events')} and invites.id = invite_id
       where is_stopping
-      order by news.account_id, email, occurred_at desc
+      order by new_events.account_id, email, occurred_at desc
       on conflict (account_id, email) do update
         set invite_id = excluded.invite_id, event = excluded.event, reason = excluded.reason, occurred_at = excluded.occurred_at
-        where excluded.occurred_at > known_before.occurred_at),
+        where excluded.occurred_at > existing.occurred_at),
     most_final as (
-      select distinct on (account_id, invite_id, sending) * from news
+      select distinct on (account_id, invite_id, sending) * from new_events
       where mail = 'invite' or is_stopping
       order by account_id, invite_id, sending, finality desc, occurred_at desc),
-    held as (
+    locked as (
       select account_id, id, sendings, delivery_event as event_before, coalesce(delivery_at, created_at) as before
       from ${invites}
       where ${isMostFinal}
       order by account_id, id
       for no key update)
     update ${invites} set delivery_event = event, delivery_reason = reason, delivery_at = occurred_at
-    from held join most_final on held.account_id = most_final.account_id and held.id = invite_id and held.sendings = sending
+    from locked join most_final on locked.account_id = most_final.account_id and locked.id = invite_id and locked.sendings = sending
       and (finality, occurred_at) > (${finality(sql`event_before`)}, before)
-    where invites.account_id = ${accountOf('held')} and invites.id = held.id`);
+    where invites.account_id = ${accountOf('locked')} and invites.id = locked.id`);
 }
 
 /**
- * Records that failed mails are queued again, on their invites too. Two statements, however many
- * mails.
+ * Records that failed mails were queued again, in the delivery events and on the invites. Runs two
+ * statements for any number of mails.
  */
 export async function recordQueuedAgain(tx: Tx, mails: readonly OutboxRow[], now: Date): Promise<void> {
   const at = sql`${sql.param(now, deliveryEvents.occurredAt)}::timestamptz`;
@@ -156,7 +161,7 @@ function finality(event: SQL): SQL {
   return sql`case ${event} ${sql.join(whens, sql.raw(' '))} end`;
 }
 
-/** The timeline of an invite, oldest first, one more than `limit`. */
+/** The delivery events of an invite, oldest first, at most `limit` + 1. */
 export function listEvents(
   db: Db,
   accountId: AccountId,
@@ -177,20 +182,19 @@ export function listEvents(
     .limit(limit + 1);
 }
 
-/** Why an account sends no more to an address; undefined where it does. */
+/** Why an address is undeliverable for an account; undefined if it is not. */
 export async function findUndeliverable(
   db: Db,
   accountId: AccountId,
   email: string,
 ): Promise<UndeliverableRow | undefined> {
-  const [found] = await db.select().from(undeliverableAddresses).where(isOf(accountId, email));
+  const [found] = await db.select().from(undeliverableAddresses).where(isAddress(accountId, email));
   return found;
 }
 
-/** Lets an account send to an address again. */
 export async function deleteUndeliverable(tx: Tx, accountId: AccountId, email: string): Promise<void> {
-  await tx.delete(undeliverableAddresses).where(isOf(accountId, email));
+  await tx.delete(undeliverableAddresses).where(isAddress(accountId, email));
 }
 
-const isOf = (accountId: AccountId, email: string) =>
+const isAddress = (accountId: AccountId, email: string) =>
   and(eq(undeliverableAddresses.accountId, accountId), eq(undeliverableAddresses.email, email));

@@ -4,16 +4,16 @@ import { publicRoute } from '../../http/caller.ts';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
-import { oneClickPath, optOutLink } from '../one-click.ts';
+import { oneClickPath, optOutLink } from '../opt-out-links.ts';
 import { optOut } from './opt-out.ts';
 import { OneClick, OneClickQuery, OptedOut } from './schemas.ts';
 
-/** Bytes. What a mail client sends is a few words, and a boundary of its own making around them. */
+/** Bytes. Mail clients send one short field, perhaps as multipart with a long boundary. */
 const bodyLimit = 2 * 1024;
 
 /**
- * For mail clients, which know RFC 8058 and nothing of this service: the body is a form. A plugin of its own, so that no
- * other route takes forms.
+ * One-click unsubscribe for mail clients (RFC 8058), which send a form. A separate plugin, so that
+ * no other route accepts forms.
  */
 export const oneClickRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   takeForms(app);
@@ -25,20 +25,20 @@ export const oneClickRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags: ['Accepting an invite'],
       security: publicRoute,
       operationId: 'optOutByOneClick',
-      summary: 'Ask not to be invited again, from a mail client',
+      summary: 'Opt out from a mail client',
       description:
-        'What the `List-Unsubscribe` header of an invite’s mail names: the button of a mail client posts to it (RFC 8058). Does the same as `optOut`.',
+        'The target of the `List-Unsubscribe` header of an invite’s mail. Mail clients post to it from their unsubscribe button (RFC 8058). Has the same effect as `optOut`.',
       querystring: OneClickQuery,
       consumes: formTypes,
       body: ref(OneClick),
-      response: { 200: answer(OptedOut, 'No more invites.'), ...problemResponses('opt-out-token-invalid') },
+      response: { 200: answer(OptedOut, 'The address is opted out.'), ...problemResponses('opt-out-token-invalid') },
     },
     handler: ({ query, requestContext }) => optOut(service, query, requestContext.now),
   });
 
-  // A mail client without that button opens the address in a browser, and so do scanners. It leads on to the page that asks
-  // first: as good as the link in the mail, and nothing is read or changed here. It is for no client of the API, so it is not in
-  // the document.
+  // Mail clients without one-click support and scanners open the URI with GET. Redirects to the
+  // opt-out page, without reading or changing anything. Not in the OpenAPI document, because API
+  // clients don't need it.
   app.get(
     oneClickPath,
     {

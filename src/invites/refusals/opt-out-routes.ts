@@ -12,7 +12,7 @@ import { optIn, optOut } from './opt-out.ts';
 import { reportInvite } from './report.ts';
 import { MyOptOutPage, MyOptOutParams, MyOptOutsQuery, OptedOut, ReportedInvite } from './schemas.ts';
 
-/** Asking not to be invited again, and taking that back; and reporting an invite. */
+/** Opting out, opting in again, and reporting an invite. */
 export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.post('/v1/invites/opt-out', {
     config: { networkLimit: 'accept.network' },
@@ -20,11 +20,11 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags: ['Accepting an invite'],
       security: publicRoute,
       operationId: 'optOut',
-      summary: 'Ask not to be invited again',
+      summary: 'Opt out of invites from an account',
       description:
-        'With the token of the link at the end of an invite’s mail: the account can’t invite this address again, and the invite is declined if it is still pending. Needs no login.',
+        'Send the token of the opt-out link in the mail of an invite. The account can’t invite the address again, and the invite is declined if it is pending. Needs no login.',
       body: ref(InviteToken),
-      response: { 200: answer(OptedOut, 'No more invites.'), ...problemResponses('opt-out-token-invalid') },
+      response: { 200: answer(OptedOut, 'The address is opted out.'), ...problemResponses('opt-out-token-invalid') },
     },
     handler: ({ body, requestContext }) => optOut(service, body, requestContext.now),
   });
@@ -37,9 +37,9 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'reportInvite',
       summary: 'Report an invite',
       description:
-        'For someone who does not know who invites them, with the token of that link in the invite’s mail: the operator is told, and it does what `optOut` does. The account learns of the second alone. Needs no login.',
+        'For invitees who do not know the inviter. Send the token of the report link in the mail of an invite. The report is recorded for the operator, and the address is opted out as by `optOut`. The account sees the opt-out, but not the report. Needs no login.',
       body: ref(InviteToken),
-      response: { 200: answer(ReportedInvite, 'It is reported.'), ...problemResponses('report-token-invalid') },
+      response: { 200: answer(ReportedInvite, 'The invite is reported.'), ...problemResponses('report-token-invalid') },
     },
     handler: ({ body, requestContext }) => reportInvite(service, body, requestContext),
   });
@@ -49,7 +49,7 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags: ['Me'],
       operationId: 'listMyOptOuts',
       summary: 'List accounts that may not invite me',
-      description: 'Those that you asked, for your verified address.',
+      description: 'The accounts that your verified address opted out of.',
       querystring: MyOptOutsQuery,
       response: { 200: answer(MyOptOutPage, 'A page of accounts.'), ...problemResponses() },
     },
@@ -70,9 +70,9 @@ export const optOutRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags: ['Me'],
       operationId: 'optIn',
       summary: 'Let an account invite me again',
-      description: 'Takes back what you asked.',
+      description: 'Removes your opt-out for this account.',
       params: MyOptOutParams,
-      response: { 204: nothing('It may invite you again.'), ...problemResponses() },
+      response: { 204: nothing('The account can invite you again.'), ...problemResponses() },
     },
     handler: async ({ caller, params }, reply) => {
       await optIn(service, caller, params.accountId);

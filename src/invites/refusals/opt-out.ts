@@ -13,8 +13,9 @@ import { updateInvite } from '../store.ts';
 import { verifyOptOutToken } from '../token.ts';
 
 /**
- * Takes someone at their word who asks not to be invited to an account again: keeps that, and declines the invite of the link
- * where it is still pending. Any mail of any invite of theirs will do, an old one too; doing it again changes nothing.
+ * Records that an invitee opted out of invites from an account, and declines the invite if it is
+ * pending. Works with the link from any mail of any invite to the address, for two years.
+ * Idempotent.
  * @throws opt-out-token-invalid.
  */
 export async function optOut({ db, ...service }: Service, { token }: { token: string }, now: Date) {
@@ -22,16 +23,19 @@ export async function optOut({ db, ...service }: Service, { token }: { token: st
   if (!link) throw new Problem('opt-out-token-invalid');
   const work = () =>
     transaction(db, async (tx) => {
-      const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
-      if (!held) throw new Problem('opt-out-token-invalid');
-      await refuseFurther(tx, held, now);
-      return { account: held.account, email: held.invite.email };
+      const locked = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
+      if (!locked) throw new Problem('opt-out-token-invalid');
+      await optOutAddress(tx, locked, now);
+      return { account: locked.account, email: locked.invite.email };
     });
   return inLockQueue(db, link.accountId, work);
 }
 
-/** Keeps that the address of an invite wants no more of them, and declines it where it is pending. Both are held. */
-export async function refuseFurther(
+/**
+ * Opts the address of an invite out of invites from its account, and declines the invite if it is
+ * pending. The caller has locked both rows.
+ */
+export async function optOutAddress(
   tx: Tx,
   { account, invite }: NonNullable<Awaited<ReturnType<typeof lockAccountAndInvite>>>,
   now: Date,
@@ -40,7 +44,10 @@ export async function refuseFurther(
   if (statusAt(invite, now) === 'pending') await updateInvite(tx, invite, { status: 'declined', decidedAt: now });
 }
 
-/** Takes it back, for the caller's own address. @throws not-found where there is nothing to take back. */
+/**
+ * Removes the opt-out of the caller's verified address.
+ * @throws unauthenticated, not-found if there is no opt-out.
+ */
 export async function optIn({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
   await requireUser(db, caller);
   await transaction(db, async (tx) => {

@@ -3,31 +3,37 @@ import type { Db, Tx } from '../../database/database.ts';
 import { abuseReports, accounts, invites } from '../../database/schema.ts';
 import { type InviteRow, inviters } from '../store.ts';
 
-/** Keeps that an invite was reported, and who vouched for it then. @returns whether it is the first report of it. */
+/**
+ * Records a report of an invite and of its current inviter.
+ * @returns whether it is the first report.
+ */
 export async function insertReport(tx: Tx, invite: InviteRow, now: Date): Promise<boolean> {
   const { accountId, id: inviteId, invitedBy } = invite;
-  const kept = await tx
+  const inserted = await tx
     .insert(abuseReports)
     .values({ accountId, inviteId, invitedBy, createdAt: now })
     .onConflictDoNothing()
     .returning({ inviteId: abuseReports.inviteId });
-  return kept.length === 1;
+  return inserted.length === 1;
 }
 
-const reportedInviter = {
+const inviterSummary = {
   id: inviters.id,
   name: inviters.name,
   email: inviters.email,
   disabledAt: inviters.disabledAt,
 };
 
-/** The newest reports of every account, for operators. Without the address that reported: it is the one that may need hiding. */
+/**
+ * The newest reports across all accounts, for the operator. Omits the address of the invitee, to
+ * protect them.
+ */
 export function listReports(db: Db, limit: number) {
   return db
     .select({
       reportedAt: abuseReports.createdAt,
       account: { id: accounts.id, name: accounts.name },
-      inviter: reportedInviter,
+      inviter: inviterSummary,
       invite: { id: invites.id, status: invites.status, createdAt: invites.createdAt, expiresAt: invites.expiresAt },
     })
     .from(abuseReports)
@@ -38,21 +44,21 @@ export function listReports(db: Db, limit: number) {
     .limit(limit);
 }
 
-/** Reports that are counted at most: the newest. */
-const mostCounted = 10_000;
+/** Only this many of the newest reports are counted. */
+const maxCounted = 10_000;
 
-/** How many reports since a time are about each inviter, the most reported first. */
+/** The number of reports of each inviter since a time, highest first. */
 export function countReports(db: Db, since: Date, limit: number) {
   const recent = db
     .select({ invitedBy: abuseReports.invitedBy })
     .from(abuseReports)
     .where(gt(abuseReports.createdAt, since))
     .orderBy(desc(abuseReports.createdAt))
-    .limit(mostCounted)
+    .limit(maxCounted)
     .as('recent');
   const reports = count();
   return db
-    .select({ ...reportedInviter, reports })
+    .select({ ...inviterSummary, reports })
     .from(recent)
     .innerJoin(inviters, eq(inviters.id, recent.invitedBy))
     .groupBy(inviters.id)

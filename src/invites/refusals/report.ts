@@ -5,13 +5,13 @@ import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { lockAccountAndInvite } from '../invitee-store.ts';
 import { verifyReportToken } from '../token.ts';
-import { refuseFurther } from './opt-out.ts';
+import { optOutAddress } from './opt-out.ts';
 import { insertReport } from './report-store.ts';
 
 /**
- * Takes someone at their word who says that they don't know who invites them: keeps the report for the operator, and lets the
- * account invite them no more. Any mail of the invite will do, and it may be decided already; doing it again changes nothing.
- * The account is told no more than that they opted out: whoever reports someone need not fear them.
+ * Records for the operator that an invitee reported an invite, and opts their address out. Works
+ * with the link from any mail of the invite, whatever its status. Idempotent. The account sees the
+ * opt-out but not the report, to protect the invitee.
  * @throws report-token-invalid.
  */
 export async function reportInvite(
@@ -23,11 +23,11 @@ export async function reportInvite(
   if (!link) throw new Problem('report-token-invalid');
   const work = () =>
     transaction(db, async (tx) => {
-      const held = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
-      if (!held) throw new Problem('report-token-invalid');
-      const isNew = await insertReport(tx, held.invite, requestContext.now);
-      await refuseFurther(tx, held, requestContext.now);
-      return { ...held, isNew };
+      const locked = await lockAccountAndInvite(tx, link.accountId, link.inviteId);
+      if (!locked) throw new Problem('report-token-invalid');
+      const isNew = await insertReport(tx, locked.invite, requestContext.now);
+      await optOutAddress(tx, locked, requestContext.now);
+      return { ...locked, isNew };
     });
   const { account, invite, isNew } = await inLockQueue(db, link.accountId, work);
   if (isNew) {

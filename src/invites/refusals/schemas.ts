@@ -18,7 +18,7 @@ export const OneClick = Type.Object(
   {
     $id: 'OneClick',
     additionalProperties: false,
-    description: 'What a mail client sends (RFC 8058, 3.2).',
+    description: 'The form that mail clients send (RFC 8058, 3.2).',
     examples: [{ 'List-Unsubscribe': 'One-Click' }],
   },
 );
@@ -28,7 +28,7 @@ export const ReportedInvite = Type.Object(
   {
     $id: 'ReportedInvite',
     additionalProperties: false,
-    description: 'The operator is notified, and the account can no longer invite this address.',
+    description: 'The report is recorded for the operator, and the account can no longer invite this address.',
   },
 );
 
@@ -38,7 +38,7 @@ export const MyOptOutsQuery = Type.Object({ ...PagingQuery, cursor: cursorOf('ac
 
 export const MyOptOut = Type.Object(
   { account: ref(AccountReference), createdAt: Time },
-  { $id: 'MyOptOut', additionalProperties: false, description: 'An account that you asked not to invite you again.' },
+  { $id: 'MyOptOut', additionalProperties: false, description: 'An account that you opted out of.' },
 );
 
 export const MyOptOutPage = pageOf(MyOptOut, 'MyOptOutPage', 'acc');

@@ -3,8 +3,12 @@ import { findOfferedAccess } from '../permissions/store.ts';
 import { translatePermission } from '../permissions/translations.ts';
 import type { InviteRow } from './store.ts';
 
-/** What an invite gives beside all permissions, in words: its roles, and every permission of them and of its own. */
-export async function describeOffer(db: Db, invite: InviteRow, locales: (string | null)[]) {
+/**
+ * The roles of an invite by name, and its own permissions and those of its roles with title and
+ * description. Both are empty for all permissions.
+ * @param locales the languages to use, in order of preference.
+ */
+export async function describeAccess(db: Db, invite: InviteRow, locales: (string | null)[]) {
   const { accountId, permissions, roles } = invite;
   if (permissions.length + roles.length === 0) return { roles: [], permissions: [] };
   const offered = await findOfferedAccess(db, accountId, invite);
