@@ -4,7 +4,10 @@ import type { Db } from '../database/database.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import { findPlatformEntry } from './store.ts';
 
-/** Anyone whose credential counts: a person, an account's key or the platform's. @throws unauthenticated. */
+/**
+ * Requires a valid credential of any kind: a user's, an account key or a platform key.
+ * @throws unauthenticated.
+ */
 export async function requireActiveCaller(db: Db, caller: Caller): Promise<void> {
   const isPlatform = caller.apiKey?.kind === 'platform';
   const found = isPlatform ? await findPlatformEntry(db, caller, null) : await findCallingUser(db, caller);

@@ -7,12 +7,14 @@ import type { PlatformScope } from './schemas.ts';
 import { lockCallingKey } from './store.ts';
 
 /**
- * A change by the platform, in a transaction that locks a row first. The calling key is verified
- * before the request queues for the lock, and again under it: a change that waited while the key
- * was revoked is refused, and a revocation waits for a change that has begun.
- * @param row the id of the row that `lock` locks; requests for the same row queue up.
- * @throws platform-key-required, permission-missing, unauthenticated, RowBusy, and whatever `change`
- * throws, which undoes everything.
+ * Runs a change by the platform in a transaction that locks a row first. The platform key is
+ * checked before the request queues for the lock, and again under it, so that a change is refused
+ * if its key was revoked while it waited. A revocation waits for changes that have begun.
+ * @param scope the scope that the platform key needs.
+ * @param row the id of the row that `lock` locks. Requests for the same row queue up.
+ * @returns what `change` returns.
+ * @throws platform-key-required, permission-missing, unauthenticated, RowBusy if too many requests
+ * wait for the row, and what `change` throws, which rolls the transaction back.
  */
 export async function changeAsPlatform<T>(
   db: Db,

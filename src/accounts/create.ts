@@ -6,26 +6,29 @@ import { lockCaller, requireUser } from '../users/sessions/session.ts';
 import type { NewAccount } from './schemas.ts';
 import { type AccountRow, insertAccountWithOwner } from './store.ts';
 
-/** Days until an invite expires, unless the account or the invite says otherwise. */
-const inviteLifetimeDays = 7;
+/** Days until an invite expires, unless the account or the invite sets another lifetime. */
+const defaultInviteLifetimeDays = 7;
 
-/** Makes an account that the caller owns. @throws user-required for a key. */
-export async function createAccount({ db }: Service, caller: Caller, asked: NewAccount): Promise<AccountRow> {
+/**
+ * Creates an account with the caller as its owner.
+ * @throws unauthenticated, user-required for an API key.
+ */
+export async function createAccount({ db }: Service, caller: Caller, values: NewAccount): Promise<AccountRow> {
   await requireUser(db, caller);
   return transaction(db, async (tx) => {
     const owner = await lockCaller(tx, caller);
-    const account = newAccountRow(asked, owner.id, caller.now);
+    const account = newAccountRow(values, owner.id, caller.now);
     await insertAccountWithOwner(tx, account, newId('mem'));
     return account;
   });
 }
 
-/** An account as it is made. */
+/** The row of a new account, with the default settings. */
 export const newAccountRow = ({ name, locale }: NewAccount, ownerId: UserId, createdAt: Date): AccountRow => ({
   id: newId('acc'),
   name,
   ownerId,
-  inviteLifetimeDays,
+  inviteLifetimeDays: defaultInviteLifetimeDays,
   acceptFromAnyAddress: false,
   locale: locale ?? null,
   remindDaysBefore: null,

@@ -13,41 +13,57 @@ import { isActiveUser } from '../users/user-status.ts';
 import { requireScope } from './platform-entry.ts';
 import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow, lockCallingKey } from './store.ts';
 
-/** A caller who has entered one account, with what they may do there now. */
+/**
+ * A caller in one account, with their effective access now. Grants on resources or on conditions
+ * are not included: `withResourceGrants` reads them where they matter.
+ */
 export interface AccountContext extends EffectiveAccess {
   account: AccountRow;
-  /** Who acts: with an account's key its maker, with a platform's key the owner, in whose name it acts. */
+  /**
+   * The user in whose name the caller acts: the logged-in user, the member who created the account
+   * key, or the owner for a platform key.
+   */
   userId: UserId;
+  /** That user's name. */
   name: string;
-  /** Whether it is the owner in person. */
+  /** Whether the caller is the owner. False for API keys. */
   isOwner: boolean;
-  /** Whether a person acts, and no key. */
+  /** False for API keys. */
   isPerson: boolean;
-  /** The key that is calling; null for a person. */
+  /** The API key that the caller used; null for a person. */
   keyId: ApiKeyId | null;
   /**
-   * Whether that user is active. False only for the platform, in an account whose owner is
-   * disabled.
+   * Whether the user in whose name the caller acts is active. False only for a platform key in an
+   * account whose owner is disabled.
    */
   isUserActive: boolean;
+  /** The time of the request. */
   now: Date;
 }
 
 /**
- * The one door through which an account is read: whether the caller stands, membership and permissions, read now, in one statement.
- * @throws unauthenticated where the caller stands no more (their session or key has ended, they are disabled); not-found, the same for
- * an account that is foreign, that never was, or in which the caller is suspended or their time is over; permission-missing for a
- * platform's key that may not act on accounts.
+ * Lets a caller into an account. Everything that reads or changes an account for a caller starts
+ * here. One statement checks the credential and reads the membership and the permissions, so that a
+ * revoked credential or a changed permission takes effect on the next request.
+ *
+ * An account key gets the access of the member who created it, limited to the key's scopes. A
+ * platform key gets all permissions.
+ * @returns the account and the caller's effective access at `caller.now`.
+ * @throws unauthenticated if the credential is not valid: the session has ended, the key is revoked
+ * or expired, or the user is disabled.
+ * @throws not-found if there is no such account, or if the caller is not an active member of it.
+ * The two cases get the same answer, so that nobody can find out which accounts exist.
+ * @throws permission-missing for a platform key without the scope `accounts:manage`.
  */
 export async function enterAccount(db: Db, caller: Caller, accountId: AccountId): Promise<AccountContext> {
   if (caller.apiKey?.kind === 'platform') return enterForPlatform(db, caller, accountId);
-  // A key of another account is looked up in its own account: no statement about the caller reads
-  // two accounts.
-  const ofKey = caller.apiKey?.accountId ?? accountId;
-  const entry = await findEntry(db, caller, ofKey);
+  // An account key is looked up in its own account, even if the request names another one, so that
+  // the statement reads a single account.
+  const entryAccountId = caller.apiKey?.accountId ?? accountId;
+  const entry = await findEntry(db, caller, entryAccountId);
   if (!entry) throw sessionEnded();
   const { user, membership, sources, scopes, account } = entry;
-  if (!membership || !account || ofKey !== accountId) throw new Problem('not-found');
+  if (!membership || !account || entryAccountId !== accountId) throw new Problem('not-found');
   const isOwner = account.ownerId === caller.userId;
   const access = effectiveAccess({ ...membership, sources, isOwner });
   const isPerson = caller.apiKey === null;
@@ -64,7 +80,7 @@ export async function enterAccount(db: Db, caller: Caller, accountId: AccountId)
   };
 }
 
-/** The platform acts in the owner's name, with all permissions, and is not the owner. */
+/** A platform key acts in the owner's name, with all permissions, but is not the owner. */
 async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): Promise<AccountContext> {
   const entry = await findPlatformEntry(db, caller, accountId);
   if (!entry) throw sessionEnded();
@@ -86,21 +102,24 @@ async function enterForPlatform(db: Db, caller: Caller, accountId: AccountId): P
 }
 
 /**
- * What a change requires of its caller: a permission, or a check that throws. It is checked twice:
- * before the request queues for the lock, so that a caller who may not change anything takes no
- * place in the queue, and again under the lock, where it counts.
+ * What a change requires of its caller: a permission, or a function that throws if the caller may
+ * not make the change. It is checked twice: before the request queues for the lock, so that a
+ * caller who may not make the change takes no place in the queue, and again under the lock.
  */
 export type Requirement = UsherPermission | ((db: Db, context: AccountContext) => unknown);
 
-async function requireOf(requirement: Requirement, db: Db, context: AccountContext): Promise<void> {
+async function checkRequirement(requirement: Requirement, db: Db, context: AccountContext): Promise<void> {
   if (typeof requirement === 'string') requirePermission(context, requirement);
   else await requirement(db, context);
 }
 
 /**
- * The only way to change who is in an account, and what they may do there. Locks the account row,
- * so that two changes come one after the other and the second sees what the first did. Moves the
+ * Changes an account, its members or what they may do. Locks the account row, so that concurrent
+ * changes run one after the other and each sees the result of the one before. Increments the
  * account's epoch.
+ * @param requirement what the change requires of the caller.
+ * @param change makes the change, by the context as it is under the lock.
+ * @returns what `change` returns.
  * @throws what `changeInside` throws.
  */
 export function changeAccount<T>(
@@ -111,8 +130,8 @@ export function changeAccount<T>(
   change: (tx: Tx, context: AccountContext) => Promise<T>,
 ): Promise<T> {
   const lock = async (tx: Tx) => {
-    // Locked before the account, like revoking it. The key of an account is revoked under the lock
-    // of the account.
+    // Revoking a platform key also locks the key before the account. An account key needs no lock
+    // of its own: it is revoked under the account's lock.
     if (caller.apiKey?.kind === 'platform') await lockCallingKey(tx, caller.apiKey);
     await lockAccountRow(tx, accountId);
   };
@@ -120,21 +139,26 @@ export function changeAccount<T>(
 }
 
 /**
- * Whose turn a change in an account is: a person's, or that of all keys of a member. A member may
- * have any number of keys, and a stolen key must not use up its maker's turns.
+ * The client for which a change takes a turn in the lock queue. All account keys of a member are
+ * one client, apart from the member: a member may have any number of keys, and a stolen key must
+ * not use up the member's own turns.
  */
 export const queueClientOf = ({ apiKey, userId }: Caller): string =>
   apiKey?.kind === 'account' ? `keys of ${userId}` : (apiKey?.id ?? userId);
 
 /**
- * A change of something in an account, in a transaction that locks a row first. The caller is
- * verified before it begins: a made-up key, an ended session, a stranger to the account or a caller
- * without the required permission opens no transaction, locks nothing and waits for nobody. The
- * decision is made on what is read after that, under the lock.
- * @param row the id of the row that `lock` locks; requests for the same row queue up.
- * @param lock gets the user in whose name the caller acts.
- * @throws what `enterAccount` and the requirement throw, RowBusy, and whatever `change` throws,
- * which undoes everything.
+ * Changes something in an account, in a transaction that locks a row first. The caller and the
+ * requirement are checked before the transaction: a made-up key, an ended session, a non-member or
+ * a caller without the required permission opens no transaction and locks nothing. Both are checked
+ * again under the lock, and only that result counts.
+ * @param requirement what the change requires of the caller.
+ * @param row the id of the row that `lock` locks. Requests for the same row queue up.
+ * @param lock locks the row. It gets the user in whose name the caller acts, and `change` gets what
+ * it returns.
+ * @param change makes the change, by the context as it is under the lock.
+ * @returns what `change` returns.
+ * @throws what `enterAccount` and the requirement throw, RowBusy if too many requests wait for the
+ * row, and what `change` throws, which rolls the transaction back.
  */
 export async function changeInside<T, Locked>(
   db: Db,
@@ -144,12 +168,12 @@ export async function changeInside<T, Locked>(
   change: (tx: Tx, context: AccountContext, locked: Locked) => Promise<T>,
 ): Promise<T> {
   const before = await enterAccount(db, caller, accountId);
-  await requireOf(requirement, db, before);
+  await checkRequirement(requirement, db, before);
   const work = () =>
     transaction(db, async (tx) => {
       const locked = await lock(tx, before.userId);
       const context = await enterAccount(tx, caller, accountId);
-      await requireOf(requirement, tx, context);
+      await checkRequirement(requirement, tx, context);
       return change(tx, context, locked);
     });
   return inLockQueue(db, row, work, queueClientOf(caller));

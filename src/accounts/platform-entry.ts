@@ -5,26 +5,26 @@ import { sessionEnded } from '../users/sessions/session.ts';
 import type { PlatformScope } from './schemas.ts';
 import { findPlatformEntry } from './store.ts';
 
-/** Whether a platform's key may do something: by that scope, or by `*`. */
+/** Whether a platform key has a scope, itself or by `*`. */
 export const hasScope = (scopes: readonly string[], scope: PlatformScope) =>
   scopes.includes('*') || scopes.includes(scope);
 
-/** @throws permission-missing, naming the scope. */
+/** @throws permission-missing with the scope, if a platform key does not have it. */
 export function requireScope(scopes: readonly string[], scope: PlatformScope): void {
   if (hasScope(scopes, scope)) return;
   throw new Problem('permission-missing', `This needs a key with the scope ${scope}.`, { permission: scope });
 }
 
 /**
- * Call this before storing anything in a user's name (an invite, an account key). The platform may
- * do everything else in the account of a disabled owner.
+ * Call this before storing anything in a user's name, such as an invite or an account key. In the
+ * account of a disabled owner, a platform key may do everything else.
  * @throws user-disabled.
  */
 export function requireActiveUser({ isUserActive }: { isUserActive: boolean }): void {
   if (isUserActive) return;
   throw new Problem(
     'user-disabled',
-    'The operator has disabled the owner, so nothing can be created in their name.',
+    'The owner is disabled, so nothing can be created in their name.',
     {},
     {
       event: 'authz_fail',
@@ -33,8 +33,10 @@ export function requireActiveUser({ isUserActive }: { isUserActive: boolean }): 
 }
 
 /**
- * The scopes of the platform's key that is calling.
- * @throws platform-key-required for anyone else, unauthenticated where the key stands no more, permission-missing where it has not this scope.
+ * Requires a platform key with a scope.
+ * @returns all scopes of the key.
+ * @throws platform-key-required for other callers, unauthenticated if the key is not active,
+ * permission-missing if it does not have the scope.
  */
 export async function requirePlatform(db: Db, caller: Caller, scope: PlatformScope): Promise<string[]> {
   if (caller.apiKey?.kind !== 'platform') throw new Problem('platform-key-required');

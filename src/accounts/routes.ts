@@ -28,8 +28,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
     },
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const user = await requireUser(db, caller);
-      const wanted = { limit, ...(cursor && { cursor: cursor as MembershipId }), when: caller.now };
-      const rows = await listAccountsOf(db, user.id, wanted);
+      const options = { limit, ...(cursor && { cursor: cursor as MembershipId }), when: caller.now };
+      const rows = await listAccountsOf(db, user.id, options);
       return page(rows, limit, (row) => row.membership.id, toMyAccountView);
     },
   });
@@ -39,9 +39,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags,
       operationId: 'createAccount',
       summary: 'Create an account',
-      description: 'Makes an account. You are its owner.',
+      description: 'Creates an account with you as its owner.',
       body: ref(NewAccount),
-      response: { 201: answer(Account, 'The account.'), ...problemResponses() },
+      response: { 201: answer(Account, 'The new account.'), ...problemResponses() },
     },
     handler: async ({ caller, body }, reply) =>
       reply.code(201).send(toAccountView(await createAccount(service, caller, body), undefined)),
@@ -52,7 +52,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags,
       operationId: 'getAccount',
       summary: 'Get an account',
-      description: 'Any member may.',
+      description: 'Every member can read the account.',
       params: AccountParams,
       response: { 200: answer(Account, 'The account.'), ...problemResponses() },
     },
@@ -64,10 +64,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags,
       operationId: 'updateAccount',
       summary: 'Change an account',
-      description: 'Changes the name and the settings that are given. Needs `account:manage`.',
+      description: 'Changes the fields in the request; the others keep their values. Needs `account:manage`.',
       params: AccountParams,
       body: ref(AccountChanges),
-      response: { 200: answer(Account, 'The account as it is now.'), ...problemResponses('permission-missing') },
+      response: { 200: answer(Account, 'The changed account.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params, body }) =>
       showAccount(db, await changeAccountSettings(service, caller, params.accountId, body)),

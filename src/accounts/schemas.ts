@@ -15,9 +15,10 @@ import {
 } from '../http/schemas.ts';
 import { Access, EffectivePermissions } from '../permissions/schemas.ts';
 
+/** How many days an invite may be valid for. */
 export const lifetimeDays = { min: 1, max: 90 };
 
-/** What a platform's key may be made for. */
+/** The scopes of platform keys, besides `*`. */
 export const platformScopes = [
   'accounts:create',
   'accounts:manage',
@@ -36,16 +37,16 @@ const settings = {
   inviteLifetimeDays: Integer({
     minimum: lifetimeDays.min,
     maximum: lifetimeDays.max,
-    description: 'Days until an invite expires, where the invite does not say.',
+    description: 'Days until an invite expires, unless the invite sets its own lifetime.',
     examples: [7],
   }),
   acceptFromAnyAddress: Type.Boolean({
-    description: 'Whether an invite may be accepted by someone whose verified address is another than the invited one.',
+    description: 'Whether a user may accept an invite if their verified e-mail address differs from the invited one.',
   }),
   locale: {
     ...LocaleOrNull,
     description:
-      'The language of mails about this account, where the invite names none: a language tag (RFC 5646); null for English.',
+      'The default language of mails about this account: a language tag (RFC 5646); null for English. An invite can set its own.',
   },
   remindDaysBefore: Type.Unsafe<number | null>({
     type: ['integer', 'null'],
@@ -53,7 +54,7 @@ const settings = {
     minimum: 1,
     maximum: lifetimeDays.max - 1,
     description:
-      'Reminds of a pending invite by one more mail, that many days before it expires; null for never. Holds for invites that are made or sent again from then on, and live longer than that.',
+      'Sends one reminder of a pending invite this many days before it expires; null for none. Applies to invites that are created or resent after this setting is changed and that are valid for longer than this.',
     examples: [2],
   }),
 };
@@ -80,7 +81,7 @@ export const AccountChanges = Type.Object(
 );
 export type AccountChanges = Static<typeof AccountChanges>;
 
-/** A person as others in an account see them. */
+/** A user as shown to other members of an account. */
 export const Person = Type.Object(
   { id: idSchema('usr'), email: Email, name: PersonName },
   { $id: 'Person', additionalProperties: false },
@@ -88,7 +89,11 @@ export const Person = Type.Object(
 
 export const OwnershipTransfer = Type.Object(
   { user: ref(Person), offeredAt: Time },
-  { $id: 'OwnershipTransfer', additionalProperties: false, description: 'An offer of the ownership to a member.' },
+  {
+    $id: 'OwnershipTransfer',
+    additionalProperties: false,
+    description: 'A pending offer of the ownership to a member.',
+  },
 );
 
 export const Account = Type.Object(
@@ -105,7 +110,7 @@ export const Account = Type.Object(
   { $id: 'Account', additionalProperties: false },
 );
 
-/** An account as it is named to someone who is asked in, or who just came in. */
+/** An account as shown to an invitee or a new member. */
 export const AccountReference = Type.Object(
   { id: idSchema('acc'), name: AccountName },
   { $id: 'AccountReference', additionalProperties: false },

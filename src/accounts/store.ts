@@ -18,15 +18,15 @@ const now = sql`${placeholderFor(memberships.endsAt, 'now')}`;
 const account = sql`${placeholderFor(accounts.id, 'accountId')}`;
 
 /**
- * The rule for every act in a member's name, whenever it happens (an accept of their invite, a
- * mail, an offer): their membership is active, and so is the user. False where there is no
- * membership.
+ * The rule for everything that is done in a member's name (accepting their invite, sending their
+ * mail, an ownership offer), as an SQL condition: both the membership and the user are active.
+ * False without a membership.
  * @param user `users` or an alias of it, joined with `memberships`.
  */
 export const mayActInName = (user: Parameters<typeof isActiveUserRow>[0], when: SQL) =>
   sql<boolean>`coalesce(${memberships.userId} = ${user.id} and ${isActiveMembership(when)} and ${isActiveUserRow(user)}, false)`;
 
-/** The same for one member. */
+/** Whether `mayActInName` is true for one user in one account. */
 export async function isActiveMember(db: Db, accountId: AccountId, userId: UserId, when: Date): Promise<boolean> {
   const [found] = await db
     .select({ isActive: mayActInName(users, sql`${sql.param(when, memberships.endsAt)}`) })
@@ -36,7 +36,10 @@ export async function isActiveMember(db: Db, accountId: AccountId, userId: UserI
   return found?.isActive ?? false;
 }
 
-/** What the scopes of the caller's key cover; null where no key is calling, or one for everything its maker may do. */
+/**
+ * The permissions that the scopes of the calling account key cover. Null if the caller is not an
+ * account key, or if the key has the scope `*`.
+ */
 export const scopesOfKey = sql<string[] | null>`(
   select array(select distinct unnest(p.covers) from permissions p where p.key = any(k.scopes))
   from account_keys k
@@ -66,8 +69,9 @@ const entry = prepared('find_entry', (db) =>
 );
 
 /**
- * The caller's user, the account with their active membership in it where there is one, and what
- * they may do; undefined where their credential is not valid.
+ * What `enterAccount` decides by, read in one statement: the caller's user, the account with their
+ * active membership, the sources of their permissions and the scopes of their key. `account` and
+ * `membership` are null without an active membership. Undefined if the credential is not valid.
  */
 export function findEntry(db: Db, caller: Caller, accountId: AccountId) {
   const found = entry(db).execute({ ...valuesOfCaller(caller), accountId });
@@ -77,7 +81,9 @@ export function findEntry(db: Db, caller: Caller, accountId: AccountId) {
   );
 }
 
-/** Of a prepared query about the caller: the platform's key that they sent, and that still counts. */
+/**
+ * A condition for prepared queries about the caller: the platform key they sent, if it is active.
+ */
 export const isCallingPlatform = () =>
   and(
     eq(platformKeys.id, placeholderFor(platformKeys.id, 'keyId')),
@@ -98,7 +104,10 @@ const platformEntry = prepared('find_platform_entry', (db) =>
     .where(isCallingPlatform()),
 );
 
-/** The scopes of a platform's key, and an account with its owner where there is one; undefined where the key stands no more. */
+/**
+ * The scopes of the calling platform key, and the account with its owner (null if there is no such
+ * account). Undefined if the key is not active.
+ */
 export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
   const found = platformEntry(db).execute({ ...valuesOfCaller(caller), accountId });
   return markVerified(
@@ -108,8 +117,8 @@ export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId |
 }
 
 /**
- * Locks the calling key against revocation until the transaction ends: the revocation waits, and
- * then finds what was made with it. A made-up secret locks nothing.
+ * Locks the calling key against revocation until the transaction ends. A revocation waits, and then
+ * sees what was created with the key. A made-up secret locks nothing.
  */
 export async function lockCallingKey(tx: Tx, key: ApiKey): Promise<void> {
   const keys = key.kind === 'account' ? accountKeys : platformKeys;
@@ -121,7 +130,10 @@ export async function lockCallingKey(tx: Tx, key: ApiKey): Promise<void> {
     .for('share');
 }
 
-/** Holds the account until the transaction ends, and moves its epoch. Invites can be made meanwhile: they take no such lock. */
+/**
+ * Locks the account until the transaction ends, and increments its epoch. Creating an invite does
+ * not take this lock and does not wait.
+ */
 export async function lockAccountRow(tx: Tx, id: AccountId): Promise<void> {
   await tx
     .update(accounts)
@@ -129,7 +141,7 @@ export async function lockAccountRow(tx: Tx, id: AccountId): Promise<void> {
     .where(eq(accounts.id, id));
 }
 
-/** An account and its owner's membership. Each refers to the other, which only one statement can satisfy. */
+/** Inserts an account and its owner's membership. Each refers to the other, hence one statement. */
 export async function insertAccountWithOwner(db: Db, account: AccountRow, membershipId: MembershipId): Promise<void> {
   const owner = db.$with('owner').as(
     db
@@ -156,8 +168,8 @@ export async function updateAccount(tx: Tx, id: AccountId, changes: Partial<Acco
 const owners = alias(users, 'owners');
 
 /**
- * The offer of the account's ownership, with what its mail says. It counts only while it is active:
- * it was made in the owner's name to a member, and so requires both to be active.
+ * The ownership offer of an account, with what its mail needs. It is valid only while `isActive`:
+ * both the owner, in whose name it was made, and the member must be active.
  */
 export async function findOwnershipTransfer(db: Db, accountId: AccountId, when: Date) {
   const at = sql`${sql.param(when, memberships.endsAt)}`;
@@ -182,7 +194,10 @@ export async function findOwnershipTransfer(db: Db, accountId: AccountId, when: 
   return found;
 }
 
-/** The accounts that someone is an active member of, oldest membership first; the cursor is a membership's id. */
+/**
+ * The accounts in which a user is an active member, oldest membership first, and one more than
+ * `limit`. The cursor is a membership id.
+ */
 export function listAccountsOf(
   db: Db,
   userId: UserId,

@@ -5,7 +5,10 @@ import { changeAccount } from './enter.ts';
 import type { AccountChanges } from './schemas.ts';
 import { updateAccount as update } from './store.ts';
 
-/** Changes an account's name and settings; what is not named stays. @throws permission-missing. */
+/**
+ * Changes an account's name and settings. Fields that are not sent keep their values.
+ * @throws what `enterAccount` throws, permission-missing.
+ */
 export function changeAccountSettings(
   { db }: Service,
   caller: Caller,

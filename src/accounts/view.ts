@@ -7,7 +7,7 @@ import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './s
 type OpenTransfer = Pick<NonNullable<Awaited<ReturnType<typeof findOwnershipTransfer>>>, 'user' | 'offeredAt'>;
 type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
 
-/** An account as its members see it. */
+/** An account as the API shows it to members. */
 export function toAccountView(account: AccountRow, transfer: OpenTransfer | undefined) {
   const { id, name, ownerId, inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore, createdAt } = account;
   const settings = { inviteLifetimeDays, acceptFromAnyAddress, locale, remindDaysBefore };
@@ -15,17 +15,17 @@ export function toAccountView(account: AccountRow, transfer: OpenTransfer | unde
 }
 
 /**
- * The same with the active offer of the ownership, for the member it was made to and for members
- * who may see members.
+ * The account of a caller, as the API shows it. The active ownership offer is included for the
+ * member it was made to and for callers with `members:read`.
  */
 export async function showAccount(db: Db, context: AccountContext) {
   const offer = await findOwnershipTransfer(db, context.account.id, context.now);
-  const maySee = hasPermission(context, 'members:read') || (context.isPerson && offer?.user.id === context.userId);
-  const transfer = offer?.isActive && maySee ? { user: offer.user, offeredAt: offer.offeredAt } : undefined;
+  const maySeeOffer = hasPermission(context, 'members:read') || (context.isPerson && offer?.user.id === context.userId);
+  const transfer = offer?.isActive && maySeeOffer ? { user: offer.user, offeredAt: offer.offeredAt } : undefined;
   return toAccountView(context.account, transfer);
 }
 
-/** An account in the list of those that someone is in, with what they may do there. */
+/** An account in the list of a user's accounts, with what the user may do there. */
 export function toMyAccountView({ account, membership, sources, catalogue }: OwnAccountRow) {
   const isOwner = account.ownerId === membership.userId;
   const effective = effectiveAccess({ ...membership, sources, isOwner });

@@ -6,71 +6,76 @@ import { emailChanges, passwordResets, registrations } from '../database/schema.
 import { createLoop } from '../mail/outbox/loop.ts';
 import type { Service } from '../service.ts';
 
-/**
- * A table whose rows are deleted once they expire, a batch at a time, in the order of an indexed
- * column.
- */
+/** A table whose expired rows are deleted in batches. */
 interface ExpiringTable {
   table: PgTable;
   id: PgColumn;
-  /** What the rows are ordered by, in an index. */
+  /** The rows are deleted in this order. The column has an index. */
   expiresAt: PgColumn;
-  isOver(now: Date): SQL | undefined;
+  isExpired(now: Date): SQL | undefined;
 }
 
 /**
- * Which rows are deleted, and when. Each row contains an address that nobody has proven to own. A
- * confirmed change of address stays: the mail to the old address is written from it.
+ * Which rows are deleted, and when. They contain e-mail addresses that nobody has proven to own. A
+ * confirmed change of address is kept: the mail to the old address is written from it.
  */
 const expiringTables: ExpiringTable[] = [
   {
     table: registrations,
     id: registrations.id,
     expiresAt: registrations.expiresAt,
-    isOver: (now) => lte(registrations.expiresAt, now),
+    isExpired: (now) => lte(registrations.expiresAt, now),
   },
   {
     table: passwordResets,
     id: passwordResets.id,
     expiresAt: passwordResets.expiresAt,
-    isOver: (now) => lte(passwordResets.expiresAt, now),
+    isExpired: (now) => lte(passwordResets.expiresAt, now),
   },
   {
     table: emailChanges,
     id: emailChanges.id,
     expiresAt: emailChanges.expiresAt,
-    isOver: (now) => and(isNull(emailChanges.confirmedAt), lte(emailChanges.expiresAt, now)),
+    isExpired: (now) => and(isNull(emailChanges.confirmedAt), lte(emailChanges.expiresAt, now)),
   },
 ];
 
 /** Milliseconds between runs. */
-const interval = 60_000;
-/** How many rows of a table one statement deletes. */
-const batch = 1_000;
+const runInterval = 60_000;
+/** The most rows of a table that one statement deletes. */
+const defaultBatchSize = 1_000;
 
 /**
- * Deletes one batch of each table. Locked rows are skipped: another replica or a request is using
- * them.
+ * Deletes one batch of expired rows from each table. Locked rows are skipped: another replica or a
+ * request is using them.
+ * @param batchSize the most rows to delete from each table.
+ * @returns the number of rows deleted, and whether there may be more to delete.
  */
-export async function deleteExpired(db: Db, now: Date, most = batch): Promise<{ deleted: number; isMore: boolean }> {
+export async function deleteExpired(
+  db: Db,
+  now: Date,
+  batchSize = defaultBatchSize,
+): Promise<{ deleted: number; isMore: boolean }> {
   const counts: number[] = [];
-  for (const { table, id, expiresAt, isOver } of expiringTables) {
-    const over = db
+  for (const { table, id, expiresAt, isExpired } of expiringTables) {
+    const expired = db
       .select({ id })
       .from(table)
-      .where(isOver(now))
+      .where(isExpired(now))
       .orderBy(expiresAt)
-      .limit(most)
+      .limit(batchSize)
       .for('update', { skipLocked: true });
-    const deleted = await db.delete(table).where(inArray(id, over)).returning({ id });
+    const deleted = await db.delete(table).where(inArray(id, expired)).returning({ id });
     counts.push(deleted.length);
   }
-  return { deleted: counts.reduce((sum, it) => sum + it, 0), isMore: counts.includes(most) };
+  return { deleted: counts.reduce((sum, it) => sum + it, 0), isMore: counts.includes(batchSize) };
 }
 
 /**
- * Deletes expired rows about once a minute, on any number of replicas. A run that fails is logged,
- * and the next one tries again.
+ * A loop that deletes expired rows about once a minute. Any number of replicas may run it. A failed
+ * run is logged, and the next run tries again.
+ * @returns `start` and `stop` for the loop, and `run` for a single run, which tells whether there
+ * may be more to delete.
  */
 export function createRetention(
   { db, clock }: Pick<Service, 'db' | 'clock'>,
@@ -86,6 +91,6 @@ export function createRetention(
       return false;
     }
   }
-  const { start, stop } = createLoop(run, interval, clock);
+  const { start, stop } = createLoop(run, runInterval, clock);
   return { run, start, stop };
 }

@@ -12,10 +12,12 @@ import { updateMembership } from './store.ts';
 import { toMemberView } from './view.ts';
 
 /**
- * Changes what a member may do. Their grants stay as they are, but end with the membership: a later
- * end of it prolongs them, so the caller must be able to grant them.
+ * Changes what a member may do. Their grants are not changed, but they end with the membership at
+ * the latest. A later end of the membership therefore extends them, and the caller must be able to
+ * grant them.
+ * @returns the member after the change, as the API shows them.
  * @throws permission-missing, not-found, owner-protected, cannot-grant, invalid-request for a
- * permission or a role that does not exist.
+ * permission or role that does not exist or an end that is not in the future.
  */
 export function changeMember(
   { db }: Service,
@@ -24,17 +26,17 @@ export function changeMember(
   userId: UserId,
   { access }: MemberChanges,
 ) {
-  const given = toAccess(access);
+  const newAccess = toAccess(access);
   return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
     const member = await requireManageable(tx, context, userId);
-    requireGrantable(context, await resolveRequestedAccess(tx, accountId, given, context));
-    if (!lastsUntil(member.membership.endsAt, given.endsAt)) {
+    requireGrantable(context, await resolveRequestedAccess(tx, accountId, newAccess, context));
+    if (!lastsUntil(member.membership.endsAt, newAccess.endsAt)) {
       requireGrantable(
         await withResourceGrants(tx, context),
-        await findGrantedAccess(tx, context, userId, given.endsAt),
+        await findGrantedAccess(tx, context, userId, newAccess.endsAt),
       );
     }
-    await updateMembership(tx, accountId, userId, given);
-    return toMemberView({ ...member, membership: { ...member.membership, ...given } }, caller.now);
+    await updateMembership(tx, accountId, userId, newAccess);
+    return toMemberView({ ...member, membership: { ...member.membership, ...newAccess } }, caller.now);
   });
 }

@@ -11,8 +11,10 @@ import { requireNotOwner } from './rules.ts';
 import { findMember, type MemberRow } from './store.ts';
 
 /**
- * A member whom the caller, who has `members:manage`, may change or remove: the rules that all such
- * changes share, in order.
+ * Finds a member and requires that the caller may change or remove them: they are not the owner,
+ * and they have no more permissions than the caller. The caller must have `members:manage`, which
+ * is not checked here.
+ * @throws not-found, owner-protected, cannot-grant.
  */
 export async function requireManageable(tx: Tx, context: AccountContext, userId: UserId): Promise<MemberRow> {
   const member = await findMember(tx, context.account.id, userId);
@@ -25,8 +27,8 @@ export async function requireManageable(tx: Tx, context: AccountContext, userId:
 }
 
 /**
- * What the caller may do on single resources too, which entering an account does not read. A key's scopes stay what bounds it, and
- * are compared with what it has in the whole account.
+ * The caller's access including grants on resources and on conditions, which `enterAccount` does
+ * not read. An API key gets none of these: it is limited to what it has in the whole account.
  */
 export async function withResourceGrants(tx: Tx, context: AccountContext): Promise<EffectiveAccess> {
   if (context.allPermissions || !context.isPerson) return context;
@@ -34,7 +36,10 @@ export async function withResourceGrants(tx: Tx, context: AccountContext): Promi
   return effectiveAccess({ isOwner: false, allPermissions: false, endsAt: context.endsAt, sources });
 }
 
-/** What a member may do, on single resources too. Whoever has all permissions is above nobody, so that it need not be read. */
+/**
+ * The effective access of a member, including grants on resources and on conditions. Grants of a
+ * member with all permissions are not read, since they add nothing.
+ */
 export async function findEffectiveAccess(
   tx: Tx,
   { account, now }: AccountContext,
@@ -44,7 +49,7 @@ export async function findEffectiveAccess(
   return effectiveAccess({ isOwner: account.ownerId === user.id, allPermissions, endsAt, sources });
 }
 
-/** What the grants of a member come to, if their membership ends at a time. */
+/** What the grants of a member would give if the membership ended at `endsAt`. */
 export async function findGrantedAccess(
   tx: Tx,
   { account, now }: AccountContext,

@@ -10,8 +10,10 @@ import { requireNotOwner } from './rules.ts';
 import { deleteMembership } from './store.ts';
 
 /**
- * Removes a member, who is told by mail, and revokes the invites that they had pending. Anyone but the owner may leave.
- * @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller.
+ * Removes a member and revokes their pending invites. Members may remove themselves without a
+ * permission. A member who is removed by another caller is informed by mail.
+ * @throws permission-missing, not-found, owner-protected, cannot-grant for a member who has more
+ * permissions than the caller.
  */
 export function removeMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId): Promise<void> {
   const isLeaving = userId === caller.userId && caller.apiKey === null;

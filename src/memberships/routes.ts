@@ -9,7 +9,7 @@ import { requirePermission } from '../permissions/rules.ts';
 import { Problem } from '../problems/problem.ts';
 import type { Service } from '../service.ts';
 import { changeMember } from './change.ts';
-import { memberIdToChange, memberIdToRead } from './path-member.ts';
+import { memberIdToChange, memberIdToRead } from './member-id.ts';
 import { removeMember } from './remove.ts';
 import { Member, MemberChanges, MemberPage, MemberParams, MembersQuery } from './schemas.ts';
 import { findMember, listMembers } from './store.ts';
@@ -26,16 +26,16 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'listMembers',
       summary: 'List members',
-      description: 'Who is in the account, longest in first. Needs `members:read`.',
+      description: 'Lists the members of the account, oldest membership first. Needs `members:read`.',
       params: AccountParams,
       querystring: MembersQuery,
       response: { 200: answer(MemberPage, 'A page of members.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId }, query: { q, limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'members:read');
-      const wanted = { ...(q && { q }), limit, ...(cursor && { cursor: cursor as MembershipId }) };
+      const options = { ...(q && { q }), limit, ...(cursor && { cursor: cursor as MembershipId }) };
       return page(
-        await listMembers(db, accountId, wanted),
+        await listMembers(db, accountId, options),
         limit,
         (row) => row.membership.id,
         (row) => toMemberView(row, caller.now),
@@ -48,13 +48,13 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'getMember',
       summary: 'Get a member',
-      description: 'Needs `members:read`, except to read about yourself. A key always needs it.',
+      description: 'Needs `members:read`, except to read your own membership. An API key always needs it.',
       params: MemberParams,
       response: { 200: answer(Member, 'The member.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId } }) => {
-      const wanted = memberIdToRead(userId, caller, await enterAccount(db, caller, accountId));
-      const member = await findMember(db, accountId, wanted);
+      const memberId = memberIdToRead(userId, caller, await enterAccount(db, caller, accountId));
+      const member = await findMember(db, accountId, memberId);
       if (!member) throw new Problem('not-found');
       return toMemberView(member, caller.now);
     },
@@ -66,11 +66,11 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'changeMember',
       summary: 'Change what a member may do',
       description:
-        'Takes effect on the member’s next request. Needs `members:manage`, and everything that is given or taken.',
+        'Takes effect on the member’s next request. Needs `members:manage` and every permission that the member has before or after the change.',
       params: MemberParams,
       body: ref(MemberChanges),
       response: {
-        200: answer(Member, 'The member as they are now.'),
+        200: answer(Member, 'The changed member.'),
         ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
@@ -84,10 +84,10 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'removeMember',
       summary: 'Remove a member, or leave',
       description:
-        'Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs no permission. A key can’t leave for its maker. The owner can’t be removed.',
+        'Takes effect on the member’s next request and revokes their pending invites. Needs `members:manage`. With `me` you leave the account, which needs no permission. An API key can’t remove the member who created it. The owner can’t be removed.',
       params: MemberParams,
       response: {
-        204: nothing('They are no member any more.'),
+        204: nothing('The member was removed.'),
         ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
@@ -103,10 +103,10 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'suspendMember',
       summary: 'Suspend a member',
       description:
-        'To a suspended member the account does not exist; their access is kept for later. Needs `members:manage`.',
+        'A suspended member can do nothing in the account and gets 404 for it. Reactivating them restores their access. Needs `members:manage`.',
       params: MemberParams,
       response: {
-        200: answer(Member, 'The member, suspended.'),
+        200: answer(Member, 'The suspended member.'),
         ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },
@@ -119,10 +119,11 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'reactivateMember',
       summary: 'Reactivate a member',
-      description: 'Gives a suspended member their access back. Needs `members:manage`.',
+      description:
+        'Restores a suspended member’s access. Needs `members:manage` and every permission that is restored.',
       params: MemberParams,
       response: {
-        200: answer(Member, 'The member, active.'),
+        200: answer(Member, 'The reactivated member.'),
         ...problemResponses('permission-missing', 'cannot-grant', 'owner-protected'),
       },
     },

@@ -1,6 +1,6 @@
 import { Problem } from '../problems/problem.ts';
 
-/** Nobody removes, suspends or demotes the owner. @throws owner-protected. */
+/** Nobody can remove, suspend or demote the owner. @throws owner-protected. */
 export function requireNotOwner(account: { ownerId: string }, userId: string): void {
   if (account.ownerId === userId) throw new Problem('owner-protected');
 }

@@ -4,7 +4,6 @@ import { choice, cursorOf, idSchema, PagingQuery, PersonName, pageOf, ref, Time 
 import { idPattern, type UserId } from '../ids/ids.ts';
 import { Access, AccessRequest } from '../permissions/schemas.ts';
 
-/** A member is named by their user id; `me` is the caller. */
 export const MemberParams = Type.Object({
   accountId: idSchema('acc'),
   userId: Type.Unsafe<UserId | 'me'>(
@@ -19,7 +18,9 @@ export const MemberParams = Type.Object({
 
 export const MembersQuery = Type.Object(
   {
-    q: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Looked for in name and address.' })),
+    q: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, description: 'Text to find in the name or the e-mail address.' }),
+    ),
     ...PagingQuery,
     cursor: cursorOf('mem'),
   },
@@ -32,7 +33,7 @@ export const MemberChanges = Type.Object(
 );
 export type MemberChanges = Static<typeof MemberChanges>;
 
-/** Who asked someone in. */
+/** The user who invited a member. */
 export const Inviter = Type.Object(
   { id: idSchema('usr'), name: PersonName },
   { $id: 'Inviter', additionalProperties: false },
@@ -45,12 +46,12 @@ export const Member = Type.Object(
     access: ref(Access),
     isOwner: Type.Boolean(),
     status: choice(['active', 'suspended', 'ended'], {
-      description: 'A member who is suspended, or whose time is over, can do nothing in the account.',
+      description: 'A suspended member can do nothing in the account, nor can one whose membership has ended.',
     }),
     since: Time,
     invitedBy: Type.Unsafe<Static<typeof Inviter> | null>({ anyOf: [{ $ref: 'Inviter' }, { type: 'null' }] }),
   },
-  { $id: 'Member', additionalProperties: false, description: 'A user’s place in an account.' },
+  { $id: 'Member', additionalProperties: false, description: 'A user in an account, with their access there.' },
 );
 
 export const MemberPage = pageOf(Member, 'MemberPage', 'mem');

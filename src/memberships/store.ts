@@ -8,7 +8,7 @@ import type { Access } from '../permissions/access.ts';
 
 const inviters = alias(users, 'inviters');
 
-/** What is shown of a member: a list has many, and each column of each costs. */
+/** The columns that the API shows. Reading all columns would slow down long lists. */
 const memberColumns = {
   membership: {
     id: memberships.id,
@@ -41,9 +41,9 @@ export async function findMember(db: Db, accountId: AccountId, userId: UserId): 
   return member;
 }
 
-const pages = new Map<number, ReturnType<typeof pageOf>>();
+const pageStatements = new Map<number, ReturnType<typeof preparePage>>();
 
-const pageOf = (limit: number) =>
+const preparePage = (limit: number) =>
   prepared(`list_members_${limit}`, (db) =>
     selectMembers(db)
       .where(
@@ -56,30 +56,33 @@ const pageOf = (limit: number) =>
       .limit(literalLimit(limit)),
   );
 
-/** The statement for a page, of which there is one for each size. */
-function pageFor(limit: number) {
-  const page = pages.get(limit) ?? pageOf(limit);
-  pages.set(limit, page);
+/** The prepared statement for pages of one size. */
+function pageStatement(limit: number) {
+  const page = pageStatements.get(limit) ?? preparePage(limit);
+  pageStatements.set(limit, page);
   return page;
 }
 
-/** Sorts before every membership's id. */
-const beforeAll = 'mem_00000000000000000000000000' as MembershipId;
+/** Sorts before every membership id. */
+const lowestId = 'mem_00000000000000000000000000' as MembershipId;
 
-/** The members of an account, longest in first, one more than `limit`; `q` is looked for in name and address. */
+/**
+ * The members of an account, oldest membership first, and one more than `limit`.
+ * @param q text that the name or the e-mail address must contain, in any case.
+ */
 export function listMembers(
   db: Db,
   accountId: AccountId,
-  { q, limit, cursor = beforeAll }: { q?: string; limit: number; cursor?: MembershipId },
+  { q, limit, cursor = lowestId }: { q?: string; limit: number; cursor?: MembershipId },
 ) {
-  if (q === undefined) return pageFor(limit + 1)(db).execute({ accountId, cursor });
-  const anywhere = `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  if (q === undefined) return pageStatement(limit + 1)(db).execute({ accountId, cursor });
+  const pattern = `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`;
   return selectMembers(db)
     .where(
       and(
         eq(memberships.accountId, accountId),
         gt(memberships.id, cursor),
-        or(ilike(users.name, anywhere), ilike(users.email, anywhere)),
+        or(ilike(users.name, pattern), ilike(users.email, pattern)),
       ),
     )
     .orderBy(asc(memberships.id))
@@ -98,8 +101,8 @@ export async function updateMembership(
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)));
 }
 
-/** Someone who is in an account no more, with what the mail about it says. */
-export async function findRemoved(db: Db, accountId: AccountId, userId: UserId) {
+/** A user who is not a member of the account, with what the mail about their removal needs. */
+export async function findFormerMember(db: Db, accountId: AccountId, userId: UserId) {
   const [found] = await db
     .select({
       account: { name: accounts.name, locale: accounts.locale },
@@ -113,8 +116,8 @@ export async function findRemoved(db: Db, accountId: AccountId, userId: UserId) 
 }
 
 /**
- * Removes a member and revokes the invites that they had pending. The membership is held in a statement of its own first: an
- * invite that they are making holds it too, and must be there to be seen.
+ * Removes a member and revokes their pending invites. A separate statement locks the membership
+ * first: creating an invite locks it too, and the second statement must see that invite.
  */
 export async function deleteMembership(tx: Tx, accountId: AccountId, userId: UserId, now: Date): Promise<void> {
   const isTheirs = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId));

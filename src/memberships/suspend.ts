@@ -8,7 +8,11 @@ import { findEffectiveAccess, requireManageable, withResourceGrants } from './ma
 import { type MemberRow, updateMembership } from './store.ts';
 import { toMemberView } from './view.ts';
 
-/** Takes a member's access away without removing them. It takes effect on their next request. Again: the same. */
+/**
+ * Suspends a member: from their next request on, the account does not exist for them. Their access
+ * is kept. Suspending a suspended member changes nothing.
+ * @throws permission-missing, not-found, owner-protected, cannot-grant.
+ */
 export function suspendMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
     const member = await requireManageable(tx, context, userId);
@@ -16,7 +20,11 @@ export function suspendMember({ db }: Service, caller: Caller, accountId: Accoun
   });
 }
 
-/** Gives a suspended member their access back, as it was. @throws cannot-grant where it exceeds the caller's own. */
+/**
+ * Restores the access of a suspended member.
+ * @throws permission-missing, not-found, owner-protected, cannot-grant if the caller does not have
+ * all of that access.
+ */
 export function reactivateMember({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId) {
   return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
     const member = await requireManageable(tx, context, userId);

@@ -8,8 +8,9 @@ import type { Service } from '../service.ts';
 import { deleteTransfer, updateOwner } from './store.ts';
 
 /**
- * Moves the ownership to the caller.
- * @throws not-found where they have no active offer of it; user-required for a key.
+ * Makes the caller the owner, by an offer they have. The former owner keeps all permissions.
+ * @returns the caller's account context as the owner.
+ * @throws not-found if they have no active offer, user-required for an API key.
  */
 export function acceptOwnership({ db }: Service, caller: Caller, accountId: AccountId) {
   return changeAccount(db, caller, accountId, requireOffer, async (tx, context) => {

@@ -4,8 +4,8 @@ import type { Service } from '../service.ts';
 import { oneLine } from '../text/one-line.ts';
 
 /**
- * To the member to whom the ownership was offered, while the offer is active. It has no link that
- * decides anything.
+ * Writes the mail to the member to whom the ownership is offered, if the offer is still active. It
+ * has no link that changes anything.
  */
 export function ownershipOfferedMessage({ config, db }: Pick<Service, 'config' | 'db'>): MessageWriter {
   return {
@@ -14,8 +14,8 @@ export function ownershipOfferedMessage({ config, db }: Pick<Service, 'config' |
       if (!offer?.isActive || offer.user.id !== userId) return undefined;
       const { account, owner, user, locale } = offer;
       const values = { address: user.email, account: oneLine(account.name), owner: oneLine(owner.name) };
-      const words = config.mails.write('ownership-offered', [locale, account.locale], values);
-      return { to: user.email, ...words, sender: owner.id };
+      const message = config.mails.write('ownership-offered', [locale, account.locale], values);
+      return { to: user.email, ...message, sender: owner.id };
     },
   };
 }

@@ -12,10 +12,12 @@ import type { OwnershipOffer } from './schemas.ts';
 import { upsertTransfer } from './store.ts';
 
 /**
- * Offers the ownership to a member, who is told by mail. Nothing moves until they accept; an
- * earlier offer is replaced.
- * @throws cannot-grant for anyone but the owner, not-found for someone who is not a member,
- * member-suspended for one who is not active, too-many-requests.
+ * Offers the ownership to a member and informs them by mail. The owner stays the owner until the
+ * member accepts. Replaces an earlier offer.
+ * @returns the offer, as the API shows it.
+ * @throws cannot-grant unless the caller is the owner, not-found if the user is not a member,
+ * member-suspended if the member is not active, invalid-request if they are already the owner,
+ * too-many-requests.
  */
 export async function offerOwnership(
   { db, limiter }: Service,
@@ -24,17 +26,20 @@ export async function offerOwnership(
   { userId }: OwnershipOffer,
 ) {
   requireOwner(await enterAccount(db, caller, accountId));
-  const tries = [accountId, caller.userId].map((by) => ({ limit: 'ownership.pair' as const, of: `${by} ${userId}` }));
-  return limiter.counting(tries, caller.now, () => offer(db, caller, accountId, userId));
+  const attempts = [accountId, caller.userId].map((by) => ({
+    limit: 'ownership.pair' as const,
+    of: `${by} ${userId}`,
+  }));
+  return limiter.counting(attempts, caller.now, () => offer(db, caller, accountId, userId));
 }
 
-const isOwner = (_: Db, context: AccountContext) => requireOwner(context);
+const requireCallerIsOwner = (_: Db, context: AccountContext) => requireOwner(context);
 
 function offer(db: Db, caller: Caller, accountId: AccountId, userId: UserId) {
-  return changeAccount(db, caller, accountId, isOwner, async (tx) => {
-    if (userId === caller.userId) throw invalidField('/userId', 'is the owner already');
+  return changeAccount(db, caller, accountId, requireCallerIsOwner, async (tx) => {
+    if (userId === caller.userId) throw invalidField('/userId', 'is already the owner');
     const member = await findMember(tx, accountId, userId);
-    if (!member) throw new Problem('not-found', 'This person is no member of the account.');
+    if (!member) throw new Problem('not-found', 'This user is not a member of the account.');
     if (!(await isActiveMember(tx, accountId, userId, caller.now))) throw new Problem('member-suspended');
     await upsertTransfer(tx, accountId, userId, caller.now);
     await enqueue(tx, { id: newId('dlv'), kind: 'ownership-offered', accountId, userId }, caller.now);

@@ -18,7 +18,7 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       operationId: 'offerOwnership',
       summary: 'Offer the ownership',
       description:
-        'To an active member. Nothing moves until they accept; an earlier offer is replaced. The owner only.',
+        'Offers the ownership to an active member, who accepts or declines it. Replaces an earlier offer. Only the owner can do this.',
       params: AccountParams,
       body: ref(OwnershipOffer),
       response: {
@@ -34,10 +34,10 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     schema: {
       tags,
       operationId: 'withdrawOwnership',
-      summary: 'End the offer of the ownership',
-      description: 'The owner takes it back, or the member it was made to turns it down.',
+      summary: 'Withdraw or decline the ownership offer',
+      description: 'The owner withdraws the offer, or the member declines it.',
       params: AccountParams,
-      response: { 204: nothing('No offer stands any more.'), ...problemResponses('cannot-grant') },
+      response: { 204: nothing('The offer was withdrawn or declined.'), ...problemResponses('cannot-grant') },
     },
     handler: async ({ caller, params }, reply) => {
       await withdrawOwnership(service, caller, params.accountId);
@@ -50,9 +50,9 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
       tags,
       operationId: 'acceptOwnership',
       summary: 'Accept the ownership',
-      description: 'You become the owner; the former owner keeps all permissions.',
+      description: 'You become the owner. The former owner keeps all permissions.',
       params: AccountParams,
-      response: { 200: answer(Account, 'The account, which is yours now.'), ...problemResponses() },
+      response: { 200: answer(Account, 'The account, with you as its owner.'), ...problemResponses() },
     },
     handler: async ({ caller, params }) =>
       showAccount(service.db, await acceptOwnership(service, caller, params.accountId)),

@@ -1,6 +1,6 @@
 import { Problem } from '../problems/problem.ts';
 
-/** Ownership is the owner's to give: members with all permissions do not hold it. @throws cannot-grant. */
+/** Requires the owner. Members with all permissions are not the owner. @throws cannot-grant. */
 export function requireOwner(context: { isOwner: boolean }): void {
   if (!context.isOwner) throw new Problem('cannot-grant', 'Only the owner can do this.');
 }

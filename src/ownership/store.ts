@@ -4,7 +4,7 @@ import { accounts, invites, memberships, ownershipTransfers } from '../database/
 import { equalsLiteral } from '../database/statements.ts';
 import type { AccountId, UserId } from '../ids/ids.ts';
 
-/** Keeps an offer; one that stood before is replaced. */
+/** Stores an ownership offer, which replaces an earlier one of the account. */
 export async function upsertTransfer(tx: Tx, accountId: AccountId, userId: UserId, createdAt: Date): Promise<void> {
   await tx
     .insert(ownershipTransfers)
@@ -12,7 +12,7 @@ export async function upsertTransfer(tx: Tx, accountId: AccountId, userId: UserI
     .onConflictDoUpdate({ target: ownershipTransfers.accountId, set: { userId, createdAt } });
 }
 
-/** @returns whether there was one. */
+/** Deletes the ownership offer of an account. @returns false if there was none. */
 export async function deleteTransfer(tx: Tx, accountId: AccountId): Promise<boolean> {
   const deleted = await tx
     .delete(ownershipTransfers)
@@ -21,36 +21,36 @@ export async function deleteTransfer(tx: Tx, accountId: AccountId): Promise<bool
   return deleted.length === 1;
 }
 
-/** Makes a member the owner, with all permissions; the former owner has them already, and keeps them. */
+/** Makes a member the owner, with all permissions. The former owner keeps all permissions. */
 export async function updateOwner(tx: Tx, accountId: AccountId, ownerId: UserId): Promise<void> {
-  const raised = tx.$with('raised').as(
+  const newOwner = tx.$with('raised').as(
     tx
       .update(memberships)
       .set({ allPermissions: true, permissions: [], roles: [], endsAt: null })
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, ownerId)))
       .returning({ id: memberships.id }),
   );
-  await tx.with(raised).update(accounts).set({ ownerId }).where(eq(accounts.id, accountId));
+  await tx.with(newOwner).update(accounts).set({ ownerId }).where(eq(accounts.id, accountId));
 }
 
-/** Ends the platform's membership of an account, and leaves the invites that it had pending to another member. */
+/** Removes the platform user from an account. Another member becomes the inviter of its invites. */
 export async function deletePlatformMembership(
   tx: Tx,
   accountId: AccountId,
   platformUserId: UserId,
-  heirId: UserId,
+  newInviterId: UserId,
 ): Promise<void> {
-  // Locked by a statement of its own: an invite that is just being made holds it, and the next
-  // statement must see that invite.
+  // A separate statement, since creating an invite locks the membership too, and the next statement
+  // must see that invite.
   await tx
     .select({ id: memberships.id })
     .from(memberships)
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, platformUserId)))
     .for('update');
-  const left = tx.$with('left_to_the_owner').as(
+  const invitesLeft = tx.$with('left_to_the_owner').as(
     tx
       .update(invites)
-      .set({ invitedBy: heirId })
+      .set({ invitedBy: newInviterId })
       .where(
         and(
           eq(invites.accountId, accountId),
@@ -61,7 +61,7 @@ export async function deletePlatformMembership(
       .returning({ id: invites.id }),
   );
   await tx
-    .with(left)
+    .with(invitesLeft)
     .delete(memberships)
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, platformUserId)));
 }

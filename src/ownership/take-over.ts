@@ -4,8 +4,9 @@ import { platformUserId, type UserId } from '../ids/ids.ts';
 import { deletePlatformMembership, updateOwner } from './store.ts';
 
 /**
- * Makes the member who was invited for it the owner of an account that the platform kept for them. What the platform invited
- * others for stays pending, in the owner's name.
+ * Makes a member the owner of an account that the platform created for them. Other invites that the
+ * platform has pending there stay pending, with the new owner as the inviter.
+ * @returns the new owner's id.
  */
 export async function takeOver(tx: Tx, account: AccountRow, ownerId: UserId): Promise<UserId> {
   await lockAccountRow(tx, account.id);

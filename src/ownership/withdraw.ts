@@ -8,15 +8,17 @@ import type { Service } from '../service.ts';
 import { requireOwner } from './rules.ts';
 import { deleteTransfer } from './store.ts';
 
-/** Ends the offer of the ownership: taken back by the owner, or turned down by the member it was made to. */
+/**
+ * Ends the ownership offer: the owner withdraws it, or the member it was made to declines it.
+ * @throws not-found if there is no offer, cannot-grant for other members.
+ */
 export function withdrawOwnership({ db }: Service, caller: Caller, accountId: AccountId): Promise<void> {
-  return changeAccount(db, caller, accountId, requireParty, async (tx) => {
-    if (!(await deleteTransfer(tx, accountId))) throw new Problem('not-found', 'No offer of the ownership stands.');
+  return changeAccount(db, caller, accountId, requireOwnerOrOfferedMember, async (tx) => {
+    if (!(await deleteTransfer(tx, accountId))) throw new Problem('not-found', 'There is no pending ownership offer.');
   });
 }
 
-/** The owner, or the member to whom the ownership is offered. */
-async function requireParty(db: Db, context: AccountContext): Promise<void> {
+async function requireOwnerOrOfferedMember(db: Db, context: AccountContext): Promise<void> {
   if (context.isOwner) return;
   const offer = await findOwnershipTransfer(db, context.account.id, context.now);
   if (!context.isPerson || offer?.user.id !== context.userId) requireOwner(context);

@@ -1,56 +1,70 @@
 import type { RoleId } from '../ids/ids.ts';
 import { accountWide, type GrantedPermission, isAccountWide } from './granted-permission.ts';
 
-/** What a membership or an invite gives, as it is kept: every permission, those added later too, or single ones and roles. */
+/**
+ * What a membership or an invite gives, as it is stored: either the flag, or permissions and roles.
+ */
 export interface Access {
+  /** Every permission, including those added to the catalogue later. */
   allPermissions: boolean;
+  /** Sorted; empty with `allPermissions`. */
   permissions: string[];
+  /** Sorted; empty with `allPermissions`. */
   roles: RoleId[];
-  /** When it ends by itself; null for never. */
+  /** When the access ends; null for never. */
   endsAt: Date | null;
 }
 
-/** Access as it is asked for: either the flag, or what is chosen. */
+/** Access as a client requests it. */
 export type AccessRequest =
   | { allPermissions: true; endsAt?: Date }
   | { permissions?: string[]; roles?: RoleId[]; endsAt?: Date };
 
-/** Access in the one form in which it is kept and answered: permissions and roles sorted, and none beside the flag. */
-export function toAccess(asked: AccessRequest): Access {
-  const endsAt = asked.endsAt === undefined ? null : new Date(asked.endsAt);
-  if ('allPermissions' in asked) return { allPermissions: true, permissions: [], roles: [], endsAt };
-  const { permissions = [], roles = [] } = asked;
+/** Converts requested access to its stored form. It does not check whether anything exists. */
+export function toAccess(request: AccessRequest): Access {
+  const endsAt = request.endsAt === undefined ? null : new Date(request.endsAt);
+  if ('allPermissions' in request) return { allPermissions: true, permissions: [], roles: [], endsAt };
+  const { permissions = [], roles = [] } = request;
   return { allPermissions: false, permissions: [...permissions].sort(), roles: [...roles].sort(), endsAt };
 }
 
-/** The access of something that has more beside it. */
+/** The access alone, of a row with more fields. */
 export function pickAccess({ allPermissions, permissions, roles, endsAt }: Access): Access {
   return { allPermissions, permissions, roles, endsAt };
 }
 
-/** What someone may do, with all that their roles, grants and implied permissions come to; or what an access would give them. */
+/**
+ * What a member or a caller may do, with roles, grants and implied permissions resolved; or what an
+ * access would give, with roles resolved.
+ */
 export interface EffectiveAccess {
   allPermissions: boolean;
-  /** Until when, of all permissions; each holding has its own. */
+  /** When `allPermissions` ends; null for never. Each granted permission has its own end. */
   endsAt: Date | null;
+  /** Empty with `allPermissions`. */
   grantedPermissions: GrantedPermission[];
 }
 
-/** What comes of some permissions in the whole account. */
+/** Access to some permissions in the whole account, until `endsAt`; null for no end. */
 export const accountWideAccess = (permissions: readonly string[], endsAt: Date | null): EffectiveAccess => ({
   allPermissions: false,
   endsAt,
   grantedPermissions: permissions.map((it) => accountWide(it, endsAt)),
 });
 
-/** Whether someone has a permission in the whole account, now. */
-export function hasPermission(holder: EffectiveAccess, permission: string): boolean {
+/**
+ * Whether an access includes a permission in the whole account, on no condition. Ends are ignored.
+ */
+export function hasPermission(access: EffectiveAccess, permission: string): boolean {
   return (
-    holder.allPermissions || holder.grantedPermissions.some((it) => it.permission === permission && isAccountWide(it))
+    access.allPermissions || access.grantedPermissions.some((it) => it.permission === permission && isAccountWide(it))
   );
 }
 
-/** What of an access a key may use: all of it, or what its scopes cover. */
+/**
+ * Limits an access to the scopes of an account key.
+ * @param scopes the permissions that the scopes cover; null for a key without limits.
+ */
 export function withinScopes(access: EffectiveAccess, scopes: readonly string[] | null): EffectiveAccess {
   if (scopes === null) return access;
   if (access.allPermissions) return accountWideAccess(scopes, access.endsAt);

@@ -3,73 +3,82 @@ import type { EffectiveAccess } from './access.ts';
 import { isGrantOf } from './effective-access.ts';
 import { covers, type GrantedPermission, isAccountWide, lastsUntil } from './granted-permission.ts';
 
-// Who has more permissions than whom, in TypeScript for two members, and in SQL for many members at
-// once. test/permissions/twins.test.ts compares the two.
+// Who has more permissions than whom: in TypeScript for two members, in SQL for many members at
+// once. test/permissions/twins.test.ts checks that the two agree.
 
 /**
- * The permissions that `other` has and `holder` does not have, or not everywhere or for as long; `*`
- * for all permissions.
+ * The permissions of `other` that `own` does not cover: it does not have them, or not in the same
+ * places, on the same conditions or for as long.
+ * @returns permission keys, sorted and unique; `['*']` if all permissions are missing.
  */
-export function missingPermissions(holder: EffectiveAccess, other: EffectiveAccess): string[] {
-  const hasAll = (until: Date | null) => holder.allPermissions && lastsUntil(holder.endsAt, until);
+export function missingPermissions(own: EffectiveAccess, other: EffectiveAccess): string[] {
+  const hasAll = (until: Date | null) => own.allPermissions && lastsUntil(own.endsAt, until);
   if (other.allPermissions) return hasAll(other.endsAt) ? [] : ['*'];
-  const isCoveredBy = coverageLookup(holder.grantedPermissions);
+  const isCoveredBy = coverageLookup(own.grantedPermissions);
   const isCovered = (it: GrantedPermission) => hasAll(it.endsAt) || isCoveredBy(it);
   return [...new Set(other.grantedPermissions.filter((it) => !isCovered(it)).map((it) => it.permission))].sort();
 }
 
 /**
- * Whether some holdings cover another one, by one look-up for each place that could. Comparing each
- * with each takes seconds if two members have thousands of grants.
+ * Returns a function that tells whether some granted permissions cover another one. It looks up the
+ * places that could cover it: comparing each with each takes seconds if two members have thousands
+ * of grants.
  */
-function coverageLookup(grantedPermissions: readonly GrantedPermission[]): (wanted: GrantedPermission) => boolean {
-  const placeOf = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);
-  const longest = new Map<string, GrantedPermission>();
+function coverageLookup(grantedPermissions: readonly GrantedPermission[]): (required: GrantedPermission) => boolean {
+  const placeKey = (permission: string, type?: string, id?: string | null) => JSON.stringify([permission, type, id]);
+  const longestLasting = new Map<string, GrantedPermission>();
   const conditional = new Map<string, GrantedPermission[]>();
   for (const it of grantedPermissions) {
     const { permission, resource, condition, endsAt } = it;
-    const place = placeOf(permission, resource?.type, resource?.id);
-    const known = longest.get(place);
+    const place = placeKey(permission, resource?.type, resource?.id);
+    const previous = longestLasting.get(place);
     if (Object.keys(condition).length > 0) conditional.set(permission, [...(conditional.get(permission) ?? []), it]);
-    else if (!known || lastsUntil(endsAt, known.endsAt)) longest.set(place, it);
+    else if (!previous || lastsUntil(endsAt, previous.endsAt)) longestLasting.set(place, it);
   }
-  return (wanted) => {
-    const { permission, resource } = wanted;
-    const places = [placeOf(permission), placeOf(permission, resource?.type, null)];
-    const found = [...places, placeOf(permission, resource?.type, resource?.id)].flatMap((it) => longest.get(it) ?? []);
-    return [...found, ...(conditional.get(permission) ?? [])].some((it) => covers(it, wanted));
+  return (required) => {
+    const { permission, resource } = required;
+    const places = [
+      placeKey(permission),
+      placeKey(permission, resource?.type, null),
+      placeKey(permission, resource?.type, resource?.id),
+    ];
+    const unconditional = places.flatMap((it) => longestLasting.get(it) ?? []);
+    return [...unconditional, ...(conditional.get(permission) ?? [])].some((it) => covers(it, required));
   };
 }
 
-/** The same access as far as it goes at a moment, regardless of when it ends. */
+/**
+ * An access with `now` as the end of everything, so that a comparison ignores what lasts longer.
+ */
 export function asOf(now: Date, { allPermissions, grantedPermissions }: EffectiveAccess): EffectiveAccess {
   return { allPermissions, endsAt: now, grantedPermissions: grantedPermissions.map((it) => ({ ...it, endsAt: now })) };
 }
 
 /**
- * Whether a member has more permissions than the holder: whether `missingPermissions` of the holder
- * and `asOf(now, member)` has any. A condition on a membership `m` that is not the owner's.
- * @param account a parameter, like that of `isAllowed`.
+ * Whether a member has more permissions than `own`, as an SQL condition on a membership `m`. It is
+ * true if `missingPermissions(own, asOf(now, member))` is not empty. The membership must not be the
+ * owner's.
+ * @param account the account's id, as a parameter (see `isAllowed`).
  */
-export function hasMoreThan(holder: EffectiveAccess, { account, now }: { account: SQL; now: Date }): SQL {
-  if (holder.allPermissions && lastsUntil(holder.endsAt, now)) return sql`false`;
-  const grantedPermissions = holder.grantedPermissions.filter((it) => lastsUntil(it.endsAt, now));
+export function hasMoreThan(own: EffectiveAccess, { account, now }: { account: SQL; now: Date }): SQL {
+  if (own.allPermissions && lastsUntil(own.endsAt, now)) return sql`false`;
+  const grantedPermissions = own.grantedPermissions.filter((it) => lastsUntil(it.endsAt, now));
   const isUnconditional = ({ condition }: GrantedPermission) => Object.keys(condition).length === 0;
-  const whole = texts(grantedPermissions.filter(isAccountWide).map((it) => it.permission));
+  const accountWideKeys = textArray(grantedPermissions.filter(isAccountWide).map((it) => it.permission));
   const onTypes = grantedPermissions.filter((it) => isUnconditional(it) && it.resource?.id === null);
   const onResources = grantedPermissions.filter((it) => isUnconditional(it) && typeof it.resource?.id === 'string');
   const conditional = grantedPermissions.filter((it) => !isUnconditional(it));
-  // Without correlation, so that each of these is evaluated once for all members.
-  const missing = sql`array(select p.key from permissions p where not p.covers <@ ${whole})`;
+  // Uncorrelated subqueries, so that each is evaluated once for all members.
+  const missing = sql`array(select p.key from permissions p where not p.covers <@ ${accountWideKeys})`;
   const rolesWithMissing = sql`(
     array(select r.id from roles r where r.account_id = ${account} and r.permissions && ${missing})
     || array(select r.id from role_presets r where r.permissions && ${missing}))`;
-  // The places are looked up in hash tables. Comparing each grant with each takes minutes.
-  const isCovered = sql`(it.permission = any(${whole})
-    or coalesce((it.permission, g.resource_type) in (select * from unnest(${columnsOf(onTypes, 2)})), false)
-    or coalesce((it.permission, g.resource_type, g.resource_id) in (select * from unnest(${columnsOf(onResources, 3)})), false)
+  // `in` looks the places up in hash tables. Comparing each grant with each takes minutes.
+  const isCovered = sql`(it.permission = any(${accountWideKeys})
+    or coalesce((it.permission, g.resource_type) in (select * from unnest(${toColumns(onTypes, 2)})), false)
+    or coalesce((it.permission, g.resource_type, g.resource_id) in (select * from unnest(${toColumns(onResources, 3)})), false)
     or exists (
-      select from unnest(${columnsOf(conditional, 3)}, ${texts(conditional.map((it) => JSON.stringify(it.condition)))})
+      select from unnest(${toColumns(conditional, 3)}, ${textArray(conditional.map((it) => JSON.stringify(it.condition)))})
         as own (permission, resource_type, resource_id, condition)
       where own.permission = it.permission and g.condition @> own.condition::jsonb
         and coalesce(own.resource_type = g.resource_type, own.resource_type is null)
@@ -83,14 +92,14 @@ export function hasMoreThan(holder: EffectiveAccess, { account, now }: { account
       where ${isGrantOf(account, sql`m.user_id`, sql`${sql.param(now.toISOString())}::timestamptz`)} and not ${isCovered}))`;
 }
 
-/** Permissions with their resources, as lists for `unnest`. */
-function columnsOf(grantedPermissions: readonly GrantedPermission[], count: 2 | 3): SQL {
+/** Permissions, resource types and (with a count of 3) resource ids, as arrays for `unnest`. */
+function toColumns(grantedPermissions: readonly GrantedPermission[], count: 2 | 3): SQL {
   const lists = [
     grantedPermissions.map((it) => it.permission),
     grantedPermissions.map((it) => it.resource?.type ?? null),
     grantedPermissions.map((it) => it.resource?.id ?? null),
   ];
-  return sql.join(lists.slice(0, count).map(texts), sql`, `);
+  return sql.join(lists.slice(0, count).map(textArray), sql`, `);
 }
 
-const texts = (list: readonly (string | null)[]) => sql`${sql.param([...list])}::text[]`;
+const textArray = (list: readonly (string | null)[]) => sql`${sql.param([...list])}::text[]`;

@@ -1,13 +1,13 @@
 import type { Translations } from '../database/tables/json-columns.ts';
 
-/** A permission as it is declared, with words for a frontend that draws the check-boxes. */
+/** A permission as the operator declares it, with texts for the check-boxes of a frontend. */
 export interface PermissionDeclaration {
   /** `resource:action`. */
   key: string;
   title: string;
   description: string;
   group: string;
-  /** What comes with it: managing implies viewing. */
+  /** Permissions that come with it; for example, managing implies viewing. */
   implies?: string[];
   translations?: Translations;
 }

@@ -5,22 +5,32 @@ import { type Access, accountWideAccess, type EffectiveAccess } from './access.t
 import { isInFuture } from './granted-permission.ts';
 import { type ExistingAccess, findExistingAccess } from './store.ts';
 
-/** What an access comes to, in an account: every permission of it, and of its roles. What does not exist gives nothing. */
+/**
+ * What a stored access gives in an account: its permissions and those of its roles, without implied
+ * ones. Permissions and roles that do not exist are ignored.
+ */
 export async function resolveAccess(db: Db, accountId: AccountId, access: Access): Promise<EffectiveAccess> {
   return combineAccess(access, await findExisting(db, accountId, access));
 }
 
-/** The permissions and roles of an access that exist in an account, and what they come to. */
+/**
+ * Like `resolveAccess`, and also lists what exists.
+ * @returns the permissions and roles of the access that exist in the account (`existing`), and what
+ * they give (`effect`).
+ */
 export async function resolveExistingAccess(db: Db, accountId: AccountId, access: Access) {
-  const givable = await findExisting(db, accountId, access);
-  const permissions = access.permissions.filter((it) => givable.permissions.includes(it));
-  const roles = access.roles.filter((it) => idsOf(givable).includes(it));
-  return { existing: { permissions, roles }, effect: combineAccess(access, givable) };
+  const existing = await findExisting(db, accountId, access);
+  const permissions = access.permissions.filter((it) => existing.permissions.includes(it));
+  const roles = access.roles.filter((it) => roleIds(existing).includes(it));
+  return { existing: { permissions, roles }, effect: combineAccess(access, existing) };
 }
 
 /**
- * The same for an access that is asked for, which has to name what there is, and to end in the future.
- * @throws invalid-request for a permission that the catalogue does not have, a role that is not the account's, or an end that is over.
+ * Like `resolveAccess`, for an access in a request. Everything in it must exist, and it must not
+ * end in the past.
+ * @param pointer the JSON pointer of the access in the request body.
+ * @throws invalid-request for a permission that is not in the catalogue, a role that the account
+ * does not have, or an end that is not in the future.
  */
 export async function resolveRequestedAccess(
   db: Db,
@@ -29,37 +39,44 @@ export async function resolveRequestedAccess(
   { now, pointer = '/access' }: { now: Date; pointer?: string },
 ): Promise<EffectiveAccess> {
   requireFutureEnd(access.endsAt, now, `${pointer}/endsAt`);
-  const givable = await findExisting(db, accountId, access);
-  requireAllExist(access.permissions, givable.permissions, `${pointer}/permissions`, notInCatalogue);
-  requireAllExist(access.roles, idsOf(givable), `${pointer}/roles`, 'holds a role that this account does not have');
-  return combineAccess(access, givable);
+  const existing = await findExisting(db, accountId, access);
+  requireAllExist(access.permissions, existing.permissions, `${pointer}/permissions`, notInCatalogue);
+  requireAllExist(
+    access.roles,
+    roleIds(existing),
+    `${pointer}/roles`,
+    'contains a role that the account does not have',
+  );
+  return combineAccess(access, existing);
 }
 
-/** @throws invalid-request for a time that is over, or is none. */
+/** @throws invalid-request if an end is not a time in the future. Null (never) is accepted. */
 export function requireFutureEnd(endsAt: Date | null, now: Date, pointer: string): void {
   if (endsAt !== null && !isInFuture(endsAt, now)) throw invalidField(pointer, 'must be a time in the future');
 }
 
-export const notInCatalogue = 'holds a permission that the catalogue does not have';
+export const notInCatalogue = 'contains a permission that is not in the catalogue';
 
-/** @throws invalid-request where a list holds something that is not among what there is. */
+/**
+ * @throws invalid-request with `detail` if `values` contains anything that is not in `existing`.
+ */
 export function requireAllExist(
-  wanted: readonly string[],
-  there: readonly string[],
+  values: readonly string[],
+  existing: readonly string[],
   pointer: string,
   detail: string,
 ): void {
-  if (wanted.some((it) => !there.includes(it))) throw invalidField(pointer, detail);
+  if (values.some((it) => !existing.includes(it))) throw invalidField(pointer, detail);
 }
 
-const nothing: ExistingAccess = { permissions: [], roles: [] };
+const noAccess: ExistingAccess = { permissions: [], roles: [] };
 
 async function findExisting(db: Db, accountId: AccountId, access: Access): Promise<ExistingAccess> {
   const isEmpty = access.permissions.length + access.roles.length === 0;
-  return isEmpty ? nothing : findExistingAccess(db, { accountId, ...access });
+  return isEmpty ? noAccess : findExistingAccess(db, { accountId, ...access });
 }
 
-/** What an access comes to, of what there is. */
+/** What an access gives, computed from its permissions and roles that exist. */
 export function combineAccess(
   { allPermissions, endsAt }: Access,
   { permissions, roles }: ExistingAccess,
@@ -68,4 +85,4 @@ export function combineAccess(
   return accountWideAccess([...new Set([...permissions, ...roles.flatMap((it) => it.permissions)])], endsAt);
 }
 
-const idsOf = ({ roles }: ExistingAccess) => roles.map((it) => it.id);
+const roleIds = ({ roles }: ExistingAccess) => roles.map((it) => it.id);

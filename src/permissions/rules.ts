@@ -3,38 +3,62 @@ import { type EffectiveAccess, hasPermission } from './access.ts';
 import { asOf, missingPermissions } from './comparison.ts';
 import type { UsherPermission } from './usher-permissions.ts';
 
-/** @throws permission-missing, naming it. */
+/**
+ * @throws permission-missing with the permission, unless the caller has it in the whole account.
+ */
 export function requirePermission(context: EffectiveAccess, permission: UsherPermission): void {
   if (!hasPermission(context, permission)) {
     throw new Problem('permission-missing', `This needs the permission ${permission}.`, { permission });
   }
 }
 
-/** Nobody hands out what they do not hold, nor for longer than they hold it. @throws cannot-grant, naming what is missing. */
-export function requireGrantable(context: EffectiveAccess, given: EffectiveAccess): void {
-  const missing = missingPermissions(context, given);
+/**
+ * Nobody can grant a permission that they do not have, nor grant it in more places, on weaker
+ * conditions or for longer than they have it.
+ * @param context the effective access of the caller.
+ * @param granted what the change would give.
+ * @throws cannot-grant with the missing permissions.
+ */
+export function requireGrantable(context: EffectiveAccess, granted: EffectiveAccess): void {
+  const missing = missingPermissions(context, granted);
   if (missing.length === 0) return;
-  throw new Problem('cannot-grant', `You do not hold ${named(missing)} yourself, or not for as long.`, { missing });
+  throw new Problem('cannot-grant', `You do not have ${toListText(missing)} yourself, or not to the same extent.`, {
+    missing,
+  });
 }
 
-/** A member can't change or remove someone who holds more than they do. @throws cannot-grant, naming what is missing. */
+/**
+ * Nobody can change or remove a member who now has more permissions than they have. When
+ * permissions end is not compared.
+ * @param context the effective access of the caller.
+ * @param target the effective access of the member.
+ * @throws cannot-grant with the missing permissions.
+ */
 export function requireNotAbove(context: EffectiveAccess & { now: Date }, target: EffectiveAccess): void {
   const missing = missingPermissions(context, asOf(context.now, target));
   if (missing.length > 0) {
-    throw new Problem('cannot-grant', `This person holds ${named(missing)}, which you do not.`, { missing });
+    throw new Problem(
+      'cannot-grant',
+      `This member has ${toListText(missing)}, which you do not have to the same extent.`,
+      { missing },
+    );
   }
 }
 
-/** What an invite gives is compared once more with what its inviter holds at that moment. @throws inviter-cannot-grant. */
-export function requireInviterCanGrant(inviter: EffectiveAccess | undefined, given: EffectiveAccess): void {
-  if (!inviter || missingPermissions(inviter, given).length > 0) throw new Problem('inviter-cannot-grant');
+/**
+ * On accept, the inviter must still be able to grant what the invite gives.
+ * @param inviter the effective access of the inviter now; undefined if they are not active.
+ * @throws inviter-cannot-grant.
+ */
+export function requireInviterCanGrant(inviter: EffectiveAccess | undefined, granted: EffectiveAccess): void {
+  if (!inviter || missingPermissions(inviter, granted).length > 0) throw new Problem('inviter-cannot-grant');
 }
 
-/** How many permissions a sentence names. */
-const namedAtMost = 10;
+/** The most permissions that a message lists. */
+const maxListed = 10;
 
-function named(missing: string[]): string {
+function toListText(missing: string[]): string {
   if (missing[0] === '*') return 'all permissions';
-  const more = missing.length - namedAtMost;
-  return missing.slice(0, namedAtMost).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const more = missing.length - maxListed;
+  return missing.slice(0, maxListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

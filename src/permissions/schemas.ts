@@ -3,54 +3,54 @@ import type { Translations } from '../database/tables/json-columns.ts';
 import { choice, idSchema, localePattern, ref, TimeOrNull } from '../http/schemas.ts';
 import type { RoleId } from '../ids/ids.ts';
 import { noControls } from '../text/characters.ts';
-import type { AccessRequest as Asked } from './access.ts';
+import type { AccessRequest as AccessRequestBody } from './access.ts';
 
-/** How many permissions a catalogue may hold. */
+/** The most permissions that a catalogue may have. */
 export const mostPermissions = 1000;
 
-const word = '[a-z][a-z0-9_-]*';
-/** The form of a permission's key, as part of a pattern. */
-export const permissionKeyPattern = `${word}:${word}`;
+const keyPart = '[a-z][a-z0-9_-]*';
+/** Matches a permission key, without anchors. */
+export const permissionKeyPattern = `${keyPart}:${keyPart}`;
 
 export const PermissionKey = Type.String({
   pattern: `^${permissionKeyPattern}$`,
   maxLength: 100,
-  description: 'A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.',
+  description: 'A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.',
   examples: ['invoices:pay'],
 });
 
-/** A line of words that a person reads. */
-const words = (maxLength: number, examples: string[]) =>
+/** A text for people, without control characters. */
+const displayText = (maxLength: number, examples: string[]) =>
   Type.String({ minLength: 1, maxLength, pattern: noControls, examples });
 
-/** The words of a permission. */
-export const permissionWords = {
-  title: words(200, ['Pay invoices']),
-  description: words(1000, ['Pay invoices with the account’s payment methods.']),
-  group: words(200, ['Billing']),
+/** The texts of a permission. */
+export const permissionTexts = {
+  title: displayText(200, ['Pay invoices']),
+  description: displayText(1000, ['Pay invoices with the account’s payment methods.']),
+  group: displayText(200, ['Billing']),
 };
 
 export const PermissionTranslations = Type.Unsafe<Translations>({
   type: 'object',
-  description: 'The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.',
+  description: 'The texts in other languages, by language tag (RFC 5646). A missing text is shown untranslated.',
   maxProperties: 50,
   // Not `patternProperties`: the OpenAPI plugin turns it into a schema that accepts every name.
   propertyNames: { pattern: localePattern, maxLength: 35 },
-  additionalProperties: { type: 'object', properties: permissionWords, additionalProperties: false },
+  additionalProperties: { type: 'object', properties: permissionTexts, additionalProperties: false },
   examples: [{ de: { title: 'Rechnungen bezahlen' } }],
 });
 
 export const impliedPermissions = Type.Array(PermissionKey, {
   maxItems: 100,
   uniqueItems: true,
-  description: 'Permissions that come with it.',
+  description: 'Other permissions that come with this one.',
   examples: [['members:read']],
 });
 
 export const PermissionDeclaration = Type.Object(
   {
     key: PermissionKey,
-    ...permissionWords,
+    ...permissionTexts,
     implies: Type.Optional(impliedPermissions),
     translations: Type.Optional(PermissionTranslations),
   },
@@ -60,31 +60,30 @@ export const PermissionDeclaration = Type.Object(
 export const Permission = Type.Object(
   {
     key: PermissionKey,
-    ...permissionWords,
-    group: { ...permissionWords.group, description: 'A heading to show it under.' },
+    ...permissionTexts,
+    group: { ...permissionTexts.group, description: 'The heading under which to show the permission.' },
     implies: impliedPermissions,
     translations: PermissionTranslations,
-    own: Type.Boolean({ description: 'Whether Usher itself asks for it.' }),
+    own: Type.Boolean({ description: 'True for the permissions that Usher itself requires.' }),
   },
   { $id: 'Permission', additionalProperties: false },
 );
 
-/** Exactly one of the forms, so that nobody gives more than they meant to. */
 const endsAt = {
   type: 'string',
   format: 'date-time',
   maxLength: 35,
-  description: 'When it ends by itself.',
+  description: 'When the access ends; never if omitted.',
   examples: ['2099-12-31T23:00:00Z'],
 };
-const chosen = { type: 'array', items: PermissionKey, maxItems: 200, uniqueItems: true };
+const permissionKeys = { type: 'array', items: PermissionKey, maxItems: 200, uniqueItems: true };
 const roleIds = {
   type: 'array',
   items: idSchema('rol'),
   maxItems: 50,
   uniqueItems: true,
 };
-const form = (title: string, properties: object, required: string[]) => ({
+const accessForm = (title: string, properties: object, required: string[]) => ({
   title,
   type: 'object',
   properties: { ...properties, endsAt },
@@ -92,15 +91,16 @@ const form = (title: string, properties: object, required: string[]) => ({
   additionalProperties: false,
 });
 
-export const AccessRequest = Type.Unsafe<Asked>({
+/** Exactly one of the forms, so that no client grants more than it means to. */
+export const AccessRequest = Type.Unsafe<AccessRequestBody>({
   $id: 'AccessRequest',
   description:
-    'Either all permissions (to act as the account owner), or chosen ones and roles: exactly one of the forms.',
+    'Either all permissions (to act as the account owner), or chosen permissions and roles. Exactly one of the forms.',
   type: 'object',
   oneOf: [
-    form('All permissions', { allPermissions: { type: 'boolean', const: true } }, ['allPermissions']),
-    form('Roles', { roles: { ...roleIds, minItems: 1 } }, ['roles']),
-    form('Chosen permissions, and roles', { permissions: chosen, roles: roleIds }, ['permissions']),
+    accessForm('All permissions', { allPermissions: { type: 'boolean', const: true } }, ['allPermissions']),
+    accessForm('Roles', { roles: { ...roleIds, minItems: 1 } }, ['roles']),
+    accessForm('Chosen permissions and roles', { permissions: permissionKeys, roles: roleIds }, ['permissions']),
   ],
   examples: [{ permissions: ['invoices:pay', 'invoices:read'] }, { allPermissions: true }],
 });
@@ -109,11 +109,11 @@ export const Access = Type.Object(
   {
     allPermissions: Type.Boolean({
       description:
-        'Every permission, those added to the catalogue later too. `permissions` and `roles` are empty then.',
+        'Every permission, including those added to the catalogue later. `permissions` and `roles` are then empty.',
     }),
     permissions: Type.Array(PermissionKey, { maxItems: mostPermissions }),
     roles: Type.Array(Type.Unsafe<RoleId>(idSchema('rol')), { maxItems: 50 }),
-    endsAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
+    endsAt: { ...TimeOrNull, description: 'When the access ends; null for never.' },
   },
   {
     $id: 'Access',
@@ -122,7 +122,7 @@ export const Access = Type.Object(
   },
 );
 
-/** A role as it is named to someone. */
+/** A role as shown where it is used. */
 export const RoleReference = Type.Object(
   { id: idSchema('rol'), name: Type.String({ maxLength: 100, examples: ['Accountant'] }) },
   { $id: 'RoleReference', additionalProperties: false },
@@ -131,13 +131,14 @@ export const RoleReference = Type.Object(
 export const EffectivePermissions = Type.Array(PermissionKey, {
   maxItems: mostPermissions,
   description:
-    'Every permission that holds in the whole account now, spelled out: those of roles and implied ones too. For drawing a page.',
+    'Every permission that applies in the whole account now, including those of roles and implied ones. Use it to decide what a page shows.',
 });
 
 const Reason = Type.Object(
   {
     by: choice(['owner', 'all-permissions', 'role', 'direct', 'grant'], {
-      description: 'How it was given: a grant is one for a time, on some resources, or on a condition.',
+      description:
+        'Where the permission comes from. A `grant` can be limited to resources, to a condition or to a time.',
     }),
     role: Type.Optional(ref(RoleReference)),
     grantId: Type.Optional(idSchema('grt')),
@@ -145,13 +146,20 @@ const Reason = Type.Object(
     resource: Type.Optional(
       Type.Object(
         { type: Type.String({ maxLength: 100 }), id: Type.Optional(Type.String({ maxLength: 256 })) },
-        { additionalProperties: false, description: 'On which resource alone, or which type of them.' },
+        {
+          additionalProperties: false,
+          description: 'The only resource to which the permission applies; without `id`, every resource of the type.',
+        },
       ),
     ),
     condition: Type.Optional(
-      Type.Unsafe<object>({ type: 'object', additionalProperties: true, description: 'On which condition alone.' }),
+      Type.Unsafe<object>({
+        type: 'object',
+        additionalProperties: true,
+        description: 'The condition on which the permission applies.',
+      }),
     ),
-    endsAt: { ...TimeOrNull, description: 'Until when; null for as long as nobody changes it.' },
+    endsAt: { ...TimeOrNull, description: 'When the permission ends; null for never.' },
   },
   { additionalProperties: false },
 );

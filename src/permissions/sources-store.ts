@@ -8,27 +8,31 @@ import { existingAccessColumns, toExistingAccess } from './store.ts';
 const isMembership = (accountId: AccountId, userId: UserId) =>
   and(eq(memberships.accountId, accountId), eq(memberships.userId, userId));
 
-const valuesOf = (accountId: AccountId, now: Date) =>
+const toParameters = (accountId: AccountId, now: Date) =>
   [sql`${sql.param(accountId, grants.accountId)}`, sql`${sql.param(now, grants.endsAt)}`] as const;
 
-/** What a member has, with grants on resources and conditions too. */
+/**
+ * The sources of a member's permissions, with grants on resources and on conditions.
+ * @returns null if there is no such member.
+ */
 export async function findSources(db: Db, accountId: AccountId, userId: UserId, now: Date): Promise<Sources | null> {
   const [found] = await db
-    .select({ sources: allSourcesColumn(...valuesOf(accountId, now)) })
+    .select({ sources: allSourcesColumn(...toParameters(accountId, now)) })
     .from(memberships)
     .where(isMembership(accountId, userId));
   return found?.sources ?? null;
 }
 
 /**
- * The same with where each permission comes from: by name, by which roles, by which grants; and what
- * every permission of the catalogue covers.
+ * The direct permissions, roles and grants of a member separately, to explain where each permission
+ * comes from; and what every permission of the catalogue covers.
+ * @returns undefined if there is no such member.
  */
 export async function findOrigins(db: Db, accountId: AccountId, userId: UserId, now: Date) {
-  const [account, at] = valuesOf(accountId, now);
+  const [account, at] = toParameters(accountId, now);
   const [found] = await db
     .select({
-      given: existingAccessColumns(account, {
+      existing: existingAccessColumns(account, {
         permissions: sql`memberships.permissions`,
         roles: sql`memberships.roles`,
       }),
@@ -37,5 +41,5 @@ export async function findOrigins(db: Db, accountId: AccountId, userId: UserId, 
     })
     .from(memberships)
     .where(isMembership(accountId, userId));
-  return found && { ...toExistingAccess(found.given), grants: found.grants, covers: found.covers };
+  return found && { ...toExistingAccess(found.existing), grants: found.grants, covers: found.covers };
 }

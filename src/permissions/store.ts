@@ -1,103 +1,119 @@
 import { asc, type SQL, sql } from 'drizzle-orm';
-import type { Db } from '../database/database.ts';
+import type { Db, Tx } from '../database/database.ts';
 import { permissions, roles } from '../database/schema.ts';
 import { placeholderFor, prepared } from '../database/statements.ts';
 import { type AccountId, idOf, type RoleId, uuidOf } from '../ids/ids.ts';
 import { hasRole, rolesById } from './effective-access.ts';
 
-/** What is there of some permissions and roles that are to be given in an account: its own roles, and the presets. */
+/** Those of some permissions and roles that exist. Roles are the account's own and the presets. */
 export interface ExistingAccess {
   permissions: string[];
+  /** With the permissions of each role. */
   roles: { id: RoleId; name: string; permissions: string[] }[];
 }
 
-const rolesAmong = (accountId: SQL, ids: SQL) =>
+const selectRoles = (accountId: SQL, ids: SQL) =>
   sql.join(
     rolesById(accountId, ids).map(
-      ({ table, isNamed }) => sql`select r.id, r.name, r.permissions from ${table} where ${isNamed}`,
+      ({ table, matches }) => sql`select r.id, r.name, r.permissions from ${table} where ${matches}`,
     ),
     sql` union all `,
   );
 
-/** What there is of some permissions and roles, as columns: of lists of keys and ids that a statement has anyhow. */
-export const existingAccessColumns = (accountId: SQL, wanted: { permissions: SQL; roles: SQL }) => ({
-  permissions: sql<string[]>`array(select p.key from permissions p where p.key = any(${wanted.permissions}))`,
-  roles: sql<RoleFound[]>`coalesce((
+/**
+ * The permissions and roles that exist, as columns of a query. `toExistingAccess` converts them.
+ * @param requested arrays of permission keys and of role UUIDs, as SQL.
+ */
+export const existingAccessColumns = (accountId: SQL, requested: { permissions: SQL; roles: SQL }) => ({
+  permissions: sql<string[]>`array(select p.key from permissions p where p.key = any(${requested.permissions}))`,
+  roles: sql<RoleJson[]>`coalesce((
     select jsonb_agg(jsonb_build_object('id', it.id, 'name', it.name, 'permissions', it.permissions)) from (
-      ${rolesAmong(accountId, wanted.roles)}) it), '[]')`,
+      ${selectRoles(accountId, requested.roles)}) it), '[]')`,
 });
 
 const account = sql`${placeholderFor(roles.accountId, 'accountId')}`;
-const permissionsAsked = sql`${sql.placeholder('permissions')}::text[]`;
-const rolesAsked = sql`${sql.placeholder('roles')}::uuid[]`;
-const asked = existingAccessColumns(account, { permissions: permissionsAsked, roles: rolesAsked });
+const requestedPermissions = sql`${sql.placeholder('permissions')}::text[]`;
+const requestedRoles = sql`${sql.placeholder('roles')}::uuid[]`;
+const existingColumns = existingAccessColumns(account, { permissions: requestedPermissions, roles: requestedRoles });
 
-/** The same columns, read. */
-export const toExistingAccess = (found: { permissions: string[]; roles: RoleFound[] } | undefined): ExistingAccess => ({
+/** Converts the columns of `existingAccessColumns`; undefined gives empty lists. */
+export const toExistingAccess = (found: { permissions: string[]; roles: RoleJson[] } | undefined): ExistingAccess => ({
   permissions: found?.permissions ?? [],
-  roles: (found?.roles ?? []).map(roleOf),
+  roles: (found?.roles ?? []).map(toRole),
 });
 
-interface RoleFound {
+interface RoleJson {
+  /** A UUID, not a TypeID. */
   id: string;
   name: string;
   permissions: string[];
 }
 
-const givable = prepared('find_givable', (db) => db.select(asked).from(sql`(select) one`));
+const existingAccess = prepared('find_givable', (db) => db.select(existingColumns).from(sql`(select) one`));
 
-interface Wanted {
-  accountId: AccountId;
+interface PermissionsAndRoles {
   permissions: readonly string[];
   roles: readonly RoleId[];
 }
 
-export async function findExistingAccess(db: Db, { accountId, ...wanted }: Wanted): Promise<ExistingAccess> {
-  const [found] = await givable(db).execute(valuesOf(accountId, wanted));
+/** Which of some permissions and roles exist in an account. */
+export async function findExistingAccess(
+  db: Db,
+  { accountId, ...requested }: PermissionsAndRoles & { accountId: AccountId },
+): Promise<ExistingAccess> {
+  const [found] = await existingAccess(db).execute(toParameters(accountId, requested));
   return toExistingAccess(found);
 }
 
-const valuesOf = (accountId: AccountId, wanted: { permissions: readonly string[]; roles: readonly RoleId[] }) => ({
+const toParameters = (accountId: AccountId, { permissions, roles }: PermissionsAndRoles) => ({
   accountId,
-  permissions: [...wanted.permissions],
-  roles: wanted.roles.map((it) => uuidOf('rol', it)),
+  permissions: [...permissions],
+  roles: roles.map((it) => uuidOf('rol', it)),
 });
 
-const roleOf = (it: RoleFound) => ({ ...it, id: idOf('rol', it.id) });
+const toRole = (it: RoleJson) => ({ ...it, id: idOf('rol', it.id) });
 
-const offered = prepared('find_offered', (db) =>
+const offeredAccess = prepared('find_offered', (db) =>
   db
     .select({
-      roles: asked.roles,
+      roles: existingColumns.roles,
       permissions: sql<DescribedPermission[]>`coalesce((
         select jsonb_agg(to_jsonb(p) order by p.position) from permissions p
-        where p.key = any(${permissionsAsked})
-          or ${hasRole(account, rolesAsked, sql`p.key = any(r.permissions)`)}), '[]')`,
+        where p.key = any(${requestedPermissions})
+          or ${hasRole(account, requestedRoles, sql`p.key = any(r.permissions)`)}), '[]')`,
     })
     .from(sql`(select) one`),
 );
 
-/** A permission with its words. */
+/** A permission with its texts. */
 export type DescribedPermission = Pick<
   typeof permissions.$inferSelect,
   'key' | 'title' | 'description' | 'group' | 'implies' | 'translations' | 'own'
 >;
 
-/** The same with every permission that roles and single permissions come to, in words and in the catalogue's order. */
-export async function findOfferedAccess(
-  db: Db,
-  accountId: AccountId,
-  wanted: { permissions: readonly string[]; roles: readonly RoleId[] },
-) {
-  const [found] = await offered(db).execute(valuesOf(accountId, wanted));
-  return { permissions: found?.permissions ?? [], roles: (found?.roles ?? []).map(roleOf) };
+/**
+ * What an invite offers, for its preview: the roles that exist, and every permission of the invite
+ * or of those roles with its texts, in the order of the catalogue. Implied permissions are not
+ * included.
+ */
+export async function findOfferedAccess(db: Db, accountId: AccountId, requested: PermissionsAndRoles) {
+  const [found] = await offeredAccess(db).execute(toParameters(accountId, requested));
+  return { permissions: found?.permissions ?? [], roles: (found?.roles ?? []).map(toRole) };
 }
 
 const keys = prepared('list_permission_keys', (db) =>
   db.select({ key: permissions.key }).from(permissions).orderBy(asc(permissions.position)),
 );
 
-/** Every key of the catalogue, in the order in which they are shown. */
+/** All permission keys, in the order of the catalogue. */
 export async function listPermissionKeys(db: Db): Promise<string[]> {
   return (await keys(db).execute()).map((it) => it.key);
+}
+
+/**
+ * Locks the catalogue until the transaction ends. This serialises changes of the catalogue, of the
+ * presets and of everything else that belongs to no single account.
+ */
+export async function lockCatalogue(tx: Tx): Promise<void> {
+  await tx.execute(sql`select from catalogue for no key update`);
 }

@@ -1,4 +1,7 @@
-/** The permissions that Usher itself asks for. The first migration of the catalogue puts them there, and none is without them. */
+/**
+ * The permissions that Usher itself requires. A migration adds them to the catalogue, and they
+ * can't be removed.
+ */
 export const usherPermissions = [
   'account:manage',
   'members:read',

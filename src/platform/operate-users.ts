@@ -1,8 +1,8 @@
+import { moveEpochsOfUser } from '../accounts/epoch-store.ts';
 import type { Db } from '../database/database.ts';
 import { transaction } from '../database/transaction.ts';
 import { idPattern, newId, type UserId } from '../ids/ids.ts';
 import { enqueue } from '../mail/outbox/enqueue.ts';
-import { moveEpochsOfUser } from '../permissions/epoch-store.ts';
 import { Problem } from '../problems/problem.ts';
 import type { LogSecurityEvent } from '../telemetry/security-events.ts';
 import { canonicalEmail } from '../text/email-address.ts';

@@ -1,9 +1,9 @@
 import { and, asc, eq, type SQLWrapper, sql } from 'drizzle-orm';
+import { moveEpochs } from '../../accounts/epoch-store.ts';
 import type { Tx } from '../../database/database.ts';
 import { accountKeys, invites, platformKeys } from '../../database/schema.ts';
 import { equalsLiteral } from '../../database/statements.ts';
 import { type AccountId, type ApiKeyId, uuidOf } from '../../ids/ids.ts';
-import { moveEpochs } from '../../permissions/epoch-store.ts';
 
 /** How keys end early: revoked, or with an earlier expiry. */
 export type EarlyEnd = { revokedAt: Date } | { notAfter: Date };

@@ -2,7 +2,7 @@ import { enterAccount } from '../../accounts/enter.ts';
 import { isActiveMember } from '../../accounts/store.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import { type AccountId, type GrantId, idOf, type RoleId, type UserId } from '../../ids/ids.ts';
-import { memberIdToRead } from '../../memberships/path-member.ts';
+import { memberIdToRead } from '../../memberships/member-id.ts';
 import { findMember } from '../../memberships/store.ts';
 import type { GrantSource } from '../../permissions/effective-access.ts';
 import { earlierEnd } from '../../permissions/granted-permission.ts';

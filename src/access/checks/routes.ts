@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { AccountParams } from '../../accounts/schemas.ts';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
-import { memberIdFrom } from '../../memberships/path-member.ts';
+import { memberIdFrom } from '../../memberships/member-id.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { invalidParameter } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';

@@ -4,7 +4,7 @@ import { page } from '../../http/paging.ts';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { GrantId } from '../../ids/ids.ts';
-import { memberIdToChange, memberIdToRead } from '../../memberships/path-member.ts';
+import { memberIdToChange, memberIdToRead } from '../../memberships/member-id.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { findMember } from '../../memberships/store.ts';
 import { Problem } from '../../problems/problem.ts';

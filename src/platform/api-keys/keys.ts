@@ -20,7 +20,7 @@ import { inLockQueue } from '../../database/lock-queue.ts';
 import { isDistributed } from '../../database/statements.ts';
 import { transaction } from '../../database/transaction.ts';
 import { type ApiKeyId, newId } from '../../ids/ids.ts';
-import { lockCatalogue } from '../../permissions/epoch-store.ts';
+import { lockCatalogue } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { newApiKeySecret } from '../../tokens/key-text.ts';

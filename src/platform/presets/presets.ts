@@ -14,7 +14,7 @@ import { changeAsPlatform } from '../../accounts/change-as-platform.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import type { RoleId } from '../../ids/ids.ts';
-import { lockCatalogue } from '../../permissions/epoch-store.ts';
+import { lockCatalogue } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 
