@@ -32,30 +32,30 @@ const post = (url: string, token: string, body?: object) => call('POST', url, { 
 const second = 1000;
 const in25Seconds = () => new Date(clock().getTime() + 25 * second);
 
-interface MadeKey {
+interface CreatedKey {
   id: `key_${string}`;
   secret: string;
   expiresAt: string | null;
 }
 
-/** Makes or rotates a key. */
-async function madeBy(url: string, token: string, body: object): Promise<MadeKey> {
+/** Creates or rotates a key. */
+async function createKey(url: string, token: string, body: object): Promise<CreatedKey> {
   const { status, body: made } = await post(url, token, body);
-  if (status !== 201) throw new Error(`no key: ${JSON.stringify(made)}`);
+  if (status !== 201) throw new Error(`the key was not created: ${JSON.stringify(made)}`);
   return made;
 }
 const newKey = (account: Account, token: string, more: object = {}) =>
-  madeBy(`${account.url}/keys`, token, { name: 'Machine', scopes: ['*'], ...more });
-const rotate = (account: Account, token: string, { id }: MadeKey, overlapSeconds = 0) =>
-  madeBy(`${account.url}/keys/${id}/rotate`, token, { overlapSeconds });
+  createKey(`${account.url}/keys`, token, { name: 'Machine', scopes: ['*'], ...more });
+const rotate = (account: Account, token: string, { id }: CreatedKey, overlapSeconds = 0) =>
+  createKey(`${account.url}/keys/${id}/rotate`, token, { overlapSeconds });
 const revoke = (account: Account, token: string, { id }: { id: string }, body?: object) =>
   post(`${account.url}/keys/${id}/revoke`, token, body);
 
 const platformKeys = '/v1/platform-keys';
 const newPlatform = (token: string, more: object = {}) =>
-  madeBy(platformKeys, token, { name: 'Backend', scopes: ['*'], ...more });
-const rotatePlatform = (token: string, { id }: MadeKey, overlapSeconds = 0) =>
-  madeBy(`${platformKeys}/${id}/rotate`, token, { overlapSeconds });
+  createKey(platformKeys, token, { name: 'Backend', scopes: ['*'], ...more });
+const rotatePlatform = (token: string, { id }: CreatedKey, overlapSeconds = 0) =>
+  createKey(`${platformKeys}/${id}/rotate`, token, { overlapSeconds });
 const revokePlatform = (token: string, { id }: { id: string }, body?: object) =>
   post(`${platformKeys}/${id}/revoke`, token, body);
 
@@ -67,23 +67,30 @@ const operate = async ({ id }: { id: string }, act: typeof disableUser) =>
 const disable = (user: { id: string }) => operate(user, disableUser);
 const enable = (user: { id: string }) => operate(user, enableUser);
 
-t.test('A key that is made with a key', async (t) => {
-  t.test('of an account ends no later than that key, and is revoked with it, also by rotating a peer', async (t) => {
-    const account = await newAccount();
-    const { token } = account.owner;
-    const peer = await newKey(account, token);
-    const calling = await newKey(account, token, { expiresAt: in25Seconds() });
-    const rotated = await rotate(account, calling.secret, peer);
-    t.equal(rotated.expiresAt, calling.expiresAt);
-    t.equal(await answers(account, rotated), 200);
-    t.equal((await revoke(account, token, calling)).status, 204);
-    t.equal(await answers(account, rotated), 401);
-    const short = await newKey(account, token, { expiresAt: new Date(clock().getTime() + 5 * second) });
-    const other = await newKey(account, token, { expiresAt: in25Seconds() });
-    t.equal((await rotate(account, other.secret, short)).expiresAt, short.expiresAt, 'nor later than what it replaces');
-  });
+t.test('A key that is created with another key', async (t) => {
+  t.test(
+    'for an account: expires no later than that key and is revoked with it, even if it replaces another key',
+    async (t) => {
+      const account = await newAccount();
+      const { token } = account.owner;
+      const peer = await newKey(account, token);
+      const calling = await newKey(account, token, { expiresAt: in25Seconds() });
+      const rotated = await rotate(account, calling.secret, peer);
+      t.equal(rotated.expiresAt, calling.expiresAt);
+      t.equal(await answers(account, rotated), 200);
+      t.equal((await revoke(account, token, calling)).status, 204);
+      t.equal(await answers(account, rotated), 401);
+      const short = await newKey(account, token, { expiresAt: new Date(clock().getTime() + 5 * second) });
+      const other = await newKey(account, token, { expiresAt: in25Seconds() });
+      t.equal(
+        (await rotate(account, other.secret, short)).expiresAt,
+        short.expiresAt,
+        'nor later than the key it replaces',
+      );
+    },
+  );
 
-  t.test('of the platform ends no later than that key, and is revoked with it', async (t) => {
+  t.test('for the platform: expires no later than that key and is revoked with it', async (t) => {
     const operator = await newPlatformKey();
     const account = await newAccount();
     const [peer, calling] = [await newPlatform(operator), await newPlatform(operator, { expiresAt: in25Seconds() })];
@@ -94,59 +101,62 @@ t.test('A key that is made with a key', async (t) => {
     t.equal(await answers(account, rotated), 401);
   });
 
-  t.test('of the platform, for an account, is revoked with it in every account and through other keys', async (t) => {
-    const operator = await newPlatformKey();
-    const calling = await newPlatform(operator, { expiresAt: in25Seconds() });
-    const child = await newPlatform(calling.secret, { scopes: ['accounts:manage'] });
-    const accounts = [await newAccount(), await newAccount()];
-    const handed: [Account, MadeKey][] = [];
-    for (const account of accounts) {
-      const mine = await newKey(account, account.owner.token);
-      const [made, rotated] = [await newKey(account, calling.secret), await rotate(account, calling.secret, mine)];
-      const further = await newKey(account, made.secret);
-      const byChild = await newKey(account, child.secret);
-      for (const it of [made, rotated, further, byChild]) {
-        t.equal(it.expiresAt, calling.expiresAt);
-        handed.push([account, it]);
+  t.test(
+    'for accounts, with a platform key: is revoked with it in every account, even if created through other keys',
+    async (t) => {
+      const operator = await newPlatformKey();
+      const calling = await newPlatform(operator, { expiresAt: in25Seconds() });
+      const child = await newPlatform(calling.secret, { scopes: ['accounts:manage'] });
+      const accounts = [await newAccount(), await newAccount()];
+      const createdKeys: [Account, CreatedKey][] = [];
+      for (const account of accounts) {
+        const mine = await newKey(account, account.owner.token);
+        const [made, rotated] = [await newKey(account, calling.secret), await rotate(account, calling.secret, mine)];
+        const further = await newKey(account, made.secret);
+        const byChild = await newKey(account, child.secret);
+        for (const it of [made, rotated, further, byChild]) {
+          t.equal(it.expiresAt, calling.expiresAt);
+          createdKeys.push([account, it]);
+        }
       }
-    }
-    const late = { name: 'Late', scopes: ['*'], expiresAt: new Date(clock().getTime() + day) };
-    const refused = await post(`${accounts[0]?.url}/keys`, calling.secret, late);
-    t.match(refused, { status: 403, code: 'cannot-grant' });
-    const epochs = () => Promise.all(accounts.map((it) => call('GET', `${it.url}/epoch`, { token: operator })));
-    const before = await epochs();
-    for (const [account, it] of handed) t.equal(await answers(account, it), 200);
-    await revokePlatform(operator, calling);
-    for (const [account, it] of handed) t.equal(await answers(account, it), 401);
-    const after = await epochs();
-    t.ok(
-      after.every(({ body }, i) => body.epoch > before[i]?.body.epoch),
-      'tokens that were got with them are out of date',
-    );
-  });
+      const late = { name: 'Late', scopes: ['*'], expiresAt: new Date(clock().getTime() + day) };
+      const refused = await post(`${accounts[0]?.url}/keys`, calling.secret, late);
+      t.match(refused, { status: 403, code: 'cannot-grant' });
+      const epochs = () => Promise.all(accounts.map((it) => call('GET', `${it.url}/epoch`, { token: operator })));
+      const before = await epochs();
+      for (const [account, it] of createdKeys) t.equal(await answers(account, it), 200);
+      await revokePlatform(operator, calling);
+      for (const [account, it] of createdKeys) t.equal(await answers(account, it), 401);
+      const after = await epochs();
+      t.ok(
+        after.every(({ body }, i) => body.epoch > before[i]?.body.epoch),
+        'account tokens requested with them are outdated',
+      );
+    },
+  );
 
-  t.test('that rotates itself: the successor keeps its end and its maker', async (t) => {
+  t.test('rotates itself: its successor keeps its expiry and its creator', async (t) => {
     const account = await newAccount();
     const operator = await newPlatformKey();
     const expiresAt = in25Seconds();
-    const maker = await newKey(account, account.owner.token);
-    const machine = await newKey(account, maker.secret, { expiresAt });
+    const creator = await newKey(account, account.owner.token);
+    const machine = await newKey(account, creator.secret, { expiresAt });
     const successor = await rotate(account, machine.secret, machine);
     t.equal(successor.expiresAt, machine.expiresAt);
     await revoke(account, account.owner.token, machine);
-    t.equal(await answers(account, successor), 200, 'it replaces the old one, and is not ended with it');
-    await revoke(account, account.owner.token, maker);
+    t.equal(await answers(account, successor), 200, 'the successor is not revoked with the key it replaced');
+    await revoke(account, account.owner.token, creator);
     t.equal(await answers(account, successor), 401);
 
-    const platformMaker = await newPlatform(operator);
-    const backend = await newPlatform(platformMaker.secret, { expiresAt });
+    const platformCreator = await newPlatform(operator);
+    const backend = await newPlatform(platformCreator.secret, { expiresAt });
     const next = await rotatePlatform(backend.secret, backend);
     t.equal(next.expiresAt, backend.expiresAt);
-    await revokePlatform(operator, platformMaker);
+    await revokePlatform(operator, platformCreator);
     t.equal(await answers(account, next), 401);
   });
 
-  t.test('ends with the overlap if that key is replaced', async (t) => {
+  t.test('ends with the overlap if that key is rotated', async (t) => {
     const account = await newAccount();
     const operator = await newPlatformKey();
     const start = clock();
@@ -166,12 +176,12 @@ t.test('A key that is made with a key', async (t) => {
     });
   });
 
-  t.test('that rotates its own maker ends with the overlap too', async (t) => {
+  t.test('ends with the overlap if it rotates that key itself', async (t) => {
     const account = await newAccount();
     const operator = await newPlatformKey();
-    const maker = await newKey(account, account.owner.token);
-    const child = await newKey(account, maker.secret);
-    const rotated = await rotate(account, child.secret, maker, 60);
+    const creator = await newKey(account, account.owner.token);
+    const child = await newKey(account, creator.secret);
+    const rotated = await rotate(account, child.secret, creator, 60);
     t.ok(rotated.expiresAt !== null && new Date(rotated.expiresAt) <= new Date(clock().getTime() + 60 * second));
     const backend = await newPlatform(operator);
     const own = await newPlatform(backend.secret);
@@ -179,7 +189,7 @@ t.test('A key that is made with a key', async (t) => {
     t.ok(next.expiresAt !== null && new Date(next.expiresAt) <= new Date(clock().getTime() + 60 * second));
   });
 
-  t.test('an account token ends no later than the key that requested it', async (t) => {
+  t.test('requests an account token, which expires no later than the key', async (t) => {
     const account = await newAccount();
     const calling = await newKey(account, account.owner.token, { expiresAt: in25Seconds() });
     const body = { audience: 'https://files.example.com' };
@@ -191,10 +201,10 @@ t.test('A key that is made with a key', async (t) => {
   });
 });
 
-t.test('An act in a person’s name needs that person active', async (t) => {
+t.test('Acting in a user’s name requires that the user is active', async (t) => {
   const all: Access = { allPermissions: true };
 
-  t.test('the rule is the same in SQL and in TypeScript, and the platform is always active', async (t) => {
+  t.test('SQL and TypeScript agree on who is active, and the platform user always is', async (t) => {
     await post('/v1/platform/accounts', await newPlatformKey(), { name: 'Kept', owner: { email: newEmail() } });
     await disable(await newUser());
     const rows = await db.select().from(users);
@@ -209,7 +219,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.ok(rows.some((it) => !isActiveUser(it)) && active.some((it) => it.id === platformUserId));
   });
 
-  t.test('an invite of a disabled inviter cannot be accepted in any way', async (t) => {
+  t.test('a disabled inviter’s invite cannot be accepted in any way', async (t) => {
     const account = await newAccount();
     const inviter = await newMember(account, all);
     const user = await newUser();
@@ -226,10 +236,14 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.match(await post('/v1/invites/accept', '', { token, login: { email: user.email, password } }), refused);
     t.match(await post('/v1/invites/accept', '', toRegister), refused);
     await enable(inviter);
-    t.equal((await post('/v1/invites/accept', user.token, { token })).status, 201, 'until they are enabled again');
+    t.equal(
+      (await post('/v1/invites/accept', user.token, { token })).status,
+      201,
+      'it can be accepted once they are enabled again',
+    );
   });
 
-  t.test('no invite or reminder is sent in their name, and the delivery status says why', async (t) => {
+  t.test('no invite or reminder is sent for an inactive inviter, and the delivery status says why', async (t) => {
     const account = await newAccount();
     await call('PATCH', account.url, { body: { settings: { remindDaysBefore: 2 } }, token: account.owner.token });
     for (const [what, stop, resume] of [
@@ -250,15 +264,15 @@ t.test('An act in a person’s name needs that person active', async (t) => {
         delivery: { event: 'failed', reason: 'The inviter was no longer active when the mail was due.' },
       });
       await at(new Date(clock().getTime() + 6 * day), async () => {
-        t.equal((await mailsTo(early)).length, 1, `no reminder of someone ${what}`);
+        t.equal((await mailsTo(early)).length, 1, `no reminder for an inviter who is ${what}`);
       });
       t.equal((await post(`${account.url}/invites/${body.id}/resend`, account.owner.token)).status, 200);
-      t.equal((await mailsTo(late)).length, 1, 'who sends it again vouches for it');
+      t.equal((await mailsTo(late)).length, 1, 'an active member resends the invite, and the mail is sent');
       await resume(inviter);
     }
   });
 
-  t.test('a disabled user can neither offer the ownership nor be offered it', async (t) => {
+  t.test('a disabled user can neither offer nor be offered the ownership', async (t) => {
     const account = await newAccount();
     const { owner } = account;
     const member = await newMember(account, all);
@@ -278,11 +292,19 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.equal(await isShown(), false);
     await enable(owner);
     t.equal(await isShown(), true);
-    t.equal((await post(`${url}/accept`, await logIn(member))).status, 200, 'until they are enabled again');
+    t.equal(
+      (await post(`${url}/accept`, await logIn(member))).status,
+      200,
+      'it can be accepted once they are enabled again',
+    );
 
     await post(url, await logIn(member), { userId: again.id });
     await disable(again);
-    t.equal((await mailsTo(again.email)).filter((it) => /ownership/.test(it.subject)).length, 0, 'and no mail to one');
+    t.equal(
+      (await mailsTo(again.email)).filter((it) => /ownership/.test(it.subject)).length,
+      0,
+      'no mail to a disabled member',
+    );
     t.equal(await isShown(), false);
   });
 
@@ -299,7 +321,7 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     t.same([await explained(), await check()], [0, false]);
   });
 
-  t.test('their keys are refused, and the platform cannot create anything in their name', async (t) => {
+  t.test('a disabled user’s keys are refused, and the platform cannot create anything in their name', async (t) => {
     const account = await newAccount();
     const platform = await newPlatformKey('accounts:manage');
     const key = await newKey(account, account.owner.token);
@@ -307,7 +329,11 @@ t.test('An act in a person’s name needs that person active', async (t) => {
     await disable(account.owner);
     t.equal(await answers(account, key), 401);
     t.match(await post(`${account.url}/token`, key.secret, { audience: 'https://files.example.com' }), { status: 401 });
-    t.equal((await call('GET', `${account.url}/members`, { token: platform })).status, 200, 'it may look, and manage');
+    t.equal(
+      (await call('GET', `${account.url}/members`, { token: platform })).status,
+      200,
+      'the platform can still read the account',
+    );
     const refused = { status: 403, code: 'user-disabled' };
     const invites = `${account.url}/invites`;
     t.match(await post(invites, platform, { email: newEmail(), access: { permissions: [] } }), refused);
@@ -324,31 +350,31 @@ function setSuspended(account: Account, what: 'suspend' | 'reactivate') {
   return ({ id }: { id: string }) => post(`${account.url}/members/${id}/${what}`, account.owner.token);
 }
 
-t.test('A platform key that rotates itself does not survive its maker', { skip: needsPostgres() }, async (t) => {
+t.test('A platform key that rotates itself does not outlive its creator', { skip: needsPostgres() }, async (t) => {
   const account = await newAccount();
   const operator = await newPlatformKey();
-  for (const revokeMaker of [
-    (maker: MadeKey) => revokePlatform(operator, maker),
-    (maker: MadeKey) => post(`${platformKeys}/${maker.id}/rotate`, operator, { overlapSeconds: 0 }),
+  for (const revokeCreator of [
+    (creator: CreatedKey) => revokePlatform(operator, creator),
+    (creator: CreatedKey) => post(`${platformKeys}/${creator.id}/rotate`, operator, { overlapSeconds: 0 }),
   ]) {
-    const maker = await newPlatform(operator);
-    const key = await newPlatform(maker.secret);
+    const creator = await newPlatform(operator);
+    const key = await newPlatform(creator.secret);
     const row = { statement: 'select from platform_keys where id = $1 for update', values: [uuidOf('key', key.id)] };
     const pending = await whileHeld(row, async (untilWaiting) => {
       const rotating = post(`${platformKeys}/${key.id}/rotate`, key.secret, { overlapSeconds: 0 });
       await untilWaiting(1);
-      const revoking = revokeMaker(maker);
+      const revoking = revokeCreator(creator);
       await untilWaiting(2);
       return () => Promise.all([rotating, revoking]);
     });
     const [rotated] = await pending();
-    t.equal(rotated.status, 201, 'it came first');
+    t.equal(rotated.status, 201, 'the rotation came first');
     t.equal(await answers(account, rotated.body), 401);
   }
 });
 
-t.test('A change that waited while its credential was revoked is refused', { skip: needsPostgres() }, async (t) => {
-  const holdCatalogue = { statement: 'select from catalogue for no key update', values: [] };
+t.test('A change is refused if its credential is revoked while it waits', { skip: needsPostgres() }, async (t) => {
+  const lockedCatalogue = { statement: 'select from catalogue for no key update', values: [] };
   const put = (url: string, token: string, body?: object) => call('PUT', url, { token, ...(body && { body }) });
   const patch = (url: string, token: string, body: object) => call('PATCH', url, { token, body });
 
@@ -358,35 +384,35 @@ t.test('A change that waited while its credential was revoked is refused', { ski
   const own = catalogue.items.filter((it: { own: boolean }) => !it.own);
   const permissions = own.map(({ own: _, ...it }: { own: boolean }) => it);
   const user = await newUser();
-  const holdUser = {
+  const lockedUser = {
     statement: 'select from users where id = $1 for no key update',
     values: [uuidOf('usr', user.id as `usr_${string}`)],
   };
   const owner = () => ({ name: 'Hosting', owner: { email: newEmail() } });
   await post('/v1/platform/accounts', root, owner());
-  const holdPlatformUser = { ...holdUser, values: [uuidOf('usr', platformUserId)] };
+  const lockedPlatformUser = { ...lockedUser, values: [uuidOf('usr', platformUserId)] };
 
-  for (const [what, scope, hold, change] of [
-    ['the catalogue', 'catalogue:manage', holdCatalogue, (it: string) => put('/v1/permissions', it, { permissions })],
+  for (const [what, scope, lock, change] of [
+    ['the catalogue', 'catalogue:manage', lockedCatalogue, (it: string) => put('/v1/permissions', it, { permissions })],
     [
       'a preset',
       'role-presets:manage',
-      holdCatalogue,
+      lockedCatalogue,
       (it: string) => patch(`/v1/role-presets/${preset.id}`, it, { permissions: ['invoices:pay'] }),
     ],
     [
       'a user',
       'users:manage',
-      holdUser,
+      lockedUser,
       (it: string) => patch(`/v1/platform/users/${user.id}`, it, { externalId: 'customer-1' }),
     ],
-    ['an account', 'accounts:create', holdPlatformUser, (it: string) => post('/v1/platform/accounts', it, owner())],
+    ['an account', 'accounts:create', lockedPlatformUser, (it: string) => post('/v1/platform/accounts', it, owner())],
   ] as const) {
-    t.test(`${what}, by a platform key`, async (t) => {
+    t.test(`of ${what}, by a platform key`, async (t) => {
       const stolen = await newPlatform(root, { scopes: [scope] });
-      const answers = await whileHeld(hold, async (untilWaiting) => {
-        // Where revoking waits for the catalogue too, it comes first.
-        const isFirst = hold === holdCatalogue;
+      const answers = await whileHeld(lock, async (untilWaiting) => {
+        // If the revocation waits for the catalogue too, it must come first.
+        const isFirst = lock === lockedCatalogue;
         const early = isFirst ? revokePlatform(root, stolen) : undefined;
         if (isFirst) await untilWaiting(1);
         const changes = [1, 2, 3, 4].map(() => change(stolen.secret));
@@ -403,13 +429,13 @@ t.test('A change that waited while its credential was revoked is refused', { ski
     });
   }
 
-  t.test('sessions, by a session that was ended', async (t) => {
+  t.test('of sessions, by a session that was ended', async (t) => {
     const owner = await newUser();
     const stolen = await logIn(owner);
     const current = async () => (await call('GET', '/v1/me/sessions', { token: owner.token })).body.items;
     const stolenId = decodeJwt(stolen).sid as string;
-    const hold = { ...holdUser, values: [uuidOf('usr', owner.id as `usr_${string}`)] };
-    const answers = await whileHeld(hold, async (untilWaiting) => {
+    const lock = { ...lockedUser, values: [uuidOf('usr', owner.id as `usr_${string}`)] };
+    const answers = await whileHeld(lock, async (untilWaiting) => {
       const ending = [1, 2, 3].map(() => call('DELETE', `/v1/me/sessions/${stolenId}`, { token: owner.token }));
       await untilWaiting(3);
       const changes = [1, 2].map(() => call('DELETE', '/v1/me/sessions', { token: stolen }));
@@ -424,18 +450,18 @@ t.test('A change that waited while its credential was revoked is refused', { ski
     t.equal((await current()).length, 1, 'the owner is still logged in');
   });
 
-  t.test('a resource, by a member who was removed', async (t) => {
+  t.test('of a resource, by a member who was suspended', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { permissions: ['resources:manage'] });
     const url = `${account.url}/resources/case/c1`;
     t.equal((await put(url, account.owner.token)).status, 200);
-    const hold = {
+    const lock = {
       statement: 'select from resources where account_id = $1 for update',
       values: [uuidOf('acc', account.id as `acc_${string}`)],
     };
     const removal = call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token });
     t.equal((await removal).status, 204);
-    const changes = await whileHeld(hold, async (untilWaiting) => {
+    const changes = await whileHeld(lock, async (untilWaiting) => {
       const other = await newMember(account, { permissions: ['resources:manage'] });
       const waiting = [1, 2, 3].map(() => call('DELETE', url, { token: other.token }));
       await untilWaiting(3);
@@ -448,24 +474,24 @@ t.test('A change that waited while its credential was revoked is refused', { ski
       [404, 404, 404],
     );
     const { body } = await call('GET', `${account.url}/resources/case`, { token: account.owner.token });
-    t.equal(body.items.length, 1, 'it is still registered');
+    t.equal(body.items.length, 1, 'the resource is still registered');
   });
 });
 
 t.test(
-  'A platform key is not revoked while its change of an account is under way',
+  'The revocation of a platform key waits for a change in an account that the key has begun',
   { skip: needsPostgres() },
   async (t) => {
     const root = await newPlatformKey();
     const account = await newAccount();
     const member = await newMember(account, { permissions: [] });
     const stolen = await newPlatform(root, { scopes: ['accounts:manage'] });
-    const hold = {
+    const lock = {
       statement: 'select from memberships where account_id = $1 and user_id = $2 for key share',
       values: [uuidOf('acc', account.id as `acc_${string}`), uuidOf('usr', member.id as `usr_${string}`)],
     };
     const order: string[] = [];
-    const both = await whileHeld(hold, async (untilWaiting) => {
+    const both = await whileHeld(lock, async (untilWaiting) => {
       const removal = call('DELETE', `${account.url}/members/${member.id}`, { token: stolen.secret });
       await untilWaiting(1);
       const revocation = revokePlatform(root, stolen);
@@ -479,41 +505,41 @@ t.test(
   },
 );
 
-t.test('A key does not see an offer of the ownership to its maker', async (t) => {
+t.test('An account key does not see an ownership offer to its creator', async (t) => {
   const account = await newAccount();
-  const maker = await newMember(account, { permissions: ['keys:manage', 'invoices:read'] });
-  const key = await newAccountKey(account, maker, 'invoices:read');
-  const offer = { userId: maker.id };
+  const creator = await newMember(account, { permissions: ['keys:manage', 'invoices:read'] });
+  const key = await newAccountKey(account, creator, 'invoices:read');
+  const offer = { userId: creator.id };
   t.equal((await post(`${account.url}/ownership-transfer`, account.owner.token, offer)).status, 201);
-  t.ok((await call('GET', account.url, { token: maker.token })).body.ownershipTransfer);
+  t.ok((await call('GET', account.url, { token: creator.token })).body.ownershipTransfer);
   t.equal((await call('GET', account.url, { token: key })).body.ownershipTransfer, null);
 });
 
-t.test('A key does not change what a role gives its maker', async (t) => {
+t.test('An account key cannot change a role of its creator', async (t) => {
   const account = await newAccount();
   const permissions = ['invoices:read', 'roles:manage', 'keys:manage'];
   const { body: role } = await post(`${account.url}/roles`, account.owner.token, { name: 'Clerk', permissions });
-  const maker = await newMember(account, { roles: [role.id] });
-  const key = await newAccountKey(account, maker, ...permissions);
+  const creator = await newMember(account, { roles: [role.id] });
+  const key = await newAccountKey(account, creator, ...permissions);
   const change = (token: string) =>
     call('PATCH', `${account.url}/roles/${role.id}`, { body: { permissions: ['keys:manage'] }, token });
   t.match(await change(key), { status: 403, code: 'user-required' });
-  t.equal((await change(maker.token)).status, 200);
+  t.equal((await change(creator.token)).status, 200);
 });
 
-t.test('A key does not change its maker, by `me` or by id', async (t) => {
+t.test('An account key cannot change its creator, by `me` or by id', async (t) => {
   const account = await newAccount();
   const platform = await newPlatformKey();
-  const maker = await newMember(account, { allPermissions: true });
-  const key = await newAccountKey(account, maker);
-  const member = async () => (await call('GET', `${account.url}/members/${maker.id}`, { token: maker.token })).body;
+  const creator = await newMember(account, { allPermissions: true });
+  const key = await newAccountKey(account, creator);
+  const member = async () => (await call('GET', `${account.url}/members/${creator.id}`, { token: creator.token })).body;
   const before = await member();
   const me = `${account.url}/members/me`;
   const access = { permissions: [] };
   for (const [token, url] of [
     [key, me],
     [platform, me],
-    [key, `${account.url}/members/${maker.id}`],
+    [key, `${account.url}/members/${creator.id}`],
   ] as const) {
     const tries = [
       await call('DELETE', url, { token }),
@@ -526,10 +552,14 @@ t.test('A key does not change its maker, by `me` or by id', async (t) => {
     for (const it of tries) t.match(it, { status: 403, code: 'user-required' });
   }
   t.same(await member(), before);
-  t.match(await call('GET', me, { token: key }), { status: 200, body: { user: { id: maker.id } } }, 'it may look');
+  t.match(
+    await call('GET', me, { token: key }),
+    { status: 200, body: { user: { id: creator.id } } },
+    'the key can read its creator',
+  );
 });
 
-t.test('Invites record with which key they were made', async (t) => {
+t.test('An invite records the key with which it was created', async (t) => {
   const access = { permissions: ['members:read'] };
 
   async function invitesOf(t: Test, account: Account, keys: (string | null)[], token = account.owner.token) {
@@ -539,7 +569,7 @@ t.test('Invites record with which key they were made', async (t) => {
   const inviteWith = (account: Account, token: string) =>
     post(`${account.url}/invites`, token, { email: newEmail(), access });
 
-  t.test('of the account or the platform; changing or resending the invite replaces it', async (t) => {
+  t.test('for account keys and platform keys; changing or resending the invite replaces it', async (t) => {
     const account = await newAccount();
     const operator = await newPlatformKey();
     const [key, other] = [await newKey(account, account.owner.token), await newKey(account, account.owner.token)];
@@ -563,28 +593,35 @@ t.test('Invites record with which key they were made', async (t) => {
     t.equal(provisioned.body.invite.invitedByKey, platform.id);
   });
 
-  t.test('and revoking a key can also revoke its pending invites, and those of the keys made with it', async (t) => {
-    const account = await newAccount();
-    const { token } = account.owner;
-    const stolen = await newKey(account, token);
-    const child = await newKey(account, stolen.secret);
-    const other = await newKey(account, token);
-    for (const it of [stolen.secret, child.secret, other.secret, token]) await inviteWith(account, it);
-    const user = await newUser();
-    await post(`${account.url}/invites`, stolen.secret, { email: user.email, access });
-    await post('/v1/invites/accept', user.token, { token: await tokenFor(user.email, 'invite') });
-    t.equal((await revoke(account, token, stolen)).status, 204, 'without a body the keys alone');
-    await invitesOf(t, account, [stolen.id, child.id, other.id, null]);
-    t.equal((await revoke(account, token, stolen, {})).status, 204);
-    t.match(await revoke(account, token, stolen, { revokeInvites: 'yes' }), { status: 400 });
-    t.match(await revoke(account, token, stolen, { andMore: true }), { status: 400 });
-    t.equal((await revoke(account, token, stolen, { revokeInvites: true })).status, 204, 'also once they are revoked');
-    await invitesOf(t, account, [other.id, null]);
-    const { body } = await call('GET', `${account.url}/members/${user.id}`, { token });
-    t.equal(body.status, 'active', 'what was accepted stays');
-  });
+  t.test(
+    'and revoking an account key can also revoke its pending invites and those of keys created with it',
+    async (t) => {
+      const account = await newAccount();
+      const { token } = account.owner;
+      const stolen = await newKey(account, token);
+      const child = await newKey(account, stolen.secret);
+      const other = await newKey(account, token);
+      for (const it of [stolen.secret, child.secret, other.secret, token]) await inviteWith(account, it);
+      const user = await newUser();
+      await post(`${account.url}/invites`, stolen.secret, { email: user.email, access });
+      await post('/v1/invites/accept', user.token, { token: await tokenFor(user.email, 'invite') });
+      t.equal((await revoke(account, token, stolen)).status, 204, 'without a body only the keys are revoked');
+      await invitesOf(t, account, [stolen.id, child.id, other.id, null]);
+      t.equal((await revoke(account, token, stolen, {})).status, 204);
+      t.match(await revoke(account, token, stolen, { revokeInvites: 'yes' }), { status: 400 });
+      t.match(await revoke(account, token, stolen, { andMore: true }), { status: 400 });
+      t.equal(
+        (await revoke(account, token, stolen, { revokeInvites: true })).status,
+        204,
+        'even if the key is already revoked',
+      );
+      await invitesOf(t, account, [other.id, null]);
+      const { body } = await call('GET', `${account.url}/members/${user.id}`, { token });
+      t.equal(body.status, 'active', 'an accepted invite is not affected');
+    },
+  );
 
-  t.test('and so does a platform key, in every account', async (t) => {
+  t.test('and revoking a platform key can revoke its invites in every account', async (t) => {
     const operator = await newPlatformKey();
     const stolen = await newPlatform(operator);
     const child = await newPlatform(stolen.secret);
@@ -600,7 +637,7 @@ t.test('Invites record with which key they were made', async (t) => {
 });
 
 t.test(
-  'a member with only `invites:manage` can revoke an invite that gives more than they have, and not change it',
+  'A member with only `invites:manage` can revoke an invite that gives more than they have, but not change it',
   async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, { permissions: ['invites:manage'] });

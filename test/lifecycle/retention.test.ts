@@ -10,10 +10,10 @@ const minute = 60_000;
 const { call, clock, db, mailsTo, newUser, service, tokenFor, travel } = await startService(t);
 
 const register = (email: string) => call('POST', '/v1/auth/register', { body: { email } });
-const askReset = (email: string) => call('POST', '/v1/auth/password-reset', { body: { email } });
+const requestReset = (email: string) => call('POST', '/v1/auth/password-reset', { body: { email } });
 
-/** A user who asks for another address. @returns both, and the token that confirms it. */
-async function askedChange() {
+/** A user who requested a change of address, with the new address and the token that confirms it. */
+async function requestEmailChange() {
   const user = await newUser();
   const email = newEmail('changed');
   const body = { email, currentPassword: password };
@@ -21,28 +21,28 @@ async function askedChange() {
   return { user, email, token: await tokenFor(email, 'email-change') };
 }
 
-/** The tables that contain an address, except the mailbox, which stands in for the mail service. */
-async function whereIs(email: string): Promise<string[]> {
-  const holding = [...(await tablesAsText(db))].filter(([, text]) => text.includes(email));
-  return holding.map(([table]) => table).filter((it) => it !== 'mailbox');
+/** The tables that contain an address, except the mailbox, which replaces a mail service in tests. */
+async function tablesWith(email: string): Promise<string[]> {
+  const found = [...(await tablesAsText(db))].filter(([, text]) => text.includes(email));
+  return found.map(([table]) => table).filter((it) => it !== 'mailbox');
 }
 
 async function deleteAll(): Promise<void> {
   while ((await deleteExpired(db, clock())).isMore);
 }
 
-t.test('A row with an address that nobody has proven', async (t) => {
-  t.test('is deleted a day after a registration, also where the address is never registered again', async (t) => {
+t.test('A row with an unverified address', async (t) => {
+  t.test('is deleted a day after a registration, even if the address is never registered again', async (t) => {
     const [expired, current] = [newEmail(), newEmail()];
     await register(expired);
     travel(minute);
     await register(current);
     const token = await tokenFor(current, 'verify-email');
-    t.same(await whereIs(expired), ['registrations']);
+    t.same(await tablesWith(expired), ['registrations']);
     travel(day - minute);
     await deleteAll();
-    t.same(await whereIs(expired), []);
-    t.same(await whereIs(current), ['registrations'], 'a link that still works keeps its registration');
+    t.same(await tablesWith(expired), []);
+    t.same(await tablesWith(current), ['registrations'], 'a registration is kept as long as its link is valid');
     travel(-2_000);
     const chosen = { name: 'Some Body', password };
     t.equal((await call('POST', '/v1/auth/verify-email', { body: { token, ...chosen } })).status, 201);
@@ -50,24 +50,24 @@ t.test('A row with an address that nobody has proven', async (t) => {
 
   t.test('is deleted half an hour after a password reset of an address without a login', async (t) => {
     const email = newEmail();
-    await askReset(email);
+    await requestReset(email);
     travel(29 * minute);
     await deleteAll();
-    t.same(await whereIs(email), ['password_resets']);
+    t.same(await tablesWith(email), ['password_resets']);
     travel(minute);
     await deleteAll();
-    t.same(await whereIs(email), []);
+    t.same(await tablesWith(email), []);
   });
 
-  t.test('is deleted a day after a change of address that was not confirmed', async (t) => {
-    const { email } = await askedChange();
+  t.test('is deleted a day after a change of address, unless the change was confirmed', async (t) => {
+    const { email } = await requestEmailChange();
     travel(day);
     await deleteAll();
-    t.same(await whereIs(email), []);
+    t.same(await tablesWith(email), []);
   });
 
-  t.test('a confirmed change stays: the mail to the old address is written from it', async (t) => {
-    const { user, email, token } = await askedChange();
+  t.test('is kept once a change is confirmed: the mail to the old address is written from it', async (t) => {
+    const { user, email, token } = await requestEmailChange();
     t.equal((await call('POST', '/v1/auth/email-change/confirm', { body: { token } })).status, 200);
     travel(2 * day);
     await deleteAll();
@@ -77,11 +77,11 @@ t.test('A row with an address that nobody has proven', async (t) => {
 });
 
 t.test('Deleting expired rows', async (t) => {
-  t.test('takes a bounded number of each table at a time, and says when there are more', async (t) => {
+  t.test('deletes a limited number of rows per table, and reports whether there may be more', async (t) => {
     await deleteAll();
     for (const email of [newEmail(), newEmail(), newEmail()]) {
       await register(email);
-      await askReset(email);
+      await requestReset(email);
     }
     travel(day);
     t.same(await deleteExpired(db, clock(), 2), { deleted: 4, isMore: true });
@@ -90,7 +90,7 @@ t.test('Deleting expired rows', async (t) => {
     t.same(await db.select().from(passwordResets), []);
   });
 
-  t.test('deletes each row once on several replicas at the same moment', async (t) => {
+  t.test('deletes each row once, even on several replicas at the same time', async (t) => {
     for (let i = 0; i < 20; i += 1) await register(newEmail());
     travel(day);
     const runs = await Promise.all(Array.from({ length: 5 }, () => deleteExpired(db, clock())));
@@ -100,7 +100,7 @@ t.test('Deleting expired rows', async (t) => {
     );
   });
 
-  t.test('logs what fails, and throws nothing', async (t) => {
+  t.test('logs errors and throws none', async (t) => {
     const lines: unknown[] = [];
     const log = { info: (it: unknown) => void lines.push(it), warn: (it: unknown) => void lines.push(it) };
     const broken = createRetention({ db, clock: () => new Date(Number.NaN) }, log);
@@ -120,7 +120,7 @@ t.test('Deleting expired rows', async (t) => {
     travel(day);
     const retention = createRetention(service, { info: () => {}, warn: () => {} });
     retention.start();
-    await until('the registration to go', async () => (await whereIs(email)).length === 0);
+    await until('the registration to be deleted', async () => (await tablesWith(email)).length === 0);
     await retention.stop();
   });
 });
