@@ -21,15 +21,15 @@ const catalogue = await listPermissionKeys(db);
 t.test('POST /v1/accounts', async (t) => {
   t.test('creates an account with the caller as its owner, who has all permissions', async (t) => {
     const user = await newUser();
-    const made = await call('POST', '/v1/accounts', { body: { name: 'Example Hosting' }, token: user.token });
-    t.equal(made.status, 201);
-    t.match(made.body, {
+    const created = await call('POST', '/v1/accounts', { body: { name: 'Example Hosting' }, token: user.token });
+    t.equal(created.status, 201);
+    t.match(created.body, {
       name: 'Example Hosting',
       ownerId: user.id,
       settings: { inviteLifetimeDays: 7, acceptFromAnyAddress: false, locale: null, remindDaysBefore: null },
       ownershipTransfer: null,
     });
-    const me = await call('GET', `/v1/accounts/${made.body.id}/members/me`, { token: user.token });
+    const me = await call('GET', `/v1/accounts/${created.body.id}/members/me`, { token: user.token });
     t.match(me.body, { isOwner: true, status: 'active', access: { allPermissions: true, permissions: [] } });
     t.equal(me.body.invitedBy, null);
   });
@@ -59,8 +59,8 @@ t.test('POST /v1/accounts', async (t) => {
   t.test('accepts a name of 1 to 100 characters', async (t) => {
     const user = await newUser();
     for (const name of ['x', 'x'.repeat(100)]) {
-      const made = await call('POST', '/v1/accounts', { body: { name }, token: user.token });
-      t.match(made, { status: 201, body: { name } });
+      const created = await call('POST', '/v1/accounts', { body: { name }, token: user.token });
+      t.match(created, { status: 201, body: { name } });
     }
   });
 });
@@ -86,9 +86,12 @@ t.test('A name is stored trimmed, no matter which route sets it', async (t) => {
   const padded = (name: string) => `\uFEFF \t\u00A0${name}\u200B\u3000 \u200E`;
   const permissions = ['invoices:read'];
   const setName = async (method: 'POST' | 'PATCH', path: string, body: object, token: string) => {
-    const { status, body: made } = await call(method, path, { body: { ...body, name: padded('Some  Name') }, token });
-    t.same([Math.floor(status / 100), made.name], [2, 'Some  Name'], `${method} ${path}`);
-    return made;
+    const { status, body: created } = await call(method, path, {
+      body: { ...body, name: padded('Some  Name') },
+      token,
+    });
+    t.same([Math.floor(status / 100), created.name], [2, 'Some  Name'], `${method} ${path}`);
+    return created;
   };
   await setName('POST', '/v1/accounts', {}, owner.token);
   await setName('PATCH', url, {}, owner.token);
@@ -211,15 +214,15 @@ t.test('GET /v1/me/accounts', async (t) => {
 
   t.test('pages contain every account exactly once, in the order in which the user joined them', async (t) => {
     const user = await newUser();
-    const made: string[] = [];
+    const created: string[] = [];
     for (let i = 0; i < 5; i++) {
       const { body } = await call('POST', '/v1/accounts', { body: { name: `Account ${i}` }, token: user.token });
-      made.push(body.id);
+      created.push(body.id);
     }
     const seen = await listAll<{ id: string }>('/v1/me/accounts?limit=2', user.token);
     t.same(
       seen.map((it) => it.id),
-      made,
+      created,
     );
   });
 

@@ -40,9 +40,9 @@ interface CreatedKey {
 
 /** Creates or rotates a key. */
 async function createKey(url: string, token: string, body: object): Promise<CreatedKey> {
-  const { status, body: made } = await post(url, token, body);
-  if (status !== 201) throw new Error(`the key was not created: ${JSON.stringify(made)}`);
-  return made;
+  const { status, body: created } = await post(url, token, body);
+  if (status !== 201) throw new Error(`the key was not created: ${JSON.stringify(created)}`);
+  return created;
 }
 const newKey = (account: Account, token: string, more: object = {}) =>
   createKey(`${account.url}/keys`, token, { name: 'Machine', scopes: ['*'], ...more });
@@ -111,10 +111,10 @@ t.test('A key that is created with another key', async (t) => {
       const createdKeys: [Account, CreatedKey][] = [];
       for (const account of accounts) {
         const mine = await newKey(account, account.owner.token);
-        const [made, rotated] = [await newKey(account, calling.secret), await rotate(account, calling.secret, mine)];
-        const further = await newKey(account, made.secret);
+        const [created, rotated] = [await newKey(account, calling.secret), await rotate(account, calling.secret, mine)];
+        const further = await newKey(account, created.secret);
         const byChild = await newKey(account, child.secret);
-        for (const it of [made, rotated, further, byChild]) {
+        for (const it of [created, rotated, further, byChild]) {
           t.equal(it.expiresAt, calling.expiresAt);
           createdKeys.push([account, it]);
         }
@@ -166,11 +166,11 @@ t.test('A key that is created with another key', async (t) => {
       const grandchild = await newKey(account, child.secret);
       const successor = await rotate(account, account.owner.token, machine, 60);
       const backend = await newPlatform(operator);
-      const made = [child, grandchild, await newPlatform(backend.secret), await newKey(account, backend.secret)];
+      const created = [child, grandchild, await newPlatform(backend.secret), await newKey(account, backend.secret)];
       const next = await rotatePlatform(operator, backend, 60);
-      for (const it of made) t.equal(await answers(account, it), 200);
+      for (const it of created) t.equal(await answers(account, it), 200);
       await at(new Date(start.getTime() + 60 * second), async () => {
-        for (const it of made) t.equal(await answers(account, it), 401);
+        for (const it of created) t.equal(await answers(account, it), 401);
         for (const it of [successor, next]) t.equal(await answers(account, it), 200);
       });
     });

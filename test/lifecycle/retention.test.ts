@@ -12,7 +12,9 @@ const { call, clock, db, mailsTo, newUser, service, tokenFor, travel } = await s
 const register = (email: string) => call('POST', '/v1/auth/register', { body: { email } });
 const requestReset = (email: string) => call('POST', '/v1/auth/password-reset', { body: { email } });
 
-/** A user who requested a change of address, with the new address and the token that confirms it. */
+/**
+ * A user who requested a change of address, with the new address and the token that confirms it.
+ */
 async function requestEmailChange() {
   const user = await newUser();
   const email = newEmail('changed');
@@ -21,7 +23,9 @@ async function requestEmailChange() {
   return { user, email, token: await tokenFor(email, 'email-change') };
 }
 
-/** The tables that contain an address, except the mailbox, which replaces a mail service in tests. */
+/**
+ * The tables that contain an address, except the mailbox, which replaces a mail service in tests.
+ */
 async function tablesWith(email: string): Promise<string[]> {
   const found = [...(await tablesAsText(db))].filter(([, text]) => text.includes(email));
   return found.map(([table]) => table).filter((it) => it !== 'mailbox');

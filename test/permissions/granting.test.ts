@@ -10,7 +10,7 @@ const { call, at, db, logIn, invite, newAccount, newMember, newPlatformKey, newA
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const platform = await newPlatformKey();
-const managing = ['members:manage', 'invites:manage', 'roles:manage', 'keys:manage'];
+const managingPermissions = ['members:manage', 'invites:manage', 'roles:manage', 'keys:manage'];
 
 const post = (url: string, body: unknown, token: string) => call('POST', url, { body, token });
 const patch = (url: string, body: unknown, token: string) => call('PATCH', url, { body, token });
@@ -32,9 +32,9 @@ const permissionsOf = async (account: Account, token: string) =>
     (it: { id: string }) => it.id === account.id,
   )?.effectivePermissions ?? [];
 
-t.test('Nobody hands out what they do not hold, by any door', async (t) => {
+t.test('Nobody can grant permissions they do not have, by any route', async (t) => {
   const account = await newAccount();
-  const manager = await newMember(account, { permissions: [...managing, 'invoices:read'] });
+  const manager = await newMember(account, { permissions: [...managingPermissions, 'invoices:read'] });
   const other = await newMember(account, { permissions: ['invoices:read'] });
   const beyond = await newRole(account, ['invoices:pay']);
   const beyondPreset = await newPreset(['orders:place']);
@@ -42,9 +42,9 @@ t.test('Nobody hands out what they do not hold, by any door', async (t) => {
   const pending = await invite(account, manager, newEmail(), { permissions: ['invoices:read'] });
   const inviteUrl = `${account.url}/invites/${pending.body.id}`;
   const grantsUrl = `${memberUrl(account, other)}/grants`;
-  const scopedKey = await newAccountKey(account, account.owner, ...managing, 'invoices:read');
+  const scopedKey = await newAccountKey(account, account.owner, ...managingPermissions, 'invoices:read');
 
-  const doors: Record<string, (token: string) => ReturnType<typeof call>> = {
+  const requests: Record<string, (token: string) => ReturnType<typeof call>> = {
     'an invite with a permission': (token) =>
       post(`${account.url}/invites`, { email: newEmail(), access: { permissions: ['invoices:pay'] } }, token),
     'an invite with a role': (token) =>
@@ -60,33 +60,32 @@ t.test('Nobody hands out what they do not hold, by any door', async (t) => {
     'a preset for a member': (token) => patch(memberUrl(account, other), { access: { roles: [beyondPreset] } }, token),
     'a new role': (token) => post(`${account.url}/roles`, { name: newEmail(), permissions: ['invoices:pay'] }, token),
     'a change of a role': (token) => patch(`${account.url}/roles/${within}`, { permissions: ['invoices:pay'] }, token),
-    'a change of a role that gave more': (token) =>
+    'a reduction of a role that gives more': (token) =>
       patch(`${account.url}/roles/${beyond}`, { permissions: ['invoices:read'] }, token),
-    'the name of a role that gives more': (token) =>
-      patch(`${account.url}/roles/${beyond}`, { name: 'Renamed' }, token),
+    'renaming a role that gives more': (token) => patch(`${account.url}/roles/${beyond}`, { name: 'Renamed' }, token),
     'a grant': (token) => post(grantsUrl, { grants: [{ permission: 'invoices:pay' }] }, token),
     'a grant on a resource': (token) =>
       post(grantsUrl, { grants: [{ permission: 'invoices:pay', resource: { type: 'invoice', id: '1' } }] }, token),
     'a grant on a condition': (token) =>
       post(grantsUrl, { grants: [{ permission: 'invoices:pay', condition: { action: { soft: true } } }] }, token),
-    'one grant among good ones': (token) =>
+    'one forbidden grant among allowed ones': (token) =>
       post(grantsUrl, { grants: [{ permission: 'invoices:read' }, { permission: 'invoices:pay' }] }, token),
     'a key': (token) => post(`${account.url}/keys`, { name: 'x', scopes: ['invoices:pay'] }, token),
   };
 
-  for (const [what, open] of Object.entries(doors)) {
+  for (const [what, send] of Object.entries(requests)) {
     t.test(what, async (t) => {
       for (const [who, token] of [
         ['a member', manager.token],
         ['a key within its scopes', scopedKey],
       ] as const) {
-        const refused = await open(token);
+        const refused = await send(token);
         t.match(refused, { status: 403, code: 'cannot-grant', body: { missing: Array } }, who);
       }
     });
   }
 
-  t.test('and nothing was given', async (t) => {
+  t.test('nothing was granted', async (t) => {
     t.same(await permissionsOf(account, other.token), ['invoices:read']);
     const { body } = await call('GET', grantsUrl, { token: account.owner.token });
     t.same(body.items, []);
@@ -96,15 +95,15 @@ t.test('Nobody hands out what they do not hold, by any door', async (t) => {
     t.equal(keys.body.items.length, 1);
   });
 
-  t.test('the owner goes through each of them', async (t) => {
-    for (const [what, open] of Object.entries(doors)) {
-      t.ok((await open(account.owner.token)).status < 300, what);
+  t.test('the owner can send each request', async (t) => {
+    for (const [what, send] of Object.entries(requests)) {
+      t.ok((await send(account.owner.token)).status < 300, what);
     }
   });
 });
 
-t.test('a role', async (t) => {
-  t.test('changes what its holders may do on the next request, by role edit and by name', async (t) => {
+t.test('A role', async (t) => {
+  t.test('when changed, changes what its members may do on the next request, also as a preset', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);
     const preset = await newPreset(['invites:read']);
@@ -124,7 +123,7 @@ t.test('a role', async (t) => {
     ]);
   });
 
-  t.test('of another account, or one that is none, is given by no door', async (t) => {
+  t.test('of another account, or unknown, cannot be granted or read by any route', async (t) => {
     const [mine, theirs] = [await newAccount(), await newAccount()];
     const member = await newMember(mine, { permissions: [] });
     const foreign = await newRole(theirs, ['members:read']);
@@ -142,7 +141,7 @@ t.test('a role', async (t) => {
     t.notOk(listed.body.items.some((it: { id: string }) => it.id === foreign));
   });
 
-  t.test('names permissions of the catalogue', async (t) => {
+  t.test('contains only permissions of the catalogue', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);
     const unknown = { permissions: ['members:read', 'no-such:permission'] };
@@ -154,7 +153,7 @@ t.test('a role', async (t) => {
     t.match((await call('GET', `${account.url}/roles/${role}`, { token: owner })).body.permissions, ['members:read']);
   });
 
-  t.test('is not changed by someone below one of its holders', async (t) => {
+  t.test('cannot be changed by a member who has fewer permissions than one of its members', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);
     const manager = await newMember(account, { permissions: ['roles:manage', 'members:read', 'members:manage'] });
@@ -169,11 +168,10 @@ t.test('a role', async (t) => {
     t.match(await patch(url, { permissions: ['members:manage'] }, manager.token), { status: 200 });
   });
 
-  t.test('and its holders are compared as by every change of a member, on resources too', async (t) => {
+  t.test('compares permissions as every change of a member does, including grants on resources', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);
-    const managing = ['roles:manage', 'members:read', 'members:manage'];
-    const manager = await newMember(account, { permissions: managing });
+    const manager = await newMember(account, { permissions: ['roles:manage', 'members:read', 'members:manage'] });
     const member = await newMember(account, { permissions: [], roles: [role] });
     const give = (to: TestUser, grant: object) =>
       post(`${memberUrl(account, to)}/grants`, { grants: [grant] }, account.owner.token);
@@ -186,8 +184,8 @@ t.test('a role', async (t) => {
       (await patch(`${account.url}/roles/${role}`, { name: newEmail('role') }, manager.token)).status;
     const invoice = { type: 'invoice', id: 'one' };
     const soft = { action: { soft: true } };
-    /** What a member has, and what a manager needs to have with it: less does not suffice. */
-    const cases: [had: object, less: object, enough: object][] = [
+    /** A grant of the member, one of the manager that does not cover it, and one that does. */
+    const cases: [grant: object, tooLittle: object, enough: object][] = [
       [
         { permission: 'invoices:read', resource: invoice },
         { permission: 'invoices:read', resource: { type: 'invoice', id: 'two' } },
@@ -209,17 +207,17 @@ t.test('a role', async (t) => {
         { permission: 'orders:place', endsAt: new Date(Date.now() + day) },
       ],
     ];
-    for (const [had, less, enough] of cases) {
-      await give(member, had);
-      t.same([await suspend(), await rename()], [403, 403], JSON.stringify(had));
-      await give(manager, less);
-      t.same([await suspend(), await rename()], [403, 403], `less: ${JSON.stringify(less)}`);
+    for (const [grant, tooLittle, enough] of cases) {
+      await give(member, grant);
+      t.same([await suspend(), await rename()], [403, 403], JSON.stringify(grant));
+      await give(manager, tooLittle);
+      t.same([await suspend(), await rename()], [403, 403], `too little: ${JSON.stringify(tooLittle)}`);
       await give(manager, enough);
       t.same([await suspend(), await rename()], [200, 200], `enough: ${JSON.stringify(enough)}`);
     }
   });
 
-  t.test('that is in use is not deleted; once it is not, it is', async (t) => {
+  t.test('can only be deleted when it is not in use', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);
     const member = await newMember(account, { permissions: [], roles: [role] });
@@ -241,31 +239,36 @@ t.test('a role', async (t) => {
     t.match(await patch(`${account.url}/roles/${preset}`, { name: 'Mine' }, account.owner.token), { status: 403 });
   });
 
-  t.test('that only an expired invite names is deleted, and is not given if that one is sent again', async (t) => {
+  t.test('can be deleted if only an expired invite uses it, and resending that invite does not grant it', async (t) => {
     const account = await newAccount();
-    const [role, kept, preset] = [
+    const [role, remaining, preset] = [
       await newRole(account, ['members:read']),
       await newRole(account, ['invites:read']),
       await newPreset(['members:read']),
     ];
     const email = newEmail();
-    const { body: made } = await invite(account, account.owner, email, { roles: [role, kept, preset] });
+    const { body: created } = await invite(account, account.owner, email, { roles: [role, remaining, preset] });
     await at(new Date(Date.now() + 8 * day), async () => {
       const token = await logIn(account.owner);
       t.match(await call('DELETE', `${account.url}/roles/${role}`, { token }), { status: 204 });
       t.match(await call('DELETE', `/v1/role-presets/${preset}`, { token: platform }), { status: 204 });
-      const again = await call('POST', `${account.url}/invites/${made.id}/resend`, { token });
+      const again = await call('POST', `${account.url}/invites/${created.id}/resend`, { token });
       t.match(again, { status: 200, body: { status: 'pending' } });
-      t.same(again.body.access.roles, [kept], 'the invite names only roles that exist');
+      t.same(again.body.access.roles, [remaining], 'the invite contains only roles that exist');
       const accepted = await call('POST', '/v1/invites/accept', {
         body: { token: await tokenFor(email, 'invite'), register: { name: 'Late', password } },
       });
       t.equal(accepted.status, 201);
-      t.same(accepted.body.membership.access, { allPermissions: false, permissions: [], roles: [kept], endsAt: null });
+      t.same(accepted.body.membership.access, {
+        allPermissions: false,
+        permissions: [],
+        roles: [remaining],
+        endsAt: null,
+      });
     });
   });
 
-  t.test('has a name of its own', async (t) => {
+  t.test('has a name that is unique in its account', async (t) => {
     const account = await newAccount();
     const make = (name: string) =>
       post(`${account.url}/roles`, { name, permissions: ['members:read'] }, account.owner.token);
@@ -279,7 +282,7 @@ t.test('a role', async (t) => {
     t.match(await post(`${(await newAccount()).url}/roles`, {}, account.owner.token), { status: 400 });
   });
 
-  t.test('needs roles:manage, and presets the platform', async (t) => {
+  t.test('needs roles:manage; a preset needs a platform key', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { permissions: ['members:read'] });
     const role = { name: 'x', permissions: ['members:read'] };
@@ -291,7 +294,7 @@ t.test('a role', async (t) => {
     });
   });
 
-  t.test('that was widened beyond what an inviter holds is not given by their invite', async (t) => {
+  t.test('is not granted by an invite once it gives more than the inviter has', async (t) => {
     const account = await newAccount();
     const role = await newRole(account, ['members:read']);
     const manager = await newMember(account, { permissions: ['invites:manage', 'members:read'] });
@@ -310,14 +313,14 @@ t.test('a role', async (t) => {
   });
 });
 
-t.test('Nobody hands out what they hold for a time for longer than that', async (t) => {
+t.test('Nobody can grant a permission for longer than they have it', async (t) => {
   const account = await newAccount();
   const [soon, later] = [day, 2 * day].map((it) => new Date(Date.now() + it).toISOString()) as [string, string];
-  const timed = await newMember(account, { permissions: managing, endsAt: soon });
+  const timed = await newMember(account, { permissions: managingPermissions, endsAt: soon });
   const deputy = await newMember(account, { allPermissions: true, endsAt: soon });
   const other = await newMember(account, { permissions: [] });
   const grantsUrl = `${memberUrl(account, other)}/grants`;
-  const lasting: Record<string, (token: string, endsAt?: string) => ReturnType<typeof call>> = {
+  const requests: Record<string, (token: string, endsAt?: string) => ReturnType<typeof call>> = {
     'an invite': (token, endsAt) =>
       post(
         `${account.url}/invites`,
@@ -329,9 +332,9 @@ t.test('Nobody hands out what they hold for a time for longer than that', async 
     'a grant': (token, endsAt) =>
       post(grantsUrl, { grants: [{ permission: 'members:read', ...(endsAt && { endsAt }) }] }, token),
   };
-  for (const [what, give] of Object.entries(lasting)) {
+  for (const [what, give] of Object.entries(requests)) {
     for (const { token } of [timed, deputy]) {
-      t.match(await give(token), { status: 403, code: 'cannot-grant' }, `${what} for ever`);
+      t.match(await give(token), { status: 403, code: 'cannot-grant' }, `${what} without an end`);
       t.match(await give(token, later), { status: 403, code: 'cannot-grant' }, `${what} for longer`);
       t.ok((await give(token, soon)).status < 300, `${what} for as long`);
     }
@@ -348,11 +351,15 @@ t.test('Nobody hands out what they hold for a time for longer than that', async 
   const suspended = await newMember(account, { permissions: ['members:read'] });
   await call('POST', `${memberUrl(account, suspended)}/suspend`, { token: timed.token });
   const reactivate = (token: string) => call('POST', `${memberUrl(account, suspended)}/reactivate`, { token });
-  t.match(await reactivate(timed.token), { status: 403, code: 'cannot-grant' }, 'nor by reactivating someone for ever');
+  t.match(
+    await reactivate(timed.token),
+    { status: 403, code: 'cannot-grant' },
+    'reactivating a member whose access has no end',
+  );
   t.match(await reactivate(account.owner.token), { status: 200 });
 });
 
-t.test('A later end of a membership prolongs its grants, and so requires them', async (t) => {
+t.test('Extending a membership extends its grants, so the caller must be able to grant them', async (t) => {
   const account = await newAccount();
   const { token: owner } = account.owner;
   const inDays = (days: number) => new Date(service.clock().getTime() + days * day).toISOString();
@@ -362,7 +369,7 @@ t.test('A later end of a membership prolongs its grants, and so requires them', 
     patch(memberUrl(account, member), { access }, token);
   const refused = { status: 403, code: 'cannot-grant' };
 
-  t.test('of oneself', async (t) => {
+  t.test('their own membership', async (t) => {
     const member = await newMember(account, { permissions: ['invoices:read'], endsAt: inDays(1) });
     await grantTo(member, 'members:manage', 'invoices:pay');
     t.match(await change(member, { permissions: [] }, member.token), refused);
@@ -370,7 +377,7 @@ t.test('A later end of a membership prolongs its grants, and so requires them', 
     t.equal((await change(member, { permissions: [], endsAt: inDays(0.5) }, member.token)).status, 200);
   });
 
-  t.test('of another member, also one whose membership has ended', async (t) => {
+  t.test('another membership, even one that has ended', async (t) => {
     const clerk = await newMember(account, { permissions: ['members:manage', 'invoices:pay'], endsAt: inDays(3) });
     const member = await newMember(account, { permissions: [], endsAt: inDays(1) });
     await grantTo(member, 'invoices:pay');
@@ -378,12 +385,12 @@ t.test('A later end of a membership prolongs its grants, and so requires them', 
     t.equal((await change(member, { permissions: [], endsAt: inDays(2) }, clerk.token)).status, 200);
     await at(new Date(inDays(2.5)), async () => {
       const token = await logIn(clerk);
-      t.match(await change(member, { permissions: [] }, token), refused, 'nor one that has ended');
+      t.match(await change(member, { permissions: [] }, token), refused, 'a membership that has ended');
     });
     t.equal((await change(member, { permissions: [] }, owner)).status, 200, 'the owner may');
   });
 
-  t.test('of someone who had all permissions', async (t) => {
+  t.test('the membership of a member who had all permissions', async (t) => {
     const deputy = await newMember(account, { allPermissions: true, endsAt: inDays(2) });
     const member = await newMember(account, { allPermissions: true, endsAt: inDays(1) });
     await grantTo(member, 'members:manage');
@@ -391,7 +398,7 @@ t.test('A later end of a membership prolongs its grants, and so requires them', 
   });
 });
 
-t.test('A manager ends a key of a member with the same grant on a resource', async (t) => {
+t.test('A manager can revoke a member’s key if they have the member’s grants on resources', async (t) => {
   const account = await newAccount();
   const manager = await newMember(account, { permissions: ['keys:manage'] });
   const member = await newMember(account, { permissions: ['keys:manage'] });
@@ -399,12 +406,12 @@ t.test('A manager ends a key of a member with the same grant on a resource', asy
   const { body: key } = await post(`${account.url}/keys`, { name: 'Machine', scopes: ['*'] }, member.token);
   const end = () => call('POST', `${account.url}/keys/${key.id}/revoke`, { token: manager.token });
   await post(`${memberUrl(account, member)}/grants`, { grants }, account.owner.token);
-  t.match(await end(), { status: 403, code: 'cannot-grant' }, 'not without it');
+  t.match(await end(), { status: 403, code: 'cannot-grant' }, 'without the grant');
   await post(`${memberUrl(account, manager)}/grants`, { grants }, account.owner.token);
   t.equal((await end()).status, 204);
 });
 
-t.test('Who may suspend a member may reactivate them, with grants on resources too', async (t) => {
+t.test('A caller who may suspend a member may reactivate them, even with grants on resources', async (t) => {
   const account = await newAccount();
   const manager = await newMember(account, { permissions: ['members:manage'] });
   const member = await newMember(account, { permissions: [] });
@@ -416,7 +423,7 @@ t.test('Who may suspend a member may reactivate them, with grants on resources t
   }
 });
 
-t.test('a grant', async (t) => {
+t.test('A grant', async (t) => {
   const account = await newAccount();
   const owner = account.owner.token;
   const allowed = async (who: TestUser, permission: string, on?: { type: string; id: string }, token = owner) => {
@@ -424,7 +431,7 @@ t.test('a grant', async (t) => {
     return (await call('GET', `${account.url}/check?${new URLSearchParams(query)}`, { token })).body.allowed;
   };
 
-  t.test('on one resource, or on one type, counts there and nowhere else', async (t) => {
+  t.test('on a resource or a type applies there and nowhere else', async (t) => {
     const member = await newMember(account, { permissions: [] });
     const grants = [
       { permission: 'invoices:pay', resource: { type: 'invoice', id: 'one' } },
@@ -434,20 +441,24 @@ t.test('a grant', async (t) => {
     t.equal(status, 201);
     t.match(body.items, grants);
     t.equal(await allowed(member, 'invoices:pay', { type: 'invoice', id: 'one' }), true);
-    t.equal(await allowed(member, 'invoices:read', { type: 'invoice', id: 'one' }), true, 'with what it implies');
+    t.equal(
+      await allowed(member, 'invoices:read', { type: 'invoice', id: 'one' }),
+      true,
+      'implied permissions apply too',
+    );
     t.equal(await allowed(member, 'invoices:pay', { type: 'invoice', id: 'two' }), false);
     t.equal(await allowed(member, 'invoices:pay', { type: 'quote', id: 'one' }), false);
     t.equal(await allowed(member, 'invoices:pay'), false);
     t.equal(await allowed(member, 'quotes:read', { type: 'quote', id: 'any' }), true);
     t.equal(await allowed(member, 'quotes:read'), false);
-    t.same(await permissionsOf(account, member.token), [], 'and opens nothing in the whole account');
+    t.same(await permissionsOf(account, member.token), [], 'it gives nothing in the whole account');
     const url = `${memberUrl(account, member)}/grants/${body.items[0].id}`;
     t.match(await call('DELETE', url, { token: owner }), { status: 204 });
     t.equal(await allowed(member, 'invoices:pay', { type: 'invoice', id: 'one' }), false);
     t.match(await call('DELETE', url, { token: owner }), { status: 404 });
   });
 
-  t.test('for a time ends by itself, and opens the account’s own doors meanwhile', async (t) => {
+  t.test('with an end expires then, and gives access to Usher’s own routes until then', async (t) => {
     const member = await newMember(account, { permissions: [] });
     const endsAt = new Date(Date.now() + day);
     await post(`${memberUrl(account, member)}/grants`, { grants: [{ permission: 'members:read', endsAt }] }, owner);
@@ -455,23 +466,23 @@ t.test('a grant', async (t) => {
     await at(endsAt, async () => {
       t.match(await call('GET', `${account.url}/members`, { token: await logIn(member) }), { status: 403 });
       const now = await logIn(account.owner);
-      t.equal(await allowed(member, 'members:read', undefined, now), false, 'to the check, too');
+      t.equal(await allowed(member, 'members:read', undefined, now), false, 'the check says so too');
       t.equal(await allowed(member, 'members:read', { type: 'any', id: 'one' }, now), false);
     });
   });
 
-  t.test('can be handed on by whoever holds it there, and no further', async (t) => {
+  t.test('on a resource can be granted by a member who has it there, but only there', async (t) => {
     const other = await newMember(account, { permissions: [] });
     const manager = await newMember(account, { permissions: ['members:manage'] });
     const resource = { type: 'invoice', id: 'one' };
     await post(`${memberUrl(account, manager)}/grants`, { grants: [{ permission: 'invoices:pay', resource }] }, owner);
     const give = (grant: object) => post(`${memberUrl(account, other)}/grants`, { grants: [grant] }, manager.token);
     t.match(await give({ permission: 'invoices:pay', resource }), { status: 201 });
-    t.match(await give({ permission: 'invoices:read', resource }), { status: 201 }, 'what it implies, too');
+    t.match(await give({ permission: 'invoices:read', resource }), { status: 201 }, 'an implied permission');
     t.match(
       await give({ permission: 'invoices:pay', resource, condition: { action: { soft: true } } }),
       { status: 201 },
-      'or less of it',
+      'with a condition',
     );
     for (const beyond of [
       { type: 'invoice', id: 'two' },
@@ -486,11 +497,11 @@ t.test('a grant', async (t) => {
     }
     const onCondition = { permission: 'quotes:read', resource, condition: { action: { soft: true } } };
     await post(`${memberUrl(account, manager)}/grants`, { grants: [onCondition] }, owner);
-    t.match(await give(onCondition), { status: 201 }, 'on the condition on which it is held');
+    t.match(await give(onCondition), { status: 201 }, 'on the same condition');
     t.match(
       await give({ ...onCondition, condition: { action: { soft: true, late: true } } }),
       { status: 201 },
-      'or on more',
+      'on a stronger condition',
     );
     for (const condition of [undefined, {}, { action: { soft: false } }, { subject: { soft: true } }]) {
       const wider = { permission: 'quotes:read', resource, ...(condition && { condition }) };
@@ -501,11 +512,11 @@ t.test('a grant', async (t) => {
     t.match(
       await call('DELETE', memberUrl(account, above), { token: manager.token }),
       { status: 403 },
-      'who holds more somewhere is above',
+      'the member has more permissions on that resource',
     );
   });
 
-  t.test('ends with the membership, and is given to no owner and no stranger', async (t) => {
+  t.test('ends with the membership, and cannot be given to the owner or a non-member', async (t) => {
     const member = await newMember(account, { permissions: [] });
     const grants = { grants: [{ permission: 'members:read' }] };
     await post(`${memberUrl(account, member)}/grants`, grants, owner);
@@ -518,7 +529,7 @@ t.test('a grant', async (t) => {
     t.match(await post(`${memberUrl(account, await newUser())}/grants`, grants, owner), { status: 404 });
   });
 
-  t.test('is not given on the account as if it were a resource', async (t) => {
+  t.test('cannot be on the account itself as a resource', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { permissions: [] });
     const grants = [{ permission: 'invoices:pay', resource: { type: 'account', id: account.id } }];
@@ -530,7 +541,7 @@ t.test('a grant', async (t) => {
     t.match(registered, { status: 400, code: 'invalid-request' });
   });
 
-  t.test('bad input gives none of them', async (t) => {
+  t.test('is refused with all others of the request if one is invalid', async (t) => {
     const member = await newMember(account, { permissions: [] });
     const wrong: object[] = [
       { permission: 'no-such:permission' },
@@ -560,7 +571,7 @@ t.test('a grant', async (t) => {
     t.same(body.items, []);
   });
 
-  t.test('is one of ten thousand of its member at most', async (t) => {
+  t.test('is refused if the member already has 10,000', async (t) => {
     const member = await newMember(account, { permissions: [] });
     const give = (count: number) => {
       const resource = { type: 'invoice', id: 'INV-1' };
@@ -576,25 +587,25 @@ t.test('a grant', async (t) => {
     t.match(await give(1), { status: 409, code: 'too-many-grants' });
   });
 
-  t.test('is seen by its member, and by whoever sees members', async (t) => {
+  t.test('is visible to its member and to callers with `members:read`', async (t) => {
     const member = await newMember(account, { permissions: [] });
-    const blind = await newMember(account, { permissions: ['keys:manage'] });
+    const withoutRead = await newMember(account, { permissions: ['keys:manage'] });
     await post(`${memberUrl(account, member)}/grants`, { grants: [{ permission: 'keys:manage' }] }, owner);
     t.match((await call('GET', `${account.url}/members/me/grants`, { token: member.token })).body.items, [
       { permission: 'keys:manage' },
     ]);
-    t.match(await call('GET', `${memberUrl(account, member)}/grants`, { token: blind.token }), { status: 403 });
+    t.match(await call('GET', `${memberUrl(account, member)}/grants`, { token: withoutRead.token }), { status: 403 });
   });
 });
 
-t.test('a resource is registered, found and forgotten', async (t) => {
+t.test('A resource can be registered, listed and deleted', async (t) => {
   const account = await newAccount();
   const { owner } = account;
   const member = await newMember(account, { permissions: ['members:manage'] });
   const url = (id: string) => `${account.url}/resources/record/${encodeURIComponent(id)}`;
   for (const id of ['b', 'a', 'c/d e', 'ü'])
     t.match(await call('PUT', url(id), { token: owner.token }), { status: 200, body: { type: 'record', id } });
-  t.match(await call('PUT', url('a'), { token: owner.token }), { status: 200 }, 'again: the same');
+  t.match(await call('PUT', url('a'), { token: owner.token }), { status: 200 }, 'registering it again changes nothing');
   t.match(await call('PUT', url('z'), { token: member.token }), { status: 403, code: 'permission-missing' });
   t.match(await call('GET', `${account.url}/resources/record`, { token: member.token }), { status: 403 });
   const list = async (query: string) =>

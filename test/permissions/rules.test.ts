@@ -22,9 +22,9 @@ import { canonicalEmail, isEmailAddress, requireCanonicalEmail } from '../../src
 const now = new Date('2026-11-25T09:30:00Z');
 const all: EffectiveAccess = { allPermissions: true, endsAt: null, grantedPermissions: [] };
 const only = (...permissions: string[]): EffectiveAccess => accountWideAccess(permissions, null);
-const kept = { roles: [], endsAt: null };
+const noRoles = { roles: [], endsAt: null };
 
-/** The problem that a rule answers with; undefined where it lets pass. */
+/** The problem that a rule throws; undefined if it throws nothing. */
 function problemOf(rule: () => unknown): Problem | undefined {
   try {
     rule();
@@ -37,30 +37,30 @@ function problemOf(rule: () => unknown): Problem | undefined {
 
 const codeOf = (rule: () => unknown) => problemOf(rule)?.code;
 
-t.test('access has one form: sorted permissions, or the flag and none beside it', async (t) => {
-  t.same(toAccess({ allPermissions: true }), { allPermissions: true, permissions: [], ...kept });
+t.test('toAccess sorts the permissions, or sets the flag without any', async (t) => {
+  t.same(toAccess({ allPermissions: true }), { allPermissions: true, permissions: [], ...noRoles });
   t.same(toAccess({ permissions: ['tickets:read', 'invoices:pay'] }), {
     ...{ allPermissions: false, permissions: ['invoices:pay', 'tickets:read'] },
-    ...kept,
+    ...noRoles,
   });
-  const asked = { permissions: ['b:b', 'a:a'] };
-  toAccess(asked);
-  t.same(asked.permissions, ['b:b', 'a:a'], 'what was asked for stays as it was');
+  const request = { permissions: ['b:b', 'a:a'] };
+  toAccess(request);
+  t.same(request.permissions, ['b:b', 'a:a'], 'the request is not modified');
 });
 
-t.test('all permissions cover those added to the catalogue later', async (t) => {
+t.test('all permissions include those added to the catalogue later', async (t) => {
   t.ok(hasPermission(all, 'added-later:read'));
   t.notOk(hasPermission(only('invoices:read'), 'added-later:read'));
 });
 
-t.test('a permission is held by its whole key', async (t) => {
+t.test('hasPermission compares whole keys', async (t) => {
   t.ok(hasPermission(only('invoices:read'), 'invoices:read'));
   for (const near of ['invoices', 'invoices:', 'invoices:pay', 'INVOICES:READ', 'invoices:read ', '*', '']) {
     t.notOk(hasPermission(only('invoices:read'), near), JSON.stringify(near));
   }
 });
 
-t.test('what is missing is named', async (t) => {
+t.test('missingPermissions lists what is missing', async (t) => {
   const cases: [EffectiveAccess, EffectiveAccess, string[]][] = [
     [all, all, []],
     [all, only('a:a'), []],
@@ -70,13 +70,13 @@ t.test('what is missing is named', async (t) => {
     [only('a:a', 'b:b'), only('b:b', 'a:a'), []],
     [only('a:a'), only('a:a', 'b:b', 'c:c'), ['b:b', 'c:c']],
     [only('a:a'), only(), []],
-    // A full list of today's permissions is not all permissions: tomorrow there is one more.
+    // A list of every permission is not all permissions: the catalogue can grow.
     [only(...usherPermissions), all, ['*']],
   ];
-  for (const [holder, other, missing] of cases) t.same(missingPermissions(holder, other), missing);
+  for (const [own, other, missing] of cases) t.same(missingPermissions(own, other), missing);
 });
 
-t.test('who lacks a permission is told which', async (t) => {
+t.test('requirePermission names the missing permission', async (t) => {
   t.equal(
     codeOf(() => requirePermission(all, 'invites:manage')),
     undefined,
@@ -89,7 +89,7 @@ t.test('who lacks a permission is told which', async (t) => {
   t.match(problem, { code: 'permission-missing', extensions: { permission: 'invites:manage' } });
 });
 
-t.test('nobody hands out what they do not hold', async (t) => {
+t.test('nobody can grant permissions they do not have', async (t) => {
   t.equal(
     codeOf(() => requireGrantable(all, all)),
     undefined,
@@ -108,7 +108,7 @@ t.test('nobody hands out what they do not hold', async (t) => {
   );
 });
 
-t.test('nobody changes someone who holds more than they do', async (t) => {
+t.test('nobody can change a member who has more permissions', async (t) => {
   t.equal(
     codeOf(() => requireNotAbove({ ...all, now }, all)),
     undefined,
@@ -116,7 +116,7 @@ t.test('nobody changes someone who holds more than they do', async (t) => {
   t.equal(
     codeOf(() => requireNotAbove({ ...only('a:a'), now }, only('a:a'))),
     undefined,
-    'an equal may',
+    'the same permissions',
   );
   t.equal(
     codeOf(() => requireNotAbove({ ...only('a:a'), now }, only('b:b'))),
@@ -128,7 +128,7 @@ t.test('nobody changes someone who holds more than they do', async (t) => {
   );
 });
 
-t.test('what an invite gives is compared once more with what its inviter holds', async (t) => {
+t.test('on accept, an inviter must still have what the invite gives', async (t) => {
   t.equal(
     codeOf(() => requireInviterCanGrant(all, all)),
     undefined,
@@ -140,7 +140,7 @@ t.test('what an invite gives is compared once more with what its inviter holds',
   t.equal(
     codeOf(() => requireInviterCanGrant(undefined, only('a:a'))),
     'inviter-cannot-grant',
-    'who left gives nothing',
+    'an inviter who left',
   );
   t.equal(
     codeOf(() => requireInviterCanGrant(only('a:a'), only('b:b'))),
@@ -152,7 +152,7 @@ t.test('what an invite gives is compared once more with what its inviter holds',
   );
 });
 
-t.test('nobody removes, suspends or demotes the owner', async (t) => {
+t.test('nobody can remove, suspend or demote the owner', async (t) => {
   t.equal(
     codeOf(() => requireNotOwner({ ownerId: 'usr_a' }, 'usr_a')),
     'owner-protected',
@@ -163,7 +163,7 @@ t.test('nobody removes, suspends or demotes the owner', async (t) => {
   );
 });
 
-t.test('ownership is the owner’s to give', async (t) => {
+t.test('only the owner can transfer the ownership', async (t) => {
   t.equal(
     codeOf(() => requireOwner({ isOwner: true })),
     undefined,
@@ -180,18 +180,18 @@ t.test('an invite', async (t) => {
   const after = new Date(now.getTime() + 1);
   const decided = ['accepted', 'declined', 'revoked'] as const;
 
-  t.test('is expired from the moment that it names, and not before', async (t) => {
+  t.test('is expired from its expiry time on, and not before', async (t) => {
     t.equal(statusAt({ status: 'pending', expiresAt: after }, now), 'pending');
     t.equal(statusAt({ status: 'pending', expiresAt: now }, now), 'expired');
     t.equal(statusAt({ status: 'pending', expiresAt: before }, now), 'expired');
-    t.equal(statusAt({ status: 'expired', expiresAt: after }, now), 'expired', 'what was written down stays');
+    t.equal(statusAt({ status: 'expired', expiresAt: after }, now), 'expired', 'a stored status is kept');
   });
 
-  t.test('that was decided never expires', async (t) => {
+  t.test('never expires once it was accepted, declined or revoked', async (t) => {
     for (const status of decided) t.equal(statusAt({ status, expiresAt: before }, now), status);
   });
 
-  t.test('can be accepted while it is pending, and the problem says why not', async (t) => {
+  t.test('can be accepted while it is pending; otherwise the problem says why not', async (t) => {
     t.equal(
       codeOf(() => requirePending({ status: 'pending', expiresAt: after }, now)),
       undefined,
@@ -208,7 +208,7 @@ t.test('an invite', async (t) => {
     }
   });
 
-  t.test('can be sent again after its time, and not once it was decided', async (t) => {
+  t.test('can be resent after it has expired, but not once it was accepted, declined or revoked', async (t) => {
     for (const status of ['pending', 'expired'] as const)
       t.equal(
         codeOf(() => requireUndecided({ status })),
@@ -221,7 +221,7 @@ t.test('an invite', async (t) => {
       );
   });
 
-  t.test('has one live link: that of its last sending', async (t) => {
+  t.test('has one valid link: that of its latest sending', async (t) => {
     t.equal(
       codeOf(() => requireNewestLink({ sendings: 2 }, { sending: 2 })),
       undefined,
@@ -234,7 +234,7 @@ t.test('an invite', async (t) => {
     }
   });
 
-  t.test('is for its address, unless the account takes any', async (t) => {
+  t.test('is only for its address, unless the account accepts any address', async (t) => {
     const invite = { email: 'adam@example.com' };
     const [strict, open] = [{ acceptFromAnyAddress: false }, { acceptFromAnyAddress: true }];
     const eve = { email: 'eve@example.com' };
@@ -253,8 +253,8 @@ t.test('an invite', async (t) => {
   });
 });
 
-t.test('a mail that failed is tried again', async (t) => {
-  t.test('after a wait that doubles from seconds to an hour, with jitter between its half and its whole', async (t) => {
+t.test('a failed mail is retried', async (t) => {
+  t.test('after a wait that doubles from 5 seconds to an hour, with a random factor of 0.5 to 1', async (t) => {
     const attempts = Array.from({ length: mostAttempts }, (_, i) => i + 1);
     for (const attempt of attempts) {
       const whole = Math.min(3600, 5 * 2 ** (attempt - 1));
@@ -262,15 +262,15 @@ t.test('a mail that failed is tried again', async (t) => {
       t.equal(waitAfter(attempt, 1), whole);
       t.equal(waitAfter(attempt, 0.5), whole * 0.75);
     }
-    t.equal(waitAfter(1_000, 1), 3600, 'and never more');
+    t.equal(waitAfter(1_000, 1), 3600, 'an hour at most');
   });
 
-  t.test('not before the other side asked for', async (t) => {
+  t.test('no earlier than the mail server asks for', async (t) => {
     t.equal(waitAfter(1, 0.5, 120), 120);
     t.equal(waitAfter(16, 1, 1), 3600);
   });
 
-  t.test('for more than six hours in all, and then given up', async (t) => {
+  t.test('for more than six hours in all', async (t) => {
     const hoursWith = (random: number) =>
       Array.from({ length: mostAttempts - 1 }, (_, i) => waitAfter(i + 1, random)).reduce((sum, it) => sum + it, 0) /
       3600;
@@ -299,14 +299,14 @@ t.test('an e-mail address has one canonical form', async (t) => {
   ];
   for (const [text, canonical] of cases) {
     t.equal(canonicalEmail(text), canonical, text);
-    t.equal(canonicalEmail(canonical), canonical, `${canonical} is its own`);
+    t.equal(canonicalEmail(canonical), canonical, `${canonical} is already canonical`);
     t.equal(requireCanonicalEmail(text, '/email'), canonical);
   }
-  t.not(canonicalEmail('adam+1@example.com'), canonicalEmail('adam@example.com'), 'a tag makes another mailbox');
+  t.not(canonicalEmail('adam+1@example.com'), canonicalEmail('adam@example.com'), 'a tag is another address');
 });
 
-t.test('what is no e-mail address', async (t) => {
-  const none = [
+t.test('invalid e-mail addresses are refused', async (t) => {
+  const invalid = [
     '',
     '@',
     'adam',
@@ -353,16 +353,16 @@ t.test('what is no e-mail address', async (t) => {
     `adam@${'a'.repeat(64)}.example.com`,
     `adam@${'a.'.repeat(130)}example.com`,
   ];
-  for (const text of none) {
-    const said = encodeURIComponent(text.toWellFormed()).slice(0, 60);
-    t.equal(canonicalEmail(text), undefined, said);
-    t.notOk(isEmailAddress(text), said);
+  for (const text of invalid) {
+    const label = encodeURIComponent(text.toWellFormed()).slice(0, 60);
+    t.equal(canonicalEmail(text), undefined, label);
+    t.notOk(isEmailAddress(text), label);
     const problem = problemOf(() => requireCanonicalEmail(text, '/email'));
     t.match(problem, { code: 'invalid-request', extensions: { errors: [{ pointer: '/email' }] } });
   }
 });
 
-t.test('an id is the TypeID of its UUID, as the library of the standard has it', async (t) => {
+t.test('an id is the TypeID of its UUID, as in the reference library', async (t) => {
   const edges = ['0', '1', '7', '8', 'f'].map(
     (it) => `${it.repeat(8)}-${it.repeat(4)}-${it.repeat(4)}-${it.repeat(4)}-${it.repeat(12)}`,
   );
@@ -370,18 +370,18 @@ t.test('an id is the TypeID of its UUID, as the library of the standard has it',
   t.same(
     uuids.filter((it) => idOf('usr', it) !== (fromUUID(it, 'usr') as string)),
     [],
-    'made of a UUID',
+    'from UUID to id',
   );
   t.same(
     uuids.filter((it) => uuidOf('usr', idOf('usr', it)) !== it),
     [],
-    'and back',
+    'from id to UUID',
   );
-  const made = newId('usr');
-  t.equal(uuidOf('usr', made), toUUID(made as never));
+  const userId = newId('usr');
+  t.equal(uuidOf('usr', userId), toUUID(userId as never));
 
-  const text = made.slice(4);
-  const none = [
+  const text = userId.slice(4);
+  const invalid = [
     '',
     'acc_',
     'usr',
@@ -393,8 +393,8 @@ t.test('an id is the TypeID of its UUID, as the library of the standard has it',
     `${text.slice(0, 25)}ü`,
     `8${text.slice(1)}`,
   ];
-  for (const it of [...none.map((it) => `usr_${it}`), `acc_${text}`, text, `USR_${text}`]) {
-    t.throws(() => uuidOf('usr', it as never), RangeError, `${it} is no user's id`);
+  for (const it of [...invalid.map((it) => `usr_${it}`), `acc_${text}`, text, `USR_${text}`]) {
+    t.throws(() => uuidOf('usr', it as never), RangeError, `${it} is not a user id`);
   }
   const uuid = randomUUID();
   for (const it of [
@@ -405,6 +405,6 @@ t.test('an id is the TypeID of its UUID, as the library of the standard has it',
     uuid.replace(/^./, 'g'),
     uuid.replace(/^./, 'é'),
   ]) {
-    t.throws(() => idOf('usr', it), RangeError, `${it} is no UUID`);
+    t.throws(() => idOf('usr', it), RangeError, `${it} is not a UUID`);
   }
 });

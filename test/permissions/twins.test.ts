@@ -40,8 +40,8 @@ import { isActiveUser, isActiveUserRow } from '../../src/users/user-status.ts';
 import { randomFrom } from '../support/random.ts';
 import { day, freshDatabase } from '../support/service.ts';
 
-// Rules that are written in SQL and in TypeScript agree, on random data. Another seed makes other
-// data: TWINS_SEED=7 node build/test/permissions/twins.test.js
+// Compares rules that are written in both SQL and TypeScript, on random data. Set TWINS_SEED for
+// other data: TWINS_SEED=7 node build/test/permissions/twins.test.js
 
 const seed = Number(process.env.TWINS_SEED ?? 20_261_201);
 t.comment(`TWINS_SEED=${seed}`);
@@ -53,7 +53,7 @@ await migrate(db);
 
 const now = new Date('2026-12-01T09:30:00.123Z');
 const from = (milliseconds: number) => new Date(now.getTime() + milliseconds);
-/** Times at which a rule that compares with `<` and not with `<=` differs, and others. */
+/** Times before, at and after `now`, so that `<` and `<=` give different results. */
 const moments = [from(-day), from(-1), now, from(1), from(day)];
 const timeOrNull = () => oneOf([null, ...moments]);
 
@@ -78,10 +78,10 @@ async function newAccount() {
   return { id, ownerId };
 }
 
-/** The ids of rows, sorted, and how many there are of all. */
+/** The ids of rows, sorted. */
 const idsOf = (rows: readonly { id: string }[]) => rows.map((it) => it.id).sort();
 
-t.test('when an invite has which status', async (t) => {
+t.test('SQL and TypeScript agree on the status of an invite', async (t) => {
   const account = await newAccount();
   const statuses: InviteStatus[] = ['pending', 'accepted', 'declined', 'revoked', 'expired'];
   const rows = times(300, () => ({
@@ -102,7 +102,7 @@ t.test('when an invite has which status', async (t) => {
   }
 });
 
-t.test('when a membership is active, and whether the user is', async (t) => {
+t.test('SQL and TypeScript agree on which memberships are active', async (t) => {
   const account = await newAccount();
   const rows = (await newUsers(100)).map((userId) => ({
     ...{ accountId: account.id, userId, id: newId('mem'), allPermissions: true, permissions: [], roles: [] },
@@ -122,10 +122,10 @@ t.test('when a membership is active, and whether the user is', async (t) => {
     select m.id from memberships m
     where m.account_id = ${sql.param(account.id, accounts.id)} and m.user_id <> ${sql.param(account.ownerId, accounts.ownerId)}
       and ${isActiveNow(at)}`)) as unknown as { rows: { id: string }[] };
-  t.same(idsOf(raw), active.map((it) => uuidOf('mem', it.id)).sort(), 'and in raw SQL');
+  t.same(idsOf(raw), active.map((it) => uuidOf('mem', it.id)).sort(), 'in raw SQL');
 });
 
-t.test('when a key is valid', async (t) => {
+t.test('SQL and TypeScript agree on which API keys are active', async (t) => {
   const account = await newAccount();
   const keyRow = () => ({
     ...{ id: newId('key'), name: 'test', hash: 'hash', scopes: ['*'], createdAt: now },
@@ -147,7 +147,7 @@ t.test('when a key is valid', async (t) => {
   }
 });
 
-t.test('when a session is valid, and an identity', async (t) => {
+t.test('SQL and TypeScript agree on which sessions and identities are valid', async (t) => {
   const people = await newUsers(4);
   const rows = times(100, () => ({
     ...{ id: newId('ses'), userId: oneOf(people), createdAt: now },
@@ -163,7 +163,7 @@ t.test('when a session is valid, and an identity', async (t) => {
     ...{ id: newId('idn'), userId, issuer: 'https://id.example.com', subject: userId, createdAt: now },
   }));
   await db.insert(identities).values(linked);
-  /** Whom a credential that names a session or an identity logs in. */
+  /** The users whom a session or an identity logs in. */
   const loggedIn = async (sessionId: string | null, identityId: string | null) => {
     const names = { sessionId: sql`${sessionId}::uuid`, identityId: sql`${identityId}::uuid`, now: at };
     return idsOf(await db.select({ id: users.id }).from(users).where(isLoggedIn(names)));
@@ -175,7 +175,7 @@ t.test('when a session is valid, and an identity', async (t) => {
   t.same(await loggedIn(null, uuidOf('idn', newId('idn'))), []);
 });
 
-t.test('when a user is active', async (t) => {
+t.test('SQL and TypeScript agree on which users are active', async (t) => {
   const rows = times(50, () => ({ id: newId('usr'), disabledAt: chance(0.5) ? oneOf(moments) : null }));
   await db
     .insert(users)
@@ -191,7 +191,8 @@ t.test('when a user is active', async (t) => {
 // --- What members may do ----------------------------------------------------------------------------
 
 const keys = ['a:read', 'a:write', 'a:manage', 'b:read', 'b:write', 'c:read'];
-const gone = 'gone:read';
+/** A permission that is not in the catalogue. */
+const unknownKey = 'gone:read';
 const types = ['invoice', 'quote'];
 const conditions = [
   {},
@@ -203,8 +204,8 @@ const conditions = [
   { subject: { level: 1 }, resource: { tags: ['y'] } },
 ];
 
-/** A catalogue in which each permission may imply some of the ones before it. */
-async function declare() {
+/** Declares a catalogue in which each permission may imply some of those before it. */
+async function declareCatalogue() {
   const declared = keys.map((key, i) => ({
     ...{ key, title: key, description: key, group: 'Things' },
     implies: someOf(keys.slice(0, i), 0.25),
@@ -219,46 +220,46 @@ interface Member {
   allPermissions: boolean;
   suspendedAt: Date | null;
   endsAt: Date | null;
-  /** With grants that have ended. */
+  /** Including grants that have ended. */
   sources: Sources;
 }
 
-/** An account with random members, and what they have, without asking the database. */
+/** Creates an account with random members. What they have is computed without the database. */
 async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: UserId }; members: Member[] }> {
-  const catalogue = await declare();
+  const catalogue = await declareCatalogue();
   const account = await newAccount();
   const roleRow = () => ({
     ...{ id: newId('rol'), description: '', createdAt: now },
-    permissions: someOf([...keys, gone], 0.2),
+    permissions: someOf([...keys, unknownKey], 0.2),
   });
   const own = times(4, () => roleRow()).map((it) => ({ ...it, name: it.id, accountId: account.id }));
   const foreign = { ...roleRow(), name: 'Foreign', accountId: (await newAccount()).id, permissions: keys };
   const presets = times(3, () => roleRow()).map((it) => ({ ...it, name: it.id }));
   await db.insert(roles).values([...own, foreign]);
   await db.insert(rolePresets).values(presets);
-  const givable: RoleId[] = [...own, ...presets, foreign].map((it) => it.id).concat(newId('rol'));
+  const roleIds: RoleId[] = [...own, ...presets, foreign].map((it) => it.id).concat(newId('rol'));
   const coversOf = (permission: string) => catalogue.get(permission)?.covers ?? [];
   const rows = (await newUsers(count)).map((userId) => {
-    // Half of the members have one grant and nothing else: one difference decides how they compare.
+    // Half of the members have only one grant, so that a single difference decides a comparison.
     const hasOneGrant = chance(0.5);
     const allPermissions = !hasOneGrant && chance(0.1);
     const probability = hasOneGrant || allPermissions ? 0 : 0.12;
     return {
       ...{ accountId: account.id, userId, id: newId('mem'), allPermissions, createdAt: now },
-      permissions: someOf([...keys, gone], probability),
-      roles: someOf(givable, probability),
+      permissions: someOf([...keys, unknownKey], probability),
+      roles: someOf(roleIds, probability),
       grantCount: hasOneGrant ? 1 : oneOf([0, 3, 6]),
       endsAt: timeOrNull(),
       suspendedAt: chance(0.1) ? oneOf(moments) : null,
     };
   });
   await db.insert(memberships).values(rows.map(({ grantCount, ...it }) => it));
-  const granted = rows.flatMap(({ userId, grantCount }) =>
+  const grantRows = rows.flatMap(({ userId, grantCount }) =>
     times(grantCount, () => {
       const resourceType = oneOf([null, ...types]);
       return {
         ...{ accountId: account.id, userId, id: newId('grt'), createdAt: now },
-        permission: oneOf([...keys, gone]),
+        permission: oneOf([...keys, unknownKey]),
         resourceType,
         resourceId: resourceType === null ? null : oneOf([null, 'one', 'two']),
         condition: oneOf(conditions),
@@ -266,7 +267,7 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
       };
     }),
   );
-  await db.insert(grants).values(granted);
+  await db.insert(grants).values(grantRows);
   const members = rows.map(({ userId, allPermissions, suspendedAt, endsAt, permissions, roles }) => ({
     ...{ userId, isOwner: false, allPermissions, suspendedAt, endsAt },
     sources: {
@@ -274,7 +275,7 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
         ...permissions,
         ...[...own, ...presets].filter((it) => roles.includes(it.id)).flatMap((it) => it.permissions),
       ].flatMap(coversOf),
-      grants: granted
+      grants: grantRows
         .filter((it) => it.userId === userId)
         .map(({ id, permission, resourceType, resourceId, condition, endsAt }) => ({
           ...{ id: uuidOf('grt', id), permission, covers: coversOf(permission), resourceType, resourceId, condition },
@@ -282,7 +283,7 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
         })),
     },
   }));
-  // That the owner may do everything does not depend on the flag of their membership.
+  // The owner may do everything even if their membership does not have the flag.
   await db
     .update(memberships)
     .set({ allPermissions: false })
@@ -299,8 +300,8 @@ async function newMembers(count: number): Promise<{ account: { id: Id; ownerId: 
 
 type Id = (typeof accounts.$inferSelect)['id'];
 
-/** The sources of a member that count at `now`. */
-const inForce = (member: Member) => ({
+/** A member without the grants that have ended at `now`. */
+const withoutEndedGrants = (member: Member) => ({
   ...member,
   sources: {
     ...member.sources,
@@ -310,34 +311,35 @@ const inForce = (member: Member) => ({
 
 const rounds = 4;
 
-t.test('who has more permissions than whom', async (t) => {
+t.test('SQL and TypeScript agree on who has more permissions', async (t) => {
   let compared = { more: 0, notMore: 0 };
   for (let round = 0; round < rounds; round += 1) {
     const { account, members } = await newMembers(30);
     const accountId = sql`${sql.param(account.id, accounts.id)}::uuid`;
     const others = members.filter((it) => !it.isOwner);
-    // A holder's sources that end at `now`, or did before it, are not read from the database. The
-    // comparison must leave them out by itself where it is given them.
+    // The service never reads grants of the caller that have ended at `now`. The comparison must
+    // still ignore them.
     const single = members.map((it) => effectiveAccess(it));
-    const united = single.map((it) => ({
+    const combined = single.map((it) => ({
       ...it,
       grantedPermissions: times(4, () => oneOf(single).grantedPermissions).flat(),
     }));
-    for (const access of [...single, ...united]) {
+    for (const access of [...single, ...combined]) {
       const { rows } = (await db.execute(sql`
         select m.user_id as id from memberships m
         where m.account_id = ${accountId} and m.user_id <> ${sql.param(account.ownerId, accounts.ownerId)}
           and ${hasMoreThan(access, { account: accountId, now })}`)) as unknown as { rows: { id: string }[] };
       const expected = others.filter(
-        (it) => missingPermissions(access, asOf(now, effectiveAccess(inForce(it)))).length > 0,
+        (it) => missingPermissions(access, asOf(now, effectiveAccess(withoutEndedGrants(it)))).length > 0,
       );
       compared = {
         more: compared.more + expected.length,
         notMore: compared.notMore + others.length - expected.length,
       };
-      const got = idsOf(rows);
-      const want = expected.map((it) => uuidOf('usr', it.userId)).sort();
-      if (got.join() !== want.join()) t.same(got, want, `round ${round}, ${JSON.stringify(access)}`);
+      const actual = idsOf(rows);
+      const expectedIds = expected.map((it) => uuidOf('usr', it.userId)).sort();
+      if (actual.join() !== expectedIds.join())
+        t.same(actual, expectedIds, `round ${round}, ${JSON.stringify(access)}`);
     }
   }
   t.ok(Math.min(compared.more, compared.notMore) > 100, JSON.stringify(compared));
@@ -351,7 +353,7 @@ interface Question {
   properties: object;
 }
 
-const propertiesAsked = [
+const questionProperties = [
   {},
   { subject: { level: 1 } },
   { subject: { level: 2, tags: ['x'] } },
@@ -360,15 +362,17 @@ const propertiesAsked = [
 ];
 
 /**
- * Whether an access allows what is asked, a moment after `now`: what ends at `now` does not count
- * any more.
+ * Whether an access allows what a question asks for. It requires the permission until just after
+ * `now`, so that what ends at `now` does not count.
  */
 function allows(access: EffectiveAccess, { permission, resource, properties }: Question): boolean {
-  const wanted = { permission, resource, condition: properties, endsAt: from(1) };
-  return missingPermissions(access, { allPermissions: false, endsAt: null, grantedPermissions: [wanted] }).length === 0;
+  const required = { permission, resource, condition: properties, endsAt: from(1) };
+  return (
+    missingPermissions(access, { allPermissions: false, endsAt: null, grantedPermissions: [required] }).length === 0
+  );
 }
 
-t.test('what a member may do', async (t) => {
+t.test('SQL and TypeScript agree on what a member may do', async (t) => {
   const counts = { allowed: 0, denied: 0 };
   for (let round = 0; round < rounds; round += 1) {
     const { account, members } = await newMembers(30);
@@ -377,7 +381,7 @@ t.test('what a member may do', async (t) => {
     const questions: Question[] = times(1500, (place) => {
       const type = oneOf([null, ...types]);
       return {
-        ...{ place, userId: oneOf(members).userId, permission: oneOf(keys), properties: oneOf(propertiesAsked) },
+        ...{ place, userId: oneOf(members).userId, permission: oneOf(keys), properties: oneOf(questionProperties) },
         resource: type === null ? null : { type, id: oneOf([null, 'one', 'two']) },
       };
     });
@@ -385,7 +389,7 @@ t.test('what a member may do', async (t) => {
       select q.place,
         ${isAllowed(accountId, at)} as allowed,
         ${isAllowedInAccount(accountId, at)} as "allowedInAccount"
-      from jsonb_to_recordset(${JSON.stringify(questions.map(columnsOf))}::jsonb)
+      from jsonb_to_recordset(${JSON.stringify(questions.map(toColumns))}::jsonb)
         as q (place int, user_id uuid, permission text, resource_type text, resource_id text, properties jsonb)
       ${membershipOf(accountId, sql`q.user_id`, at)}
       left join permissions p on p.key = q.permission
@@ -405,23 +409,23 @@ t.test('what a member may do', async (t) => {
         const { allowed, allowedInAccount } = rows[question.place] as (typeof rows)[number];
         const inAccount = { ...question, resource: null };
         const isPlain = question.resource === null && Object.keys(question.properties).length === 0;
-        const got = [
+        const actual = [
           allowed,
           isActive && allows(read, question),
           allowedInAccount,
           isPlain ? isActive && hasPermission(readWhole, question.permission) : null,
         ];
         const inAll = isActive && allows(effectiveAccess(member), question);
-        const want = [inAll, inAll, isActive && allows(effectiveAccess(member), inAccount), isPlain ? inAll : null];
+        const expected = [inAll, inAll, isActive && allows(effectiveAccess(member), inAccount), isPlain ? inAll : null];
         counts[inAll ? 'allowed' : 'denied'] += 1;
-        if (got.join() !== want.join()) t.same(got, want, JSON.stringify({ round, question, member }));
+        if (actual.join() !== expected.join()) t.same(actual, expected, JSON.stringify({ round, question, member }));
       }
     }
   }
   t.ok(Math.min(counts.allowed, counts.denied) > 500, JSON.stringify(counts));
 });
 
-const columnsOf = ({ place, userId, permission, resource, properties }: Question) => ({
+const toColumns = ({ place, userId, permission, resource, properties }: Question) => ({
   ...{ place, permission, properties, user_id: uuidOf('usr', userId) },
   ...{ resource_type: resource?.type ?? null, resource_id: resource?.id ?? null },
 });
