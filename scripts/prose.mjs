@@ -18,20 +18,23 @@ const phrases = [
   [/\bin the place of\b/i, 'instead of'],
   [/\bparted by\b/i, 'separated by'],
   [/\banew\b/i, 'again, from scratch'],
-  [/\bwish(es|ed)?\b/i, 'request, want, enable'],
+  [/\b(is|are|was|were) wished\b/i, 'requested, enabled'],
   [/\bwhat (became|comes|came) of\b/i, 'the result, the delivery status'],
   [/\bin company\b/i, 'batched'],
   [/\bis none\b/i, 'is not, has no'],
   [/\bmend(s|ed|ing)?\b/i, 'fix'],
-  [/\bno more\b(?! than)/i, 'no longer, not any more'],
+  [/\b(is|are|was|were|counts?|works?) no more\b/i, 'no longer, not any more'],
   [/\b(is|are|was|were) told\b/i, 'is notified, is recorded'],
   [/\busual\b/i, 'default'],
   [/\bpromised mails?\b/i, 'outbox message'],
-  [/\bletters?\b(?! (and|or) digits)/i, 'message (of the outbox)'],
+  [/\bpromises? (a|the|its) (mail|letter)\b/i, 'enqueues a message'],
   [/\bholds? (a|an|the|all|no|more|every) (permission|role|key)/i, 'has'],
 ];
 
-const list = (...patterns) => execFileSync('git', ['ls-files', ...patterns], { encoding: 'utf8' }).trim().split('\n');
+const list = (...patterns) =>
+  execFileSync('git', ['ls-files', ...patterns], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
 const isExempt = (file) => file === 'scripts/prose.mjs' || file.endsWith('.d.ts');
 const isComment = (line) => /^\s*(\/\/|\/?\*)/.test(line);
 
