@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { arrange, compare } from '../../src/access/catalogue/arrange.ts';
+import { buildCatalogue, compareCatalogues } from '../../src/access/catalogue/build.ts';
 import { keepCatalogueFile } from '../../src/access/catalogue/declare.ts';
 import { listPermissions, type PermissionRow } from '../../src/access/catalogue/store.ts';
 import { readCatalogueFile } from '../../src/config/catalogue-file.ts';
@@ -313,15 +313,15 @@ t.test('CATALOGUE_FILE', async (t) => {
 
 t.test('a catalogue is arranged', async (t) => {
   const current = await listPermissions(db);
-  const rows = arrange(
+  const rows = buildCatalogue(
     [permission('a:a', { implies: ['b:b'] }), permission('b:b', { implies: ['c:c'] }), permission('c:c')],
     current,
   );
   const row = (key: string) => rows.find((it) => it.key === key) as PermissionRow;
   t.same(row('a:a').covers, ['a:a', 'b:b', 'c:c']);
   t.same(row('c:c').coveredBy, ['a:a', 'b:b', 'c:c']);
-  t.same(compare(rows, rows), { added: [], changed: [], removed: [] });
-  const diamond = arrange(
+  t.same(compareCatalogues(rows, rows), { added: [], changed: [], removed: [] });
+  const diamond = buildCatalogue(
     [
       permission('a:a', { implies: ['b:b', 'c:c'] }),
       permission('b:b', { implies: ['d:d'] }),

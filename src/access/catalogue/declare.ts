@@ -8,25 +8,19 @@ import type { PermissionDeclaration } from '../../permissions/permission.ts';
 import { lockCatalogue } from '../../permissions/store.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { arrange, compare } from './arrange.ts';
-import {
-  findPermissionUses,
-  isUsed,
-  lockPermissionUses,
-  type PermissionUses,
-  stripPermissions,
-} from './holders-store.ts';
-import { catalogueRow, listPermissions, moveVersion, type PermissionRow, replacePermissions } from './store.ts';
+import { buildCatalogue, compareCatalogues } from './build.ts';
+import { catalogueRow, incrementVersion, listPermissions, type PermissionRow, replacePermissions } from './store.ts';
+import { findPermissionUses, isUsed, lockPermissionUses, type PermissionUses, stripPermissions } from './uses-store.ts';
 
 export interface DeclareOptions {
-  /** Says what it would come to, and changes nothing. */
+  /** Reports the changes without making them. */
   dryRun: boolean;
-  /** Takes what is removed from everyone who has it, instead of refusing. */
+  /** Removes permissions that are in use from everyone who has them, instead of refusing. */
   removeInUse: boolean;
   now: Date;
 }
 
-/** What a declaration comes to. */
+/** The effect of a declaration. */
 export interface CatalogueChange {
   dryRun: boolean;
   added: string[];
@@ -37,31 +31,27 @@ export interface CatalogueChange {
 const row = { row: catalogueRow, lock: lockCatalogue };
 
 /**
- * Declares the catalogue as a whole: permissions that are not in it are removed, except Usher's own.
- * Nobody gets a removed permission back when one of the same name is added later.
+ * Declares the whole catalogue: permissions that are not listed are removed, except Usher's own. A
+ * removed permission is not restored to anyone when one of the same name is added later.
  * @throws platform-key-required, permission-missing, catalogue-in-file, invalid-request, and
- * permission-in-use if a permission would be removed that someone has.
+ * permission-in-use if a permission to be removed is in use.
  */
 export async function declareCatalogue(
   { db, config }: Service,
   caller: Caller,
   declared: readonly PermissionDeclaration[],
-  declaring: DeclareOptions,
+  options: DeclareOptions,
 ): Promise<CatalogueChange> {
   const change = await changeAsPlatform(db, caller, 'catalogue:manage', row, async (tx) => {
-    if (config.catalogue && !declaring.dryRun) throw new Problem('catalogue-in-file');
-    return declareIn(tx, declared, declaring);
+    if (config.catalogue && !options.dryRun) throw new Problem('catalogue-in-file');
+    return declareIn(tx, declared, options);
   });
-  if (!declaring.dryRun) caller.logSecurityEvent('catalogue_changed', { keyId: caller.apiKey?.id });
+  if (!options.dryRun) caller.logSecurityEvent('catalogue_changed', { keyId: caller.apiKey?.id });
   return change;
 }
 
-/** The same, by the operator's file. */
-export const declareByFile = (
-  db: Db,
-  declared: readonly PermissionDeclaration[],
-  now: Date,
-): Promise<CatalogueChange> =>
+/** Declares the catalogue of the operator's file. */
+const declareFromFile = (db: Db, declared: readonly PermissionDeclaration[], now: Date): Promise<CatalogueChange> =>
   inLockQueue(db, catalogueRow, () =>
     transaction(db, async (tx) => {
       await lockCatalogue(tx);
@@ -69,44 +59,48 @@ export const declareByFile = (
     }),
   );
 
-/** Puts the catalogue to what the file says. @throws an Error for a person, where that can't be done. */
+/** Applies CATALOGUE_FILE at start-up. @throws Error with a message for the operator. */
 export async function keepCatalogueFile(db: Db, declared: readonly PermissionDeclaration[], now: Date): Promise<void> {
   try {
-    await declareByFile(db, declared, now);
+    await declareFromFile(db, declared, now);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const places = error.extensions.errors?.map((it) => `${'pointer' in it ? it.pointer : it.parameter} ${it.detail}`);
-    throw new Error(`CATALOGUE_FILE: ${places?.join('; ') ?? error.message}`);
+    const mistakes = error.extensions.errors?.map(
+      (it) => `${'pointer' in it ? it.pointer : it.parameter} ${it.detail}`,
+    );
+    throw new Error(`CATALOGUE_FILE: ${mistakes?.join('; ') ?? error.message}`);
   }
 }
 
+/** Declares the catalogue in a transaction that has locked it. */
 export async function declareIn(
   tx: Tx,
   declared: readonly PermissionDeclaration[],
   { dryRun, removeInUse, now }: DeclareOptions,
 ): Promise<CatalogueChange> {
   const current = await listPermissions(tx);
-  const wanted = arrange(requireUsherPermissionsUnchanged(declared, current), current);
-  const { added, changed, removed } = compare(current, wanted);
+  const next = buildCatalogue(requireUsherPermissionsUnchanged(declared, current), current);
+  const { added, changed, removed } = compareCatalogues(current, next);
   const change = { dryRun, added, changed, removed: await findPermissionUses(tx, removed, now) };
   if (dryRun) return change;
-  if (isSameAs(current, wanted)) return change;
+  if (isDeepStrictEqual(current, next)) return change;
   if (!removeInUse && change.removed.some(isUsed)) throw inUse(change.removed.filter(isUsed));
-  await write(tx, wanted, [...removed, ...added]);
+  await write(tx, next, [...removed, ...added]);
   return change;
 }
 
-/** Whether nothing would be changed, the order neither. */
-const isSameAs = (current: PermissionRow[], wanted: PermissionRow[]) => isDeepStrictEqual(current, wanted);
-
-/** What is left of an older permission of the same name counts for nothing: it is taken away before the new one is there. */
-async function write(tx: Tx, wanted: PermissionRow[], stale: string[]): Promise<void> {
+/**
+ * Replaces the catalogue.
+ * @param stale permissions that are removed from everyone first: removed ones, and added ones, which
+ * an older permission of the same name may have left behind.
+ */
+async function write(tx: Tx, rows: PermissionRow[], stale: string[]): Promise<void> {
   if (stale.length > 0) {
     await lockPermissionUses(tx, stale);
     await stripPermissions(tx, stale);
   }
-  await replacePermissions(tx, wanted);
-  await moveVersion(tx);
+  await replacePermissions(tx, rows);
+  await incrementVersion(tx);
 }
 
 function requireUsherPermissionsUnchanged(
@@ -115,18 +109,18 @@ function requireUsherPermissionsUnchanged(
 ) {
   const own = new Map(current.filter((it) => it.own).map((it) => [it.key, it]));
   for (const [i, { key, implies }] of declared.entries()) {
-    const known = own.get(key);
-    if (known && implies && [...implies].sort().join() !== known.implies.join()) {
-      throw invalidField(`/permissions/${i}/implies`, 'can’t be changed: the permission is Usher’s own');
+    const row = own.get(key);
+    if (row && implies && [...implies].sort().join() !== row.implies.join()) {
+      throw invalidField(`/permissions/${i}/implies`, 'cannot be changed: this is one of Usher’s own permissions');
     }
   }
   return declared;
 }
 
-const inUse = (held: PermissionUses[]) =>
+const inUse = (uses: PermissionUses[]) =>
   new Problem(
     'permission-in-use',
-    `In use: ${held
+    `In use: ${uses
       .slice(0, 10)
       .map((it) => it.permission)
       .join(', ')}.`,

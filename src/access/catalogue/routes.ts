@@ -17,7 +17,7 @@ import { listPermissions } from './store.ts';
 
 const tags = ['Permissions'];
 
-/** Bytes. A thousand permissions with their words in some languages. */
+/** In bytes: enough for a thousand permissions with several translations. */
 const bodyLimit = 2 * 1024 * 1024;
 
 export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
@@ -27,8 +27,8 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     schema: {
       tags,
       operationId: 'listPermissions',
-      summary: 'List the catalogue of permissions',
-      description: 'Every permission that can be given, with words for a page that draws them as check-boxes.',
+      summary: 'List the permission catalogue',
+      description: 'Every permission that can be granted, with title, description and group for a list of check-boxes.',
       querystring: PermissionsQuery,
       response: { 200: answer(PermissionCatalogue, 'The catalogue.'), ...problemResponses() },
     },
@@ -43,24 +43,24 @@ export const catalogueRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
 
   app.put('/v1/permissions', {
     bodyLimit,
-    // Before the body, which may be large, is read.
+    // Checked before the body is read, which may be large.
     onRequest: async ({ caller }) => void (await requirePlatform(db, caller, 'catalogue:manage')),
     schema: {
       tags,
       operationId: 'declareCatalogue',
-      summary: 'Declare the catalogue of permissions',
+      summary: 'Declare the permission catalogue',
       description:
-        'As a whole: what is not in it any more is removed, but Usher’s own, which can be worded and not removed. A dry run says what would be added, changed and removed, and whom a removal touches. Needs a platform key with `catalogue:manage`.',
+        'Replaces the whole catalogue: permissions that are not listed are removed. Usher’s own permissions cannot be removed, but their texts can be changed. A dry run reports what would be added, changed and removed, and where the removed permissions are used. Needs a platform key with `catalogue:manage`.',
       querystring: DeclarationQuery,
       body: ref(CatalogueDeclaration),
       response: {
-        200: answer(CatalogueChange, 'What was changed, or would be.'),
+        200: answer(CatalogueChange, 'The changes made or, for a dry run, the changes it would make.'),
         ...problemResponses('platform-key-required', 'permission-missing', 'permission-in-use', 'catalogue-in-file'),
       },
     },
     handler: ({ caller, body, query: { dryRun, removeInUse } }) => {
-      const declaring = { dryRun: dryRun === 'true', removeInUse: removeInUse === 'true', now: caller.now };
-      return declareCatalogue(service, caller, body.permissions, declaring);
+      const options = { dryRun: dryRun === 'true', removeInUse: removeInUse === 'true', now: caller.now };
+      return declareCatalogue(service, caller, body.permissions, options);
     },
   });
 };

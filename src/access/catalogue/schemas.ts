@@ -8,7 +8,8 @@ export const PermissionsQuery = Type.Object(
       Type.String({
         pattern: localePattern,
         maxLength: 35,
-        description: 'The language to show the words in, as far as they are there: a language tag (RFC 5646).',
+        description:
+          'The language of the texts, a language tag (RFC 5646). Texts without a translation are returned untranslated.',
       }),
     ),
   },
@@ -22,8 +23,10 @@ export const PermissionCatalogue = Type.Object(
 
 export const DeclarationQuery = Type.Object(
   {
-    dryRun: Type.Optional(Flag('Say what it would come to, and change nothing.')),
-    removeInUse: Type.Optional(Flag('Take what is removed from everyone who has it, instead of refusing.')),
+    dryRun: Type.Optional(Flag('Report the changes without making them.')),
+    removeInUse: Type.Optional(
+      Flag('Remove permissions that are in use from everyone who has them, instead of refusing.'),
+    ),
   },
   { additionalProperties: false },
 );
@@ -36,7 +39,7 @@ export const CatalogueDeclaration = Type.Object(
     examples: [
       {
         permissions: [
-          { key: 'invoices:read', title: 'View invoices', description: 'See invoices.', group: 'Billing' },
+          { key: 'invoices:read', title: 'View invoices', description: 'View invoices.', group: 'Billing' },
           {
             key: 'invoices:pay',
             title: 'Pay invoices',
@@ -58,14 +61,14 @@ const count = (description: string) => Integer({ minimum: 0, maximum: 2 ** 31 - 
 export const PermissionUses = Type.Object(
   {
     permission: PermissionKey,
-    members: count('Members who were given it by name.'),
-    pendingInvites: count('Pending invites that give it.'),
-    roles: count('Roles and presets that hold it.'),
-    keys: count('Keys that have it as a scope.'),
+    members: count('Members who have it directly, not by a role or a grant.'),
+    pendingInvites: count('Pending invites that list it.'),
+    roles: count('Roles and presets that contain it.'),
+    keys: count('Account keys that have it as a scope.'),
     grants: count('Grants of it.'),
     firstMembers: Type.Array(
       Type.Object({ accountId: idSchema('acc'), userId: idSchema('usr') }, { additionalProperties: false }),
-      { maxItems: 100, description: 'The first of the members who were given or granted it.' },
+      { maxItems: 100, description: 'The first members who have it directly or by a grant.' },
     ),
   },
   { $id: 'PermissionUses', additionalProperties: false },
@@ -76,7 +79,10 @@ export const CatalogueChange = Type.Object(
     dryRun: Type.Boolean(),
     added: keys,
     changed: keys,
-    removed: Type.Array(ref(PermissionUses), { maxItems: mostPermissions, description: 'With whom it touches.' }),
+    removed: Type.Array(ref(PermissionUses), {
+      maxItems: mostPermissions,
+      description: 'The removed permissions, and where they are used.',
+    }),
   },
   { $id: 'CatalogueChange', additionalProperties: false },
 );

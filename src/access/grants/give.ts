@@ -14,18 +14,19 @@ import type { NewGrant, NewGrants } from './schemas.ts';
 import { countGrants, deleteGrant, findGrant, type GrantCounts, type GrantRow, insertGrants } from './store.ts';
 
 /**
- * How many grants a member may have. Grants on resources are found by an index. Two kinds have a
- * lower limit: each decision compares all grants on a condition, and each request of the member
+ * The maximum number of grants of a member. Grants on resources are looked up by an index. Two kinds
+ * have a lower limit: each decision compares all conditional grants, and each request of the member
  * reads all unconditional grants in the whole account.
  */
-const mostGrants: GrantCounts = { all: 10_000, conditional: 100, inWholeAccount: 500 };
+const maxGrants: GrantCounts = { all: 10_000, conditional: 100, inWholeAccount: 500 };
 
 const grantKinds = ['all', 'conditional', 'inWholeAccount'] as const;
 
 /**
- * Gives a member single permissions: for a time, on some resources, or on a condition. All of them, or none.
- * @throws permission-missing, not-found, owner-protected, cannot-grant for what the caller does not hold there and for as long,
- * too-many-grants, invalid-request.
+ * Grants single permissions to a member, each optionally limited to a time, to resources or to a
+ * condition. Creates all of the grants, or none.
+ * @throws permission-missing, not-found, owner-protected, too-many-grants, invalid-request, and
+ * cannot-grant if the caller lacks one of the permissions on that resource or for that time.
  */
 export function giveGrants(
   { db }: Service,
@@ -36,17 +37,21 @@ export function giveGrants(
 ): Promise<GrantRow[]> {
   return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
     await requireManageable(tx, context, userId);
-    await requireGivable(tx, grants, caller.now);
+    await requireValidGrants(tx, grants, caller.now);
     const rows = grants.map((it) => newRow(it, { accountId, userId, createdAt: caller.now }));
-    requireGrantable(await withResourceGrants(tx, context), givenBy(rows));
+    requireGrantable(await withResourceGrants(tx, context), toEffectiveAccess(rows));
     await insertGrants(tx, rows);
     const counts = await countGrants(tx, accountId, userId);
-    if (grantKinds.some((it) => counts[it] > mostGrants[it])) throw new Problem('too-many-grants');
+    if (grantKinds.some((it) => counts[it] > maxGrants[it])) throw new Problem('too-many-grants');
     return rows;
   });
 }
 
-/** Takes one back. @throws permission-missing, not-found, owner-protected, cannot-grant for someone who holds more than the caller. */
+/**
+ * Deletes a grant.
+ * @throws permission-missing, not-found, owner-protected, and cannot-grant if the member has more
+ * permissions than the caller.
+ */
 export function withdrawGrant({ db }: Service, caller: Caller, accountId: AccountId, userId: UserId, grantId: GrantId) {
   return changeAccount(db, caller, accountId, 'members:manage', async (tx, context) => {
     await requireManageable(tx, context, userId);
@@ -56,7 +61,8 @@ export function withdrawGrant({ db }: Service, caller: Caller, accountId: Accoun
   });
 }
 
-async function requireGivable(tx: Tx, grants: readonly NewGrant[], now: Date): Promise<void> {
+/** @throws invalid-request for a reserved type, an unknown permission or an end in the past. */
+async function requireValidGrants(tx: Tx, grants: readonly NewGrant[], now: Date): Promise<void> {
   const keys = new Set(await listPermissionKeys(tx));
   for (const [i, { permission, resource, endsAt }] of grants.entries()) {
     if (resource && !isResourceType(resource.type)) throw invalidField(`/grants/${i}/resource/type`, reservedType);
@@ -67,10 +73,10 @@ async function requireGivable(tx: Tx, grants: readonly NewGrant[], now: Date): P
 
 function newRow(
   { permission, resource, condition = {}, endsAt }: NewGrant,
-  whose: Pick<GrantRow, 'accountId' | 'userId' | 'createdAt'>,
+  member: Pick<GrantRow, 'accountId' | 'userId' | 'createdAt'>,
 ): GrantRow {
   return {
-    ...whose,
+    ...member,
     id: newId('grt'),
     permission,
     resourceType: resource?.type ?? null,
@@ -80,12 +86,15 @@ function newRow(
   };
 }
 
-/** What grants come to, as far as it is to be held by whoever gives them: what they imply comes with it. */
-function givenBy(rows: readonly GrantRow[]): EffectiveAccess {
-  return { allPermissions: false, endsAt: null, grantedPermissions: rows.map(holdingOf) };
+/**
+ * The access that the caller must have to create these grants. Implied permissions are left out: a
+ * caller who has a permission also has those that it implies.
+ */
+function toEffectiveAccess(rows: readonly GrantRow[]): EffectiveAccess {
+  return { allPermissions: false, endsAt: null, grantedPermissions: rows.map(toGrantedPermission) };
 }
 
-function holdingOf({ permission, resourceType, resourceId, condition, endsAt }: GrantRow): GrantedPermission {
+function toGrantedPermission({ permission, resourceType, resourceId, condition, endsAt }: GrantRow): GrantedPermission {
   return {
     permission,
     resource: resourceType === null ? null : { type: resourceType, id: resourceId },

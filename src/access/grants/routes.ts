@@ -16,7 +16,7 @@ import { type GrantRow, listGrants } from './store.ts';
 const tags = ['Grants'];
 const refusals = ['permission-missing', 'cannot-grant', 'owner-protected'] as const;
 
-/** Single permissions of a member beside their access. */
+/** Grants: single permissions of a member, in addition to their access. */
 export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
 
@@ -26,17 +26,17 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       operationId: 'listGrants',
       summary: 'List the grants of a member',
       description:
-        'Oldest first, with those that have ended. Needs `members:read`, except to read about yourself. A key always needs it.',
+        'Oldest first, including ended ones. Needs `members:read`; without it, a user can list only their own grants. An API key always needs it.',
       params: MemberParams,
       querystring: GrantsQuery,
       response: { 200: answer(GrantPage, 'A page of grants.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params: { accountId, userId }, query: { limit = 50, cursor } }) => {
-      const named = memberIdToRead(userId, caller, await enterAccount(db, caller, accountId));
-      const wanted = { limit, ...(cursor && { cursor: cursor as GrantId }) };
-      const rows = await listGrants(db, accountId, named, wanted);
-      if (rows.length === 0 && !(await findMember(db, accountId, named))) throw new Problem('not-found');
-      return page(rows, limit, (it) => it.id, grantOf);
+      const memberId = memberIdToRead(userId, caller, await enterAccount(db, caller, accountId));
+      const paging = { limit, ...(cursor && { cursor: cursor as GrantId }) };
+      const rows = await listGrants(db, accountId, memberId, paging);
+      if (rows.length === 0 && !(await findMember(db, accountId, memberId))) throw new Problem('not-found');
+      return page(rows, limit, (it) => it.id, toGrantView);
     },
   });
 
@@ -44,16 +44,16 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     schema: {
       tags,
       operationId: 'giveGrants',
-      summary: 'Give a member single permissions',
+      summary: 'Grant single permissions to a member',
       description:
-        'Beside their access: for a time, on one resource or one type of them, or on a condition. All of them, or none. Takes effect on their next request. Needs `members:manage`, and everything that is given, there and for as long.',
+        'Adds permissions to the member’s access. Each can be limited to a time, to one resource or a type of resource, and to a condition. Creates all of the grants, or none. Takes effect on the member’s next request. Needs `members:manage`, and the same permissions on the same resources for at least as long.',
       params: MemberParams,
       body: ref(NewGrants),
       response: { 201: answer(Grants, 'The grants.'), ...problemResponses(...refusals, 'too-many-grants') },
     },
     handler: async ({ caller, params: { accountId, userId }, body }, reply) => {
-      const given = await giveGrants(service, caller, accountId, memberIdToChange(userId, caller), body);
-      return reply.code(201).send({ items: given.map(grantOf) });
+      const rows = await giveGrants(service, caller, accountId, memberIdToChange(userId, caller), body);
+      return reply.code(201).send({ items: rows.map(toGrantView) });
     },
   });
 
@@ -61,10 +61,10 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
     schema: {
       tags,
       operationId: 'withdrawGrant',
-      summary: 'Take a grant back',
+      summary: 'Withdraw a grant',
       description: 'Takes effect on the member’s next request. Needs `members:manage`.',
       params: GrantParams,
-      response: { 204: nothing('There is no such grant any more.'), ...problemResponses(...refusals) },
+      response: { 204: nothing('The grant was withdrawn.'), ...problemResponses(...refusals) },
     },
     handler: async ({ caller, params: { accountId, userId, grantId } }, reply) => {
       await withdrawGrant(service, caller, accountId, memberIdToChange(userId, caller), grantId);
@@ -74,7 +74,7 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
 };
 
 /** A grant as the API shows it. */
-function grantOf({ id, permission, resourceType, resourceId, condition, endsAt, createdAt }: GrantRow) {
+function toGrantView({ id, permission, resourceType, resourceId, condition, endsAt, createdAt }: GrantRow) {
   const resource =
     resourceType === null ? null : { type: resourceType, ...(resourceId !== null && { id: resourceId }) };
   return { id, permission, resource, condition, endsAt, createdAt };

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import type { Condition as ConditionOf } from '../../database/tables/json-columns.ts';
+import type { Condition as StoredCondition } from '../../database/tables/json-columns.ts';
 import { cursorOf, idSchema, PagingQuery, pageOf, ref, Time, TimeOrNull } from '../../http/schemas.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { PermissionKey } from '../../permissions/schemas.ts';
@@ -11,7 +11,7 @@ export const ResourceType = Type.String({
   minLength: 1,
   maxLength: 100,
   pattern: noControls,
-  description: 'A kind of thing in the account, by the product’s own name.',
+  description: 'A type of resource, as your product names it.',
   examples: ['record'],
 });
 
@@ -19,7 +19,7 @@ export const ResourceId = Type.String({
   minLength: 1,
   maxLength: 256,
   pattern: noControls,
-  description: 'One of them, by the product’s own name.',
+  description: 'The id of a resource, as your product names it.',
   examples: ['record-1'],
 });
 
@@ -28,7 +28,7 @@ export const GrantedResource = Type.Object(
   {
     $id: 'GrantedResource',
     additionalProperties: false,
-    description: 'One resource, or, without `id`, every one of the type.',
+    description: 'One resource or, without `id`, every resource of the type.',
   },
 );
 
@@ -42,10 +42,10 @@ const properties = {
   },
 };
 
-const Condition = Type.Unsafe<ConditionOf>({
+const Condition = Type.Unsafe<StoredCondition>({
   type: 'object',
   description:
-    'Properties that a question must name, with these values, for the grant to count (AuthZEN: `properties`). Whoever asks vouches for them.',
+    'The grant applies only if the check has these `properties` with these values (AuthZEN). The caller of the check is responsible for their values.',
   properties: { subject: properties, action: properties, resource: properties },
   additionalProperties: false,
   examples: [{ action: { soft: true } }],
@@ -61,7 +61,7 @@ const NewGrant = Type.Object(
         type: 'string',
         format: 'date-time',
         maxLength: 35,
-        description: 'When it ends by itself.',
+        description: 'When the grant ends; by default never.',
         examples: ['2099-12-31T23:00:00Z'],
       }),
     ),
@@ -91,16 +91,17 @@ export const Grant = Type.Object(
     permission: PermissionKey,
     resource: Type.Unsafe<Static<typeof GrantedResource> | null>({
       anyOf: [{ $ref: 'GrantedResource' }, { type: 'null' }],
-      description: 'Null: in the whole account.',
+      description: 'Null for the whole account.',
     }),
     condition: Condition,
-    endsAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
+    endsAt: { ...TimeOrNull, description: 'When the grant ends; null for never.' },
     createdAt: Time,
   },
   {
     $id: 'Grant',
     additionalProperties: false,
-    description: 'One permission of a member beside their access: for a time, on some resources, or on a condition.',
+    description:
+      'One permission of a member in addition to their access, optionally limited to a time, to resources or to a condition.',
   },
 );
 

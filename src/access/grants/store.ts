@@ -5,7 +5,7 @@ import type { AccountId, GrantId, UserId } from '../../ids/ids.ts';
 
 export type GrantRow = typeof grants.$inferSelect;
 
-/** The grants of a member, oldest first, one more than `limit`; those that are over too. */
+/** The grants of a member, including ended ones, oldest first, at most `limit` + 1. */
 export function listGrants(
   db: Db,
   accountId: AccountId,
@@ -47,17 +47,14 @@ export async function deleteGrant(tx: Tx, { accountId, userId, id }: GrantRow): 
   await tx.delete(grants).where(and(eq(grants.accountId, accountId), eq(grants.userId, userId), eq(grants.id, id)));
 }
 
-/**
- * How many grants a member has: all of them, those on a condition, and the others in the whole
- * account.
- */
+/** Counts a member's grants: all, the conditional ones, and the unconditional account-wide ones. */
 export async function countGrants(db: Db, accountId: AccountId, userId: UserId): Promise<GrantCounts> {
-  const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
+  const countWhere = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
   const [counts] = await db
     .select({
       all: sql<number>`count(*)`.mapWith(Number),
-      conditional: countOf(sql`condition <> '{}'`),
-      inWholeAccount: countOf(sql`condition = '{}' and resource_type is null`),
+      conditional: countWhere(sql`condition <> '{}'`),
+      inWholeAccount: countWhere(sql`condition = '{}' and resource_type is null`),
     })
     .from(grants)
     .where(and(eq(grants.accountId, accountId), eq(grants.userId, userId)));

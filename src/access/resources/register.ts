@@ -7,32 +7,32 @@ import { lockMembership } from '../../memberships/store.ts';
 import { isResourceType, reservedType } from '../../permissions/granted-permission.ts';
 import { invalidParameter, Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { deleteResource, insertResource, lockResource, type ResourceName, type ResourceRow } from './store.ts';
+import { deleteResource, insertResource, lockResource, type ResourceKey, type ResourceRow } from './store.ts';
 
 /**
- * Registers a resource of an account, so that it is found by those who may act on all of its type.
- * Idempotent.
+ * Registers a resource of an account, so that searches find it for members who have a permission on
+ * its whole type. Idempotent.
  * @throws permission-missing, invalid-request for a reserved type.
  */
-export function registerResource({ db }: Service, caller: Caller, name: ResourceName): Promise<ResourceRow> {
-  if (!isResourceType(name.type)) throw invalidParameter('type', reservedType);
-  return changeResource(db, caller, name, (tx) => insertResource(tx, { ...name, createdAt: caller.now }));
+export function registerResource({ db }: Service, caller: Caller, key: ResourceKey): Promise<ResourceRow> {
+  if (!isResourceType(key.type)) throw invalidParameter('type', reservedType);
+  return changeResource(db, caller, key, (tx) => insertResource(tx, { ...key, createdAt: caller.now }));
 }
 
-/** Forgets a resource. Grants that name it stay. @throws permission-missing, not-found. */
-export function forgetResource({ db }: Service, caller: Caller, name: ResourceName): Promise<void> {
-  return changeResource(db, caller, name, async (tx) => {
-    if (!(await deleteResource(tx, name))) throw new Problem('not-found');
+/** Unregisters a resource. Grants on it remain. @throws permission-missing, not-found. */
+export function forgetResource({ db }: Service, caller: Caller, key: ResourceKey): Promise<void> {
+  return changeResource(db, caller, key, async (tx) => {
+    if (!(await deleteResource(tx, key))) throw new Problem('not-found');
   });
 }
 
-/** Locks the membership in whose name the caller acts, the calling key and the resource. */
-function changeResource<T>(db: Db, caller: Caller, name: ResourceName, change: (tx: Tx) => Promise<T>): Promise<T> {
-  const { accountId, type, id } = name;
+/** Locks the membership that the caller acts for, the calling API key and the resource. */
+function changeResource<T>(db: Db, caller: Caller, key: ResourceKey, change: (tx: Tx) => Promise<T>): Promise<T> {
+  const { accountId, type, id } = key;
   const lock = async (tx: Tx, userId: UserId) => {
     await lockMembership(tx, accountId, userId);
     if (caller.apiKey) await lockCallingKey(tx, caller.apiKey);
-    await lockResource(tx, name);
+    await lockResource(tx, key);
   };
   const row = JSON.stringify([accountId, type, id]);
   return changeInside(db, caller, accountId, { requirement: 'resources:manage', row, lock }, change);

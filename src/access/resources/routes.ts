@@ -11,7 +11,10 @@ import { listResources, type ResourceRow } from './store.ts';
 
 const tags = ['Resources'];
 
-/** Things inside an account, by the product's own names. Access can be given and asked about ones that are not registered, too. */
+/**
+ * Resources inside an account, named by the product. Only searches need a resource to be registered:
+ * permissions can be granted and checked on unregistered ones.
+ */
 export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
 
@@ -20,7 +23,8 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags,
       operationId: 'listResources',
       summary: 'List the registered resources of a type',
-      description: 'By their ids. Needs `resources:manage`; a search finds those that someone may act on.',
+      description:
+        'Ordered by id. Needs `resources:manage`. To find the resources that a user may act on, use the resource search.',
       params: ResourceTypeParams,
       querystring: ResourcesQuery,
       response: { 200: answer(ResourcePage, 'A page of resources.'), ...problemResponses('permission-missing') },
@@ -28,7 +32,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
     handler: async ({ caller, params: { accountId, type }, query: { limit = 50, cursor } }) => {
       requirePermission(await enterAccount(db, caller, accountId), 'resources:manage');
       const rows = await listResources(db, accountId, type, { limit, ...(cursor !== undefined && { cursor }) });
-      return page(rows, limit, (it) => it.id, resourceOf);
+      return page(rows, limit, (it) => it.id, toResourceView);
     },
   });
 
@@ -38,21 +42,21 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       operationId: 'registerResource',
       summary: 'Register a resource',
       description:
-        'Makes a thing of the product’s own known, so that searches find it for those who may act on all of its type. Needs `resources:manage`.',
+        'Lets searches find the resource for members who have a permission on its whole type. Repeating the call changes nothing. Needs `resources:manage`.',
       params: ResourceParams,
       response: { 200: answer(Resource, 'The resource.'), ...problemResponses('permission-missing') },
     },
-    handler: async ({ caller, params }) => resourceOf(await registerResource(service, caller, params)),
+    handler: async ({ caller, params }) => toResourceView(await registerResource(service, caller, params)),
   });
 
   app.delete('/v1/accounts/:accountId/resources/:type/:id', {
     schema: {
       tags,
       operationId: 'forgetResource',
-      summary: 'Forget a resource',
-      description: 'Grants that name it stay as they are. Needs `resources:manage`.',
+      summary: 'Unregister a resource',
+      description: 'Grants on it remain. Needs `resources:manage`.',
       params: ResourceParams,
-      response: { 204: nothing('It is not registered any more.'), ...problemResponses('permission-missing') },
+      response: { 204: nothing('The resource was unregistered.'), ...problemResponses('permission-missing') },
     },
     handler: async ({ caller, params }, reply) => {
       await forgetResource(service, caller, params);
@@ -61,4 +65,4 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
   });
 };
 
-const resourceOf = ({ type, id, createdAt }: ResourceRow) => ({ type, id, createdAt });
+const toResourceView = ({ type, id, createdAt }: ResourceRow) => ({ type, id, createdAt });

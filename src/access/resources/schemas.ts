@@ -9,7 +9,7 @@ export const ResourcesQuery = Type.Object(
   {
     ...PagingQuery,
     cursor: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 256, description: 'The `nextCursor` of the page before.' }),
+      Type.String({ minLength: 1, maxLength: 256, description: 'The `nextCursor` of the previous page.' }),
     ),
   },
   { additionalProperties: false },
@@ -17,7 +17,11 @@ export const ResourcesQuery = Type.Object(
 
 export const Resource = Type.Object(
   { type: ResourceType, id: ResourceId, createdAt: Time },
-  { $id: 'Resource', additionalProperties: false, description: 'A thing in the account that access is asked about.' },
+  {
+    $id: 'Resource',
+    additionalProperties: false,
+    description: 'A resource in the account on which permissions can be granted and checked.',
+  },
 );
 
 export const ResourcePage = Type.Object(

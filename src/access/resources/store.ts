@@ -4,9 +4,9 @@ import { resources } from '../../database/schema.ts';
 import type { AccountId } from '../../ids/ids.ts';
 
 export type ResourceRow = typeof resources.$inferSelect;
-export type ResourceName = Pick<ResourceRow, 'accountId' | 'type' | 'id'>;
+export type ResourceKey = Pick<ResourceRow, 'accountId' | 'type' | 'id'>;
 
-/** The resources of one type that an account has registered, by their ids, one more than `limit`. */
+/** An account's registered resources of one type, ordered by id, at most `limit` + 1. */
 export function listResources(
   db: Db,
   accountId: AccountId,
@@ -27,26 +27,26 @@ export function listResources(
     .limit(limit + 1);
 }
 
-/** Registers a resource; one that is registered stays as it is. @returns the one that is there now. */
+/** Inserts a resource unless it exists. @returns the stored row. */
 export async function insertResource(tx: Tx, row: ResourceRow): Promise<ResourceRow> {
-  const [kept] = await tx
+  const [stored] = await tx
     .insert(resources)
     .values(row)
     .onConflictDoUpdate({ target: [resources.accountId, resources.type, resources.id], set: { type: row.type } })
     .returning();
-  return kept as ResourceRow;
+  return stored as ResourceRow;
 }
 
-/** @returns whether there was one. */
-export async function deleteResource(tx: Tx, name: ResourceName): Promise<boolean> {
-  const deleted = await tx.delete(resources).where(isNamed(name)).returning({ id: resources.id });
+/** @returns whether it existed. */
+export async function deleteResource(tx: Tx, key: ResourceKey): Promise<boolean> {
+  const deleted = await tx.delete(resources).where(hasKey(key)).returning({ id: resources.id });
   return deleted.length === 1;
 }
 
-/** Locks a resource, if it is registered, until the transaction ends. */
-export async function lockResource(tx: Tx, name: ResourceName): Promise<void> {
-  await tx.select({ id: resources.id }).from(resources).where(isNamed(name)).for('update');
+/** Locks a resource, if it is registered, until the end of the transaction. */
+export async function lockResource(tx: Tx, key: ResourceKey): Promise<void> {
+  await tx.select({ id: resources.id }).from(resources).where(hasKey(key)).for('update');
 }
 
-const isNamed = ({ accountId, type, id }: ResourceName) =>
+const hasKey = ({ accountId, type, id }: ResourceKey) =>
   and(eq(resources.accountId, accountId), eq(resources.type, type), eq(resources.id, id));

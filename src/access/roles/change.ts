@@ -8,21 +8,14 @@ import { accountWideAccess } from '../../permissions/access.ts';
 import { requireGrantable } from '../../permissions/rules.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { changeIn, nameTaken } from './create.ts';
-import { requireKnown } from './known.ts';
+import { refuseDuplicateName, requireInCatalogue, toRoleUpdate } from './create.ts';
 import type { RoleChanges } from './schemas.ts';
-import {
-  findRole,
-  deleteRoleRow as forgetRole,
-  hasMemberAbove,
-  isRoleInUse,
-  type RoleRow,
-  updateRole,
-} from './store.ts';
+import { deleteRoleRow, findRole, hasMemberAbove, isRoleInUse, type RoleRow, updateRole } from './store.ts';
 
 /**
- * Changes a role of the account's own, and with it what its holders may do, from their next request on. Whoever changes it must
- * hold all that it gave and will give, and nobody may hold it who holds more than they do.
+ * Changes a role of the account. Takes effect on the next request of the members who have it. The
+ * caller must have its old and new permissions, and no member with the role may have more
+ * permissions than the caller.
  * @throws permission-missing, not-found, cannot-grant, name-taken, invalid-request.
  */
 export async function changeRole(
@@ -30,48 +23,52 @@ export async function changeRole(
   caller: Caller,
   accountId: AccountId,
   roleId: RoleId,
-  asked: RoleChanges,
+  body: RoleChanges,
 ): Promise<RoleRow> {
-  const changes = changeIn(asked);
+  const changes = toRoleUpdate(body);
   const changed = await changeAccount(db, caller, accountId, 'roles:manage', async (tx, context) => {
-    const role = await requireOwnRole(tx, context, roleId);
+    const role = await requireChangeableRole(tx, context, roleId);
     if (changes.permissions) {
-      await requireNotOfMaker(tx, context, roleId);
-      await requireKnown(tx, changes.permissions);
+      await requireNotCreatorsRole(tx, context, roleId);
+      await requireInCatalogue(tx, changes.permissions);
       requireGrantable(context, accountWideAccess(changes.permissions, null));
     }
     await updateRole(tx, accountId, roleId, changes);
     return { ...role, ...changes };
-  }).catch(nameTaken);
+  }).catch(refuseDuplicateName);
   caller.logSecurityEvent('role_changed', { accountId, roleId });
   return changed;
 }
 
-/** Deletes a role of the account's own. @throws permission-missing, not-found, cannot-grant, role-in-use. */
+/** Deletes a role of the account. @throws permission-missing, not-found, cannot-grant, role-in-use. */
 export async function deleteRole({ db }: Service, caller: Caller, accountId: AccountId, roleId: RoleId): Promise<void> {
   await changeAccount(db, caller, accountId, 'roles:manage', async (tx, context) => {
-    await requireOwnRole(tx, context, roleId);
+    await requireChangeableRole(tx, context, roleId);
     if (await isRoleInUse(tx, accountId, roleId, caller.now)) throw new Problem('role-in-use');
-    await forgetRole(tx, accountId, roleId);
+    await deleteRoleRow(tx, accountId, roleId);
   });
   caller.logSecurityEvent('role_changed', { accountId, roleId });
 }
 
-/** A role that the caller may change: the rules that all such changes share, in order. A preset is the platform's to change. */
-async function requireOwnRole(tx: Tx, context: AccountContext, roleId: RoleId): Promise<RoleRow> {
+/** Finds a role that the caller may change or delete. Only the platform may change a preset. */
+async function requireChangeableRole(tx: Tx, context: AccountContext, roleId: RoleId): Promise<RoleRow> {
   const role = await findRole(tx, context.account.id, roleId);
   if (!role) throw new Problem('not-found');
-  if (role.isPreset) throw new Problem('cannot-grant', 'A preset is the platform’s to change.');
+  if (role.isPreset) throw new Problem('cannot-grant', 'Only the platform can change a preset.');
   requireGrantable(context, accountWideAccess(role.permissions, null));
-  const holder = await withResourceGrants(tx, context);
-  if (await hasMemberAbove(tx, context.account, roleId, { holder, now: context.now }))
+  const access = await withResourceGrants(tx, context);
+  if (await hasMemberAbove(tx, context.account, roleId, { access, now: context.now }))
     throw new Problem('cannot-grant', 'A member with this role has permissions that you do not have.');
   return role;
 }
 
-/** An account key never changes its maker, nor what a role gives its maker. @throws user-required. */
-async function requireNotOfMaker(tx: Tx, { account, userId, isPerson }: AccountContext, roleId: RoleId): Promise<void> {
+/** An account key cannot change a role of the member who created the key. @throws user-required. */
+async function requireNotCreatorsRole(
+  tx: Tx,
+  { account, userId, isPerson }: AccountContext,
+  roleId: RoleId,
+): Promise<void> {
   if (isPerson) return;
-  const maker = await findMember(tx, account.id, userId);
-  if (maker?.membership.roles.includes(roleId)) throw new Problem('user-required');
+  const creator = await findMember(tx, account.id, userId);
+  if (creator?.membership.roles.includes(roleId)) throw new Problem('user-required');
 }

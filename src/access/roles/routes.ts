@@ -16,7 +16,7 @@ import { toRoleView } from './view.ts';
 const tags = ['Roles'];
 const refusals = ['permission-missing', 'cannot-grant'] as const;
 
-/** Names of the presets and of the account's own roles, with what each holds. */
+/** Roles: named sets of permissions. An account has its own roles and the presets. */
 export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;
 
@@ -25,7 +25,7 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       tags,
       operationId: 'listRoles',
       summary: 'List roles',
-      description: 'What can be given in the account as a role: its own roles, and the presets. Any member may.',
+      description: 'The account’s own roles and the presets, oldest first. Any member may list them.',
       params: AccountParams,
       querystring: RolesQuery,
       response: { 200: answer(RolePage, 'A page of roles.'), ...problemResponses() },
@@ -41,8 +41,8 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
     schema: {
       tags,
       operationId: 'createRole',
-      summary: 'Make a role',
-      description: 'Needs `roles:manage`, and every permission that it holds.',
+      summary: 'Create a role',
+      description: 'Needs `roles:manage` and every permission of the role.',
       params: AccountParams,
       body: ref(NewRole),
       response: { 201: answer(Role, 'The role.'), ...problemResponses(...refusals, 'name-taken') },
@@ -56,7 +56,7 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       tags,
       operationId: 'getRole',
       summary: 'Get a role',
-      description: 'One of the account’s own, or a preset. Any member may.',
+      description: 'A role of the account or a preset. Any member may get it.',
       params: RoleParams,
       response: { 200: answer(Role, 'The role.'), ...problemResponses() },
     },
@@ -74,10 +74,10 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       operationId: 'changeRole',
       summary: 'Change a role',
       description:
-        'What its holders may do changes with it, from their next request on. Needs `roles:manage`, and every permission that it held and will hold; nobody may hold it who holds more than you.',
+        'Takes effect on the next request of the members who have the role. Needs `roles:manage` and every permission that the role has before and after the change. Refused if a member with the role has more permissions than you.',
       params: RoleParams,
       body: ref(RoleChanges),
-      response: { 200: answer(Role, 'The role as it is now.'), ...problemResponses(...refusals, 'name-taken') },
+      response: { 200: answer(Role, 'The changed role.'), ...problemResponses(...refusals, 'name-taken') },
     },
     handler: async ({ caller, params: { accountId, roleId }, body }) =>
       toRoleView(await changeRole(service, caller, accountId, roleId, body)),
@@ -88,9 +88,10 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       tags,
       operationId: 'deleteRole',
       summary: 'Delete a role',
-      description: 'One that nobody holds, and no pending invite gives. Needs what changing it needs.',
+      description:
+        'Refused while a member or a pending invite has the role. Needs `roles:manage` and every permission of the role.',
       params: RoleParams,
-      response: { 204: nothing('There is no such role any more.'), ...problemResponses(...refusals, 'role-in-use') },
+      response: { 204: nothing('The role was deleted.'), ...problemResponses(...refusals, 'role-in-use') },
     },
     handler: async ({ caller, params: { accountId, roleId } }, reply) => {
       await deleteRole(service, caller, accountId, roleId);

@@ -7,7 +7,7 @@ export const RoleParams = Type.Object({ accountId: idSchema('acc'), roleId: idSc
 export const PresetParams = Type.Object({ roleId: idSchema('rol') });
 
 const name = DisplayName('Accountant');
-const description = Type.String({ maxLength: 1000, pattern: noControls, examples: ['Sees and pays invoices.'] });
+const description = Type.String({ maxLength: 1000, pattern: noControls, examples: ['Views and pays invoices.'] });
 const permissions = Type.Array(PermissionKey, {
   minItems: 1,
   maxItems: mostPermissions,
@@ -35,7 +35,9 @@ export const Role = Type.Object(
     name,
     description,
     permissions: Type.Array(PermissionKey, { maxItems: mostPermissions }),
-    isPreset: Type.Boolean({ description: 'Whether it is offered to every account, and the platform’s to change.' }),
+    isPreset: Type.Boolean({
+      description: 'True for a preset: every account has it, and only the platform can change it.',
+    }),
     createdAt: Time,
   },
   { $id: 'Role', additionalProperties: false, description: 'A named set of permissions.' },

@@ -9,7 +9,7 @@ import { hasMoreThan } from '../../permissions/comparison.ts';
 
 type Paging = { limit: number; cursor?: RoleId };
 
-/** What is shown of a role; a preset is one that is no account's. */
+/** A role of an account, or a preset, which belongs to no account. */
 export interface RoleRow {
   id: RoleId;
   name: string;
@@ -19,7 +19,7 @@ export interface RoleRow {
   isPreset: boolean;
 }
 
-const columnsOf = <T extends typeof roles | typeof rolePresets>(table: T, isPreset: boolean) => ({
+const roleColumns = <T extends typeof roles | typeof rolePresets>(table: T, isPreset: boolean) => ({
   id: table.id,
   name: table.name,
   description: table.description,
@@ -31,11 +31,11 @@ const columnsOf = <T extends typeof roles | typeof rolePresets>(table: T, isPres
 const after = (column: typeof roles.id | typeof rolePresets.id, cursor: RoleId | undefined): SQL | undefined =>
   cursor === undefined ? undefined : gt(column, cursor);
 
-const selectRoles = (db: Db, where: SQL | undefined) => db.select(columnsOf(roles, false)).from(roles).where(where);
+const selectRoles = (db: Db, where: SQL | undefined) => db.select(roleColumns(roles, false)).from(roles).where(where);
 const selectPresets = (db: Db, where: SQL | undefined) =>
-  db.select(columnsOf(rolePresets, true)).from(rolePresets).where(where);
+  db.select(roleColumns(rolePresets, true)).from(rolePresets).where(where);
 
-/** The roles that can be given in an account: its own and the presets, oldest first, one more than `limit`. */
+/** An account's own roles and the presets, oldest first, at most `limit` + 1. */
 export function listRoles(db: Db, accountId: AccountId, { limit, cursor }: Paging): Promise<RoleRow[]> {
   return unionAll(
     selectRoles(db, and(eq(roles.accountId, accountId), after(roles.id, cursor))),
@@ -45,13 +45,14 @@ export function listRoles(db: Db, accountId: AccountId, { limit, cursor }: Pagin
     .limit(limit + 1);
 }
 
+/** The presets, oldest first, at most `limit` + 1. */
 export function listPresets(db: Db, { limit, cursor }: Paging): Promise<RoleRow[]> {
   return selectPresets(db, after(rolePresets.id, cursor))
     .orderBy(asc(rolePresets.id))
     .limit(limit + 1);
 }
 
-/** A role that can be given in an account: one of its own, or a preset. */
+/** A role of the account, or a preset. */
 export async function findRole(db: Db, accountId: AccountId, id: RoleId): Promise<RoleRow | undefined> {
   const [found] = await unionAll(
     selectRoles(db, and(eq(roles.accountId, accountId), eq(roles.id, id))),
@@ -65,14 +66,14 @@ export async function findPreset(db: Db, id: RoleId): Promise<RoleRow | undefine
   return found;
 }
 
-type Written = Omit<RoleRow, 'isPreset'>;
+type NewRoleRow = Omit<RoleRow, 'isPreset'>;
 type Changes = Partial<Pick<RoleRow, 'name' | 'description' | 'permissions'>>;
 
-export async function insertRole(tx: Tx, accountId: AccountId, role: Written): Promise<void> {
+export async function insertRole(tx: Tx, accountId: AccountId, role: NewRoleRow): Promise<void> {
   await tx.insert(roles).values({ ...role, accountId });
 }
 
-export async function insertPreset(tx: Tx, role: Written): Promise<void> {
+export async function insertPreset(tx: Tx, role: NewRoleRow): Promise<void> {
   await tx.insert(rolePresets).values(role);
 }
 
@@ -83,7 +84,7 @@ export async function updateRole(tx: Tx, accountId: AccountId, id: RoleId, chang
     .where(and(eq(roles.accountId, accountId), eq(roles.id, id)));
 }
 
-/** @returns whether there was one. */
+/** @returns whether it existed. */
 export async function updatePreset(tx: Tx, id: RoleId, changes: Changes): Promise<boolean> {
   const updated = await tx
     .update(rolePresets)
@@ -97,38 +98,44 @@ export async function deleteRoleRow(tx: Tx, accountId: AccountId, id: RoleId): P
   await tx.delete(roles).where(and(eq(roles.accountId, accountId), eq(roles.id, id)));
 }
 
-/** @returns whether there was one. */
+/** @returns whether it existed. */
 export async function deletePresetRow(tx: Tx, id: RoleId): Promise<boolean> {
   const deleted = await tx.delete(rolePresets).where(eq(rolePresets.id, id)).returning({ id: rolePresets.id });
   return deleted.length === 1;
 }
 
-/** Whether members hold a role, or pending invites give it: in an account, or, for a preset, in any. */
+/**
+ * Whether a member or a pending invite has a role.
+ * @param accountId null to look in all accounts, for a preset.
+ */
 export async function isRoleInUse(db: Db, accountId: AccountId | null, id: RoleId, now: Date): Promise<boolean> {
-  const names = (column: typeof memberships.roles | typeof invites.roles) =>
+  const hasRole = (column: typeof memberships.roles | typeof invites.roles) =>
     sql`${column} @> array[${sql.param(id, roles.id)}::uuid]`;
-  const members = and(names(memberships.roles), accountId === null ? undefined : eq(memberships.accountId, accountId));
+  const members = and(
+    hasRole(memberships.roles),
+    accountId === null ? undefined : eq(memberships.accountId, accountId),
+  );
   const pending = and(
-    names(invites.roles),
+    hasRole(invites.roles),
     hasStatus('pending', now),
     accountId === null ? undefined : eq(invites.accountId, accountId),
   );
   const [found] = await db
     .select({
-      // `select 1` instead of `select`: for a preset, Citus stores rows of all accounts in between,
-      // and can't store rows without columns.
+      // `select 1` instead of `select`: for a preset, Citus materialises rows of all accounts, and it
+      // can't materialise rows without columns.
       isUsed: sql<boolean>`exists (select 1 from ${memberships} where ${members}) or exists (select 1 from ${invites} where ${pending})`,
     })
     .from(sql`(select) one`);
   return found?.isUsed ?? false;
 }
 
-/** Whether a member with a role, except the owner, has more permissions than the holder. */
+/** Whether a member with a role, except the owner, has permissions that `access` lacks. */
 export async function hasMemberAbove(
   tx: Tx,
   account: Pick<typeof accounts.$inferSelect, 'id' | 'ownerId'>,
   id: RoleId,
-  { holder, now }: { holder: EffectiveAccess; now: Date },
+  { access, now }: { access: EffectiveAccess; now: Date },
 ): Promise<boolean> {
   const accountId = sql`${sql.param(account.id, accounts.id)}::uuid`;
   const { rows } = (await tx.execute(sql`
@@ -136,7 +143,7 @@ export async function hasMemberAbove(
       select from memberships m
       where m.account_id = ${accountId} and m.roles @> array[${sql.param(id, roles.id)}::uuid]
         and m.user_id <> ${sql.param(account.ownerId, accounts.ownerId)}::uuid
-        and ${hasMoreThan(holder, { account: accountId, now })}
+        and ${hasMoreThan(access, { account: accountId, now })}
     ) as found`)) as unknown as { rows: { found: boolean }[] };
   return rows[0]?.found ?? false;
 }

@@ -1,10 +1,9 @@
-import { catalogueRow, moveVersion } from '../../access/catalogue/store.ts';
-import { changeIn, nameTaken, newRole } from '../../access/roles/create.ts';
-import { requireKnown } from '../../access/roles/known.ts';
+import { catalogueRow, incrementVersion } from '../../access/catalogue/store.ts';
+import { newRole, refuseDuplicateName, requireInCatalogue, toRoleUpdate } from '../../access/roles/create.ts';
 import type { NewRole, RoleChanges } from '../../access/roles/schemas.ts';
 import {
+  deletePresetRow,
   findPreset,
-  deletePresetRow as forgetPreset,
   insertPreset,
   isRoleInUse,
   type RoleRow,
@@ -18,38 +17,44 @@ import { lockCatalogue } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 
-/** Makes a role that is offered to every account. @throws platform-key-required, permission-missing, name-taken, invalid-request. */
-export async function createPreset(service: Service, caller: Caller, asked: NewRole): Promise<RoleRow> {
-  const role = newRole(asked, caller.now);
+/**
+ * Creates a preset: a role that every account has.
+ * @throws platform-key-required, permission-missing, name-taken, invalid-request.
+ */
+export async function createPreset(service: Service, caller: Caller, body: NewRole): Promise<RoleRow> {
+  const role = newRole(body, caller.now);
   await changePresets(service, caller, role.id, async (tx) => {
-    await requireKnown(tx, role.permissions);
+    await requireInCatalogue(tx, role.permissions);
     await insertPreset(tx, role);
-  }).catch(nameTaken);
+  }).catch(refuseDuplicateName);
   return { ...role, isPreset: true };
 }
 
-/** Changes one, and with it what its holders may do in any account. @throws the same, and not-found. */
-export function changePreset(service: Service, caller: Caller, roleId: RoleId, asked: RoleChanges): Promise<RoleRow> {
-  const changes = changeIn(asked);
+/**
+ * Changes a preset. Takes effect on the next request of the members who have it, in every account.
+ * @throws platform-key-required, permission-missing, not-found, name-taken, invalid-request.
+ */
+export function changePreset(service: Service, caller: Caller, roleId: RoleId, body: RoleChanges): Promise<RoleRow> {
+  const changes = toRoleUpdate(body);
   const change = changePresets(service, caller, roleId, async (tx) => {
-    if (changes.permissions) await requireKnown(tx, changes.permissions);
+    if (changes.permissions) await requireInCatalogue(tx, changes.permissions);
     await updatePreset(tx, roleId, changes);
     const changed = await findPreset(tx, roleId);
     if (!changed) throw new Problem('not-found');
     return changed;
   });
-  return change.catch(nameTaken);
+  return change.catch(refuseDuplicateName);
 }
 
-/** Deletes one. @throws platform-key-required, permission-missing, not-found, role-in-use. */
+/** Deletes a preset. @throws platform-key-required, permission-missing, not-found, role-in-use. */
 export function deletePreset(service: Service, caller: Caller, roleId: RoleId): Promise<void> {
   return changePresets(service, caller, roleId, async (tx) => {
     if (await isRoleInUse(tx, null, roleId, caller.now)) throw new Problem('role-in-use');
-    if (!(await forgetPreset(tx, roleId))) throw new Problem('not-found');
+    if (!(await deletePresetRow(tx, roleId))) throw new Problem('not-found');
   });
 }
 
-/** What every change of a preset shares. It moves the epoch of every account. */
+/** Changes a preset, which increments the epoch of every account. */
 async function changePresets<T>(
   { db }: Service,
   caller: Caller,
@@ -58,7 +63,7 @@ async function changePresets<T>(
 ): Promise<T> {
   const row = { row: catalogueRow, lock: lockCatalogue };
   const changed = await changeAsPlatform(db, caller, 'role-presets:manage', row, async (tx) => {
-    await moveVersion(tx);
+    await incrementVersion(tx);
     return change(tx);
   });
   caller.logSecurityEvent('role_changed', { roleId });

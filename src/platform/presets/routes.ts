@@ -13,14 +13,14 @@ import { changePreset, createPreset, deletePreset } from './presets.ts';
 const tags = ['Roles'];
 const refusals = ['platform-key-required', 'permission-missing'] as const;
 
-/** Roles that are offered to every account: the platform's to make and change. */
+/** Presets: roles that every account has. Only the platform can create and change them. */
 export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.get('/v1/role-presets', {
     schema: {
       tags,
       operationId: 'listRolePresets',
-      summary: 'List the presets',
-      description: 'Roles that are offered to every account.',
+      summary: 'List presets',
+      description: 'Presets are roles that every account has, besides its own. Oldest first.',
       querystring: RolesQuery,
       response: { 200: answer(RolePage, 'A page of presets.'), ...problemResponses() },
     },
@@ -35,7 +35,7 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
     schema: {
       tags,
       operationId: 'createRolePreset',
-      summary: 'Make a preset',
+      summary: 'Create a preset',
       description: 'Needs a platform key with `role-presets:manage`.',
       body: ref(NewRole),
       response: { 201: answer(Role, 'The preset.'), ...problemResponses(...refusals, 'name-taken') },
@@ -50,10 +50,10 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'changeRolePreset',
       summary: 'Change a preset',
       description:
-        'What its holders may do changes with it in every account, from their next request on. Needs a platform key with `role-presets:manage`.',
+        'Takes effect on the next request of the members who have the preset, in every account. Needs a platform key with `role-presets:manage`.',
       params: PresetParams,
       body: ref(RoleChanges),
-      response: { 200: answer(Role, 'The preset as it is now.'), ...problemResponses(...refusals, 'name-taken') },
+      response: { 200: answer(Role, 'The changed preset.'), ...problemResponses(...refusals, 'name-taken') },
     },
     handler: async ({ caller, params, body }) => toRoleView(await changePreset(service, caller, params.roleId, body)),
   });
@@ -64,9 +64,9 @@ export const presetRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'deleteRolePreset',
       summary: 'Delete a preset',
       description:
-        'One that nobody holds in any account, and no pending invite gives. Needs a platform key with `role-presets:manage`.',
+        'Refused while a member or a pending invite has the preset, in any account. Needs a platform key with `role-presets:manage`.',
       params: PresetParams,
-      response: { 204: nothing('There is no such preset any more.'), ...problemResponses(...refusals, 'role-in-use') },
+      response: { 204: nothing('The preset was deleted.'), ...problemResponses(...refusals, 'role-in-use') },
     },
     handler: async ({ caller, params }, reply) => {
       await deletePreset(service, caller, params.roleId);

@@ -4,7 +4,10 @@ import { accountKeys, grants, invites, memberships, rolePresets, roles } from '.
 import { type AccountId, idOf, type UserId } from '../../ids/ids.ts';
 import { hasStatus } from '../../invites/status.ts';
 
-/** Who has a permission: by name in what they were given, not by what implies it. */
+/**
+ * How often a permission is granted by name: memberships, invites, roles, API keys and grants that
+ * list it. One that only implies it does not count.
+ */
 export interface PermissionUses {
   permission: string;
   members: number;
@@ -12,16 +15,19 @@ export interface PermissionUses {
   roles: number;
   keys: number;
   grants: number;
-  /** The first of the members, and of those who were granted it. */
+  /** The first members who have the permission directly or by a grant. */
   firstMembers: { accountId: AccountId; userId: UserId }[];
 }
 
 export const isUsed = (it: PermissionUses) => it.members + it.pendingInvites + it.roles + it.keys + it.grants > 0;
 
-/** How many members an answer names. */
-const firstMembers = 100;
+/** The maximum length of `firstMembers`. */
+const maxFirstMembers = 100;
 
-/** Whom it touches that some permissions go. One statement, which reads each table once, however many they are. */
+/**
+ * The uses of each permission, in the given order. One statement, which reads each table once,
+ * however many permissions there are.
+ */
 export async function findPermissionUses(db: Db, permissions: readonly string[], now: Date): Promise<PermissionUses[]> {
   if (permissions.length === 0) return [];
   const keys = sql`${sql.param(permissions)}::text[]`;
@@ -44,26 +50,26 @@ export async function findPermissionUses(db: Db, permissions: readonly string[],
       from (
         select *, row_number() over (partition by key order by account_id, user_id) as n
         from (select * from member union select * from granted) it) it
-      where n <= ${firstMembers} group by key)
+      where n <= ${maxFirstMembers} group by key)
     select w.key as permission, coalesce(m.count, 0) as members, coalesce(i.count, 0) as "pendingInvites", coalesce(r.count, 0) as roles,
       coalesce(k.count, 0) as keys, coalesce(g.count, 0) as grants, coalesce(f.list, '[]') as "firstMembers"
     from wanted w
     left join members m on m.key = w.key left join invites i on i.key = w.key left join roles r on r.key = w.key
     left join keys k on k.key = w.key left join grants g on g.key = w.key left join first f on f.key = w.key
     order by w.place`)) as unknown as { rows: PermissionUses[] };
-  return rows.map((it) => ({ ...it, firstMembers: it.firstMembers.map(idsOf) }));
+  return rows.map((it) => ({ ...it, firstMembers: it.firstMembers.map(toIds) }));
 }
 
-const idsOf = ({ accountId, userId }: { accountId: string; userId: string }) => ({
+const toIds = ({ accountId, userId }: { accountId: string; userId: string }) => ({
   accountId: idOf('acc', accountId),
   userId: idOf('usr', userId),
 });
 
 /**
- * Locks the accounts in which someone has one of some permissions, before these are removed, and
- * moves their epochs, as every change of their members does: an accept in progress is then decided
- * again. The caller has locked the catalogue, as every transaction that locks several accounts
- * does: Citus can't lock rows of several accounts in one order.
+ * Locks the accounts that use one of the permissions, before these are removed, and increments their
+ * epochs, as every change of their members does, so that an accept in progress is decided again. The
+ * caller has locked the catalogue, like every transaction that locks several accounts: Citus can't
+ * lock rows of several accounts in one order.
  */
 export async function lockPermissionUses(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;
@@ -76,7 +82,7 @@ export async function lockPermissionUses(tx: Tx, permissions: readonly string[])
       union select account_id from ${grants} where ${grants.permission} = any(${keys}))`);
 }
 
-/** Takes some permissions from everyone who has them. As many statements as there are tables. */
+/** Removes permissions from everything that lists them. One statement per table. */
 export async function stripPermissions(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;
   const without = (column: string) =>
@@ -84,7 +90,7 @@ export async function stripPermissions(tx: Tx, permissions: readonly string[]): 
   await tx.execute(
     sql`update ${memberships} set permissions = ${without('permissions')} where ${memberships.permissions} && ${keys}`,
   );
-  // Keys before invites, like every change of an invite with a key.
+  // Keys before invites, the lock order of every change of an invite by a key.
   await tx.execute(sql`update ${accountKeys} set scopes = ${without('scopes')} where ${accountKeys.scopes} && ${keys}`);
   await tx.execute(
     sql`update ${invites} set permissions = ${without('permissions')} where ${invites.permissions} && ${keys}`,
