@@ -1,11 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
-import { recordUse } from './access/api-keys/last-used.ts';
+import { recordUse } from './access/api-keys/record-use.ts';
 import { accountKeyRoutes } from './access/api-keys/routes.ts';
 import { authzenRoutes } from './access/authzen/routes.ts';
 import { catalogueRoutes } from './access/catalogue/routes.ts';
 import { batchChecks } from './access/checks/batching.ts';
-import { type CheckAll, checkAll } from './access/checks/check.ts';
+import { checkAll, type QuestionChecker } from './access/checks/check.ts';
 import { checkRoutes } from './access/checks/routes.ts';
 import { grantRoutes } from './access/grants/routes.ts';
 import { resourceRoutes } from './access/resources/routes.ts';
@@ -153,7 +153,7 @@ export async function buildApp(options: AppOptions) {
     metrics,
   };
 
-  const unbatched: CheckAll = (caller, questions) => checkAll(db, caller, questions);
+  const unbatched: QuestionChecker = (caller, questions) => checkAll(db, caller, questions);
   const checks = config.checkBatching ? batchChecks(unbatched, metrics.observeCheckBatch) : unbatched;
 
   app.addHook('onClose', async () => service.outages.close());

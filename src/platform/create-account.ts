@@ -14,8 +14,9 @@ import type { NewPlatformAccount } from './schemas.ts';
 import { upsertPlatformUser } from './store.ts';
 
 /**
- * Makes an account for someone who is invited to own it. Until they accept, the platform itself is its owner: so it has exactly one
- * at any time, and others can be invited meanwhile.
+ * Creates an account and invites its owner. Until the invite is accepted, the platform owns the
+ * account, so that it always has exactly one owner and others can already be invited.
+ * @returns the account and the invite.
  * @throws platform-key-required, permission-missing, invalid-request, too-many-requests.
  */
 export async function createAccountFor(service: Service, caller: Caller, { name, locale, owner }: NewPlatformAccount) {
@@ -33,13 +34,13 @@ export async function createAccountFor(service: Service, caller: Caller, { name,
     row: platformUserId,
     lock: (tx: Tx) => upsertPlatformUser(tx, platformName, caller.now),
   };
-  const make = async (tx: Tx) => {
+  const create = async (tx: Tx) => {
     await insertAccountWithOwner(tx, row, newId('mem'));
     return inviteOwner(tx, context, email, owner.locale === undefined ? {} : { locale: owner.locale });
   };
   const sending = { accountId: row.id, userId: platformUserId, email };
   const invite = await countSending(service, sending, caller.now, () =>
-    changeAsPlatform(db, caller, 'accounts:create', platformUser, make),
+    changeAsPlatform(db, caller, 'accounts:create', platformUser, create),
   );
   caller.logSecurityEvent('account_created', { accountId: row.id, inviteId: invite.id });
   return { account: toAccountView(row, undefined), invite };

@@ -10,25 +10,28 @@ import { insertIdentity } from '../users/identities/store.ts';
 import { markSessionsEnded } from '../users/sessions/store.ts';
 import { findUser, findUserByEmail, type UserRow, updateUser } from '../users/store.ts';
 
-/** What an operator's change of a user is given. */
+/** The context of a change that an operator makes on the command line. */
 export interface Operating {
   db: Db;
   now: Date;
   logSecurityEvent: LogSecurityEvent;
 }
 
-/** The user of an id or an address. @throws not-found. */
-export async function requireUserNamed(db: Db, name: string): Promise<UserRow> {
-  const isId = new RegExp(idPattern('usr')).test(name);
-  const email = canonicalEmail(name);
+/** Finds a user by id or address. @throws not-found. */
+export async function requireUserNamed(db: Db, idOrAddress: string): Promise<UserRow> {
+  const isId = new RegExp(idPattern('usr')).test(idOrAddress);
+  const email = canonicalEmail(idOrAddress);
   if (!isId && email === undefined)
-    throw new Problem('not-found', `${name} is neither an address nor the id of a user.`);
-  const user = isId ? await findUser(db, name as UserId) : await findUserByEmail(db, email ?? '');
-  if (!user) throw new Problem('not-found', `There is no user ${name}.`);
+    throw new Problem('not-found', `${idOrAddress} is neither an address nor a user id.`);
+  const user = isId ? await findUser(db, idOrAddress as UserId) : await findUserByEmail(db, email ?? '');
+  if (!user) throw new Problem('not-found', `User ${idOrAddress} not found.`);
   return user;
 }
 
-/** Keeps a user out: every session ends, and no session, identity or password of theirs counts until they are enabled again. */
+/**
+ * Disables a user. All of their sessions end, and they cannot log in by password or identity provider
+ * until they are enabled again.
+ */
 export async function disableUser({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   const sessions = await transaction(db, async (tx) => {
     await moveEpochsOfUser(tx, id);
@@ -38,7 +41,7 @@ export async function disableUser({ db, now, logSecurityEvent }: Operating, { id
   logSecurityEvent('user_disabled', { userId: id, sessions, by: 'operator' });
 }
 
-/** Lets a user in again. Their old sessions stay ended. */
+/** Enables a disabled user. Sessions that ended when the user was disabled stay ended. */
 export async function enableUser({ db, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   await transaction(db, async (tx) => {
     await moveEpochsOfUser(tx, id);
@@ -47,13 +50,16 @@ export async function enableUser({ db, logSecurityEvent }: Operating, { id }: Us
   logSecurityEvent('user_enabled', { userId: id, by: 'operator' });
 }
 
-/** Ends every session of a user, who may log in again. */
+/** Ends all sessions of a user. The user can log in again. */
 export async function endSessionsOf({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   const sessions = await markSessionsEnded(db, id, now);
   logSecurityEvent('authn_token_revoked', { userId: id, sessions, by: 'operator' });
 }
 
-/** Links a login at an identity provider with a user, who can't prove a password any more. @throws identity-linked-elsewhere. */
+/**
+ * Links a login at an identity provider to a user, for a user who can't do so with a password.
+ * @throws identity-linked-elsewhere.
+ */
 export async function linkIdentityOf(
   { db, now, logSecurityEvent }: Operating,
   { id: userId }: UserRow,

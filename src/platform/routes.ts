@@ -17,18 +17,18 @@ import { findUsers, getUser, setExternalId, toPlatformUserView } from './users.t
 const tags = ['Platform'];
 const refusals = ['platform-key-required', 'permission-missing'] as const;
 
-/** What the operator's own backend does beside acting on accounts. */
+/** Routes for the operator's own backend, other than those of accounts. */
 export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.post('/v1/platform/accounts', {
     schema: {
       tags,
       operationId: 'createAccountFor',
-      summary: 'Make an account for someone',
+      summary: 'Create an account and invite its owner',
       description:
-        'They are invited by mail to own it. Until they accept, the platform keeps it, and may invite others to it. Needs a platform key with `accounts:create`.',
+        'Creates an account and invites its future owner by mail. Until the invite is accepted, the platform owns the account and can already invite others to it. Needs a platform key with `accounts:create`.',
       body: ref(NewPlatformAccount),
       response: {
-        201: answer(MadePlatformAccount, 'The account, and the invite of its owner.'),
+        201: answer(MadePlatformAccount, 'The account and the invite for its owner.'),
         ...problemResponses(...refusals, 'too-many-requests'),
       },
     },
@@ -40,9 +40,12 @@ export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags,
       operationId: 'findUsers',
       summary: 'Find a user',
-      description: 'By verified address, or by external id. Needs a platform key with `users:manage`.',
+      description: 'Finds a user by verified address or by external id. Needs a platform key with `users:manage`.',
       querystring: UsersQuery,
-      response: { 200: answer(PlatformUsers, 'The user, or none.'), ...problemResponses(...refusals) },
+      response: {
+        200: answer(PlatformUsers, 'A list with the user, or an empty list.'),
+        ...problemResponses(...refusals),
+      },
     },
     handler: async ({ caller, query }) => ({
       items: (await findUsers(service, caller, query)).map(toPlatformUserView),
@@ -65,9 +68,9 @@ export const platformRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
     schema: {
       tags,
       operationId: 'nameUser',
-      summary: 'Give a user an external id',
+      summary: 'Set the external id of a user',
       description:
-        'What your own systems call them: questions can name them by it. Null takes it away. Needs a platform key with `users:manage`.',
+        'The external id is the user’s id in your own systems, and AuthZEN requests can use it. Null removes it. Needs a platform key with `users:manage`.',
       params: UserParams,
       body: ref(PlatformUserChanges),
       response: { 200: answer(PlatformUser, 'The user.'), ...problemResponses(...refusals, 'external-id-taken') },

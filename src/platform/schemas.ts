@@ -10,7 +10,7 @@ const ExternalId = Type.String({
   minLength: 1,
   maxLength: 256,
   pattern: `^[^@${controls}]+$`,
-  description: 'What your own systems call them. No address, and no id of ours.',
+  description: 'The id of the user in your own systems. It must not be an e-mail address or an Usher user id.',
   examples: ['alice'],
 });
 
@@ -18,7 +18,7 @@ const ExternalIdOrNull = Type.Unsafe<string | null>({ ...ExternalId, type: ['str
 
 export const UsersQuery = Type.Object(
   {
-    email: EmailParameter('Their verified address.'),
+    email: EmailParameter('The verified address of the user.'),
     externalId: Type.Optional(ExternalId),
   },
   { additionalProperties: false },
@@ -46,7 +46,7 @@ export const NewPlatformAccount = Type.Object(
     locale: Type.Optional(Locale),
     owner: Type.Object(
       { email: Email, locale: Type.Optional(Locale) },
-      { additionalProperties: false, description: 'Who is asked to own it.' },
+      { additionalProperties: false, description: 'The invitee who will own the account.' },
     ),
   },
   {
@@ -62,6 +62,7 @@ export const MadePlatformAccount = Type.Object(
   {
     $id: 'MadePlatformAccount',
     additionalProperties: false,
-    description: 'The account, which the platform keeps until the invite is accepted.',
+    description:
+      'The account and the invite for its owner. The platform owns the account until the invite is accepted.',
   },
 );

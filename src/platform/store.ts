@@ -16,8 +16,8 @@ export async function findPersonByExternalId(db: Db, externalId: string): Promis
 }
 
 export async function findPerson(db: Db, by: { id: UserId } | { email: string }): Promise<PlatformUserRow | undefined> {
-  const isNamed = 'id' in by ? eq(users.id, by.id) : eq(users.email, by.email);
-  const [found] = await db.select().from(users).where(and(isNamed, isPerson));
+  const isUser = 'id' in by ? eq(users.id, by.id) : eq(users.email, by.email);
+  const [found] = await db.select().from(users).where(and(isUser, isPerson));
   return found;
 }
 
@@ -34,8 +34,12 @@ export async function updateExternalId(
   return updated;
 }
 
-/** The user that stands for the platform, by the name that it has in mails and lists. It is kept out as long as it exists. */
+/**
+ * Creates or renames the user that represents the platform.
+ * @param name the platform's name in mails and lists.
+ */
 export async function upsertPlatformUser(tx: Tx, name: string, now: Date): Promise<void> {
+  // Disabled, so that nobody can log in as the platform.
   const row = { id: platformUserId, email: platformEmail, name, createdAt: now, disabledAt: now };
   await tx.insert(users).values(row).onConflictDoUpdate({ target: users.id, set: { name } });
 }

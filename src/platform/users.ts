@@ -11,7 +11,11 @@ import { lockUser } from '../users/store.ts';
 import type { PlatformUserChanges } from './schemas.ts';
 import { findPerson, findPersonByExternalId, type PlatformUserRow, updateExternalId } from './store.ts';
 
-/** A user by address or by external id, one of the two. @throws platform-key-required, permission-missing, invalid-request. */
+/**
+ * Finds a user by address or by external id.
+ * @returns a list of one user, or an empty one.
+ * @throws platform-key-required, permission-missing, and invalid-request unless exactly one is given.
+ */
 export async function findUsers(
   { db }: Service,
   caller: Caller,
@@ -19,7 +23,7 @@ export async function findUsers(
 ): Promise<PlatformUserRow[]> {
   await requirePlatform(db, caller, 'users:manage');
   if ((email === undefined) === (externalId === undefined))
-    throw invalidParameter('email', 'or externalId is required, and one of them');
+    throw invalidParameter('email', 'or externalId is required, but not both');
   const found =
     externalId === undefined
       ? await findPerson(db, { email: requireEmailParameter(email ?? '', 'email') })
@@ -27,7 +31,7 @@ export async function findUsers(
   return found ? [found] : [];
 }
 
-/** A user by id. @throws platform-key-required, permission-missing, not-found. */
+/** Finds a user by id. @throws platform-key-required, permission-missing, not-found. */
 export async function getUser({ db }: Service, caller: Caller, id: UserId): Promise<PlatformUserRow> {
   await requirePlatform(db, caller, 'users:manage');
   const found = await findPerson(db, { id });
@@ -36,8 +40,9 @@ export async function getUser({ db }: Service, caller: Caller, id: UserId): Prom
 }
 
 /**
- * Gives a user an external id, or takes it away.
- * @throws platform-key-required, permission-missing, not-found, external-id-taken, invalid-request for what could be taken for an id of ours.
+ * Sets the external id of a user, or removes it if it is null.
+ * @throws platform-key-required, permission-missing, not-found, external-id-taken, and
+ * invalid-request for an external id that has the form of a user id of Usher.
  */
 export async function setExternalId(
   { db }: Service,
@@ -46,13 +51,13 @@ export async function setExternalId(
   { externalId }: PlatformUserChanges,
 ): Promise<PlatformUserRow> {
   const row = { row: id, lock: (tx: Tx) => lockUser(tx, id) };
-  const changing = changeAsPlatform(db, caller, 'users:manage', row, async (tx) => {
+  const change = changeAsPlatform(db, caller, 'users:manage', row, async (tx) => {
     requireForeignId(externalId);
     const changed = await updateExternalId(tx, id, externalId);
     if (!changed) throw new Problem('not-found');
     return changed;
   });
-  const changed = await changing.catch((error: unknown) => {
+  const changed = await change.catch((error: unknown) => {
     throw isDuplicate(error, 'users_external_id_unique') ? new Problem('external-id-taken') : error;
   });
   caller.logSecurityEvent('user_updated', { userId: id, changed: 'external-id' });
@@ -61,7 +66,7 @@ export async function setExternalId(
 
 function requireForeignId(externalId: string | null): void {
   if (externalId !== null && new RegExp(idPattern('usr')).test(externalId)) {
-    throw invalidField('/externalId', 'must not look like an id of ours');
+    throw invalidField('/externalId', 'must not have the form of an Usher user id (usr_…)');
   }
 }
 

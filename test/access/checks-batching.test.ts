@@ -1,6 +1,6 @@
 import t from 'tap';
 import { batchChecks } from '../../src/access/checks/batching.ts';
-import type { Checked } from '../../src/access/checks/check.ts';
+import type { CheckedAnswer } from '../../src/access/checks/check.ts';
 import type { Question } from '../../src/access/checks/question.ts';
 import type { Caller } from '../../src/credentials/caller.ts';
 import { newId } from '../../src/ids/ids.ts';
@@ -26,10 +26,10 @@ function statements() {
   const sizes: number[] = [];
   const checkAll = batchChecks(
     (caller, questions) =>
-      new Promise<Checked[]>((resolve, reject) => {
+      new Promise<CheckedAnswer[]>((resolve, reject) => {
         const asked = questions.map((it) => it.permission);
         // A permission whose name begins with "may" is allowed.
-        const answers = asked.map((it) => ({ isAllowed: it.startsWith('may') }) as Checked);
+        const answers = asked.map((it) => ({ isAllowed: it.startsWith('may') }) as CheckedAnswer);
         begun.push({ caller, asked, answer: () => resolve(answers), fail: reject });
       }),
     (size) => void sizes.push(size),
@@ -38,7 +38,7 @@ function statements() {
   return { begun, sizes, ask };
 }
 const settled = () => new Promise((done) => setImmediate(done));
-const allowed = async (asked: Promise<Checked[]>) => (await asked).map((it) => it.isAllowed);
+const allowed = async (asked: Promise<CheckedAnswer[]>) => (await asked).map((it) => it.isAllowed);
 const failure = (asked: Promise<unknown>) =>
   asked.then(
     () => undefined,

@@ -8,8 +8,9 @@ import { sessionEnded } from '../../users/sessions/session.ts';
 import { lockPlatformKeys } from './store.ts';
 
 /**
- * Locks the calling platform key until the transaction ends: a concurrent revocation waits, and
- * then finds the keys that were made with it.
+ * Locks the calling platform key until the end of the transaction: a concurrent revocation waits,
+ * and then finds the keys that were created with it.
+ * @param target another key to lock, returned as `key` if it exists.
  * @throws platform-key-required, permission-missing, unauthenticated.
  */
 export async function lockCallingPlatformKey(tx: Tx, caller: Caller, scope: PlatformScope, target?: ApiKeyId) {

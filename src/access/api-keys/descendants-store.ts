@@ -5,29 +5,29 @@ import { accountKeys, invites, platformKeys } from '../../database/schema.ts';
 import { equalsLiteral } from '../../database/statements.ts';
 import { type AccountId, type ApiKeyId, uuidOf } from '../../ids/ids.ts';
 
-/** How keys end early: revoked, or with an earlier expiry. */
+/** How keys end early: by revocation, or by an earlier expiry. */
 export type EarlyEnd = { revokedAt: Date } | { notAfter: Date };
 
 const isAnyOf = (column: SQLWrapper, ids: readonly ApiKeyId[]) =>
   sql`${column} = any(${sql.param(ids.map((it) => uuidOf('key', it)))}::text[]::uuid[])`;
 
 /**
- * The changes that end a key. A key that is already revoked keeps its time of revocation; a key
- * that ends earlier keeps its end.
+ * The column updates that end a key. A revoked key keeps its revocation time; a key that expires
+ * earlier keeps its expiry.
  */
-const changesOf = (keys: typeof accountKeys | typeof platformKeys, end: EarlyEnd) =>
+const endUpdates = (keys: typeof accountKeys | typeof platformKeys, end: EarlyEnd) =>
   'revokedAt' in end
     ? { revokedAt: sql`coalesce(${keys.revokedAt}, ${sql.param(end.revokedAt, keys.revokedAt)}::timestamptz)` }
     : { expiresAt: sql`least(${keys.expiresAt}, ${sql.param(end.notAfter, keys.expiresAt)}::timestamptz)` };
 
 /**
- * Ends keys level by level: a key that makes others is locked meanwhile (its own row, or its
- * account), so that each level is complete once the one above is written.
- * @returns the ids of the keys on all levels below.
+ * Ends the descendants of keys, level by level. Creating a key locks the key it is created with, or
+ * its account, so no key is added to a level once the level above is written.
+ * @returns the ids of all descendants.
  */
-async function throughLevels(
+async function endByLevel(
   roots: readonly ApiKeyId[],
-  endLevel: (makers: readonly ApiKeyId[]) => Promise<{ id: ApiKeyId }[]>,
+  endLevel: (parents: readonly ApiKeyId[]) => Promise<{ id: ApiKeyId }[]>,
 ) {
   const all: ApiKeyId[] = [];
   for (let level = roots; level.length > 0; ) {
@@ -38,8 +38,9 @@ async function throughLevels(
 }
 
 /**
- * Ends every key that was made with an account's key. The caller has locked the account.
- * @returns their ids.
+ * Ends every key that was created with an account key, directly or indirectly. The caller has locked
+ * the account.
+ * @returns the ids of the ended keys.
  */
 export function endDescendantsOfAccountKey(
   tx: Tx,
@@ -47,45 +48,46 @@ export function endDescendantsOfAccountKey(
   key: ApiKeyId,
   end: EarlyEnd,
 ): Promise<ApiKeyId[]> {
-  return throughLevels([key], (makers) =>
+  return endByLevel([key], (parents) =>
     tx
       .update(accountKeys)
-      .set(changesOf(accountKeys, end))
-      .where(and(eq(accountKeys.accountId, accountId), isAnyOf(accountKeys.madeBy, makers)))
+      .set(endUpdates(accountKeys, end))
+      .where(and(eq(accountKeys.accountId, accountId), isAnyOf(accountKeys.madeBy, parents)))
       .returning({ id: accountKeys.id }),
   );
 }
 
 /**
- * Ends every key that was made with a platform key: platform keys first, then those of accounts,
- * which it locks in between. The caller has locked the key.
- * @returns their ids.
+ * Ends every key that was created with a platform key, directly or indirectly: first the platform
+ * keys, then the account keys, after locking their accounts. The caller has locked the key.
+ * @returns the ids of the ended keys.
  */
 export async function endDescendantsOfPlatformKey(tx: Tx, key: ApiKeyId, end: EarlyEnd): Promise<ApiKeyId[]> {
-  const ofPlatform = await throughLevels([key], (makers) =>
+  const platformIds = await endByLevel([key], (parents) =>
     tx
       .update(platformKeys)
-      .set(changesOf(platformKeys, end))
-      .where(isAnyOf(platformKeys.madeBy, makers))
+      .set(endUpdates(platformKeys, end))
+      .where(isAnyOf(platformKeys.madeBy, parents))
       .returning({ id: platformKeys.id }),
   );
-  const roots = [key, ...ofPlatform];
+  const roots = [key, ...platformIds];
   await moveEpochs(tx, sql`select account_id from account_keys where ${isAnyOf(sql`made_by`, roots)}`);
-  const ofAccounts = await throughLevels(roots, (makers) =>
+  const accountIds = await endByLevel(roots, (parents) =>
     tx
       .update(accountKeys)
-      .set(changesOf(accountKeys, end))
-      .where(isAnyOf(accountKeys.madeBy, makers))
+      .set(endUpdates(accountKeys, end))
+      .where(isAnyOf(accountKeys.madeBy, parents))
       .returning({ id: accountKeys.id }),
   );
-  return [...ofPlatform, ...ofAccounts];
+  return [...platformIds, ...accountIds];
 }
 
 /**
- * Revokes the pending invites that were made with some keys, in one account or in all, locked in
- * the order in which every statement locks several invites, except where Citus distributes them: it
- * can't lock those of several accounts.
- * @returns how many.
+ * Revokes the pending invites that were created with any of the keys. Locks them in id order, like
+ * every statement that locks several invites; on Citus, which can't lock rows of several accounts,
+ * only if `accountId` is set.
+ * @param accountId null for all accounts.
+ * @returns the number of revoked invites.
  */
 export async function revokeInvitesOfKeys(
   tx: Tx,
@@ -94,20 +96,20 @@ export async function revokeInvitesOfKeys(
   { now, isDistributed = false }: { now: Date; isDistributed?: boolean },
 ): Promise<number> {
   const ofAccount = accountId === null ? undefined : eq(invites.accountId, accountId);
-  const isTheirs = and(ofAccount, isAnyOf(invites.invitedByKey, keys), equalsLiteral(invites.status, 'pending'));
-  const found = tx
+  const isFromKeys = and(ofAccount, isAnyOf(invites.invitedByKey, keys), equalsLiteral(invites.status, 'pending'));
+  const selected = tx
     .select({ accountId: invites.accountId, id: invites.id })
     .from(invites)
-    .where(isTheirs)
+    .where(isFromKeys)
     .orderBy(asc(invites.accountId), asc(invites.id));
-  const mayLock = accountId !== null || !isDistributed;
-  const theirs = tx.$with('theirs').as(mayLock ? found.for('no key update') : found);
+  const canLock = accountId !== null || !isDistributed;
+  const pending = tx.$with('theirs').as(canLock ? selected.for('no key update') : selected);
   const revoked = await tx
-    .with(theirs)
+    .with(pending)
     .update(invites)
     .set({ status: 'revoked', decidedAt: now })
-    .from(theirs)
-    .where(and(eq(invites.accountId, theirs.accountId), eq(invites.id, theirs.id), isTheirs))
+    .from(pending)
+    .where(and(eq(invites.accountId, pending.accountId), eq(invites.id, pending.id), isFromKeys))
     .returning({ id: invites.id });
   return revoked.length;
 }

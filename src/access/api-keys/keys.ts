@@ -26,36 +26,38 @@ import {
 } from './rules.ts';
 import type { KeyRevocation, KeyRotation, NewAccountKey } from './schemas.ts';
 import { type AccountKeyRow, findAccountKey, insertAccountKey, markReplaced, markRevoked } from './store.ts';
-import { toAccountKeyView, unused } from './view.ts';
+import { newKeyDefaults, toAccountKeyView } from './view.ts';
 
 /**
- * Makes a key that acts as the caller within its scopes. With a key, another one can be made that
- * may do no more, and that ends with it.
- * @throws permission-missing, cannot-grant, user-required where no member stands behind it,
- * user-disabled, invalid-request.
+ * Creates a key that acts as the caller within its scopes. A key created with another key may do no
+ * more than that key, and ends with it.
+ * @returns the key with its secret.
+ * @throws permission-missing, cannot-grant, user-required for the platform in an account without an
+ * owner of its own, user-disabled, invalid-request.
  */
-export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, asked: NewAccountKey) {
-  const expiresAt = requireFutureExpiry(asked.expiresAt, caller.now);
-  const making = changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
+export function createAccountKey(service: Service, caller: Caller, accountId: AccountId, body: NewAccountKey) {
+  const expiresAt = requireFutureExpiry(body.expiresAt, caller.now);
+  const creation = changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
     if (context.userId === platformUserId)
-      throw new Problem('user-required', 'The platform keeps this account: use its own key.');
+      throw new Problem('user-required', 'This account has no owner yet. Use the platform key itself.');
     requireActiveUser(context);
     const calling = await findCalling();
     requireEndWithin(expiresAt, calling);
-    const ends = limitNewKey(calling, { kind: 'account', scopes: asked.scopes, madeBy: null, expiresAt });
-    await requireKnown(tx, asked.scopes);
-    requireGrantable(context, await reachOf(tx, context, { userId: context.userId, scopes: asked.scopes }));
-    return keep(tx, context.name, newRow(context, asked, ends));
+    const end = limitNewKey(calling, { kind: 'account', scopes: body.scopes, madeBy: null, expiresAt });
+    await requireScopesExist(tx, body.scopes);
+    requireGrantable(context, await maxAccess(tx, context, { userId: context.userId, scopes: body.scopes }));
+    return insertKey(tx, context.name, newRow(context, body, end));
   });
-  return logKeyCreated(caller, making, { accountId });
+  return logKeyCreated(caller, creation, { accountId });
 }
 
 /**
- * Makes a key that replaces another, with the same name and scopes, and as the same member. The old
- * one is valid until the overlap ends, and so are the keys that were made with it. If a person
- * rotates their own key, the new one lasts as long as the old one did.
- * @throws permission-missing, not-found, cannot-grant where its scopes exceed what the caller
- * holds, or its member holds more, user-disabled, key-ended.
+ * Replaces a key with a new one that has the same name and scopes and acts as the same member. The
+ * old key, and the keys that were created with it, expire after the overlap. If a person rotates a
+ * key that was not created with another key, the new one gets the lifetime of the old one.
+ * @returns the new key with its secret.
+ * @throws permission-missing, not-found, user-disabled, key-ended, and cannot-grant if the key acts
+ * as another member or has scopes that exceed the caller's access.
  */
 export function rotateAccountKey(
   service: Service,
@@ -64,30 +66,30 @@ export function rotateAccountKey(
   keyId: ApiKeyId,
   { overlapSeconds }: KeyRotation,
 ) {
-  const making = changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
-    const { key, maker } = await requireManageableKey(tx, context, keyId, findCalling);
+  const creation = changeKeys(service, caller, accountId, async (tx, context, findCalling) => {
+    const { key, member } = await requireManageableKey(tx, context, keyId, findCalling);
     requireActiveKey(key, caller.now);
     if (key.userId !== context.userId)
-      throw new Problem('cannot-grant', 'A key is rotated by the member as whom it acts.');
+      throw new Problem('cannot-grant', 'Only the member that a key acts as can rotate it.');
     requireActiveUser(context);
-    await requireKnown(tx, key.scopes);
-    requireGrantable(context, await reachOf(tx, context, key));
+    await requireScopesExist(tx, key.scopes);
+    requireGrantable(context, await maxAccess(tx, context, key));
     const notAfter = endOfReplacedKey(key, overlapSeconds, caller.now);
     await endDescendantsOfAccountKey(tx, accountId, keyId, { notAfter });
     const isRenewed = context.isPerson && key.madeBy === null;
-    const expiresAt = isRenewed ? renewed(key, caller.now) : key.expiresAt;
-    // Read after the update, which may have changed the end of the calling key.
-    const ends = limitNewKey(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
-    const row = newRow(context, key, ends);
+    const expiresAt = isRenewed ? renewedExpiry(key, caller.now) : key.expiresAt;
+    // Read after the update, which may have changed the expiry of the calling key.
+    const end = limitNewKey(await findCalling(), { ...key, kind: 'account', expiresAt }, keyId);
+    const row = newRow(context, key, end);
     await markReplaced(tx, accountId, keyId, { by: row.id, expiresAt: notAfter });
-    return keep(tx, maker.name, row);
+    return insertKey(tx, member.name, row);
   });
-  return logKeyCreated(caller, making, { accountId });
+  return logKeyCreated(caller, creation, { accountId });
 }
 
 /**
- * Revokes a key and every key that was made with it, at once; if requested, also the pending
- * invites that were made with any of them. Idempotent.
+ * Revokes a key and every key that was created with it; if requested, also the pending invites that
+ * were created with any of them. Idempotent.
  * @throws permission-missing, not-found, cannot-grant.
  */
 export async function revokeAccountKey(
@@ -109,9 +111,9 @@ export async function revokeAccountKey(
 type CallingKey = Parameters<typeof limitNewKey>[0];
 
 /**
- * Changes the keys of an account. A calling platform key is locked before the account, in the same
- * order as revoking it locks them.
- * @param change gets a function that finds the calling key, or none if a person is calling.
+ * Changes the keys of an account. A calling platform key is locked before the account, the same order
+ * in which its revocation locks them.
+ * @param change gets a function that finds the calling key; undefined if a person is calling.
  */
 function changeKeys<T>(
   { db }: Service,
@@ -138,7 +140,11 @@ function changeKeys<T>(
   );
 }
 
-/** A key that the caller may end: nobody ends one that may do more than they may, nor does a key of the same member. */
+/**
+ * Finds a key that the caller may rotate or revoke. A person may end their own keys; otherwise the
+ * key may do no more than the caller.
+ * @throws not-found, cannot-grant.
+ */
 async function requireManageableKey(
   tx: Tx,
   context: AccountContext,
@@ -152,29 +158,29 @@ async function requireManageableKey(
   const calling = await findCalling();
   if (calling) requireWithinScopes(calling, { kind: 'account', scopes: found.key.scopes });
   const own = await withResourceGrants(tx, context);
-  requireNotAbove({ ...own, now: context.now }, await reachOf(tx, context, found.key));
+  requireNotAbove({ ...own, now: context.now }, await maxAccess(tx, context, found.key));
   return found;
 }
 
 /** @throws invalid-request for a scope that is not in the catalogue. */
-async function requireKnown(tx: Tx, scopes: readonly string[]): Promise<void> {
-  const named = scopes.filter((it) => it !== '*');
-  requireAllExist(named, await listPermissionKeys(tx), '/scopes', notInCatalogue);
+async function requireScopesExist(tx: Tx, scopes: readonly string[]): Promise<void> {
+  const permissions = scopes.filter((it) => it !== '*');
+  requireAllExist(permissions, await listPermissionKeys(tx), '/scopes', notInCatalogue);
 }
 
 /**
- * What a key may do at most: its scopes, or, with `*`, everything that its member may do. A scope
- * that is no longer in the catalogue is left out, so it does not prevent revocation.
+ * The most that a key may do: its scopes or, with `*`, everything that its member may do. Scopes that
+ * are no longer in the catalogue are left out, so that they do not prevent revocation.
  */
-async function reachOf(
+async function maxAccess(
   tx: Tx,
   context: AccountContext,
   { userId, scopes }: Pick<AccountKeyRow, 'userId' | 'scopes'>,
 ): Promise<EffectiveAccess> {
   if (!scopes.includes('*')) {
-    const known = await listPermissionKeys(tx);
+    const keys = await listPermissionKeys(tx);
     return accountWideAccess(
-      scopes.filter((it) => known.includes(it)),
+      scopes.filter((it) => keys.includes(it)),
       context.endsAt,
     );
   }
@@ -184,8 +190,8 @@ async function reachOf(
   return findEffectiveAccess(tx, context, member);
 }
 
-/** The end of a key that takes the place of another: as long after now as the other's was after it was made. */
-function renewed({ createdAt, expiresAt }: AccountKeyRow, now: Date): Date | null {
+/** The expiry of a key with the same lifetime as the key it replaces. */
+function renewedExpiry({ createdAt, expiresAt }: AccountKeyRow, now: Date): Date | null {
   return expiresAt === null ? null : new Date(now.getTime() + expiresAt.getTime() - createdAt.getTime());
 }
 
@@ -194,10 +200,10 @@ function newRow(
   { name, scopes }: Pick<NewAccountKey, 'name' | 'scopes'>,
   { madeBy, expiresAt }: Pick<AccountKeyRow, 'madeBy' | 'expiresAt'>,
 ): Omit<AccountKeyRow, 'hash'> {
-  const whose = { accountId: context.account.id, userId: context.userId };
   return {
-    ...whose,
-    ...unused,
+    accountId: context.account.id,
+    userId: context.userId,
+    ...newKeyDefaults,
     id: newId('key'),
     name,
     scopes: [...scopes].sort(),
@@ -207,10 +213,11 @@ function newRow(
   };
 }
 
-async function keep(tx: Tx, name: string, row: Omit<AccountKeyRow, 'hash'>) {
+/** @param name the name of the member that the key acts as. */
+async function insertKey(tx: Tx, name: string, row: Omit<AccountKeyRow, 'hash'>) {
   const { id, accountId, userId } = row;
   const { text, hash } = newApiKeySecret({ kind: 'account', id, accountId, userId });
   const key = { ...row, hash };
   await insertAccountKey(tx, key);
-  return { ...toAccountKeyView({ key, maker: { id: userId, name } }, row.createdAt), secret: text };
+  return { ...toAccountKeyView({ key, member: { id: userId, name } }, row.createdAt), secret: text };
 }

@@ -3,22 +3,22 @@ import type { AccountId, ApiKeyId } from '../../ids/ids.ts';
 import type { SecurityEventDetails } from '../../telemetry/security-events.ts';
 
 /**
- * Records a key in the audit log once it is made, not while that can still fail.
- * @returns the key.
+ * Logs the creation of a key once it has succeeded.
+ * @returns the created key.
  */
-export async function logKeyCreated<Made extends { id: ApiKeyId }>(
+export async function logKeyCreated<CreatedKey extends { id: ApiKeyId }>(
   { logSecurityEvent }: Caller,
-  making: Promise<Made>,
+  creation: Promise<CreatedKey>,
   logDetails: { accountId?: AccountId } = {},
-): Promise<Made> {
-  const made = await making;
-  logSecurityEvent('key_created', { ...logDetails, keyId: made.id });
-  return made;
+): Promise<CreatedKey> {
+  const key = await creation;
+  logSecurityEvent('key_created', { ...logDetails, keyId: key.id });
+  return key;
 }
 
 /**
- * Records a revoked key in the audit log, with the number of invites if they were to be revoked
- * too.
+ * Logs the revocation of a key.
+ * @param invites the number of revoked invites; undefined if the request did not ask to revoke any.
  */
 export function logKeyRevoked(
   { logSecurityEvent }: Caller,

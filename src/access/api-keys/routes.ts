@@ -23,14 +23,14 @@ import { toAccountKeyView } from './view.ts';
 const tags = ['Keys'];
 const refusals = ['permission-missing', 'cannot-grant'] as const;
 
-/** Keys for machines that act in one account, as the member who made them. */
+/** API keys that act in one account, as the member who created them. */
 export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.get('/v1/accounts/:accountId/keys', {
     schema: {
       tags,
       operationId: 'listAccountKeys',
-      summary: 'List the keys of an account',
-      description: 'Newest first, those that have ended too. Needs `keys:manage`.',
+      summary: 'List the API keys of an account',
+      description: 'Newest first, including ended ones. Needs `keys:manage`.',
       params: AccountParams,
       querystring: KeysQuery,
       response: { 200: answer(AccountKeyPage, 'A page of keys.'), ...problemResponses('permission-missing') },
@@ -54,9 +54,9 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     schema: {
       tags,
       operationId: 'createAccountKey',
-      summary: 'Make a key for a machine',
+      summary: 'Create an API key',
       description:
-        'It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. Made with a key, it ends no later than that key and is revoked with it. `secret` is shown this once. Needs `keys:manage`, and every scope.',
+        'The key acts as you, within its scopes and your current permissions, and ends with your membership. A key created with an API key expires no later than that key and is revoked with it. `secret` is shown only once. Needs `keys:manage` and the permission of every scope.',
       params: AccountParams,
       body: ref(NewAccountKey),
       response: {
@@ -72,9 +72,9 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     schema: {
       tags,
       operationId: 'rotateAccountKey',
-      summary: 'Replace a key with a new one',
+      summary: 'Rotate an API key',
       description:
-        'The new key has the same name and scopes. The old one stays valid for `overlapSeconds`, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.',
+        'Replaces a key with a new one of the same name and scopes. The old key, and keys created with it, stay valid for `overlapSeconds`, so that clients can switch. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.',
       params: AccountKeyParams,
       body: ref(KeyRotation),
       response: {
@@ -91,9 +91,9 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
     schema: {
       tags,
       operationId: 'revokeAccountKey',
-      summary: 'Revoke a key',
+      summary: 'Revoke an API key',
       description:
-        'The key is refused from its next request on, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage`, and the key may do no more than you.',
+        'Revokes the key and every key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage` and every permission that the key has.',
       params: AccountKeyParams,
       body: ref(KeyRevocation),
       response: { 204: nothing('The key is revoked.'), ...problemResponses(...refusals) },

@@ -4,36 +4,37 @@ import type { ApiKeyId } from '../../ids/ids.ts';
 import { earlierEnd, isInFuture, lastsUntil } from '../../permissions/granted-permission.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
 
-/** The properties of a key that bound the keys made with it. */
+/** The properties of a key that limit the keys created with it. */
 export interface KeyBounds {
   kind: ApiKey['kind'];
   scopes: readonly string[];
   expiresAt: Date | null;
 }
 
-/** How a key ends: by itself, and with the key that it was made with. */
-interface Ends {
+/** When a key expires, and the key with which it is revoked. */
+interface KeyEnd {
   expiresAt: Date | null;
   madeBy: ApiKeyId | null;
 }
 
 /**
- * The rule for every key that is handed out, of an account or of the platform, created or rotated.
- * A key that another key requests ends no later than that key, may do no more, and is revoked with
- * it (`madeBy`). A key that a person or the operator requests ends as requested. A key that rotates
- * itself is replaced: its successor keeps its end and its maker.
+ * The rule for every new key, of an account or of the platform, created or rotated. A key that is
+ * created with another key expires no later than that key, may do no more, and is revoked with it
+ * (`madeBy`). A key that a person or the operator creates expires as requested. The successor of a
+ * key that rotates itself has the same expiry and `madeBy`.
  *
- * If a key ends early, all keys that were made with it end too, through any number of keys
- * (`made-with-store.ts`): at once if it is revoked, with the overlap if it is replaced. So a thief
- * can't keep access with keys made with a stolen one.
- * @param replaces the key that is rotated.
+ * If a key ends early, all keys that were created with it, directly or indirectly, end too
+ * (`descendants-store.ts`): at once if it is revoked, after the overlap if it is replaced. So a
+ * thief can't keep access with keys created with a stolen one.
+ * @param calling the calling key; undefined for a person.
+ * @param replaces the id of the rotated key.
  * @throws cannot-grant for a scope that the calling key does not have.
  */
 export function limitNewKey(
   calling: (KeyBounds & { id: ApiKeyId }) | undefined,
-  key: KeyBounds & Ends,
+  key: KeyBounds & KeyEnd,
   replaces?: ApiKeyId,
-): Ends {
+): KeyEnd {
   const { madeBy, expiresAt } = key;
   if (!calling) return { madeBy, expiresAt };
   requireWithinScopes(calling, key);
@@ -42,28 +43,28 @@ export function limitNewKey(
 }
 
 /**
- * A key may do no more than the one that makes, rotates or revokes it. What an account key's scopes
- * cover is compared with what the caller may do; here only that a scoped key makes no key with `*`,
- * which may allow more later.
- * @throws cannot-grant, naming what is missing.
+ * A key may do no more than the key that creates, rotates or revokes it. For account keys, this
+ * checks only that a scoped key does not create a key with `*`, which may allow more later: other
+ * scopes are compared with the caller's access.
+ * @throws cannot-grant with the missing scopes.
  */
 export function requireWithinScopes(calling: Omit<KeyBounds, 'expiresAt'>, key: Omit<KeyBounds, 'expiresAt'>): void {
   if (calling.kind !== key.kind || calling.scopes.includes('*')) return;
   const isMissing = (it: string) => it === '*' || (key.kind === 'platform' && !calling.scopes.includes(it));
   const missing = key.scopes.filter(isMissing);
-  if (missing.length > 0) throw new Problem('cannot-grant', 'This key does not have those scopes itself.', { missing });
+  if (missing.length > 0) throw new Problem('cannot-grant', 'The calling key lacks some of these scopes.', { missing });
 }
 
 /**
- * A requested end is never shortened silently.
- * @throws cannot-grant for one after the calling key's.
+ * A requested expiry is never shortened silently.
+ * @throws cannot-grant if it is later than the calling key's.
  */
 export function requireEndWithin(requested: Date | null, calling: KeyBounds | undefined): void {
   if (requested === null || !calling || lastsUntil(calling.expiresAt, requested)) return;
-  throw new Problem('cannot-grant', 'A key can’t outlive the key that makes it.');
+  throw new Problem('cannot-grant', 'A key cannot expire later than the key that creates it.');
 }
 
-/** @throws invalid-request for a time that is over. */
+/** @throws invalid-request for a time in the past. */
 export function requireFutureExpiry(expiresAt: Date | undefined, now: Date): Date | null {
   if (expiresAt === undefined) return null;
   const end = new Date(expiresAt);
@@ -71,13 +72,13 @@ export function requireFutureExpiry(expiresAt: Date | undefined, now: Date): Dat
   return end;
 }
 
-/** When a replaced key ends: after the overlap, and no later than it would have ended. */
+/** When a replaced key expires: after the overlap, but no later than before. */
 export function endOfReplacedKey({ expiresAt }: { expiresAt: Date | null }, overlapSeconds: number, now: Date): Date {
   const afterOverlap = new Date(now.getTime() + overlapSeconds * 1000);
   return earlierEnd(afterOverlap, expiresAt) ?? afterOverlap;
 }
 
-/** A key that still counts. @throws key-ended. */
+/** @throws key-ended for a key that is revoked, expired or replaced. */
 export function requireActiveKey(
   key: { revokedAt: Date | null; expiresAt: Date | null; replacedBy: string | null },
   now: Date,

@@ -24,20 +24,22 @@ const expiresAt = Type.Unsafe<Date>({
   type: 'string',
   format: 'date-time',
   maxLength: 35,
-  description: 'When it ends by itself; never unless given, or when the key ends that makes it.',
+  description: 'When the key expires. Default: never or, for a key created with an API key, when that key expires.',
   examples: ['2099-12-31T23:00:00Z'],
 });
 
 const AccountScope = Type.String({
   pattern: `^(${permissionKeyPattern}|\\*)$`,
   maxLength: 100,
-  description: 'A permission, or `*` for everything that its maker may do at the time.',
+  description: 'A permission, or `*` for everything that the member the key acts as may do.',
   examples: ['members:read'],
 });
-const PlatformScope = choice([...platformScopes, '*'], { description: 'What it may be used for; `*` is everything.' });
+const PlatformScope = choice([...platformScopes, '*'], {
+  description: 'What the key may be used for; `*` for everything.',
+});
 
 const accountScopes = Type.Array(AccountScope, { minItems: 1, maxItems: 200, uniqueItems: true });
-const scopesOfPlatform = Type.Array(PlatformScope, { minItems: 1, maxItems: 20, uniqueItems: true });
+const platformKeyScopes = Type.Array(PlatformScope, { minItems: 1, maxItems: 20, uniqueItems: true });
 
 export const NewAccountKey = Type.Object(
   { name, scopes: accountScopes, expiresAt: Type.Optional(expiresAt) },
@@ -50,7 +52,7 @@ export const NewAccountKey = Type.Object(
 export type NewAccountKey = Static<typeof NewAccountKey>;
 
 export const NewPlatformKey = Type.Object(
-  { name, scopes: scopesOfPlatform, expiresAt: Type.Optional(expiresAt) },
+  { name, scopes: platformKeyScopes, expiresAt: Type.Optional(expiresAt) },
   {
     $id: 'NewPlatformKey',
     additionalProperties: false,
@@ -64,7 +66,7 @@ export const KeyRotation = Type.Object(
     overlapSeconds: Integer({
       minimum: 0,
       maximum: 2_592_000,
-      description: 'For how long the old key still counts beside the new one: 30 days at most.',
+      description: 'How long the old key stays valid after the rotation, at most 30 days.',
       examples: [86_400],
     }),
   },
@@ -77,7 +79,7 @@ export const KeyRevocation = Type.Object(
     revokeInvites: Type.Optional(
       Type.Boolean({
         description:
-          'Whether the pending invites that were made with the key, or with a key that is revoked with it, are revoked too.',
+          'Whether to also revoke the pending invites that were created with any of the revoked keys. Default: false.',
       }),
     ),
   },
@@ -85,49 +87,53 @@ export const KeyRevocation = Type.Object(
 );
 export type KeyRevocation = Static<typeof KeyRevocation>;
 
-const shown = {
+const keyFields = {
   id: idSchema('key'),
   name,
-  prefix: Type.String({ maxLength: 16, description: 'How it begins.', examples: ['uak_AZrg1e4RdkXK'] }),
+  prefix: Type.String({
+    maxLength: 16,
+    description: 'The first characters of the key, to recognise it by.',
+    examples: ['uak_AZrg1e4RdkXK'],
+  }),
   status: choice(['active', 'expired', 'revoked']),
   createdAt: Time,
-  expiresAt: { ...TimeOrNull, description: 'When it ends by itself; null for never.' },
+  expiresAt: { ...TimeOrNull, description: 'When the key expires; null for never.' },
   revokedAt: TimeOrNull,
-  lastUsedAt: { ...TimeOrNull, description: 'To the minute; null where it was not used yet.' },
-  replacedBy: idOrNull('key', 'The key that replaced it.'),
+  lastUsedAt: { ...TimeOrNull, description: 'Accurate to the minute; null if the key has not been used.' },
+  replacedBy: idOrNull('key', 'The key that replaced this one; null if none did.'),
 };
 
 const secret = Type.String({
   maxLength: 200,
-  description: 'The key itself. It is shown this once: only its hash is kept.',
+  description: 'The key itself. It is shown only once: only its hash is stored.',
   examples: ['uak_AZrg1e4RdkXK…'],
 });
 
-const ofAccount = {
-  ...shown,
+const accountKeyFields = {
+  ...keyFields,
   scopes: Type.Array(AccountScope, { maxItems: 200 }),
   actsAs: ref(Inviter),
 };
-const ofPlatform = { ...shown, scopes: Type.Array(PlatformScope, { maxItems: 20 }) };
+const platformKeyFields = { ...keyFields, scopes: Type.Array(PlatformScope, { maxItems: 20 }) };
 
-export const AccountKey = Type.Object(ofAccount, {
+export const AccountKey = Type.Object(accountKeyFields, {
   $id: 'AccountKey',
   additionalProperties: false,
-  description: 'Acts as the member who made it, within its scopes, and ends with their membership.',
+  description: 'Acts as the member who created it, within its scopes, and ends with their membership.',
 });
 export const MadeAccountKey = Type.Object(
-  { ...ofAccount, secret },
+  { ...accountKeyFields, secret },
   { $id: 'MadeAccountKey', additionalProperties: false },
 );
 export const AccountKeyPage = pageOf(AccountKey, 'AccountKeyPage', 'key');
 
-export const PlatformKey = Type.Object(ofPlatform, {
+export const PlatformKey = Type.Object(platformKeyFields, {
   $id: 'PlatformKey',
   additionalProperties: false,
-  description: 'Of the operator’s own backend.',
+  description: 'A key for the operator’s own backend.',
 });
 export const MadePlatformKey = Type.Object(
-  { ...ofPlatform, secret },
+  { ...platformKeyFields, secret },
   { $id: 'MadePlatformKey', additionalProperties: false },
 );
 export const PlatformKeyPage = pageOf(PlatformKey, 'PlatformKeyPage', 'key');

@@ -8,19 +8,17 @@ export type AccountKeyRow = typeof accountKeys.$inferSelect;
 export type PlatformKeyRow = typeof platformKeys.$inferSelect;
 
 type Paging = { limit: number; cursor?: ApiKeyId };
-/** Which keys: an account's, or the platform's. */
-export type Holder = AccountId | null;
-
-const isOf = (holder: Holder, id: ApiKeyId) =>
-  holder === null ? eq(platformKeys.id, id) : and(eq(accountKeys.accountId, holder), eq(accountKeys.id, id));
+/** Selects a key by id. `accountId` is null for a platform key, here and below. */
+const isKey = (accountId: AccountId | null, id: ApiKeyId) =>
+  accountId === null ? eq(platformKeys.id, id) : and(eq(accountKeys.accountId, accountId), eq(accountKeys.id, id));
 
 const selectAccountKeys = (db: Db) =>
   db
-    .select({ key: accountKeys, maker: { id: users.id, name: users.name } })
+    .select({ key: accountKeys, member: { id: users.id, name: users.name } })
     .from(accountKeys)
     .innerJoin(users, eq(users.id, accountKeys.userId));
 
-/** The keys of an account, newest first, one more than `limit`. */
+/** The keys of an account with the members they act as, newest first, at most `limit` + 1. */
 export function listAccountKeys(db: Db, accountId: AccountId, { limit, cursor }: Paging) {
   const before = cursor === undefined ? undefined : lt(accountKeys.id, cursor);
   return selectAccountKeys(db)
@@ -34,7 +32,7 @@ export async function findAccountKey(db: Db, accountId: AccountId, id: ApiKeyId)
   return found;
 }
 
-/** The platform's keys, newest first, one more than `limit`. */
+/** The platform keys, newest first, at most `limit` + 1. */
 export function listPlatformKeys(db: Db, { limit, cursor }: Paging): Promise<PlatformKeyRow[]> {
   return db
     .select()
@@ -44,7 +42,7 @@ export function listPlatformKeys(db: Db, { limit, cursor }: Paging): Promise<Pla
     .limit(limit + 1);
 }
 
-/** Some of the platform's keys, locked in the order of their ids until the transaction ends. */
+/** Finds platform keys and locks them in id order until the end of the transaction. */
 export function lockPlatformKeys(tx: Tx, ids: readonly ApiKeyId[]): Promise<PlatformKeyRow[]> {
   return tx
     .select()
@@ -62,28 +60,31 @@ export async function insertPlatformKey(db: Db, row: PlatformKeyRow): Promise<vo
   await db.insert(platformKeys).values(row);
 }
 
-/** Ends a key at a time, and names the one that takes its place. */
+/** Sets the expiry of a replaced key, and the id of the key that replaced it. */
 export async function markReplaced(
   tx: Tx,
-  holder: Holder,
+  accountId: AccountId | null,
   id: ApiKeyId,
   replaced: { by: ApiKeyId; expiresAt: Date },
 ): Promise<void> {
   const changes = { replacedBy: replaced.by, expiresAt: replaced.expiresAt };
   await tx
-    .update(holder === null ? platformKeys : accountKeys)
+    .update(accountId === null ? platformKeys : accountKeys)
     .set(changes)
-    .where(isOf(holder, id));
+    .where(isKey(accountId, id));
 }
 
-/** Revokes a key; one that was revoked before keeps its time. */
-export async function markRevoked(tx: Tx, holder: Holder, id: ApiKeyId, now: Date): Promise<void> {
-  const keys = holder === null ? platformKeys : accountKeys;
+/** Revokes a key. A revoked key keeps its revocation time. */
+export async function markRevoked(tx: Tx, accountId: AccountId | null, id: ApiKeyId, now: Date): Promise<void> {
+  const keys = accountId === null ? platformKeys : accountKeys;
   const revokedAt = sql`coalesce(${keys.revokedAt}, ${sql.param(now, keys.revokedAt)}::timestamptz)`;
-  await tx.update(keys).set({ revokedAt }).where(isOf(holder, id));
+  await tx.update(keys).set({ revokedAt }).where(isKey(accountId, id));
 }
 
-/** Keeps when a key was last used. Whoever shows another's id changes nothing. */
+/**
+ * Records when a key was last used, unless that was recorded after `since`. Matches the key's hash,
+ * so a forged key with the id of another one changes nothing.
+ */
 export async function markUsed(db: Db, key: ApiKey, now: Date, since: Date): Promise<void> {
   const table = key.kind === 'account' ? accountKeys : platformKeys;
   await db
@@ -91,7 +92,7 @@ export async function markUsed(db: Db, key: ApiKey, now: Date, since: Date): Pro
     .set({ lastUsedAt: now })
     .where(
       and(
-        isOf(key.kind === 'account' ? key.accountId : null, key.id),
+        isKey(key.kind === 'account' ? key.accountId : null, key.id),
         eq(table.hash, key.hash),
         isNull(table.revokedAt),
         or(isNull(table.lastUsedAt), lt(table.lastUsedAt, since)),

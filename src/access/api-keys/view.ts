@@ -2,23 +2,31 @@ import { apiKeyStatusAt } from '../../credentials/api-key-status.ts';
 import { shownPrefix } from '../../tokens/key-text.ts';
 import type { AccountKeyRow, findAccountKey, PlatformKeyRow } from './store.ts';
 
-/** What an account's key and the platform's have in common. */
-function shown({ id, name, createdAt, expiresAt, revokedAt, lastUsedAt, replacedBy }: PlatformKeyRow, now: Date) {
+/** The fields that account keys and platform keys share. */
+function toCommonView(
+  { id, name, createdAt, expiresAt, revokedAt, lastUsedAt, replacedBy }: PlatformKeyRow,
+  now: Date,
+) {
   const status = apiKeyStatusAt({ revokedAt, expiresAt }, now);
   return { id, name, status, createdAt, expiresAt, revokedAt, lastUsedAt, replacedBy };
 }
 
-/** An account's key as the API shows it. */
-export function toAccountKeyView({ key, maker }: NonNullable<Awaited<ReturnType<typeof findAccountKey>>>, now: Date) {
+/** An account key as the API shows it. */
+export function toAccountKeyView({ key, member }: NonNullable<Awaited<ReturnType<typeof findAccountKey>>>, now: Date) {
   const { accountId, userId, id, scopes } = key;
-  return { ...shown(key, now), prefix: shownPrefix({ kind: 'account', id, accountId, userId }), scopes, actsAs: maker };
+  return {
+    ...toCommonView(key, now),
+    prefix: shownPrefix({ kind: 'account', id, accountId, userId }),
+    scopes,
+    actsAs: member,
+  };
 }
 
-/** A platform's key as the API shows it. */
+/** A platform key as the API shows it. */
 export function toPlatformKeyView(key: PlatformKeyRow, now: Date) {
   const scopes = key.scopes as ('*' | 'accounts:create')[];
-  return { ...shown(key, now), prefix: shownPrefix({ kind: 'platform', id: key.id }), scopes };
+  return { ...toCommonView(key, now), prefix: shownPrefix({ kind: 'platform', id: key.id }), scopes };
 }
 
-/** What a row of a key has before it was used. */
-export const unused = { revokedAt: null, lastUsedAt: null, replacedBy: null } satisfies Partial<AccountKeyRow>;
+/** The initial values of a new key's row. */
+export const newKeyDefaults = { revokedAt: null, lastUsedAt: null, replacedBy: null } satisfies Partial<AccountKeyRow>;

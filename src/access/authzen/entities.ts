@@ -21,13 +21,16 @@ export interface ResourceEntity {
   properties?: Properties;
 }
 
-/** The one type of subject that there is. */
+/** The only type of subject. */
 export const subjectType = 'user';
 
 const userIds = new RegExp(idPattern('usr'));
 const accountIds = new RegExp(idPattern('acc'));
 
-/** Who a subject is: a user's id, their verified address, or the external id that the platform gave them. Undefined: nobody. */
+/**
+ * The user that a subject names by id, verified address or external id. Undefined if it can't be a
+ * user.
+ */
 export function subjectFrom({ type, id }: SubjectEntity): Subject | undefined {
   if (type !== subjectType) return undefined;
   if (userIds.test(id)) return { id: id as UserId };
@@ -36,39 +39,49 @@ export function subjectFrom({ type, id }: SubjectEntity): Subject | undefined {
   return email === undefined ? undefined : { email };
 }
 
-/** The key of a permission that an action is: its name as it is, or, where it is none, `type:name` of the resource. */
+/**
+ * The permission that an action names: the name itself if it is a permission key, and
+ * `resourceType:name` otherwise.
+ */
 export const permissionFromAction = (name: string, resourceType: string) =>
   name.includes(':') ? name : `${resourceType}:${name}`;
 
-/** The name of an action that a permission is, on a resource of a type. */
-export const actionOf = (permission: string, resourceType: string) =>
+/** The action name of a permission on a type of resource. The inverse of `permissionFromAction`. */
+export const actionName = (permission: string, resourceType: string) =>
   permission.startsWith(`${resourceType}:`) ? permission.slice(resourceType.length + 1) : permission;
 
 /**
- * The account that a question is about: the resource, where it is one; otherwise the one that the resource's properties name, or the
- * one of the key that asks. Null where it is named by nothing, undefined where what names it names none.
+ * The account that a question is about: the resource itself if it is an account, or else the
+ * `accountId` property of the resource, or else the account of the calling key.
+ * @returns null if no account is given, undefined if the given id is not valid.
  */
 export function accountFromResource(
   caller: Pick<Caller, 'apiKey'>,
   { type, id, properties }: { type: string; id?: string; properties?: Properties },
 ): AccountId | null | undefined {
-  const own = caller.apiKey?.kind === 'account' ? caller.apiKey.accountId : null;
-  const named = (type === accountType ? id : undefined) ?? properties?.accountId;
-  if (named === undefined) return own;
-  return typeof named === 'string' && accountIds.test(named) ? (named as AccountId) : undefined;
+  const accountOfKey = caller.apiKey?.kind === 'account' ? caller.apiKey.accountId : null;
+  const accountId = (type === accountType ? id : undefined) ?? properties?.accountId;
+  if (accountId === undefined) return accountOfKey;
+  return typeof accountId === 'string' && accountIds.test(accountId) ? (accountId as AccountId) : undefined;
 }
 
-/** The thing inside the account that a resource is; null where it is the account itself. */
+/** The error detail for a question without an account. */
+export const accountIdRequired = 'is required unless you call with an account key';
+
+/** The resource inside the account; null for the account itself. */
 export const resourceFrom = ({ type, id }: { type: string; id: string }): Question['resource'] =>
   type === accountType ? null : { type, id };
 
-/** UTF-16 units: as much as a condition's names and texts of 100 and 256 characters can have. */
-const longestName = 200;
-const longestText = 512;
+/**
+ * In UTF-16 code units. The names and texts of conditions have at most 100 and 256 characters, which
+ * is at most twice as many code units.
+ */
+const maxNameLength = 200;
+const maxTextLength = 512;
 
 /**
- * The properties of a question, as far as the condition of a grant can name them: texts, numbers and
- * booleans. The rest, which can be large, would be compared with every such grant in vain.
+ * The properties of a question that a condition can match: strings, numbers and booleans. The rest,
+ * which can be large, would be compared with every conditional grant for nothing.
  */
 export const propertiesFrom = (
   subject?: Properties,
@@ -81,7 +94,9 @@ export const propertiesFrom = (
 });
 
 const comparable = (properties: Properties): Properties =>
-  Object.fromEntries(Object.entries(properties).filter(([name, it]) => name.length <= longestName && isComparable(it)));
+  Object.fromEntries(
+    Object.entries(properties).filter(([name, it]) => name.length <= maxNameLength && isComparable(it)),
+  );
 
 const isComparable = (value: unknown) =>
-  typeof value === 'string' ? value.length <= longestText : typeof value === 'number' || typeof value === 'boolean';
+  typeof value === 'string' ? value.length <= maxTextLength : typeof value === 'number' || typeof value === 'boolean';

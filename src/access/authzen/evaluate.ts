@@ -1,10 +1,11 @@
 import type { Caller } from '../../credentials/caller.ts';
 import { invalidField } from '../../problems/problem.ts';
-import { type CheckAll, type Checked, requireMayAsk } from '../checks/check.ts';
+import { type CheckedAnswer, type QuestionChecker, requireMayAsk } from '../checks/check.ts';
 import type { Question } from '../checks/question.ts';
 import {
   type ActionEntity,
   accountFromResource,
+  accountIdRequired,
   permissionFromAction,
   propertiesFrom,
   type ResourceEntity,
@@ -20,76 +21,77 @@ export interface EvaluationDecision {
   context?: { error: { status: number; message: string } };
 }
 
-/** Where the account has to be named, and was not. */
-const accountMissing = 'is required: this caller has no account of its own';
-
 /**
- * Decides one question (AuthZEN 1.0, Access Evaluation). What is not there is denied: a person, an account, a permission.
- * @throws unauthenticated, permission-missing for asking about others, invalid-request where no account is named.
+ * Decides one question (AuthZEN 1.0, Access Evaluation). An unknown user, account or permission is
+ * denied.
+ * @throws unauthenticated, permission-missing if the caller may not ask about the subject,
+ * invalid-request if no account is given.
  */
 export async function evaluate(
-  checkAll: CheckAll,
+  checkAll: QuestionChecker,
   caller: Caller,
   evaluation: Evaluation,
 ): Promise<EvaluationDecision> {
-  const question = questionOf(caller, evaluation);
-  if (question === null) throw invalidField('/resource/properties/accountId', accountMissing);
+  const question = toQuestion(caller, evaluation);
+  if (question === null) throw invalidField('/resource/properties/accountId', accountIdRequired);
   const [checked] = await checkAll(caller, question ? [question] : []);
-  if (checked && (checked.isTheirs || caller.apiKey?.kind === 'platform')) requireMayAsk(caller, checked);
-  return { decision: checked?.isTheirs === true && checked.isAllowed };
+  if (checked && (checked.isAccountVisible || caller.apiKey?.kind === 'platform')) requireMayAsk(caller, checked);
+  return { decision: checked?.isAccountVisible === true && checked.isAllowed };
 }
 
 /**
- * Decides many, in one statement (AuthZEN 1.0, Access Evaluations). One that can't be decided is denied and says why; the others
- * are decided all the same. Without evaluations it is one question.
- * @throws unauthenticated, and for one question what `evaluate` throws, or invalid-request.
+ * Decides many questions in one statement (AuthZEN 1.0, Access Evaluations). One that is not valid is
+ * denied with a reason, and does not affect the others. A request without evaluations is decided like
+ * a single question.
+ * @throws unauthenticated, invalid-request, and for a single question what `evaluate` throws.
  */
 export async function evaluateAll(
-  checkAll: CheckAll,
+  checkAll: QuestionChecker,
   caller: Caller,
   { evaluations = [], options, ...defaults }: AccessEvaluationsRequest,
 ): Promise<EvaluationDecision | { evaluations: EvaluationDecision[] }> {
   if (evaluations.length === 0) {
-    const only = merge({}, defaults);
-    if ('wrong' in only) throw invalidField(only.wrong.pointer, only.wrong.detail);
-    return evaluate(checkAll, caller, only);
+    const single = merge({}, defaults);
+    if ('error' in single) throw invalidField(single.error.pointer, single.error.detail);
+    return evaluate(checkAll, caller, single);
   }
   const merged = evaluations.map((it) => merge(it, defaults));
-  const questions = merged.map((it) => ('wrong' in it ? undefined : questionOf(caller, it)));
-  requireBounded(questions);
+  const questions = merged.map((it) => ('error' in it ? undefined : toQuestion(caller, it)));
+  requireBoundedProperties(questions);
   const checked = await checkAll(
     caller,
     questions.filter((it) => it !== undefined && it !== null),
   );
   const decisions = merged.map((it, i): EvaluationDecision => {
-    if ('wrong' in it) return denied(400, `${it.wrong.pointer} ${it.wrong.detail}`);
-    if (questions[i] === null) return denied(400, `/resource/properties/accountId ${accountMissing}`);
-    return questions[i] === undefined ? { decision: false } : decisionOf(caller, checked.shift() as Checked);
+    if ('error' in it) return denied(400, `${it.error.pointer} ${it.error.detail}`);
+    if (questions[i] === null) return denied(400, `/resource/properties/accountId ${accountIdRequired}`);
+    return questions[i] === undefined ? { decision: false } : toDecision(caller, checked.shift() as CheckedAnswer);
   });
-  return { evaluations: untilDecided(decisions, options?.evaluations_semantic ?? 'execute_all') };
+  return { evaluations: applySemantic(decisions, options?.evaluations_semantic ?? 'execute_all') };
 }
 
-/** Characters of JSON that the properties of all questions may have. */
-const mostProperties = 256 * 1024;
+/** The maximum size of the properties of all questions, in characters of JSON. */
+const maxPropertiesSize = 256 * 1024;
 
 /**
- * Evaluations inherit properties: without a limit, a body of 256 KB could ask for a hundred times as
+ * Evaluations inherit properties: without a limit, a body of 256 KB could cause a hundred times as
  * much work.
  * @throws invalid-request.
  */
-function requireBounded(questions: readonly (Question | null | undefined)[]): void {
+function requireBoundedProperties(questions: readonly (Question | null | undefined)[]): void {
   let size = 0;
   for (const it of questions) {
     size += it ? JSON.stringify(it.properties).length : 0;
-    if (size > mostProperties) throw invalidField('/evaluations', 'have too large properties, with those they inherit');
+    if (size > maxPropertiesSize)
+      throw invalidField('/evaluations', 'have too many or too large properties, including inherited ones');
   }
 }
 
-function decisionOf(caller: Caller, checked: Checked): EvaluationDecision {
+function toDecision(caller: Caller, checked: CheckedAnswer): EvaluationDecision {
   const isPlatform = caller.apiKey?.kind === 'platform';
-  if (!checked.mayAsk && (checked.isTheirs || isPlatform))
-    return denied(403, 'Asking about this person is not permitted.');
-  return { decision: checked.isTheirs && checked.isAllowed };
+  if (!checked.mayAsk && (checked.isAccountVisible || isPlatform))
+    return denied(403, 'You may not ask about this subject.');
+  return { decision: checked.isAccountVisible && checked.isAllowed };
 }
 
 const denied = (status: number, message: string): EvaluationDecision => ({
@@ -97,8 +99,8 @@ const denied = (status: number, message: string): EvaluationDecision => ({
   context: { error: { status, message } },
 });
 
-/** The decisions up to the one that decides all of them, by the semantic asked for. */
-function untilDecided(
+/** Cuts the decisions off after the first one that ends the evaluation by the requested semantic. */
+function applySemantic(
   decisions: EvaluationDecision[],
   semantic: 'execute_all' | 'deny_on_first_deny' | 'permit_on_first_permit',
 ) {
@@ -107,18 +109,21 @@ function untilDecided(
   return last === -1 ? decisions : decisions.slice(0, last + 1);
 }
 
-/** What is asked; undefined where it is about nobody or no account, null where no account is named. */
-function questionOf(
+/**
+ * The question of an evaluation. Undefined if its subject or account can't exist, null if no account
+ * is given.
+ */
+function toQuestion(
   caller: Caller,
   { subject, action, resource }: { subject: SubjectEntity; action: ActionEntity; resource: ResourceEntity },
 ): Question | null | undefined {
   const accountId = accountFromResource(caller, resource);
-  const who = subjectFrom(subject);
+  const user = subjectFrom(subject);
   if (accountId === null) return null;
-  if (accountId === undefined || who === undefined) return undefined;
+  if (accountId === undefined || user === undefined) return undefined;
   return {
     accountId,
-    subject: who,
+    subject: user,
     permission: permissionFromAction(action.name, resource.type),
     resource: resourceFrom(resource),
     properties: propertiesFrom(subject.properties, action.properties, resource.properties),

@@ -4,7 +4,7 @@ import { publicRoute } from '../../http/caller.ts';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
-import type { CheckAll } from '../checks/check.ts';
+import type { QuestionChecker } from '../checks/check.ts';
 import { evaluate, evaluateAll } from './evaluate.ts';
 import {
   AccessDecision,
@@ -22,7 +22,7 @@ import { searchForActions, searchForResources, searchForSubjects } from './searc
 
 const tags = ['AuthZEN'];
 
-/** Bytes. A hundred evaluations with their properties. */
+/** In bytes: enough for a hundred evaluations with properties. */
 const bodyLimit = 256 * 1024;
 
 const endpoints = {
@@ -33,11 +33,11 @@ const endpoints = {
   search_action_endpoint: '/access/v1/search/action',
 } as const;
 
-const who =
-  'Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.';
+const conventions =
+  'A subject has the type `user`, and its id is a user id, a verified address or an external id. An action is a permission such as `invoices:pay`, or only `pay` on a resource of the type `invoices`. The account is the resource itself, `resource.properties.accountId` or the account of the calling key. To ask about other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.';
 
-/** The OpenID AuthZEN Authorization API 1.0, as a policy decision point. */
-export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll: CheckAll }> = async (
+/** The OpenID AuthZEN Authorization API 1.0; Usher is a policy decision point. */
+export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll: QuestionChecker }> = async (
   app,
   { service, checkAll },
 ) => {
@@ -52,10 +52,12 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     search_action_endpoint: at(endpoints.search_action_endpoint),
   };
   takeJsonAlone(app);
-  // As it came, whatever it is like: the standard asks for the same value.
+  // The standard requires the same value in the answer.
   app.addHook('onRequest', async ({ headers }, reply) => {
-    const given = headers['x-request-id'];
-    if (typeof given === 'string' && /^[\x20-\x7e]{1,256}$/.test(given)) reply.header('x-request-id', given);
+    const requestId = headers['x-request-id'];
+    if (typeof requestId === 'string' && /^[\x20-\x7e]{1,256}$/.test(requestId)) {
+      reply.header('x-request-id', requestId);
+    }
   });
 
   app.post(endpoints.access_evaluation_endpoint, {
@@ -63,8 +65,8 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     schema: {
       tags,
       operationId: 'evaluateAccess',
-      summary: 'Decide one question',
-      description: `Whether a subject may do something on a resource. A denial is \`decision: false\`. ${who}`,
+      summary: 'Evaluate one access request',
+      description: `Decides whether a subject may perform an action on a resource. A denial is \`decision: false\`. ${conventions}`,
       body: ref(AccessEvaluationRequest),
       response: { 200: answer(AccessDecision, 'The decision.'), ...problemResponses('permission-missing') },
     },
@@ -76,11 +78,11 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     schema: {
       tags,
       operationId: 'evaluateAccesses',
-      summary: 'Decide many questions',
-      description: `As many as 100, in one statement. What each leaves out is taken from above; one that can’t be decided is denied and says why. ${who}`,
+      summary: 'Evaluate several access requests',
+      description: `Decides up to 100 evaluations. Each inherits the entities that it leaves out from the top level. One that is not valid is denied, with the reason in its \`context\`. ${conventions}`,
       body: ref(AccessEvaluationsRequest),
       response: {
-        200: answer(AccessDecisions, 'The decisions, in their order.'),
+        200: answer(AccessDecisions, 'The decisions, in the order of the evaluations.'),
         ...problemResponses('permission-missing'),
       },
     },
@@ -91,8 +93,8 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     schema: {
       tags,
       operationId: 'searchSubjects',
-      summary: 'Who may do this?',
-      description: `The members who may do something on a resource. ${who}`,
+      summary: 'Search subjects',
+      description: `Finds the members who may perform an action on a resource. ${conventions}`,
       body: ref(SubjectSearchRequest),
       response: { 200: answer(EntitySearchResults, 'A page of subjects.'), ...problemResponses('permission-missing') },
     },
@@ -103,8 +105,8 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     schema: {
       tags,
       operationId: 'searchResources',
-      summary: 'On what may they do this?',
-      description: `Of the resources that are registered or that a grant names, those on which a subject may do something. ${who}`,
+      summary: 'Search resources',
+      description: `Finds the resources on which a subject may perform an action, among those that are registered or named in a grant. ${conventions}`,
       body: ref(ResourceSearchRequest),
       response: { 200: answer(EntitySearchResults, 'A page of resources.'), ...problemResponses('permission-missing') },
     },
@@ -115,8 +117,8 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     schema: {
       tags,
       operationId: 'searchActions',
-      summary: 'What may they do?',
-      description: `The permissions that a subject has on a resource. ${who}`,
+      summary: 'Search actions',
+      description: `Finds the actions that a subject may perform on a resource. ${conventions}`,
       body: ref(ActionSearchRequest),
       response: { 200: answer(ActionSearchResults, 'A page of actions.'), ...problemResponses('permission-missing') },
     },
@@ -127,8 +129,8 @@ export const authzenRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkA
     schema: {
       tags,
       operationId: 'getAuthzenConfiguration',
-      summary: 'Where the decision point is',
-      description: 'Its metadata: where each question is asked.',
+      summary: 'Get the AuthZEN configuration',
+      description: 'The metadata of the policy decision point: the URL of each endpoint.',
       security: publicRoute,
       response: { 200: answer(AuthzenConfiguration, 'The metadata.'), ...problemResponses() },
     },

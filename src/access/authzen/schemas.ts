@@ -1,10 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { Integer, ref } from '../../http/schemas.ts';
 
-// The shapes of the Authorization API 1.0 (OpenID AuthZEN). What it does not name is ignored, as the standard asks.
+// The schemas of the OpenID AuthZEN Authorization API 1.0. Unknown members are ignored, as the
+// standard requires.
 
-/** How many evaluations one request may hold. */
-export const mostEvaluations = 100;
+/** The maximum number of evaluations in one request. */
+const maxEvaluations = 100;
 
 const lenient = { additionalProperties: true };
 const text = (maxLength: number, examples: string[]) => Type.String({ minLength: 1, maxLength, examples });
@@ -27,7 +28,7 @@ const context = Type.Optional(
     type: 'object',
     maxProperties: 100,
     additionalProperties: true,
-    description: 'Taken, and not looked at.',
+    description: 'Accepted and ignored.',
   }),
 );
 
@@ -47,7 +48,7 @@ export const AccessEvaluationRequest = Type.Object(
 );
 export type AccessEvaluationRequest = Static<typeof AccessEvaluationRequest>;
 
-/** An entity of which parts may be missing, since another place has them. */
+/** Entities whose missing parts are given in the other place: the top level or the evaluation. */
 const PartialSubject = Type.Partial(Subject, lenient);
 const PartialResource = Type.Partial(Resource, lenient);
 const PartialAction = Type.Partial(Action, lenient);
@@ -62,8 +63,9 @@ export const AccessEvaluationsRequest = Type.Object(
       Type.Array(
         Type.Unsafe<Record<string, unknown>>({ type: 'object', maxProperties: 100, additionalProperties: true }),
         {
-          maxItems: mostEvaluations,
-          description: 'Each may hold a subject, an action, a resource and a context in the place of those above.',
+          maxItems: maxEvaluations,
+          description:
+            'Each may have its own subject, action, resource and context, which replace those at the top level.',
         },
       ),
     ),
@@ -108,7 +110,7 @@ const decisionContext = Type.Optional(
         { additionalProperties: false },
       ),
     },
-    { additionalProperties: false, description: 'Why it could not be decided.' },
+    { additionalProperties: false, description: 'Why the evaluation could not be decided.' },
   ),
 );
 
@@ -119,8 +121,8 @@ export const AccessDecision = Type.Object(
 
 export const AccessDecisions = Type.Object(
   {
-    decision: Type.Optional(Type.Boolean({ description: 'Where no `evaluations` were asked.' })),
-    evaluations: Type.Optional(Type.Array(ref(AccessDecision), { maxItems: mostEvaluations })),
+    decision: Type.Optional(Type.Boolean({ description: 'Only for a request without `evaluations`.' })),
+    evaluations: Type.Optional(Type.Array(ref(AccessDecision), { maxItems: maxEvaluations })),
   },
   { $id: 'AccessDecisions', additionalProperties: false },
 );
@@ -128,7 +130,7 @@ export const AccessDecisions = Type.Object(
 const page = Type.Optional(
   Type.Object(
     {
-      token: Type.Optional(Type.String({ maxLength: 3000, description: 'The `next_token` of the page before.' })),
+      token: Type.Optional(Type.String({ maxLength: 3000, description: 'The `next_token` of the previous page.' })),
       limit: Type.Optional(Integer({ minimum: 1, maximum: 100, default: 50 })),
     },
     lenient,
@@ -170,12 +172,12 @@ const nextPage = Type.Object(
       maxLength: 1000,
       description: 'Send it as `page.token` to get the next page; empty on the last one.',
     }),
-    count: Integer({ minimum: 0, maximum: 100, description: 'How many results are here.' }),
+    count: Integer({ minimum: 0, maximum: 100, description: 'The number of results on this page.' }),
   },
   { additionalProperties: false },
 );
 
-/** `page` comes first, as in the standard's examples. */
+/** `page` comes first, as in the examples of the standard. */
 export const EntitySearchResults = Type.Object(
   {
     page: nextPage,

@@ -6,11 +6,12 @@ import { invalidField } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { pageTokenAfter, queryHash, readPageToken } from '../../tokens/page-token.ts';
 import { sessionEnded } from '../../users/sessions/session.ts';
-import { ownQuestions, requireMayAsk, standpoint } from '../checks/check.ts';
+import { callerRights, questionsAboutCaller, requireMayAsk } from '../checks/check.ts';
 import type { Subject } from '../checks/question.ts';
 import {
   accountFromResource,
-  actionOf,
+  accountIdRequired,
+  actionName,
   permissionFromAction,
   propertiesFrom,
   resourceFrom,
@@ -19,7 +20,7 @@ import {
 } from './entities.ts';
 import type { ActionSearchRequest, ResourceSearchRequest, SubjectSearchRequest } from './schemas.ts';
 import {
-  type Found,
+  type SearchResult,
   searchAccount,
   searchAccounts,
   searchActions,
@@ -34,11 +35,10 @@ type Search =
   | typeof searchAccounts
   | typeof searchActions;
 
-/** What a search asks. */
-interface Asked {
-  /** Null: any. Undefined: none that there is. */
+interface SearchQuery {
+  /** Null for any account, undefined for one that can't exist. */
   accountId: AccountId | null | undefined;
-  /** Whom it is about; null where it looks for them. */
+  /** Null if subjects are searched for. */
   subject: Subject | null;
   permission: string | null;
   resource: { type: string; id: string } | null;
@@ -50,98 +50,110 @@ interface Page {
   limit?: number;
 }
 
-/** Who may do this on that resource? (AuthZEN 1.0, Subject Search.) @throws what `searchFor` throws. */
+/**
+ * Finds the subjects that may perform an action on a resource (AuthZEN 1.0, Subject Search).
+ * @throws what `searchFor` throws.
+ */
 export async function searchForSubjects(service: Service, caller: Caller, body: SubjectSearchRequest) {
   const { subject, action, resource, page } = body;
-  const asked = {
+  const query = {
     accountId: requireAccount(caller, resource),
     subject: null,
     permission: permissionFromAction(action.name, resource.type),
     resource: resourceFrom(resource),
     properties: propertiesFrom(subject.properties, action.properties, resource.properties),
   };
-  const isKnown = subject.type === subjectType;
-  const found = await searchFor(service, caller, isKnown ? searchSubjects : undefined, asked, page);
-  const nameOf = ({ id, externalId }: Found) => externalId ?? idOf('usr', id);
-  return { page: found.page, results: found.results.map((it) => ({ type: subjectType, id: nameOf(it) })) };
+  const search = subject.type === subjectType ? searchSubjects : undefined;
+  const found = await searchFor(service, caller, search, query, page);
+  const toSubjectId = ({ id, externalId }: SearchResult) => externalId ?? idOf('usr', id);
+  return { page: found.page, results: found.results.map((it) => ({ type: subjectType, id: toSubjectId(it) })) };
 }
 
-/** On which resources of this type may they do this? (AuthZEN 1.0, Resource Search.) @throws what `searchFor` throws. */
+/**
+ * Finds the resources of a type on which a subject may perform an action (AuthZEN 1.0, Resource
+ * Search).
+ * @throws what `searchFor` throws.
+ */
 export async function searchForResources(service: Service, caller: Caller, body: ResourceSearchRequest) {
   const { subject, action, resource, page } = body;
   const isAccount = resource.type === accountType;
   const isAnyAccount = isAccount && caller.apiKey?.kind === 'platform' && resource.properties?.accountId === undefined;
-  const who = subjectFrom(subject);
-  const asked = {
+  const user = subjectFrom(subject);
+  const query = {
     accountId: isAnyAccount
       ? null
       : requireAccount(caller, { type: resource.type, properties: resource.properties ?? {} }),
-    subject: who ?? null,
+    subject: user ?? null,
     permission: permissionFromAction(action.name, resource.type),
     resource: isAccount ? null : { type: resource.type, id: '' },
     properties: propertiesFrom(subject.properties, action.properties, resource.properties),
   };
   const search = isAnyAccount ? searchAccounts : isAccount ? searchAccount : searchResources;
-  const found = await searchFor(service, caller, who && search, asked, page);
-  const nameOf = ({ id }: Found) => (isAccount ? idOf('acc', id) : id);
-  return { page: found.page, results: found.results.map((it) => ({ type: resource.type, id: nameOf(it) })) };
+  const found = await searchFor(service, caller, user && search, query, page);
+  const toResourceId = ({ id }: SearchResult) => (isAccount ? idOf('acc', id) : id);
+  return { page: found.page, results: found.results.map((it) => ({ type: resource.type, id: toResourceId(it) })) };
 }
 
-/** What may they do on that resource? (AuthZEN 1.0, Action Search.) @throws what `searchFor` throws. */
+/**
+ * Finds the actions that a subject may perform on a resource (AuthZEN 1.0, Action Search).
+ * @throws what `searchFor` throws.
+ */
 export async function searchForActions(service: Service, caller: Caller, body: ActionSearchRequest) {
   const { subject, resource, page } = body;
-  const who = subjectFrom(subject);
-  const asked = {
+  const user = subjectFrom(subject);
+  const query = {
     accountId: requireAccount(caller, resource),
-    subject: who ?? null,
+    subject: user ?? null,
     permission: null,
     resource: resourceFrom(resource),
     properties: propertiesFrom(subject.properties, undefined, resource.properties),
   };
-  const found = await searchFor(service, caller, who && searchActions, asked, page);
-  return { page: found.page, results: found.results.map((it) => ({ name: actionOf(it.id, resource.type) })) };
+  const found = await searchFor(service, caller, user && searchActions, query, page);
+  return { page: found.page, results: found.results.map((it) => ({ name: actionName(it.id, resource.type) })) };
 }
 
 /**
- * A page of what is found, for whoever may ask. What is not there is found nowhere: a person, an account, a type, a permission.
- * @throws unauthenticated, permission-missing for asking about others, invalid-request where no account is named, or for the page
- * token of another query.
+ * Runs a search and returns one page. An unknown user, account, resource type or permission has no
+ * results.
+ * @param search undefined if there can't be any result; the caller's rights are checked nevertheless.
+ * @throws unauthenticated, permission-missing if the caller may not ask about the subject,
+ * invalid-request for the page token of another query.
  */
 async function searchFor(
   { db, derivedKeys }: Service,
   caller: Caller,
   search: Search | undefined,
-  asked: Asked,
+  query: SearchQuery,
   { token, limit = 50 }: Page = {},
 ) {
-  const { accountId, subject, permission, resource, properties } = asked;
-  const query = queryHash([caller.userId, asked]);
-  const after = (await readPageToken(derivedKeys, token, query)) ?? null;
-  const own = accountId ? ownQuestions(caller, accountId) : [];
+  const { accountId, subject, permission, resource, properties } = query;
+  const hash = queryHash([caller.userId, query]);
+  const after = (await readPageToken(derivedKeys, token, hash)) ?? null;
+  const questions = accountId ? questionsAboutCaller(caller, accountId) : [];
   const values = {
-    ...{ permission, after, limit: limit + 1, askedProperties: JSON.stringify(properties) },
+    ...{ permission, after, limit: limit + 1, questionProperties: JSON.stringify(properties) },
     ...{ resourceType: resource?.type ?? null, resourceId: resource?.id ?? null },
     ...subjectValues(subject),
   };
-  const isSomewhere = search !== undefined && accountId !== undefined;
-  const found = await (isSomewhere ? search : searchActions)(db, caller, accountId ?? null, own, values);
+  const isSearchable = search !== undefined && accountId !== undefined;
+  const found = await (isSearchable ? search : searchActions)(db, caller, accountId ?? null, questions, values);
   if (!found) throw sessionEnded();
-  const { isTheirs, mayAsk } = standpoint(
+  const { isAccountVisible, mayAsk } = callerRights(
     caller,
     { accountId: accountId as AccountId, subject },
     found.scopes,
-    found.answers[0] ?? nowhere,
+    found.answers[0] ?? noAccount,
   );
-  if (isTheirs || caller.apiKey?.kind === 'platform') requireMayAsk(caller, { mayAsk });
-  const isSeen = isSomewhere && (isTheirs || caller.apiKey?.kind === 'platform');
-  return pageOf(isSeen ? ((found.more ?? []) as Found[]) : [], limit, (last) =>
-    pageTokenAfter(derivedKeys, last, query),
+  if (isAccountVisible || caller.apiKey?.kind === 'platform') requireMayAsk(caller, { mayAsk });
+  const isVisible = isSearchable && (isAccountVisible || caller.apiKey?.kind === 'platform');
+  return toPage(isVisible ? ((found.extra ?? []) as SearchResult[]) : [], limit, (last) =>
+    pageTokenAfter(derivedKeys, last, hash),
   );
 }
 
-const nowhere = { isAccount: false, isMember: false, isAllowed: false };
+const noAccount = { isAccount: false, isMember: false, isAllowed: false };
 
-async function pageOf(found: Found[], limit: number, tokenAfter: (last: string) => Promise<string>) {
+async function toPage(found: SearchResult[], limit: number, tokenAfter: (last: string) => Promise<string>) {
   const allowed = found.filter((it) => it.isAllowed !== false);
   const results = allowed.slice(0, limit);
   const last = allowed.length > limit ? results.at(-1) : found.find((it) => it.isAllowed === false);
@@ -157,10 +169,12 @@ function subjectValues(subject: Subject | null) {
   };
 }
 
-/** The account that is searched; undefined where what names it names none. @throws invalid-request where nothing names one. */
+/**
+ * The account to search; undefined if the given id is not valid.
+ * @throws invalid-request if no account is given.
+ */
 function requireAccount(caller: Caller, resource: Parameters<typeof accountFromResource>[1]): AccountId | undefined {
   const accountId = accountFromResource(caller, resource);
-  if (accountId === null)
-    throw invalidField('/resource/properties/accountId', 'is required: this caller has no account of its own');
+  if (accountId === null) throw invalidField('/resource/properties/accountId', accountIdRequired);
   return accountId;
 }

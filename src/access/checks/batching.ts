@@ -4,15 +4,15 @@ import type { Caller } from '../../credentials/caller.ts';
 import { credentialOf } from '../../credentials/store.ts';
 import { copyVerification } from '../../credentials/verification.ts';
 import { isOfStatement } from '../../database/errors.ts';
-import type { CheckAll, Checked } from './check.ts';
+import type { CheckedAnswer, QuestionChecker } from './check.ts';
 import type { Question } from './question.ts';
 
-/** Milliseconds for which questions wait for the statement before them, which may be slow. */
-const longestWait = 50;
-/** How many questions one statement answers. */
-const mostInBatch = 200;
-/** How many questions of one request are batched with others. More are worth their own statement. */
-const mostOfRequest = 20;
+/** The maximum time, in milliseconds, that questions wait for the previous statement. */
+const maxWait = 50;
+/** The maximum number of questions in one statement. */
+const maxBatchSize = 200;
+/** A request with more questions than this gets its own statement. */
+const maxBatchedQuestions = 20;
 
 interface Item {
   caller: Caller;
@@ -21,18 +21,18 @@ interface Item {
 
 /**
  * Batches permission checks. While a statement for a credential runs, further questions with the
- * same credential wait for it and then go in one statement. A question without company is never
- * delayed, and each is answered by what is true after it was asked. See docs/decisions/batching.md.
+ * same credential wait for it and then share one statement. A question is not delayed while no
+ * statement runs. Each answer is read after its question arrived. See docs/decisions/batching.md.
  * @param observe gets the number of questions in each statement.
  */
-export function batchChecks(checkAll: CheckAll, observe: (questions: number) => void): CheckAll {
-  const batchers = new Map<string, DataLoader<Item, Checked>>();
+export function batchChecks(checkAll: QuestionChecker, observe: (questions: number) => void): QuestionChecker {
+  const batchers = new Map<string, DataLoader<Item, CheckedAnswer>>();
 
-  function createBatcher(credential: string): DataLoader<Item, Checked> {
+  function createBatcher(credential: string): DataLoader<Item, CheckedAnswer> {
     let running: Promise<unknown> | undefined;
     let isScheduled = false;
 
-    async function answer(items: readonly Item[]): Promise<(Checked | Error)[]> {
+    async function answer(items: readonly Item[]): Promise<(CheckedAnswer | Error)[]> {
       isScheduled = false;
       const answering = answerBatch(checkAll, items);
       const settled = answering.catch(() => {});
@@ -48,18 +48,18 @@ export function batchChecks(checkAll: CheckAll, observe: (questions: number) => 
 
     return new DataLoader(answer, {
       cache: false,
-      maxBatchSize: mostInBatch,
+      maxBatchSize: maxBatchSize,
       batchScheduleFn(dispatch) {
         isScheduled = true;
-        if (running) void Promise.race([running, sleep(longestWait)]).then(dispatch);
+        if (running) void Promise.race([running, sleep(maxWait)]).then(dispatch);
         else queueMicrotask(dispatch);
       },
     });
   }
 
   return async (caller, questions) => {
-    // Without a question, the statement still verifies the credential.
-    if (questions.length === 0 || questions.length > mostOfRequest) return checkAll(caller, questions);
+    // The statement verifies the credential even if there are no questions.
+    if (questions.length === 0 || questions.length > maxBatchedQuestions) return checkAll(caller, questions);
     const credential = credentialOf(caller);
     const batcher = batchers.get(credential) ?? createBatcher(credential);
     batchers.set(credential, batcher);
@@ -68,10 +68,11 @@ export function batchChecks(checkAll: CheckAll, observe: (questions: number) => 
 }
 
 /**
- * One statement, at the time of the latest request. If the database refuses it because of one
- * question, each question gets its own statement, so that it fails nobody else's.
+ * Answers a batch in one statement, as of the time of the latest request. If the database rejects the
+ * statement because of one question, each question gets its own statement, so that only that question
+ * fails.
  */
-async function answerBatch(checkAll: CheckAll, items: readonly Item[]): Promise<(Checked | Error)[]> {
+async function answerBatch(checkAll: QuestionChecker, items: readonly Item[]): Promise<(CheckedAnswer | Error)[]> {
   const { caller } = items.reduce((one, other) => (other.caller.now >= one.caller.now ? other : one));
   try {
     const answers = await checkAll(
@@ -82,7 +83,7 @@ async function answerBatch(checkAll: CheckAll, items: readonly Item[]): Promise<
     return answers;
   } catch (error) {
     if (items.length === 1 || !isOfStatement(error)) throw error;
-    const answers = items.map((it) => checkAll(it.caller, [it.question]).then(([checked]) => checked as Checked));
+    const answers = items.map((it) => checkAll(it.caller, [it.question]).then(([checked]) => checked as CheckedAnswer));
     return Promise.all(answers.map((it) => it.catch((failure: Error) => failure)));
   }
 }

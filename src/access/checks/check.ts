@@ -8,96 +8,114 @@ import { sessionEnded } from '../../users/sessions/session.ts';
 import type { Answer, Question } from './question.ts';
 import { answerAcrossAccounts, answerQuestions } from './store.ts';
 
-/** An answer with whether the caller may have it. */
-export interface Checked extends Answer {
-  /** Whether the account exists to whoever asks. */
-  isTheirs: boolean;
-  /** Whether they may ask about this person. */
+/** An answer, and whether the caller may have it. */
+export interface CheckedAnswer extends Answer {
+  /** Whether the account exists for the caller. */
+  isAccountVisible: boolean;
+  /** Whether the caller may ask about the subject. */
   mayAsk: boolean;
 }
 
 /** Answers questions for the caller, in their order. */
-export type CheckAll = (caller: Caller, questions: readonly Question[]) => Promise<Checked[]>;
+export type QuestionChecker = (caller: Caller, questions: readonly Question[]) => Promise<CheckedAnswer[]>;
 
 /**
- * Answers questions for the caller: the platform about anybody; a member, or an account's key,
- * about everyone in their account with `members:read`, and about themselves without. What the
- * caller may do is read in the same statement. Where Citus distributes the tables, each account
- * takes a statement of its own.
- * @throws unauthenticated if the caller's credential is not valid any more.
+ * Answers questions for the caller, in their order. The platform may ask about any user; a member
+ * with `members:read`, or an account key with it, about everyone in their account; any user about
+ * themselves. The caller's rights are read in the same statement. On Citus, each account needs its
+ * own statement.
+ * @throws unauthenticated if the caller's credential is no longer valid.
  */
-export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+export async function checkAll(db: Db, caller: Caller, questions: readonly Question[]): Promise<CheckedAnswer[]> {
   const accounts = new Set(questions.map((it) => it.accountId));
-  if (accounts.size <= 1 || !isDistributed(db)) return askAtOnce(db, caller, questions);
-  const checked = new Map<Question, Checked>();
+  if (accounts.size <= 1 || !isDistributed(db)) return checkInOneStatement(db, caller, questions);
+  const checked = new Map<Question, CheckedAnswer>();
   for (const accountId of accounts) {
-    const asked = questions.filter((it) => it.accountId === accountId);
-    const answers = await askAtOnce(db, caller, asked);
-    asked.forEach((it, i) => void checked.set(it, answers[i] as Checked));
+    const inAccount = questions.filter((it) => it.accountId === accountId);
+    const answers = await checkInOneStatement(db, caller, inAccount);
+    inAccount.forEach((it, i) => void checked.set(it, answers[i] as CheckedAnswer));
   }
-  return questions.map((it) => checked.get(it) as Checked);
+  return questions.map((it) => checked.get(it) as CheckedAnswer);
 }
 
-/** Asks all questions in one statement. */
-async function askAtOnce(db: Db, caller: Caller, questions: readonly Question[]): Promise<Checked[]> {
+async function checkInOneStatement(db: Db, caller: Caller, questions: readonly Question[]): Promise<CheckedAnswer[]> {
   const accounts = [...new Set(questions.map((it) => it.accountId))];
-  const own = accounts.flatMap((it) => ownQuestions(caller, it));
-  const all = [...questions, ...own];
+  const callerQuestions = accounts.flatMap((it) => questionsAboutCaller(caller, it));
+  const all = [...questions, ...callerQuestions];
   const found =
     accounts.length > 1
       ? await answerAcrossAccounts(db, caller, all)
       : await answerQuestions(db, caller, accounts[0] ?? null, all);
   if (!found) throw sessionEnded();
-  const ownAnswers = new Map(own.map((it, i) => [it.accountId, found.answers[questions.length + i]]));
+  const answersAboutCaller = new Map(
+    callerQuestions.map((it, i) => [it.accountId, found.answers[questions.length + i]]),
+  );
   return questions.map((question, i) => {
     const answer = found.answers[i] as Answer;
-    return { ...answer, ...standpoint(caller, question, found.scopes, ownAnswers.get(question.accountId) ?? answer) };
+    const aboutCaller = answersAboutCaller.get(question.accountId) ?? answer;
+    return { ...answer, ...callerRights(caller, question, found.scopes, aboutCaller) };
   });
 }
 
 /**
- * Whether an account exists to whoever asks about it, and whether they may ask about this person.
- * @param own with the platform any answer on the account; with everyone else the one to whether they may see its members.
+ * Whether the account exists for the caller, and whether the caller may ask about the subject.
+ * @param question its subject is null if the subjects are searched for.
+ * @param scopes what the caller's API key covers; null for everything.
+ * @param aboutCaller the answer to `questionsAboutCaller`; for the platform, any answer about the
+ * account.
  */
-export function standpoint(caller: Caller, question: Asking, scopes: readonly string[] | null, own: Answer) {
+export function callerRights(
+  caller: Caller,
+  question: QuestionTarget,
+  scopes: readonly string[] | null,
+  aboutCaller: Answer,
+) {
   if (caller.apiKey?.kind === 'platform') {
     const all = scopes ?? [];
-    return { isTheirs: own.isAccount, mayAsk: hasScope(all, 'access:check') || hasScope(all, 'accounts:manage') };
+    return {
+      isAccountVisible: aboutCaller.isAccount,
+      mayAsk: hasScope(all, 'access:check') || hasScope(all, 'accounts:manage'),
+    };
   }
-  const isOfKey = caller.apiKey === null || caller.apiKey.accountId === question.accountId;
-  const mayRead = own.isAllowed && (scopes === null || scopes.includes(readMembers));
-  return { isTheirs: own.isMember && isOfKey, mayAsk: isAboutSelf(caller, question) || mayRead };
+  const isKeysAccount = caller.apiKey === null || caller.apiKey.accountId === question.accountId;
+  const mayRead = aboutCaller.isAllowed && (scopes === null || scopes.includes(readMembers));
+  return {
+    isAccountVisible: aboutCaller.isMember && isKeysAccount,
+    mayAsk: isAboutSelf(caller, question) || mayRead,
+  };
 }
 
-/** What is asked, as far as it matters to whether it may be. */
-export type Asking = Pick<Question, 'accountId'> & { subject: Question['subject'] | null };
+type QuestionTarget = Pick<Question, 'accountId'> & { subject: Question['subject'] | null };
 
 const readMembers = 'members:read';
 
-/** A key is nobody: what it may ask about the member as whom it acts, it may by its scopes. */
-const isAboutSelf = ({ apiKey, userId }: Caller, { subject }: Asking) =>
+/** False for API keys: a key needs a scope even to ask about the member that it acts as. */
+const isAboutSelf = ({ apiKey, userId }: Caller, { subject }: QuestionTarget) =>
   apiKey === null && subject !== null && 'id' in subject && subject.id === userId;
 
 /**
- * Whether the caller is in the account that is asked about, and may see its members. The platform
- * is in none.
+ * The question whether the caller is in the account and may see its members. None for the platform,
+ * which is not a member of any account.
  */
-export function ownQuestions({ userId, apiKey }: Caller, accountId: AccountId): Question[] {
+export function questionsAboutCaller({ userId, apiKey }: Caller, accountId: AccountId): Question[] {
   if (apiKey?.kind === 'platform') return [];
   return [{ accountId, subject: { id: userId }, permission: readMembers, resource: null, properties: {} }];
 }
 
-/** One question, on an account that has to be the caller's. @throws unauthenticated, not-found, permission-missing. */
-export async function check(checkAll: CheckAll, caller: Caller, question: Question): Promise<boolean> {
+/**
+ * Answers one question.
+ * @throws unauthenticated, not-found if the account does not exist for the caller, permission-missing.
+ */
+export async function check(checkAll: QuestionChecker, caller: Caller, question: Question): Promise<boolean> {
   const [checked] = await checkAll(caller, [question]);
-  if (!checked?.isTheirs) throw new Problem('not-found');
+  if (!checked?.isAccountVisible) throw new Problem('not-found');
   requireMayAsk(caller, checked);
   return checked.isAllowed;
 }
 
-/** @throws permission-missing, naming what it would take to ask. */
-export function requireMayAsk({ apiKey }: Caller, { mayAsk }: Pick<Checked, 'mayAsk'>): void {
+/** @throws permission-missing with the required permission or scope. */
+export function requireMayAsk({ apiKey }: Caller, { mayAsk }: Pick<CheckedAnswer, 'mayAsk'>): void {
   if (mayAsk) return;
   const permission = apiKey?.kind === 'platform' ? 'access:check' : readMembers;
-  throw new Problem('permission-missing', `Asking about others needs ${permission}.`, { permission });
+  throw new Problem('permission-missing', `Checking other users needs the permission ${permission}.`, { permission });
 }

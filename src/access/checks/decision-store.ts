@@ -5,13 +5,16 @@ import { isActiveMembership } from '../../accounts/membership-status.ts';
 export const isActiveNow = (now: SQL) =>
   isActiveMembership(now, { suspendedAt: sql`m.suspended_at`, endsAt: sql`m.ends_at` });
 
-/** The account asked about, and the active membership of a user in it. */
+/** Joins the account as `a`, and the user's active membership in it as `m`. */
 export const membershipOf = (account: SQL, user: SQL, now: SQL) => sql`
   left join accounts a on a.id = ${account}
   left join memberships m on m.account_id = ${account} and m.user_id = ${user} and ${isActiveNow(now)}`;
 
-/** Users by id, by address or by external id, whichever of the three is given. One index each. */
-export const userNamed = (id: SQL, email: SQL, externalId: SQL) => sql`(
+/**
+ * Selects the enabled user with an id, address or external id; the other two are null. A union, so
+ * that each look-up uses its own index.
+ */
+export const userBy = (id: SQL, email: SQL, externalId: SQL) => sql`(
   select users.id from users where users.id = ${id} and users.disabled_at is null
   union all select users.id from users where users.email = ${email} and users.disabled_at is null
   union all select users.id from users where users.external_id = ${externalId} and users.disabled_at is null)`;

@@ -11,25 +11,25 @@ import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 
-/** Why someone has a permission. */
+/** Why a member has a permission. */
 type Reason =
   | { by: 'owner' | 'all-permissions' }
   | { by: 'direct'; impliedBy?: string }
   | { by: 'role'; role: { id: RoleId; name: string }; impliedBy?: string }
   | { by: 'grant'; grantId: GrantId; impliedBy?: string };
 
-/** One reason, with where and until when it holds. */
-type Explained = Reason & {
+/** A reason, with the resource, condition and time that it is limited to. */
+type LimitedReason = Reason & {
   resource?: { type: string; id?: string };
   condition?: object;
   endsAt: Date | null;
 };
 
 /**
- * Each permission that a member has, in the catalogue's order, and why: by being the owner, by all
- * permissions, by a role, by name, by a grant, or implied by another one. A member who is suspended
- * or disabled, or whose membership has ended, has none.
- * @throws not-found, permission-missing for asking about others.
+ * Lists the permissions of a member, in the catalogue's order, with the reasons for each: as the
+ * owner, by all permissions, by a role, directly, by a grant, or implied by another permission. Empty
+ * for a member who is suspended or disabled, or whose membership has ended.
+ * @throws not-found, permission-missing if the caller may not read other members.
  */
 export async function explainPermissions(
   { db }: Service,
@@ -48,30 +48,33 @@ export async function explainPermissions(
     return keys.map((it) => ({ permission: it, reasons: [{ by: 'all-permissions' as const, endsAt }] }));
   }
   const origins = await findOrigins(db, accountId, userId, caller.now);
-  const reasons = origins ? reasonsIn(origins, endsAt) : new Map<string, Explained[]>();
+  const reasons = origins ? collectReasons(origins, endsAt) : new Map<string, LimitedReason[]>();
   return keys.flatMap((permission) => {
     const found = reasons.get(permission);
     return found ? [{ permission, reasons: found }] : [];
   });
 }
 
-/** How many reasons an answer gives for one permission, and for all of them. */
-const mostReasons = { each: 1_000, all: 10_000 };
+/** The maximum number of reasons for one permission, and in total. */
+const maxReasons = { each: 1_000, all: 10_000 };
 
 type Origins = NonNullable<Awaited<ReturnType<typeof findOrigins>>>;
 
 /**
- * The reasons for each permission, in one pass over the origins: a member may have thousands of
- * grants. If there are too many, each permission still has its first.
+ * Collects the reasons for each permission in one pass, since a member may have thousands of grants.
+ * Above the total limit, each permission still gets its first reason.
  */
-function reasonsIn({ permissions, roles, grants, covers }: Origins, endsAt: Date | null): Map<string, Explained[]> {
-  const reasons = new Map<string, Explained[]>();
+function collectReasons(
+  { permissions, roles, grants, covers }: Origins,
+  endsAt: Date | null,
+): Map<string, LimitedReason[]> {
+  const reasons = new Map<string, LimitedReason[]>();
   let count = 0;
-  const add = (given: string, reason: Explained) => {
-    for (const permission of covers[given] ?? []) {
+  const add = (origin: string, reason: LimitedReason) => {
+    for (const permission of covers[origin] ?? []) {
       const found = reasons.get(permission) ?? [];
-      if (found.length >= mostReasons.each || (count >= mostReasons.all && found.length > 0)) continue;
-      found.push(permission === given ? reason : ({ ...reason, impliedBy: given } as Explained));
+      if (found.length >= maxReasons.each || (count >= maxReasons.all && found.length > 0)) continue;
+      found.push(permission === origin ? reason : ({ ...reason, impliedBy: origin } as LimitedReason));
       reasons.set(permission, found);
       count += 1;
     }
@@ -80,11 +83,11 @@ function reasonsIn({ permissions, roles, grants, covers }: Origins, endsAt: Date
   for (const { id, name, permissions } of roles) {
     for (const it of permissions) add(it, { by: 'role', role: { id, name }, endsAt });
   }
-  for (const it of grants) add(it.permission, { by: 'grant', grantId: idOf('grt', it.id), ...limitsOf(it, endsAt) });
+  for (const it of grants) add(it.permission, { by: 'grant', grantId: idOf('grt', it.id), ...toLimits(it, endsAt) });
   return reasons;
 }
 
-function limitsOf({ resourceType, resourceId, condition, endsAt }: GrantSource, membershipEndsAt: Date | null) {
+function toLimits({ resourceType, resourceId, condition, endsAt }: GrantSource, membershipEndsAt: Date | null) {
   return {
     ...(resourceType !== null && { resource: { type: resourceType, ...(resourceId !== null && { id: resourceId }) } }),
     ...(Object.keys(condition).length > 0 && { condition }),

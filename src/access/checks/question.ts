@@ -1,26 +1,25 @@
 import type { Condition } from '../../database/tables/json-columns.ts';
 import type { AccountId, UserId } from '../../ids/ids.ts';
 
-/** Who is asked about: a user by id, by verified address, or by the external id that the platform gave them. */
+/** The user that a question is about: by id, by verified address, or by the platform's external id. */
 export type Subject = { id: UserId } | { email: string } | { externalId: string };
 
-/** May this person do this, in this account, on this resource? */
+/** Whether a user has a permission in an account, or on a resource in it. */
 export interface Question {
   accountId: AccountId;
   subject: Subject;
-  /** A key of the catalogue. One that it does not have is allowed to nobody. */
+  /** A key of the catalogue. A permission that is not in the catalogue is always denied. */
   permission: string;
-  /** Null: in the whole account. */
+  /** Null for the whole account. */
   resource: { type: string; id: string } | null;
-  /** What whoever asks says of subject, action and resource, for grants on a condition. */
+  /** Properties of subject, action and resource, as the caller states them, for conditional grants. */
   properties: Condition;
 }
 
-/** What came of a question. */
 export interface Answer {
-  /** Whether there is such an account. */
+  /** Whether the account exists. */
   isAccount: boolean;
-  /** Whether the person is in it: neither suspended nor disabled, and their time not over. */
+  /** Whether the user is an active member of the account. */
   isMember: boolean;
   isAllowed: boolean;
 }

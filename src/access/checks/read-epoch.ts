@@ -6,7 +6,10 @@ import type { AccountId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 
-/** The epoch of an account, for its members, their keys, and the platform. @throws not-found, unauthenticated, permission-missing. */
+/**
+ * Reads the epoch of an account, for its members, their keys and the platform.
+ * @throws not-found, unauthenticated, permission-missing.
+ */
 export async function readEpoch({ db }: Service, caller: Caller, accountId: AccountId): Promise<{ epoch: number }> {
   if (caller.apiKey?.kind === 'platform') await requirePlatform(db, caller, 'access:check');
   else await enterAccount(db, caller, accountId);

@@ -6,7 +6,7 @@ import { memberIdFrom } from '../../memberships/member-id.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { invalidParameter } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { type CheckAll, check } from './check.ts';
+import { check, type QuestionChecker } from './check.ts';
 import { explainPermissions } from './explain.ts';
 import { issueAccountToken } from './issue-token.ts';
 import { readEpoch } from './read-epoch.ts';
@@ -14,8 +14,8 @@ import { AccountToken, Check, CheckQuery, Epoch, Explanation, NewAccountToken } 
 
 const tags = ['Checks'];
 
-/** May this person do this here, and why? */
-export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll: CheckAll }> = async (
+/** Permission checks, their explanation, and account tokens. */
+export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll: QuestionChecker }> = async (
   app,
   { service, checkAll },
 ) => {
@@ -23,19 +23,22 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
     schema: {
       tags,
       operationId: 'check',
-      summary: 'May this person do this here?',
+      summary: 'Check a permission',
       description:
-        'In the whole account, or on one resource. Read now, in one statement. Someone who is not in the account may do nothing there. Asking about others needs `members:read`, with a platform key `access:check`.',
+        'Checks whether a user has a permission now, in the whole account or on one resource. A user who is not in the account has no permissions there. To check other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.',
       params: AccountParams,
       querystring: CheckQuery,
-      response: { 200: answer(Check, 'Whether they may.'), ...problemResponses('permission-missing') },
+      response: {
+        200: answer(Check, 'Whether the user has the permission.'),
+        ...problemResponses('permission-missing'),
+      },
     },
     handler: async ({ caller, params: { accountId }, query }) => {
       const { userId = 'me', permission, resourceType: type, resourceId: id } = query;
       if ((type === undefined) !== (id === undefined)) {
         throw invalidParameter(
           type === undefined ? 'resourceType' : 'resourceId',
-          'is required: a resource has a type and an id',
+          'is required: give both resourceType and resourceId, or neither',
         );
       }
       const resource = type === undefined || id === undefined ? null : { type, id };
@@ -54,12 +57,12 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
     schema: {
       tags,
       operationId: 'explainPermissions',
-      summary: 'What a member may do, and why',
+      summary: 'Explain the permissions of a member',
       description:
-        'Each permission that they have now, with every way in which they have it. Needs `members:read`, but for yourself.',
+        'Lists each permission that the member has now, with every reason why. Needs `members:read`; without it, a user can list only their own permissions.',
       params: MemberParams,
       response: {
-        200: answer(Explanation, 'Each permission with its reasons.'),
+        200: answer(Explanation, 'The permissions, with their reasons.'),
         ...problemResponses('permission-missing'),
       },
     },
@@ -72,9 +75,9 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
     schema: {
       tags,
       operationId: 'issueAccountToken',
-      summary: 'Get a token that other services can verify',
+      summary: 'Issue an account token',
       description:
-        'A short-lived JWT (RFC 9068) that says what you may do in the account as a whole, for one of the audiences that the operator allows. A service verifies it by itself with `/.well-known/jwks.json`; the epoch tells it when that is out of date.',
+        'Issues a short-lived JWT (RFC 9068) with your account-wide permissions, for one of the audiences that the operator allows. Other services verify it with `/.well-known/jwks.json`, and use its epoch to detect that it is out of date.',
       params: AccountParams,
       body: ref(NewAccountToken),
       response: {
@@ -91,7 +94,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
       operationId: 'readEpoch',
       summary: 'Read the epoch of an account',
       description:
-        'It moves with every change of who may do what there: a service that verifies account tokens by itself asks for it every few seconds, and takes no token with an older one. Any member may, and a platform key with `access:check`.',
+        'The epoch increases with every change to the permissions in the account. A service that verifies account tokens polls it every few seconds, and rejects tokens with an older epoch. Any member may read it, and a platform key needs `access:check`.',
       params: AccountParams,
       response: { 200: answer(Epoch, 'The epoch.'), ...problemResponses('permission-missing') },
     },

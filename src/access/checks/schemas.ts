@@ -6,7 +6,10 @@ import { ResourceId, ResourceType } from '../grants/schemas.ts';
 
 export const CheckQuery = Type.Object(
   {
-    userId: Type.Optional({ ...MemberParams.properties.userId, description: 'Who; the caller unless given.' }),
+    userId: Type.Optional({
+      ...MemberParams.properties.userId,
+      description: 'The user to check. Default: the caller.',
+    }),
     permission: PermissionKey,
     resourceType: Type.Optional(ResourceType),
     resourceId: Type.Optional(ResourceId),
@@ -15,13 +18,17 @@ export const CheckQuery = Type.Object(
 );
 
 export const Check = Type.Object(
-  { allowed: Type.Boolean({ description: 'Whether they may, now.' }) },
+  { allowed: Type.Boolean({ description: 'Whether the user has the permission now.' }) },
   { $id: 'Check', additionalProperties: false },
 );
 
 export const Explanation = Type.Object(
   { items: Type.Array(ref(ExplainedPermission), { maxItems: mostPermissions }) },
-  { $id: 'Explanation', additionalProperties: false, description: 'Each permission that someone has, and why.' },
+  {
+    $id: 'Explanation',
+    additionalProperties: false,
+    description: 'The permissions of a member, with the reasons for each.',
+  },
 );
 
 export const Epoch = Type.Object(
@@ -30,7 +37,7 @@ export const Epoch = Type.Object(
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
       description:
-        'Moves with every change of who may do what in the account. A token with an older one may be out of date.',
+        'Increases with every change to the permissions in the account. A token with an older epoch may be out of date.',
     }),
   },
   { $id: 'Epoch', additionalProperties: false },
@@ -41,7 +48,7 @@ export const NewAccountToken = Type.Object(
     audience: Type.String({
       minLength: 1,
       maxLength: 200,
-      description: 'The service that it is for.',
+      description: 'The service that the token is for.',
       examples: ['https://billing.example.com'],
     }),
     permissions: Type.Optional(
@@ -49,7 +56,8 @@ export const NewAccountToken = Type.Object(
         minItems: 1,
         maxItems: 200,
         uniqueItems: true,
-        description: 'The only ones that it shall name, as far as you have them; all that you have unless given.',
+        description:
+          'Limits the token to these permissions; those that you do not have are left out. Default: all of your permissions.',
       }),
     ),
   },
@@ -60,10 +68,10 @@ export const AccountToken = Type.Object(
   {
     accessToken: Type.String({
       maxLength: 65_536,
-      description: 'A JWT (RFC 9068), to be verified with this service’s keys.',
+      description: 'A JWT (RFC 9068). Verify it with the keys at `/.well-known/jwks.json`.',
     }),
     tokenType: Type.Literal('Bearer'),
-    expiresIn: Integer({ minimum: 0, maximum: 300, description: 'Seconds.' }),
+    expiresIn: Integer({ minimum: 0, maximum: 300, description: 'In seconds.' }),
     epoch: Epoch.properties.epoch,
   },
   { $id: 'AccountToken', additionalProperties: false },

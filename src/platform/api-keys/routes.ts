@@ -21,14 +21,14 @@ import { createPlatformKey, revokePlatformKey, rotatePlatformKey } from './keys.
 const tags = ['Platform'];
 const refusals = ['platform-key-required', 'permission-missing', 'cannot-grant'] as const;
 
-/** Keys of the operator's own backend, made with one of them. `npm run key` makes the first. */
+/** Platform keys, for the operator's own backend. `npm run key` creates the first one. */
 export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.get('/v1/platform-keys', {
     schema: {
       tags,
       operationId: 'listPlatformKeys',
-      summary: 'List the platform’s keys',
-      description: 'Newest first, those that have ended too. Needs a platform key with `platform-keys:manage`.',
+      summary: 'List platform keys',
+      description: 'Newest first, including ended ones. Needs a platform key with `platform-keys:manage`.',
       querystring: KeysQuery,
       response: {
         200: answer(PlatformKeyPage, 'A page of keys.'),
@@ -51,9 +51,9 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
     schema: {
       tags,
       operationId: 'createPlatformKey',
-      summary: 'Make a platform key',
+      summary: 'Create a platform key',
       description:
-        'It may do no more than the key that makes it, and ends with it. `secret` is shown this once. Needs a platform key with `platform-keys:manage`.',
+        'The new key may do no more than the calling key, and ends with it. `secret` is shown only once. Needs a platform key with `platform-keys:manage`.',
       body: ref(NewPlatformKey),
       response: { 201: answer(MadePlatformKey, 'The key, with its secret.'), ...problemResponses(...refusals) },
     },
@@ -64,9 +64,9 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
     schema: {
       tags,
       operationId: 'rotatePlatformKey',
-      summary: 'Replace a platform key with a new one',
+      summary: 'Rotate a platform key',
       description:
-        'The new key has the same name and scopes. The old one stays valid for `overlapSeconds`; keys that were made with it, account keys too, end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs a platform key with `platform-keys:manage`.',
+        'Replaces a key with a new one of the same name and scopes. The old key, and platform and account keys created with it, stay valid for `overlapSeconds`. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
       body: ref(KeyRotation),
       response: {
@@ -85,7 +85,7 @@ export const platformKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       operationId: 'revokePlatformKey',
       summary: 'Revoke a platform key',
       description:
-        'The key is refused from its next request on, and so is every platform or account key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.',
+        'Revokes the key and every platform or account key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.',
       params: PlatformKeyParams,
       body: ref(KeyRevocation),
       response: { 204: nothing('The key is revoked.'), ...problemResponses(...refusals) },
