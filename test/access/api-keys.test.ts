@@ -29,8 +29,8 @@ const post = (url: string, body: unknown, token: string) => call('POST', url, { 
 const make = (account: Account, by: { token: string }, body: object) =>
   post(`${account.url}/keys`, { name: 'Machine', scopes: ['members:read'], ...body }, by.token);
 
-t.test('a key of an account', async (t) => {
-  t.test('is shown once, and ever after by its beginning', async (t) => {
+t.test('An account key', async (t) => {
+  t.test('shows its secret once, and later only its prefix', async (t) => {
     const account = await newAccount();
     const made = await make(account, account.owner, { scopes: ['members:read', 'invites:read'] });
     t.equal(made.status, 201);
@@ -47,12 +47,16 @@ t.test('a key of an account', async (t) => {
     t.notMatch(JSON.stringify(listed.body), secret.slice(20));
   });
 
-  t.test('acts as its maker, within its scopes, in this account alone', async (t) => {
+  t.test('acts as the member who created it, within its scopes and only in its account', async (t) => {
     const [account, other] = [await newAccount(), await newAccount()];
     const maker = await newMember(account, { permissions: ['keys:manage', 'members:manage', 'invites:manage'] });
     const key = await newAccountKey(account, maker, 'members:read', 'invites:manage');
     t.match(await call('GET', `${account.url}/members`, { token: key }), { status: 200 });
-    t.match(await call('GET', `${account.url}/invites`, { token: key }), { status: 200 }, 'what a scope implies, too');
+    t.match(
+      await call('GET', `${account.url}/invites`, { token: key }),
+      { status: 200 },
+      'a scope includes the permissions that it implies',
+    );
     t.match(await call('DELETE', `${account.url}/members/${account.owner.id}`, { token: key }), {
       status: 403,
       code: 'permission-missing',
@@ -68,14 +72,14 @@ t.test('a key of an account', async (t) => {
     t.match(
       await post('/v1/invites/accept', { token: link }, maker.token),
       { status: 201 },
-      'also where its maker is in another one',
+      'the member joins another account',
     );
     for (const url of [other.url, `${other.url}/members`, '/v1/accounts/acc_01k7z2n4q8e6tbv5xw3c9d0hjm']) {
       t.match(await call('GET', url, { token: key }), { status: 404, code: 'not-found' }, url);
     }
   });
 
-  t.test('is no person', async (t) => {
+  t.test('cannot act as a person', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { allPermissions: true });
     const key = await newAccountKey(account, member);
@@ -112,7 +116,7 @@ t.test('a key of an account', async (t) => {
       [small.id, 'user-required'],
     ] as const) {
       const left = await call('DELETE', `${account.url}/members/${id}`, { token: smallKey });
-      t.match(left, { status: 403, code }, 'nor does it leave for its maker');
+      t.match(left, { status: 403, code }, 'a key cannot remove its member from the account');
     }
     t.match(await call('GET', account.url, { token: account.owner.token }), { body: { ownerId: account.owner.id } });
     const email = newEmail();
@@ -121,7 +125,7 @@ t.test('a key of an account', async (t) => {
     t.match(await post('/v1/invites/accept', { token }, key), { status: 403, code: 'user-required' });
   });
 
-  t.test('never exceeds nor outlives the member who made it', async (t) => {
+  t.test('never exceeds the permissions or the membership of its member', async (t) => {
     const account = await newAccount();
     const owner = account.owner.token;
     const maker = await newMember(account, { permissions: ['keys:manage', 'members:read'] });
@@ -130,25 +134,25 @@ t.test('a key of an account', async (t) => {
     const reads = () => call('GET', `${account.url}/members`, { token: key });
     t.match(await reads(), { status: 200 });
     await call('PATCH', url, { body: { access: { permissions: ['keys:manage'] } }, token: owner });
-    t.match(await reads(), { status: 403 }, 'what they may do no more');
+    t.match(await reads(), { status: 403 }, 'after the member lost the permission');
     await call('PATCH', url, { body: { access: { permissions: ['members:manage'] } }, token: owner });
     t.match(await reads(), { status: 200 });
     await call('POST', `${url}/suspend`, { token: owner });
-    t.match(await reads(), { status: 404 }, 'while they are suspended');
+    t.match(await reads(), { status: 404 }, 'while the member is suspended');
     await call('POST', `${url}/reactivate`, { token: owner });
     t.match(await reads(), { status: 200 });
     const endsAt = new Date(Date.now() + day);
     await call('PATCH', url, { body: { access: { permissions: ['members:read'], endsAt } }, token: owner });
-    await at(endsAt, async () => t.match(await reads(), { status: 404 }, 'once their time is over'));
+    await at(endsAt, async () => t.match(await reads(), { status: 404 }, 'after the membership ended'));
     await call('DELETE', url, { token: owner });
-    t.match(await reads(), { status: 401, code: 'unauthenticated' }, 'once they are removed');
+    t.match(await reads(), { status: 401, code: 'unauthenticated' }, 'after the member was removed');
     await invite(account, account.owner, maker.email, { permissions: ['keys:manage'] });
     const token = await tokenFor(maker.email, 'invite');
     t.match(await post('/v1/invites/accept', { token }, maker.token), { status: 201 });
-    t.match(await reads(), { status: 401 }, 'nor when they are back');
+    t.match(await reads(), { status: 401 }, 'after the member joined again');
   });
 
-  t.test('ends at its time, and at once when it is revoked', async (t) => {
+  t.test('is refused after its expiry, and immediately after its revocation', async (t) => {
     const account = await newAccount();
     const expiresAt = new Date(Date.now() + day);
     const made = await make(account, account.owner, { expiresAt });
@@ -163,13 +167,13 @@ t.test('a key of an account', async (t) => {
     t.match(
       await call('POST', `${account.url}/keys/${made.body.id}/revoke`, { token: account.owner.token }),
       { status: 204 },
-      'again: the same',
+      'revoking it again succeeds',
     );
     const { body } = await call('GET', `${account.url}/keys`, { token: account.owner.token });
     t.match(body.items, [{ status: 'revoked', revokedAt: String }]);
   });
 
-  t.test('that is made with a key may do no more, ends no later, and is revoked with it', async (t) => {
+  t.test('created with another key may do no more, expires no later, and is revoked with it', async (t) => {
     const account = await newAccount();
     const expiresAt = new Date(Date.now() + day).toISOString();
     const made = await make(account, account.owner, { scopes: ['keys:manage', 'members:read'], expiresAt });
@@ -191,7 +195,7 @@ t.test('a key of an account', async (t) => {
     }
   });
 
-  t.test('is rotated with an overlap', async (t) => {
+  t.test('stays valid during the overlap of its rotation', async (t) => {
     const account = await newAccount();
     const made = await make(account, account.owner, {});
     const rotate = (id: string, by = account.owner.token, overlapSeconds = 3600) =>
@@ -200,14 +204,14 @@ t.test('a key of an account', async (t) => {
     const next = await at(now, () => rotate(made.body.id));
     t.match(next, { status: 201, body: { name: 'Machine', scopes: ['members:read'], secret: /^uak_/ } });
     const works = async (token: string) => (await call('GET', `${account.url}/members`, { token })).status === 200;
-    t.ok((await works(made.body.secret)) && (await works(next.body.secret)), 'both count');
+    t.ok((await works(made.body.secret)) && (await works(next.body.secret)), 'both keys are valid during the overlap');
     await at(new Date(now.getTime() + 3600_000), async () => {
-      t.notOk(await works(made.body.secret), 'until the overlap is over');
+      t.notOk(await works(made.body.secret), 'the old key is refused after the overlap');
       t.ok(await works(next.body.secret));
     });
-    t.match(await rotate(made.body.id), { status: 409, code: 'key-ended' }, 'once');
+    t.match(await rotate(made.body.id), { status: 409, code: 'key-ended' }, 'a replaced key cannot be rotated');
     const at0 = await rotate(next.body.id, account.owner.token, 0);
-    t.notOk(await works(next.body.secret), 'an overlap of none ends it at once');
+    t.notOk(await works(next.body.secret), 'an overlap of zero ends the old key at once');
     await call('POST', `${account.url}/keys/${at0.body.id}/revoke`, { token: account.owner.token });
     t.match(await rotate(at0.body.id), { status: 409, code: 'key-ended' });
     const deputy = await newMember(account, { allPermissions: true });
@@ -215,11 +219,11 @@ t.test('a key of an account', async (t) => {
     t.match(
       await rotate(mine.body.id, deputy.token),
       { status: 403, code: 'cannot-grant' },
-      'by the member as whom it acts',
+      'only the member that a key acts as can rotate it',
     );
   });
 
-  t.test('is revoked also if one of its scopes has left the catalogue', async (t) => {
+  t.test('can be revoked after one of its scopes was removed from the catalogue', async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, { permissions: ['keys:manage', 'members:read'] });
     const { body } = await make(account, manager, { scopes: ['members:read'] });
@@ -231,7 +235,7 @@ t.test('a key of an account', async (t) => {
     t.match(await call('GET', account.url, { token: body.secret }), { status: 401 });
   });
 
-  t.test('of someone above is not revoked by someone below', async (t) => {
+  t.test('cannot be revoked by a caller with fewer permissions', async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, { permissions: ['keys:manage', 'members:read'] });
     const revoke = (id: string) => call('POST', `${account.url}/keys/${id}/revoke`, { token: manager.token });
@@ -244,26 +248,26 @@ t.test('a key of an account', async (t) => {
     const small = (await make(account, account.owner, { scopes: ['keys:manage', 'members:read'] })).body;
     for (const { body } of [everything, more]) {
       const by = await call('POST', `${account.url}/keys/${body.id}/revoke`, { token: small.secret });
-      t.match(by, { status: 403, code: 'cannot-grant' }, 'nor by a key of the same member that may do less');
+      t.match(by, { status: 403, code: 'cannot-grant' }, 'a narrower key of the same member cannot revoke it');
       const rotated = await post(`${account.url}/keys/${body.id}/rotate`, { overlapSeconds: 0 }, small.secret);
       t.match(rotated, { status: 403, code: 'cannot-grant' });
     }
     t.match(
       await call('POST', `${account.url}/keys/${small.id}/revoke`, { token: small.secret }),
       { status: 204 },
-      'itself it may',
+      'a key can revoke itself',
     );
     const elsewhere = await newAccount();
     const foreign = await make(elsewhere, elsewhere.owner, {});
     t.match(await revoke(foreign.body.id), { status: 404 });
   });
 
-  t.test('has one spelling, and a wrong one is nobody', async (t) => {
+  t.test('has one valid spelling; any other is refused', async (t) => {
     const account = await newAccount();
     const key = await newAccountKey(account, account.owner);
     const stranger = await newAccount();
     const strangers = await newAccountKey(stranger, stranger.owner);
-    // Ids of the one with the secret of the other.
+    // The ids of one key with the secret of the other.
     const mixed = `uak_${Buffer.concat([Buffer.from(key.slice(4), 'base64url').subarray(0, 48), Buffer.from(strangers.slice(4), 'base64url').subarray(48)]).toString('base64url')}`;
     const wrong = [
       `${key}=`,
@@ -281,7 +285,7 @@ t.test('a key of an account', async (t) => {
     t.equal(parseApiKeySecret(`${key}=`), undefined);
   });
 
-  t.test('says when it was last used, to the minute', async (t) => {
+  t.test('shows when it was last used', async (t) => {
     const account = await newAccount();
     const key = await newAccountKey(account, account.owner, 'members:read');
     const lastUsed = async () =>
@@ -291,7 +295,7 @@ t.test('a key of an account', async (t) => {
     await until('its last use', async () => (await lastUsed()) !== null);
   });
 
-  t.test('bad input makes none', async (t) => {
+  t.test('is not created from invalid input', async (t) => {
     const account = await newAccount();
     const wrong: object[] = [
       { scopes: [] },
@@ -311,8 +315,8 @@ t.test('a key of an account', async (t) => {
   });
 });
 
-t.test('a key of the platform', async (t) => {
-  t.test('makes others that may do no more, rotates and revokes them', async (t) => {
+t.test('A platform key', async (t) => {
+  t.test('creates, rotates and revokes keys that may do no more than itself', async (t) => {
     const all = await newPlatformKey();
     const keys = '/v1/platform-keys';
     const limited = await post(keys, { name: 'Limited', scopes: ['platform-keys:manage', 'access:check'] }, all);
@@ -344,7 +348,7 @@ t.test('a key of the platform', async (t) => {
     });
   });
 
-  t.test('acts on any account, in the owner’s name, and is not the owner', async (t) => {
+  t.test('acts in any account in the owner’s name, without the owner’s exclusive rights', async (t) => {
     const account = await newAccount();
     const key = await newPlatformKey('accounts:manage');
     t.match(await call('GET', `${account.url}/members`, { token: key }), { status: 200 });
@@ -375,7 +379,7 @@ t.test('a key of the platform', async (t) => {
     });
   });
 
-  t.test('makes an account whose owner is invited, and keeps it until they accept', async (t) => {
+  t.test('creates an account for an invited owner, and owns it until the invite is accepted', async (t) => {
     const key = await newPlatformKey('accounts:create', 'accounts:manage');
     const [email, staff, bare] = [newEmail('owner'), newEmail('staff'), newEmail('bare')];
     const made = await post('/v1/platform/accounts', { name: 'Provisioned', owner: { email } }, key);
@@ -391,7 +395,7 @@ t.test('a key of the platform', async (t) => {
     t.match(
       before.body.items,
       [{ isOwner: true, user: { id: 'usr_00000000000000000000000000' } }],
-      'one owner, at any time',
+      'the platform is the one owner',
     );
     t.match(await post(`${url}/keys`, { name: 'x', scopes: ['*'] }, key), { status: 403, code: 'user-required' });
     t.equal(
@@ -400,7 +404,11 @@ t.test('a key of the platform', async (t) => {
     );
     await post(`${url}/invites`, { email: bare, access: { permissions: [] } }, key);
 
-    t.match((await mailsTo(bare))[0]?.text, /invited you \(.*\) to Provisioned\.\n/, 'one who gets nothing yet');
+    t.match(
+      (await mailsTo(bare))[0]?.text,
+      /invited you \(.*\) to Provisioned\.\n/,
+      'the mail of an invite without permissions',
+    );
     const token = await tokenFor(email, 'invite');
     t.match((await post('/v1/invites/preview', { token }, '')).body, { ownership: true });
     const accepted = await post('/v1/invites/accept', { token, register: { name: 'New Owner', password } }, '');
@@ -410,7 +418,7 @@ t.test('a key of the platform', async (t) => {
     t.same(
       after.body.items.map((it: { user: { email: string } }) => it.user.email),
       [email],
-      'the platform is in it no more',
+      'the platform is no longer a member',
     );
     t.match(await call('GET', url, { token: owner }), { body: { ownerId: accepted.body.session.user.id } });
     const joined = await post(
@@ -421,12 +429,12 @@ t.test('a key of the platform', async (t) => {
     t.match(
       joined,
       { status: 201, body: { membership: { invitedBy: { name: 'New Owner' } } } },
-      'whom it invited, the owner invites',
+      'the owner becomes the inviter of the platform’s invites',
     );
     t.match(await call('GET', url, { token: key }), { status: 200 });
   });
 
-  t.test('invites another one to own it, where the first declined; and one who is in can own it no more', async (t) => {
+  t.test('can invite another owner after the first one declined, and only one invitee becomes the owner', async (t) => {
     const key = await newPlatformKey('accounts:create', 'accounts:manage');
     const [first, second] = [newEmail(), newEmail()];
     const { body } = await post('/v1/platform/accounts', { name: 'Declined', owner: { email: first } }, key);
@@ -446,7 +454,7 @@ t.test('a key of the platform', async (t) => {
     t.match(
       await post(`${url}/invites`, again, in1.body.session.accessToken),
       { status: 403, code: 'cannot-grant' },
-      'a deputy makes no owner',
+      'a member with all permissions cannot invite an owner',
     );
     const made = await post(`${url}/invites`, again, key);
     t.equal(made.status, 201);
@@ -458,7 +466,7 @@ t.test('a key of the platform', async (t) => {
     const answers = await Promise.all(
       tokens.map((token) => post('/v1/invites/accept', { token, register: { name: 'Owner', password } }, '')),
     );
-    t.same(answers.map((it) => it.status).sort(), [201, 409], 'one of two becomes the owner');
+    t.same(answers.map((it) => it.status).sort(), [201, 409], 'one of two invitees becomes the owner');
     t.match(
       answers.find((it) => it.status === 409),
       { code: 'inviter-cannot-grant' },
@@ -468,7 +476,7 @@ t.test('a key of the platform', async (t) => {
     t.equal(members.body.items.length, 2);
   });
 
-  t.test('nobody logs in as the platform', async (t) => {
+  t.test('does not let anyone log in as the platform user', async (t) => {
     const key = await newPlatformKey('accounts:create', 'users:manage');
     await post('/v1/platform/accounts', { name: 'x', owner: { email: newEmail() } }, key);
     const email = 'platform@usher.invalid';
@@ -482,7 +490,7 @@ t.test('a key of the platform', async (t) => {
     t.match(await call('GET', '/v1/platform/users/usr_00000000000000000000000000', { token: key }), { status: 404 });
   });
 
-  t.test('gives users external ids, each to one', async (t) => {
+  t.test('sets external ids, each for one user', async (t) => {
     const key = await newPlatformKey('users:manage');
     const [one, other] = [await newUser(), await newUser()];
     const name = (user: TestUser, externalId: unknown) =>
@@ -508,7 +516,7 @@ t.test('a key of the platform', async (t) => {
   });
 });
 
-t.test('npm run key makes the first one', { skip: needsPostgres() }, async (t) => {
+t.test('npm run key creates the first platform key', { skip: needsPostgres() }, async (t) => {
   const run = promisify(execFile);
   const env = { ...process.env, DATABASE_URL: (choice as { url: string }).url };
   const key = async (...args: string[]) => run(process.execPath, ['dist/cli/key.js', ...args], { env });
@@ -524,7 +532,7 @@ t.test('npm run key makes the first one', { skip: needsPostgres() }, async (t) =
 });
 
 t.test(
-  'removal, suspension, role edit and key revocation are seen by the next request on another replica',
+  'Removal, suspension, a role change and key revocation take effect on the next request to another replica',
   { skip: needsPostgres() },
   async (t) => {
     const other = await startService(t, { database: choice, keys: service.service.signingKeys });
@@ -554,7 +562,7 @@ t.test(
       ['removal', removed, () => call('DELETE', `${account.url}/members/${removed.id}`, { token: owner })],
       ['suspension', suspended, () => call('POST', `${account.url}/members/${suspended.id}/suspend`, { token: owner })],
       [
-        'role edit',
+        'role change',
         edited,
         () =>
           call('PATCH', `${account.url}/roles/${role.body.id}`, {
@@ -583,6 +591,6 @@ t.test(
     t.same(await asksWithKey(), [200, 200]);
     await call('POST', `${account.url}/keys/${key.body.id}/revoke`, { token: owner });
     t.same(await asksWithKey(), [401, 401]);
-    t.ok(await logIn(removed), 'who was removed still has a login');
+    t.ok(await logIn(removed), 'a removed member can still log in');
   },
 );

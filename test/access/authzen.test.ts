@@ -22,7 +22,7 @@ const user = (id: string, properties?: object) => ({ type: 'user', id, ...(prope
 const record = (id: string, properties?: object) => ({ type: 'record', id, ...(properties && { properties }) });
 const to = (name: string, properties?: object) => ({ name, ...(properties && { properties }) });
 
-/** The fixture of the certification scenario, section "Required Fixture", loaded through the public API. */
+/** Loads the fixture of the certification scenario (section "Required Fixture") through the public API. */
 async function loadFixture() {
   const platform = await newPlatformKey();
   await declareRecords(platform);
@@ -55,7 +55,7 @@ async function loadFixture() {
   return { platform, url, accountId: made.body.account.id as string, people };
 }
 
-/** The catalogue as it is, and what can be done to records. */
+/** Adds the permissions on records to the catalogue. */
 async function declareRecords(platform: string): Promise<void> {
   const { body } = await call('GET', '/v1/permissions', { token: platform });
   const known = body.items.filter((it: { own: boolean }) => !it.own).map(({ own, ...it }: { own: boolean }) => it);
@@ -67,7 +67,7 @@ async function declareRecords(platform: string): Promise<void> {
   if (declared.status !== 200) throw new Error(JSON.stringify(declared.body));
 }
 
-/** Invites someone with nothing but a membership, who registers, and gets an external id. */
+/** Invites a user without permissions, who registers and gets an external id. */
 async function join(url: string, name: string, platform: string): Promise<TestUser> {
   const email = newEmail(name);
   await call('POST', `${url}/invites`, { body: { email, access: { permissions: [] } }, token: platform });
@@ -80,11 +80,11 @@ async function join(url: string, name: string, platform: string): Promise<TestUs
 
 const fixture = await loadFixture();
 const owner = await newUser();
-/** The key that the harness asks with: one of the account, whose account need not be named. */
+/** The account key of the harness. Requests with it need not name the account. */
 const key = await ownerKey();
 
 async function ownerKey(): Promise<string> {
-  // Until its owner accepts, the platform keeps the account; a deputy with all permissions makes the key.
+  // The platform owns the account, so a member with all permissions creates the key.
   const email = newEmail('deputy');
   await call('POST', `${fixture.url}/invites`, {
     body: { email, access: { allPermissions: true } },
@@ -107,8 +107,8 @@ async function decision(subject: Entity, action: Entity, resource: Entity): Prom
   return body.decision;
 }
 
-t.test('the certification scenario, evaluation', async (t) => {
-  t.test('the eight decisions', async (t) => {
+t.test('AuthZEN certification: evaluation', async (t) => {
+  t.test('makes the eight decisions of the scenario', async (t) => {
     const archived = { status: 'archived' };
     t.equal(await decision(user('alice'), to('read'), record('record-1')), true, '1');
     t.equal(await decision(user('alice'), to('write'), record('record-1')), true, '2');
@@ -120,7 +120,7 @@ t.test('the certification scenario, evaluation', async (t) => {
     t.equal(await decision(user('alice'), to('delete', { soft: false }), record('record-1')), false, '8');
   });
 
-  t.test('context, further properties and unknown fields change nothing', async (t) => {
+  t.test('ignores the context, other properties and unknown fields', async (t) => {
     const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     const more: object[] = [
       { ...asked, context: { time: '2025-06-27T18:03-07:00', ip: '192.168.1.1' } },
@@ -135,7 +135,7 @@ t.test('the certification scenario, evaluation', async (t) => {
     for (const body of more) t.match(await evaluation(body), { status: 200, body: { decision: true } });
   });
 
-  t.test('what is malformed is 400', async (t) => {
+  t.test('answers 400 to a malformed request', async (t) => {
     const [subject, action, resource] = [user('alice'), to('read'), record('record-1')];
     const malformed: unknown[] = [
       { action, resource },
@@ -189,7 +189,7 @@ t.test('the certification scenario, evaluation', async (t) => {
     }
   });
 
-  t.test('X-Request-ID comes back as it was, and is made where there is none', async (t) => {
+  t.test('returns X-Request-ID unchanged, and generates one if it is missing', async (t) => {
     const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     for (const id of ['bfe9eb29-ab87-4ca3-be83-a1d5d8305716', 'with spaces, and: signs/?', 'x'.repeat(200)]) {
       const { headers } = await post('evaluation', asked, key, { 'x-request-id': id });
@@ -200,11 +200,11 @@ t.test('the certification scenario, evaluation', async (t) => {
     t.match((await post('evaluation', asked)).headers['x-request-id'], /^[\w-]{36}$/);
   });
 
-  t.test('the same question has the same answer', async (t) => {
+  t.test('gives the same answer to the same question', async (t) => {
     for (let i = 0; i < 10; i++) t.equal(await decision(user('alice'), to('read'), record('record-1')), true);
   });
 
-  t.test('a decision is JSON, is asked with a credential, and is one statement', async (t) => {
+  t.test('answers in JSON, needs a credential, and takes one statement', async (t) => {
     statements.length = 0;
     const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     const { headers } = await evaluation(asked);
@@ -214,7 +214,7 @@ t.test('the certification scenario, evaluation', async (t) => {
   });
 });
 
-t.test('the certification scenario, evaluations', async (t) => {
+t.test('AuthZEN certification: evaluations', async (t) => {
   const decisions = async (body: object) => {
     const { status, body: answer } = await post('evaluations', body);
     t.equal(status, 200);
@@ -222,7 +222,7 @@ t.test('the certification scenario, evaluations', async (t) => {
     return answer.evaluations.map((it: { decision: boolean }) => it.decision);
   };
 
-  t.test('each takes from the batch what it leaves out, in its order', async (t) => {
+  t.test('inherit missing entities from the top level, and are answered in order', async (t) => {
     const [alice, bob, read, write] = [user('alice'), user('bob'), to('read'), to('write')];
     const [one, two] = [record('record-1'), record('record-2')];
     t.same(await decisions({ subject: bob, resource: one, evaluations: [{ action: read }, { action: write }] }), [
@@ -242,7 +242,7 @@ t.test('the certification scenario, evaluations', async (t) => {
     t.same(
       await decisions({ subject: alice, action: write, evaluations: states.map((resource) => ({ resource })) }),
       [true, false],
-      'properties of each',
+      'each with its own properties',
     );
     const admin = user('bob', { role: 'admin' });
     t.same(
@@ -251,7 +251,7 @@ t.test('the certification scenario, evaluations', async (t) => {
         evaluations: [{ subject: alice }, { subject: admin }],
       }),
       [false, true],
-      'of the subject too',
+      'also properties of the subject',
     );
     const context = { time: '2025-06-27T18:03-07:00' };
     const inherited = [{ resource: one }, { resource: two, context: { source: 'batch-override' } }];
@@ -263,7 +263,7 @@ t.test('the certification scenario, evaluations', async (t) => {
         evaluations: [{ resource: withoutType }, { resource: states[1] }],
       }),
       [true, false],
-      'a required part that its own entity lacks',
+      'a missing required member is inherited',
     );
     const soft = to('delete', { soft: true });
     t.same(
@@ -274,11 +274,11 @@ t.test('the certification scenario, evaluations', async (t) => {
         evaluations: [{}, { action: { name: 'delete' } }],
       }),
       [true, false],
-      'an entity is taken whole: no property of the batch’s is added to its own',
+      'properties are not merged with those of the top level',
     );
   });
 
-  t.test('one that is wrong is denied and says why, and the others are decided', async (t) => {
+  t.test('deny an invalid evaluation with a reason, and decide the others', async (t) => {
     const [subject, action] = [user('alice'), to('read')];
     const wrong: object[] = [
       {},
@@ -302,14 +302,14 @@ t.test('the certification scenario, evaluations', async (t) => {
       t.match(it, { context: { error: { status: 400, message: String } } });
   });
 
-  t.test('its three semantics', async (t) => {
+  t.test('support the three semantics', async (t) => {
     const asked = (actions: string[], evaluations_semantic?: string) => ({
       ...{ subject: user('bob'), resource: record('record-1') },
       evaluations: actions.map((it) => ({ action: to(it) })),
       ...(evaluations_semantic && { options: { evaluations_semantic } }),
     });
     const all = ['read', 'write', 'read'];
-    t.same(await decisions(asked(all)), [true, false, true], 'all, unless said');
+    t.same(await decisions(asked(all)), [true, false, true], 'execute_all is the default');
     t.same(await decisions(asked(all, 'execute_all')), [true, false, true]);
     t.same(await decisions(asked(all, 'deny_on_first_deny')), [true, false]);
     t.same(await decisions(asked(all, 'permit_on_first_permit')), [true]);
@@ -319,7 +319,7 @@ t.test('the certification scenario, evaluations', async (t) => {
     t.same(
       await decisions({ ...failing, evaluations: [{ action: {} }, { action: to('read') }] }),
       [false],
-      'a failure too',
+      'an invalid evaluation counts as a denial',
     );
     for (const unknown of ['first_come', '', 1, null]) {
       const body = { ...asked(all), options: { evaluations_semantic: unknown } };
@@ -327,7 +327,7 @@ t.test('the certification scenario, evaluations', async (t) => {
     }
   });
 
-  t.test('without evaluations it is one question', async (t) => {
+  t.test('answer a request without evaluations with one decision', async (t) => {
     const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     for (const body of [asked, { ...asked, evaluations: [] }]) {
       const answer = await post('evaluations', body);
@@ -341,7 +341,7 @@ t.test('the certification scenario, evaluations', async (t) => {
     t.match(await post('evaluations', { ...asked, evaluations: [1] }), { status: 400 });
   });
 
-  t.test('fifty are one statement, and a thousand are refused', async (t) => {
+  t.test('take one statement for fifty evaluations, and refuse a thousand', async (t) => {
     const one = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     statements.length = 0;
     t.same(
@@ -354,7 +354,7 @@ t.test('the certification scenario, evaluations', async (t) => {
   });
 });
 
-t.test('the certification scenario, search', async (t) => {
+t.test('AuthZEN certification: search', async (t) => {
   const search = async (what: string, body: object, token?: string) => {
     const found = await post(`search/${what}`, body, token);
     if (found.status !== 200) throw new Error(JSON.stringify(found.body));
@@ -363,7 +363,7 @@ t.test('the certification scenario, search', async (t) => {
   const idsOf = (body: { results: { id: string }[] }) => body.results.map((it) => it.id).sort();
   const [read, write] = [to('read'), to('write')];
 
-  t.test('subjects', async (t) => {
+  t.test('finds subjects', async (t) => {
     const asked = { subject: { type: 'user' }, action: read, resource: record('record-1') };
     const body = await search('subject', asked);
     t.ok(['alice', 'bob'].every((it) => idsOf(body).includes(it)));
@@ -375,7 +375,7 @@ t.test('the certification scenario, search', async (t) => {
     t.same((await search('subject', { ...asked, subject: { type: 'spaceship' } })).results, []);
   });
 
-  t.test('resources', async (t) => {
+  t.test('finds resources', async (t) => {
     const asked = { subject: user('alice'), action: read, resource: { type: 'record' } };
     t.same((await search('resource', asked)).results, [record('record-1')]);
     t.same(idsOf(await search('resource', { ...asked, subject: user('bob') })), ['record-1', 'record-2']);
@@ -386,7 +386,7 @@ t.test('the certification scenario, search', async (t) => {
     t.same((await search('resource', { ...asked, action: to('fly') })).results, []);
   });
 
-  t.test('actions', async (t) => {
+  t.test('finds actions', async (t) => {
     const names = async (body: object) => (await search('action', body)).results.map((it: Entity) => it.name).sort();
     t.same(await names({ subject: user('alice'), resource: record('record-1') }), ['read', 'write']);
     t.same(await names({ subject: user('alice'), resource: record('record-1'), context: {} }), ['read', 'write']);
@@ -395,7 +395,7 @@ t.test('the certification scenario, search', async (t) => {
     t.same(await names({ subject: user('nonexistent-user'), resource: record('record-1') }), []);
   });
 
-  t.test('a page looks at 500 resources at most: what is found later comes on a later page', async (t) => {
+  t.test('examines at most 500 resources for one page', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { permissions: [] });
     const accountId = uuidOf('acc', account.id as `acc_${string}`);
@@ -425,7 +425,7 @@ t.test('the certification scenario, search', async (t) => {
     t.same(pages, [['folder-0003'], [], ['folder-1100']]);
   });
 
-  t.test('pages: each result once, and an empty token at the end', async (t) => {
+  t.test('returns each result on one page, and an empty token on the last one', async (t) => {
     const asked = { subject: { type: 'user' }, action: read, resource: record('record-1') };
     const whole = await search('subject', asked);
     t.same(whole.page, { next_token: '', count: whole.results.length });
@@ -450,7 +450,7 @@ t.test('the certification scenario, search', async (t) => {
     t.same([...one.results, ...two.results], [to('read'), to('write')]);
   });
 
-  t.test('the page comes first in an answer, as in the standard’s examples', async (t) => {
+  t.test('puts the page first in the answer, as in the examples of the standard', async (t) => {
     const asked = {
       subject: { subject: { type: 'user' }, action: read, resource: record('record-1') },
       resource: { subject: user('alice'), action: read, resource: { type: 'record' } },
@@ -461,7 +461,7 @@ t.test('the certification scenario, search', async (t) => {
     }
   });
 
-  t.test('a page token does not show the item at which its page ends', async (t) => {
+  t.test('does not reveal the last item of the page in its token', async (t) => {
     const { page } = await search('resource', {
       subject: user('bob'),
       action: read,
@@ -474,7 +474,7 @@ t.test('the certification scenario, search', async (t) => {
     }
   });
 
-  t.test('a page token of another query, or one that is none, is 400', async (t) => {
+  t.test('answers 400 to a page token of another query or an invalid one', async (t) => {
     const asked = { subject: { type: 'user' }, action: read, resource: record('record-1'), page: { limit: 1 } };
     const { page } = await search('subject', asked);
     const token = page.next_token;
@@ -494,7 +494,7 @@ t.test('the certification scenario, search', async (t) => {
     }
   });
 
-  t.test('what is missing is 400', async (t) => {
+  t.test('answers 400 to a missing member', async (t) => {
     const wrong: [string, object][] = [
       ['subject', { subject: { type: 'user' }, resource: record('record-1') }],
       ['subject', { subject: { type: 'user' }, action: read, resource: { type: 'record' } }],
@@ -505,7 +505,7 @@ t.test('the certification scenario, search', async (t) => {
     for (const [what, body] of wrong) t.match(await post(`search/${what}`, body), { status: 400 }, what);
   });
 
-  t.test('each is one statement', async (t) => {
+  t.test('takes one statement', async (t) => {
     statements.length = 0;
     await search('subject', { subject: { type: 'user' }, action: read, resource: record('record-1') });
     await search('resource', { subject: user('alice'), action: read, resource: { type: 'record' } });
@@ -514,7 +514,7 @@ t.test('the certification scenario, search', async (t) => {
   });
 });
 
-t.test('the certification scenario, discovery', async (t) => {
+t.test('AuthZEN certification: discovery', async (t) => {
   const { status, body, headers } = await call('GET', '/.well-known/authzen-configuration');
   t.equal(status, 200);
   t.match(headers['content-type'], /^application\/json/);
@@ -529,14 +529,14 @@ t.test('the certification scenario, discovery', async (t) => {
   });
 });
 
-t.test('who may ask about whom', async (t) => {
+t.test('AuthZEN rules of Usher', async (t) => {
   const account = await newAccount();
   const member = await newMember(account, { permissions: ['invoices:pay'] });
   const stranger = await newUser();
   const within = (id: string) => record(id, { accountId: account.url.split('/').at(-1) });
   const asked = (subject: Entity, name = 'invoices:pay') => ({ subject, action: to(name), resource: within('r') });
 
-  t.test('a user is named by id, by verified address, or by external id', async (t) => {
+  t.test('a subject is a user by id, by verified address or by external id', async (t) => {
     for (const id of [member.id, member.email, member.email.toUpperCase()]) {
       t.match(await evaluation(asked(user(id)), account.owner.token), { status: 200, body: { decision: true } }, id);
     }
@@ -547,15 +547,15 @@ t.test('who may ask about whom', async (t) => {
     t.match(await evaluation(asked(other), account.owner.token), { status: 200, body: { decision: false } });
   });
 
-  t.test('an action is a permission, or its part after the type of the resource', async (t) => {
+  t.test('an action is a permission, or the part of it after the resource type', async (t) => {
     const id = account.url.split('/').at(-1) as string;
     const invoices = { type: 'invoices', id: 'any', properties: { accountId: id } };
     const ask = async (action: Entity, resource: Entity) =>
       (await evaluation({ subject: user(member.id), action, resource }, account.owner.token)).body.decision;
     t.equal(await ask(to('pay'), invoices), true);
     t.equal(await ask(to('invoices:pay'), invoices), true);
-    t.equal(await ask(to('read'), invoices), true, 'an implied one');
-    t.equal(await ask(to('burn'), invoices), false, 'one that there is not');
+    t.equal(await ask(to('read'), invoices), true, 'an implied permission');
+    t.equal(await ask(to('burn'), invoices), false, 'an unknown permission');
     t.equal(await ask(to('invoices:pay'), { type: 'account', id }), true, 'the account itself is a resource');
     t.equal(await ask(to('manage'), { type: 'account', id }), false);
     const all = {
@@ -566,33 +566,36 @@ t.test('who may ask about whom', async (t) => {
     t.match(
       (await evaluation(all, account.owner.token)).body,
       { decision: false },
-      'not even all permissions cover what there is not',
+      'all permissions do not include an unknown permission',
     );
   });
 
-  t.test('members about themselves; with members:read about others; strangers about nobody', async (t) => {
-    t.match(await evaluation(asked(user(member.id)), member.token), { status: 200, body: { decision: true } });
-    const about = asked(user(account.owner.id));
-    t.match(await evaluation(about, member.token), { status: 403, code: 'permission-missing' });
-    t.match(
-      await evaluation(about, stranger.token),
-      { status: 200, body: { decision: false } },
-      'no account is told from none',
-    );
-    t.match(await evaluation(asked(user(stranger.id)), stranger.token), { status: 200, body: { decision: false } });
-    const batch = await post('evaluations', { evaluations: [asked(user(member.id)), about] }, member.token);
-    t.match(batch.body.evaluations, [{ decision: true }, { decision: false, context: { error: { status: 403 } } }]);
-    const search = { subject: { type: 'user' }, action: to('invoices:pay'), resource: within('r') };
-    t.match(await post('search/subject', search, member.token), { status: 403, code: 'permission-missing' });
-    t.match(await post('search/subject', search, stranger.token), { status: 200, body: { results: [] } });
-    const own = { subject: user(member.id), resource: within('r') };
-    t.match(await post('search/action', own, member.token), {
-      status: 200,
-      body: { results: [to('invoices:pay'), to('invoices:read')] },
-    });
-  });
+  t.test(
+    'members may ask about themselves, and others with members:read; non-members get no information',
+    async (t) => {
+      t.match(await evaluation(asked(user(member.id)), member.token), { status: 200, body: { decision: true } });
+      const about = asked(user(account.owner.id));
+      t.match(await evaluation(about, member.token), { status: 403, code: 'permission-missing' });
+      t.match(
+        await evaluation(about, stranger.token),
+        { status: 200, body: { decision: false } },
+        'an existing account looks like an unknown one',
+      );
+      t.match(await evaluation(asked(user(stranger.id)), stranger.token), { status: 200, body: { decision: false } });
+      const batch = await post('evaluations', { evaluations: [asked(user(member.id)), about] }, member.token);
+      t.match(batch.body.evaluations, [{ decision: true }, { decision: false, context: { error: { status: 403 } } }]);
+      const search = { subject: { type: 'user' }, action: to('invoices:pay'), resource: within('r') };
+      t.match(await post('search/subject', search, member.token), { status: 403, code: 'permission-missing' });
+      t.match(await post('search/subject', search, stranger.token), { status: 200, body: { results: [] } });
+      const own = { subject: user(member.id), resource: within('r') };
+      t.match(await post('search/action', own, member.token), {
+        status: 200,
+        body: { results: [to('invoices:pay'), to('invoices:read')] },
+      });
+    },
+  );
 
-  t.test('the account is named where the caller has none of its own', async (t) => {
+  t.test('a caller without an account key must name the account', async (t) => {
     const nowhere = { subject: user(member.id), action: to('invoices:pay'), resource: record('r') };
     const pointer = '/resource/properties/accountId';
     t.match(await evaluation(nowhere, account.owner.token), { status: 400, body: { errors: [{ pointer }] } });
@@ -609,14 +612,14 @@ t.test('who may ask about whom', async (t) => {
     t.match(await evaluation(asked(user(member.id)), noScope), { status: 403, code: 'permission-missing' });
   });
 
-  t.test('a key asks about its own account and no other', async (t) => {
+  t.test('an account key may ask only about its own account', async (t) => {
     const mine = await newAccountKey(account, account.owner, 'members:read');
     const bare = { subject: user(member.id), action: to('invoices:pay'), resource: record('r') };
     t.match(await evaluation(bare, mine), { status: 200, body: { decision: true } });
     t.match(
       await evaluation(asked(user(member.id)), key),
       { status: 200, body: { decision: false } },
-      'another account’s key',
+      'the key of another account',
     );
     const other = await newAccount();
     await service.invite(other, other.owner, account.owner.email);
@@ -624,16 +627,24 @@ t.test('who may ask about whom', async (t) => {
     await call('POST', '/v1/invites/accept', { body: { token: link }, token: account.owner.token });
     const elsewhere = record('r', { accountId: other.id });
     const there = { subject: user(other.owner.id), action: to('invoices:pay'), resource: elsewhere };
-    t.match(await evaluation(there, account.owner.token), { body: { decision: true } }, 'its maker may ask there');
-    t.match(await evaluation(there, mine), { status: 200, body: { decision: false } }, 'and the key may not');
+    t.match(
+      await evaluation(there, account.owner.token),
+      { body: { decision: true } },
+      'its member may ask about the other account',
+    );
+    t.match(await evaluation(there, mine), { status: 200, body: { decision: false } }, 'the key may not');
     t.same((await post('search/action', { subject: there.subject, resource: elsewhere }, mine)).body.results, []);
     const blind = await newAccountKey(account, account.owner, 'invoices:pay');
     t.match(await evaluation(bare, blind), { status: 403, code: 'permission-missing' });
     const aboutMaker = { ...bare, subject: user(account.owner.id) };
-    t.match(await evaluation(aboutMaker, blind), { status: 403 }, 'nor about the member as whom it acts');
+    t.match(
+      await evaluation(aboutMaker, blind),
+      { status: 403 },
+      'without the scope, a key may not ask about its own member either',
+    );
   });
 
-  t.test('whoever the operator disables may do nothing, and is found nowhere', async (t) => {
+  t.test('a disabled user has no permissions, and is not found', async (t) => {
     const gone = await newMember(account, { permissions: ['invoices:pay'] });
     t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: true } });
     const before = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
@@ -645,10 +656,10 @@ t.test('who may ask about whom', async (t) => {
     const found = await post('search/subject', search, account.owner.token);
     t.notOk(found.body.results.some((it: Entity) => it.id === gone.id));
     const after = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
-    t.ok(after > before, 'and tokens that say otherwise are out of date');
+    t.ok(after > before, 'the epoch increases, so account tokens become outdated');
   });
 
-  t.test('the platform finds the accounts in which someone may do something', async (t) => {
+  t.test('the platform can search the accounts in which a user has a permission', async (t) => {
     const platform = await newPlatformKey('access:check');
     const body = { subject: user(member.id), action: to('invoices:pay'), resource: { type: 'account' } };
     t.match(await post('search/resource', body, platform), {

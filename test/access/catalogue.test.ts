@@ -21,7 +21,7 @@ const permission = (key: string, more: Partial<PermissionDeclaration> = {}): Per
 const put = (permissions: unknown, query = '', token = platform) =>
   call('PUT', `/v1/permissions${query}`, { body: { permissions }, token });
 
-/** The catalogue as it is, but for Usher's own. */
+/** The current catalogue without Usher's own permissions. */
 async function declared(): Promise<PermissionDeclaration[]> {
   const { body } = await call('GET', '/v1/permissions', { token: platform });
   return body.items
@@ -30,7 +30,7 @@ async function declared(): Promise<PermissionDeclaration[]> {
 }
 
 t.test('PUT /v1/permissions', async (t) => {
-  t.test('declares the catalogue as a whole, and Usher’s own stay', async (t) => {
+  t.test('replaces the whole catalogue and keeps Usher’s own permissions', async (t) => {
     const before = await declared();
     const wanted = [permission('things:read'), permission('things:write', { implies: ['things:read'] }), ...before];
     const { status, body } = await put(wanted);
@@ -38,20 +38,28 @@ t.test('PUT /v1/permissions', async (t) => {
     t.same(body, { dryRun: false, added: ['things:read', 'things:write'], changed: [], removed: [] });
     const { body: shown } = await call('GET', '/v1/permissions', { token: platform });
     const keys = shown.items.map((it: { key: string }) => it.key);
-    t.same(keys.slice(0, usherPermissions.length), usherPermissions, 'Usher’s own, though none was declared');
+    t.same(
+      keys.slice(0, usherPermissions.length),
+      usherPermissions,
+      'Usher’s own permissions come first, though none was declared',
+    );
     t.same(
       keys.slice(usherPermissions.length),
       wanted.map((it) => it.key),
-      'and the others, in their order',
+      'the others follow in the declared order',
     );
-    t.same((await put(wanted)).body, { dryRun: false, added: [], changed: [], removed: [] }, 'again: nothing');
+    t.same(
+      (await put(wanted)).body,
+      { dryRun: false, added: [], changed: [], removed: [] },
+      'declaring the same catalogue again changes nothing',
+    );
     t.same((await put(before)).body.removed.map((it: { permission: string }) => it.permission).sort(), [
       'things:read',
       'things:write',
     ]);
   });
 
-  t.test('a dry run says what it would come to, and whom it touches, and changes nothing', async (t) => {
+  t.test('a dry run reports the changes and the uses of removed permissions, and changes nothing', async (t) => {
     const before = await declared();
     await put([...before, permission('doomed:read'), permission('worded:read')]);
     const account = await newAccount();
@@ -80,39 +88,39 @@ t.test('PUT /v1/permissions', async (t) => {
     });
     t.notOk(
       (await declared()).some((it) => it.key === 'fresh:read'),
-      'and nothing was changed',
+      'the dry run adds nothing',
     );
 
     t.match(await put(wanted), { status: 409, code: 'permission-in-use' });
     t.ok(
       (await declared()).some((it) => it.key === 'doomed:read'),
-      'nor by a removal that is refused',
+      'a refused removal changes nothing',
     );
     t.match(await put(wanted, '?removeInUse=true'), {
       status: 200,
       body: { removed: [{ permission: 'doomed:read' }] },
     });
     const shown = await call('GET', `${account.url}/members/${member.id}`, { token: account.owner.token });
-    t.same(shown.body.access.permissions, [], 'it was taken from everyone');
+    t.same(shown.body.access.permissions, [], 'the removed permission is removed from every member');
 
     t.equal((await put([...wanted, permission('doomed:read')])).status, 200);
     const check = `${account.url}/check?userId=${member.id}&permission=doomed:read`;
     t.same(
       (await call('GET', check, { token: account.owner.token })).body,
       { allowed: false },
-      'and nobody gets it back',
+      'adding the permission again restores it to nobody',
     );
     t.match((await put(before, '?removeInUse=true')).status, 200);
   });
 
-  t.test('an expired invite is no obstacle, and gives what still exists if it is sent again', async (t) => {
+  t.test('an expired invite does not block a removal, and grants only existing permissions when resent', async (t) => {
     const before = await declared();
     await put([...before, permission('doomed:read'), permission('doomed:write')]);
     const account = await newAccount();
     const email = newEmail('late');
     const access = { permissions: ['doomed:read', 'members:read'] };
     const { body: made } = await invite(account, account.owner, email, access);
-    t.match(await put(before), { status: 409, code: 'permission-in-use' }, 'a pending one is');
+    t.match(await put(before), { status: 409, code: 'permission-in-use' }, 'a pending invite blocks the removal');
     travel(8 * day);
     t.match(await put(before, '?dryRun=true'), {
       body: { removed: [{ permission: 'doomed:read', pendingInvites: 0 }, { permission: 'doomed:write' }] },
@@ -127,10 +135,10 @@ t.test('PUT /v1/permissions', async (t) => {
       body: { token: await tokenFor(email, 'invite'), register: { name: 'Late', password } },
     });
     t.match(accepted, { status: 201, body: { membership: { access: { permissions: ['members:read'] } } } });
-    t.equal((await put(before)).status, 200, 'nobody has the permission of the same name that was added later');
+    t.equal((await put(before)).status, 200, 'nobody has the later permission of the same name');
   });
 
-  t.test('what implies another one brings it from the next request on', async (t) => {
+  t.test('a new implication takes effect on the next request', async (t) => {
     const before = await declared();
     await put([...before, permission('files:read'), permission('files:write')]);
     const account = await newAccount();
@@ -144,43 +152,43 @@ t.test('PUT /v1/permissions', async (t) => {
     t.same(await mine(), []);
   });
 
-  t.test('is the platform’s, by a key with catalogue:manage', async (t) => {
+  t.test('needs a platform key with catalogue:manage', async (t) => {
     const owner = (await newAccount()).owner;
     t.match(await put([], '', owner.token), { status: 403, code: 'platform-key-required' });
     t.match(await put([], '', await newPlatformKey('users:manage')), { status: 403, code: 'permission-missing' });
   });
 
-  t.test('bad input changes nothing', async (t) => {
+  t.test('invalid input changes nothing', async (t) => {
     const before = await declared();
-    const circle = (...keys: string[]) =>
+    const cycle = (...keys: string[]) =>
       keys.map((key, i) => permission(key, { implies: [keys[(i + 1) % keys.length] as string] }));
     const wrong: [string, unknown, object?][] = [
+      ['a cycle', cycle('a:a', 'b:b', 'c:c'), { pointer: /^\/permissions\/\d\/implies$/, detail: /cycle: .* → .* → / }],
+      ['a permission that implies itself', cycle('a:a'), { pointer: '/permissions/0/implies' }],
       [
-        'a circle',
-        circle('a:a', 'b:b', 'c:c'),
-        { pointer: /^\/permissions\/\d\/implies$/, detail: /circle: .* → .* → / },
-      ],
-      ['a circle of one', circle('a:a'), { pointer: '/permissions/0/implies' }],
-      [
-        'a circle through Usher’s own',
+        'a cycle through one of Usher’s own permissions',
         [permission('a:a', { implies: ['members:manage'] }), permission('members:manage', { implies: ['a:a'] })],
       ],
       [
-        'a chain that comes to 61,075 implied permissions',
+        'a chain with 61,075 implied permissions in total',
         Array.from({ length: 350 }, (_, i) => permission(`a:b-${i}`, { implies: i === 0 ? [] : [`a:b-${i - 1}`] })),
         { pointer: '/permissions', detail: /at most 50000/ },
       ],
       ['an unknown implication', [permission('a:a', { implies: ['z:z'] })], { pointer: '/permissions/0/implies' }],
       ['a key twice', [permission('a:a'), permission('a:a')], { pointer: '/permissions/1/key' }],
       [
-        'another implication of Usher’s own',
+        'a changed implication of one of Usher’s own permissions',
         [permission('members:manage', { implies: [] })],
         { pointer: '/permissions/0/implies' },
       ],
-      ['ten thousand', Array.from({ length: 10_000 }, (_, i) => permission(`a:b-${i}`)), { pointer: '/permissions' }],
+      [
+        'ten thousand permissions',
+        Array.from({ length: 10_000 }, (_, i) => permission(`a:b-${i}`)),
+        { pointer: '/permissions' },
+      ],
       ['an invalid key', [permission('A:B')]],
       ['a key without an action', [permission('things')]],
-      ['words that are too long', [permission('a:a', { title: 'x'.repeat(201) })]],
+      ['a title that is too long', [permission('a:a', { title: 'x'.repeat(201) })]],
       ['a line break in a title', [permission('a:a', { title: 'x\ny' })]],
       [
         'an invalid language tag',
@@ -191,8 +199,8 @@ t.test('PUT /v1/permissions', async (t) => {
         'a prototype as a language',
         [{ ...permission('a:a'), translations: JSON.parse('{"constructor": {"title": "x"}}') }],
       ],
-      ['an unknown word', [permission('a:a', { translations: { de: { titel: 'x' } as never } })]],
-      ['no list', { 0: permission('a:a') }],
+      ['an unknown field in a translation', [permission('a:a', { translations: { de: { titel: 'x' } as never } })]],
+      ['an object instead of a list', { 0: permission('a:a') }],
     ];
     for (const [what, permissions, error] of wrong) {
       const refused = await put(permissions, '?removeInUse=true');
@@ -203,7 +211,7 @@ t.test('PUT /v1/permissions', async (t) => {
     t.same(await declared(), before);
   });
 
-  t.test('a long chain is taken, and closed', async (t) => {
+  t.test('accepts a long chain of implications', async (t) => {
     const before = await declared();
     const count = 250;
     const chain = Array.from({ length: count }, (_, i) =>
@@ -217,7 +225,7 @@ t.test('PUT /v1/permissions', async (t) => {
     t.equal((await put(before, '?removeInUse=true')).status, 200);
   });
 
-  t.test('Usher’s own can be worded and translated', async (t) => {
+  t.test('changes and translates the texts of Usher’s own permissions', async (t) => {
     const before = await declared();
     const own = permission('members:read', { title: 'See the team', translations: { de: { title: 'Team ansehen' } } });
     t.same((await put([...before, own])).body.changed, ['members:read']);
@@ -231,7 +239,7 @@ t.test('PUT /v1/permissions', async (t) => {
   });
 });
 
-t.test('GET /v1/permissions is for anyone whose credential counts', async (t) => {
+t.test('GET /v1/permissions needs only a valid credential', async (t) => {
   const account = await newAccount();
   for (const token of [(await newUser()).token, account.owner.token, platform]) {
     t.match(await call('GET', '/v1/permissions', { token }), { status: 200 });
@@ -239,7 +247,7 @@ t.test('GET /v1/permissions is for anyone whose credential counts', async (t) =>
   t.match(await call('GET', '/v1/permissions', { token: `${platform.slice(0, -4)}AAAA` }), { status: 401 });
 });
 
-t.test('a mail and a preview name what an invite gives in the words of its language', async (t) => {
+t.test('the mail and the preview of an invite list its permissions in the language of the invite', async (t) => {
   const before = await declared();
   await put([...before, permission('words:read', { translations: { de: { title: 'Wörter lesen' } } })]);
   const account = await newAccount();
@@ -265,7 +273,7 @@ t.test('CATALOGUE_FILE', async (t) => {
     return path;
   };
 
-  t.test('is read as a whole, and what is wrong in it is said by its place', async (t) => {
+  t.test('is read, and an error message names the place of the mistake', async (t) => {
     const good = { permissions: [permission('a:a'), permission('b:b', { implies: ['a:a'] })] };
     t.same(readCatalogueFile(await file(JSON.stringify(good))), good.permissions);
     const wrong: [string, RegExp][] = [
@@ -290,7 +298,7 @@ t.test('CATALOGUE_FILE', async (t) => {
     t.throws(() => readCatalogueFile(latin1), { message: /UTF-8/ });
   });
 
-  t.test('is put in place, and a removal of what is in use stops it', async (t) => {
+  t.test('is applied, and the removal of a permission in use is an error', async (t) => {
     const before = await declared();
     await keepCatalogueFile(db, [...before, permission('filed:read')], clock());
     t.ok((await declared()).some((it) => it.key === 'filed:read'));
@@ -301,7 +309,7 @@ t.test('CATALOGUE_FILE', async (t) => {
     });
   });
 
-  t.test('is the only way to change it where it is set', async (t) => {
+  t.test('disables PUT /v1/permissions', async (t) => {
     const path = await file(JSON.stringify({ permissions: [] }));
     const other = await startService(t, { env: { CATALOGUE_FILE: path } });
     const token = await other.newPlatformKey();
@@ -311,7 +319,7 @@ t.test('CATALOGUE_FILE', async (t) => {
   });
 });
 
-t.test('a catalogue is arranged', async (t) => {
+t.test('buildCatalogue computes covered permissions', async (t) => {
   const current = await listPermissions(db);
   const rows = buildCatalogue(
     [permission('a:a', { implies: ['b:b'] }), permission('b:b', { implies: ['c:c'] }), permission('c:c')],
@@ -330,5 +338,9 @@ t.test('a catalogue is arranged', async (t) => {
     ],
     current,
   );
-  t.same(diamond.find((it) => it.key === 'a:a')?.covers, ['a:a', 'b:b', 'c:c', 'd:d'], 'two ways to one are no circle');
+  t.same(
+    diamond.find((it) => it.key === 'a:a')?.covers,
+    ['a:a', 'b:b', 'c:c', 'd:d'],
+    'two paths to one permission are not a cycle',
+  );
 });

@@ -16,11 +16,11 @@ const question = (permission: string): Question => ({
   subject: { id: userId },
 });
 
-/** A caller with a session of that name, at a time. */
-const callerOf = (session: string, now = 0) =>
+/** A caller with a session id, at a time in milliseconds. */
+const newCaller = (session: string, now = 0) =>
   ({ userId, sessionId: session, identityId: null, key: null, now: new Date(now) }) as unknown as Caller;
 
-/** Statements that end when the test says so, in the order in which they began. */
+/** Statements in the order in which they began. The test ends each one. */
 function statements() {
   const begun: { caller: Caller; asked: string[]; answer(): void; fail(error: Error): void }[] = [];
   const sizes: number[] = [];
@@ -47,9 +47,9 @@ const failure = (asked: Promise<unknown>) =>
 const refusedByDatabase = () => Object.assign(new Error('invalid input'), { code: '22007' });
 
 t.test('Batched checks', async (t) => {
-  const caller = callerOf('one');
+  const caller = newCaller('one');
 
-  t.test('the first is asked at once; those that come meanwhile go in one statement', async (t) => {
+  t.test('the first question runs at once, and questions that arrive meanwhile share one statement', async (t) => {
     const { begun, sizes, ask } = statements();
     const answers = [ask(caller, 'may a'), ask(caller, 'b')];
     await settled();
@@ -64,33 +64,33 @@ t.test('Batched checks', async (t) => {
     t.same(begun[1]?.asked, ['may c', 'd', 'may e']);
     begun[1]?.answer();
     t.same(await Promise.all(answers.map(allowed)), [[true], [false], [true, false], [true]]);
-    t.same(sizes, [2, 3], 'and their number is reported');
+    t.same(sizes, [2, 3], 'the batch sizes are observed');
     await settled();
     const last = ask(caller, 'may f');
     await settled();
     begun[2]?.answer();
-    t.same(await allowed(last), [true], 'later ones begin again');
+    t.same(await allowed(last), [true], 'a later question runs at once again');
   });
 
-  t.test('of different credentials never share a statement', async (t) => {
+  t.test('questions with different credentials never share a statement', async (t) => {
     const { begun, ask } = statements();
-    const asked = [ask(caller, 'a'), ask(callerOf('two'), 'b')];
+    const asked = [ask(caller, 'a'), ask(newCaller('two'), 'b')];
     await settled();
     t.equal(begun.length, 2);
     for (const it of begun) it.answer();
     await Promise.all(asked);
   });
 
-  t.test('are answered as of the latest request', async (t) => {
+  t.test('a batch is answered as of its latest request', async (t) => {
     const { begun, ask } = statements();
-    void ask(callerOf('one', 1), 'a');
-    void ask(callerOf('one', 3), 'b');
-    void ask(callerOf('one', 2), 'c');
+    void ask(newCaller('one', 1), 'a');
+    void ask(newCaller('one', 3), 'b');
+    void ask(newCaller('one', 2), 'c');
     await settled();
     t.same(begun[0]?.caller.now, new Date(3));
   });
 
-  t.test('do not wait long for a slow statement', async (t) => {
+  t.test('a question does not wait long for a slow statement', async (t) => {
     const { begun, ask } = statements();
     void ask(caller, 'a');
     await settled();
@@ -106,7 +106,7 @@ t.test('Batched checks', async (t) => {
     await settled();
     void ask(caller, ...Array.from({ length: 21 }, (_, i) => `${i}`));
     await settled();
-    t.equal(begun[1]?.asked.length, 21, 'which waits for nothing');
+    t.equal(begun[1]?.asked.length, 21, 'the statement does not wait for the running one');
   });
 
   t.test('one statement answers at most 200 questions', async (t) => {
@@ -119,7 +119,7 @@ t.test('Batched checks', async (t) => {
     );
   });
 
-  t.test('a question that the database refuses fails by itself', async (t) => {
+  t.test('a question that the database rejects fails alone', async (t) => {
     const { begun, ask } = statements();
     const [one, other] = [ask(caller, 'wrong'), ask(caller, 'may b')];
     await settled();
@@ -135,7 +135,7 @@ t.test('Batched checks', async (t) => {
     t.same(await allowed(other), [true]);
   });
 
-  t.test('if the database is away, all of a batch fail', async (t) => {
+  t.test('every question of a batch fails if the database is unavailable', async (t) => {
     const { begun, ask } = statements();
     const asked = [ask(caller, 'a'), ask(caller, 'b')];
     await settled();
@@ -145,7 +145,7 @@ t.test('Batched checks', async (t) => {
   });
 });
 
-t.test('A credential that is not valid is refused, also where nothing is asked', async (t) => {
+t.test('An invalid credential is refused even if the request has no question to answer', async (t) => {
   for (const setting of ['on', 'off']) {
     const { call, newAccount, newAccountKey } = await startService(t, { env: { CHECK_BATCHING: setting } });
     const account = await newAccount();
@@ -166,7 +166,7 @@ for (const [setting, isBatched] of [
   ['on', true],
   ['off', false],
 ] as const) {
-  t.test(`CHECK_BATCHING=${setting}`, async (t) => {
+  t.test(`CHECK_BATCHING=${setting} turns batching ${setting}`, async (t) => {
     const { call, newAccount, service } = await startService(t, { env: { CHECK_BATCHING: setting } });
     const account = await newAccount();
     const asked = await Promise.all(

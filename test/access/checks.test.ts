@@ -16,9 +16,9 @@ const { call, at, logIn, newAccount, newMember, newUser, newPlatformKey, newAcco
 
 const platform = await newPlatformKey();
 
-// --- A world in which everything is random, and a model of it that knows no SQL ----------------------------------------
+// --- Random accounts, and a model of the access rules without SQL ---------------------------------
 
-/** A generator of the same numbers each time (mulberry32), so that what failed once fails again. */
+/** A seeded random number generator (mulberry32), so that failures can be reproduced. */
 function randomFrom(seed: number) {
   let state = seed;
   const next = () => {
@@ -55,7 +55,7 @@ interface Model {
   roles: Record<string, string[]>;
 }
 
-/** All that a permission comes to. */
+/** A permission and all permissions that it implies, directly or indirectly. */
 function reach({ implies }: Model, permission: string, seen = new Set<string>()): Set<string> {
   if (seen.has(permission)) return seen;
   seen.add(permission);
@@ -63,7 +63,7 @@ function reach({ implies }: Model, permission: string, seen = new Set<string>())
   return seen;
 }
 
-/** The rule in words: what was given by name, by role or by a grant that counts there and then, and what that implies. */
+/** A member has the permissions given directly, by a role or by an applicable grant, and those they imply. */
 function mayModel(
   model: Model,
   member: ModelMember,
@@ -94,7 +94,7 @@ const keysOf = (count: number) => Array.from({ length: count }, (_, i) => `${typ
 
 async function makeWorld(random: ReturnType<typeof randomFrom>) {
   const keys = keysOf(12);
-  // Each implies some of those before it, so that there is no circle.
+  // Each implies some of those before it, so that there is no cycle.
   const declared = keys.map((key, i) => ({
     ...{ key, title: key, description: key, group: 'Random' },
     implies: random.some(keys.slice(0, i), 0.25),
@@ -127,7 +127,7 @@ async function makeWorld(random: ReturnType<typeof randomFrom>) {
 
 type World = Awaited<ReturnType<typeof makeWorld>>;
 
-/** Someone with random access, who may be suspended; times lie some minutes ahead. */
+/** A member with random access, who may be suspended. Times are up to an hour in the future. */
 async function randomMember(
   random: ReturnType<typeof randomFrom>,
   { account, keys, model, post }: World,
@@ -165,11 +165,11 @@ async function randomMember(
   return member;
 }
 
-t.test('the check, the explanation, the account token and AuthZEN say what a naive model says', async (t) => {
+t.test('The check, the explanation, the account token and AuthZEN agree with a simple model', async (t) => {
   const jwks = createLocalJWKSet((await call('GET', '/.well-known/jwks.json')).body as JSONWebKeySet);
   let checks = 0;
   const seen = { allowed: 0, denied: 0 };
-  // The embedded database takes four times as long, and answers by the same statements.
+  // The embedded database takes four times as long, with the same statements.
   for (const seed of isPostgres ? [1, 2, 3] : [1]) {
     const random = randomFrom(seed);
     const world = await makeWorld(random);
@@ -219,7 +219,7 @@ t.test('the check, the explanation, the account token and AuthZEN say what a nai
         const mine = (await call('GET', '/v1/me/accounts', { token })).body.items[0];
         if (issued.status === 404) {
           t.notOk(inWhole, `no token, ${what}`);
-          t.equal(mine, undefined, 'nor is the account among theirs');
+          t.equal(mine, undefined, 'the account is not in the user’s accounts');
         } else {
           const options = { issuer, audience, typ: 'at+jwt', algorithms: ['EdDSA'], currentDate: when };
           const { payload } = await jwtVerify(issued.body.accessToken, jwks, options);
@@ -238,13 +238,13 @@ t.test('GET …/check', async (t) => {
   const check = (query: Record<string, string>, token: string) =>
     call('GET', `${account.url}/check?${new URLSearchParams(query)}`, { token });
 
-  t.test('is one statement, whoever asks about whom', async (t) => {
+  t.test('takes one statement for every kind of caller', async (t) => {
     const member = await newMember(account, { permissions: ['members:read'] });
     const key = await newAccountKey(account, account.owner, 'members:read');
-    const askers = [account.owner.token, member.token, key, platform];
-    // When a key was last used is written down once a minute, after the answer.
-    for (const token of askers) await check({ userId: member.id, permission: 'members:manage' }, token);
-    for (const token of askers) {
+    const callers = [account.owner.token, member.token, key, platform];
+    // The first request with a key also writes when it was last used.
+    for (const token of callers) await check({ userId: member.id, permission: 'members:manage' }, token);
+    for (const token of callers) {
       statements.length = 0;
       const answer = await check({ userId: member.id, permission: 'members:manage' }, token);
       t.match(answer, { status: 200, body: { allowed: false } });
@@ -252,7 +252,7 @@ t.test('GET …/check', async (t) => {
     }
   });
 
-  t.test('many at once by one credential take a few statements, and each is answered for itself', async (t) => {
+  t.test('concurrent checks with one credential share statements, and each gets its own answer', async (t) => {
     const members = [
       await newMember(account, { permissions: ['keys:manage'] }),
       await newMember(account, { permissions: ['roles:manage'] }),
@@ -273,11 +273,7 @@ t.test('GET …/check', async (t) => {
       many.map((at) => at % 2 === 0),
     );
     t.same(new Set(refused?.map((it) => it.code)), new Set(['permission-missing']));
-    t.same(
-      new Set(unknown?.map((it) => it.status)),
-      new Set([401]),
-      'who has not the secret shares nothing with who has',
-    );
+    t.same(new Set(unknown?.map((it) => it.status)), new Set([401]), 'a forged key shares no answer with the real one');
     const asked = statements.filter((it) => it.includes('with ordinality')).length;
     t.ok(asked <= 30, `120 checks took ${asked} statements`);
 
@@ -286,11 +282,11 @@ t.test('GET …/check', async (t) => {
     const after = await Promise.all(many.map((at) => asking(key, at)));
     t.ok(
       after.every((it) => it.body.allowed === false),
-      'and what was taken away is gone for whoever asks after that',
+      'checks after the removal of the member are denied',
     );
   });
 
-  t.test('what is asked last is not answered as of an earlier time, though its request began earlier', async (t) => {
+  t.test('a batch is answered as of its latest request', async (t) => {
     const endsAt = new Date(service.clock().getTime() + 60_000);
     const member = await newMember(account, { permissions: ['keys:manage'], endsAt: endsAt.toISOString() });
     const resource = null;
@@ -319,7 +315,7 @@ t.test('GET …/check', async (t) => {
     t.equal(after?.[0]?.isAllowed, false);
   });
 
-  t.test('everyone about themselves, others with members:read, and nobody from outside', async (t) => {
+  t.test('lets members check themselves, and others with members:read, and refuses non-members', async (t) => {
     const member = await newMember(account, { permissions: ['keys:manage'] });
     const stranger = await newUser();
     t.match(await check({ permission: 'keys:manage' }, member.token), { status: 200, body: { allowed: true } });
@@ -339,7 +335,7 @@ t.test('GET …/check', async (t) => {
     t.match(nowhere, { status: 404 });
   });
 
-  t.test('a resource has a type and an id', async (t) => {
+  t.test('needs both the type and the id of a resource', async (t) => {
     for (const half of [{ resourceType: 'record' }, { resourceId: 'one' }] as Record<string, string>[]) {
       const refused = await check({ permission: 'keys:manage', ...half }, account.owner.token);
       t.match(refused, { status: 400, code: 'invalid-request' });
@@ -347,7 +343,7 @@ t.test('GET …/check', async (t) => {
     t.match(await check({ permission: 'not a key' }, account.owner.token), { status: 400 });
   });
 
-  t.test('the explanation is for whoever may see members, and for oneself', async (t) => {
+  t.test('explains permissions to members with members:read, and to the member concerned', async (t) => {
     const member = await newMember(account, { permissions: ['members:manage'] });
     const blind = await newMember(account, { permissions: ['keys:manage'] });
     const own = await call('GET', `${account.url}/members/me/permissions`, { token: member.token });
@@ -370,7 +366,7 @@ t.test('GET …/check', async (t) => {
   });
 });
 
-t.test('an account token', async (t) => {
+t.test('An account token', async (t) => {
   const jwks = createLocalJWKSet((await call('GET', '/.well-known/jwks.json')).body as JSONWebKeySet);
   const options = { issuer, typ: 'at+jwt', algorithms: ['EdDSA'] };
   const account = await newAccount();
@@ -378,7 +374,7 @@ t.test('an account token', async (t) => {
   const epoch = async () =>
     (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch as number;
 
-  t.test('is a JWT of RFC 9068 for one audience of the list', async (t) => {
+  t.test('is a JWT (RFC 9068) for one of the allowed audiences', async (t) => {
     const member = await newMember(account, { permissions: ['members:manage'] });
     const { status, body } = await issue(member.token);
     t.equal(status, 200);
@@ -400,21 +396,24 @@ t.test('an account token', async (t) => {
     t.match(payload, { sub: member.id, account: account.id, aud: audience, client_id: /^ses_/, epoch: body.epoch });
     t.same(payload.permissions, ['members:read', 'members:manage']);
     t.equal((payload.exp as number) - (payload.iat as number), 300);
-    await t.rejects(jwtVerify(body.accessToken, jwks, { ...options, audience: 'reports' }), 'for no other');
+    await t.rejects(
+      jwtVerify(body.accessToken, jwks, { ...options, audience: 'reports' }),
+      'not valid for another audience',
+    );
     t.match(await issue(member.token, { audience: 'reports' }), { status: 200 });
     for (const other of ['https://evil.example.com', `${audience}/`, issuer, `${issuer}/v1`]) {
       t.match(await issue(member.token, { audience: other }), { status: 403, code: 'audience-not-allowed' }, other);
     }
   });
 
-  t.test('opens nothing here', async (t) => {
+  t.test('is not accepted by Usher itself', async (t) => {
     const { body } = await issue(account.owner.token);
     for (const url of ['/v1/me', account.url]) {
       t.match(await call('GET', url, { token: body.accessToken }), { status: 401 }, url);
     }
   });
 
-  t.test('names no more than was asked for, nor than there is', async (t) => {
+  t.test('contains only requested permissions that the caller has', async (t) => {
     const member = await newMember(account, { permissions: ['members:read', 'keys:manage'] });
     const { body } = await issue(member.token, { audience, permissions: ['members:read', 'roles:manage'] });
     const { payload } = await jwtVerify(body.accessToken, jwks, { ...options, audience });
@@ -426,7 +425,7 @@ t.test('an account token', async (t) => {
     t.match(await issue(platform), { status: 403, code: 'user-required' });
   });
 
-  t.test('ends with the first of what it names', async (t) => {
+  t.test('expires with the first of its permissions to end', async (t) => {
     const now = new Date();
     const inTwoMinutes = new Date(now.getTime() + 120_000).toISOString();
     const member = await newMember(account, { permissions: ['members:read'] });
@@ -435,11 +434,11 @@ t.test('an account token', async (t) => {
     await at(now, async () => {
       t.ok(((await issue(member.token)).body.expiresIn as number) <= 120);
       const other = await issue(member.token, { audience, permissions: ['members:read'] });
-      t.equal(other.body.expiresIn, 300, 'and not with what it does not name');
+      t.equal(other.body.expiresIn, 300, 'other permissions do not shorten it');
     });
   });
 
-  t.test('is out of date with any change of who may do what, by its epoch', async (t) => {
+  t.test('becomes outdated when permissions in the account change, which increases the epoch', async (t) => {
     const { owner } = account;
     const member = await newMember(account, { permissions: ['members:read'] });
     const url = `${account.url}/members/${member.id}`;
@@ -463,9 +462,9 @@ t.test('an account token', async (t) => {
             token: platform,
           }),
       ],
-      ['a grant given', () => asOwner('POST', `${url}/grants`, { grants: [{ permission: 'keys:manage' }] })],
-      ['a grant taken', () => asOwner('DELETE', `${url}/grants/${grant.body.items[0].id}`)],
-      ['a key revoked', () => asOwner('POST', `${account.url}/keys/${key.body.id}/revoke`)],
+      ['a new grant', () => asOwner('POST', `${url}/grants`, { grants: [{ permission: 'keys:manage' }] })],
+      ['a withdrawn grant', () => asOwner('DELETE', `${url}/grants/${grant.body.items[0].id}`)],
+      ['a revoked key', () => asOwner('POST', `${account.url}/keys/${key.body.id}/revoke`)],
       ['suspension', () => asOwner('POST', `${url}/suspend`)],
       ['reactivation', () => asOwner('POST', `${url}/reactivate`)],
       ['removal', () => asOwner('DELETE', url)],
@@ -475,18 +474,18 @@ t.test('an account token', async (t) => {
       const { status } = await change();
       t.ok(status < 300, `${what}: ${status}`);
       const after = await epoch();
-      t.ok(after > before, `${what} moves it from ${before} to ${after}`);
+      t.ok(after > before, `${what} increases the epoch from ${before} to ${after}`);
       before = after;
     }
     await call('GET', `${account.url}/members`, { token: owner.token });
-    t.equal(await epoch(), before, 'reading moves nothing');
+    t.equal(await epoch(), before, 'reading does not change the epoch');
     await newMember(account, { permissions: [] });
-    t.equal(await epoch(), before, 'nor does a new member, who takes nothing from anyone');
+    t.equal(await epoch(), before, 'a new member does not change the epoch');
     const known = (await call('GET', '/v1/permissions', { token: platform })).body.items;
     const permissions = known.filter((it: { own: boolean }) => !it.own).map(({ own, ...it }: { own: boolean }) => it);
     const more = [...permissions, { key: 'epoch:move', title: 'Move', description: 'Move it.', group: 'Epoch' }];
     await call('PUT', '/v1/permissions', { body: { permissions: more }, token: platform });
-    t.ok((await epoch()) > before, 'the catalogue moves it');
+    t.ok((await epoch()) > before, 'a catalogue change increases the epoch');
     t.match(await call('GET', `${account.url}/epoch`, { token: (await newUser()).token }), { status: 404 });
     t.match(await call('GET', `${account.url}/epoch`, { token: await newPlatformKey('access:check') }), {
       status: 200,
@@ -497,8 +496,8 @@ t.test('an account token', async (t) => {
   });
 });
 
-t.test('access that ends by itself', async (t) => {
-  t.test('a membership ends at its time, with no job, and can be given another one', async (t) => {
+t.test('Access with an end time', async (t) => {
+  t.test('a membership ends at its end time without a job, and can be extended', async (t) => {
     const account = await newAccount();
     const end = new Date(Date.now() + day);
     const member = await newMember(account, { permissions: ['members:read'], endsAt: end.toISOString() });
@@ -518,7 +517,7 @@ t.test('access that ends by itself', async (t) => {
     });
   });
 
-  t.test('an invite gives access with an end, and gives none that is over', async (t) => {
+  t.test('an invite grants access with an end time, which must be in the future', async (t) => {
     const account = await newAccount();
     const email = newEmail();
     const endsAt = new Date(Date.now() + day).toISOString();
@@ -529,17 +528,17 @@ t.test('access that ends by itself', async (t) => {
       body: { token, register: { name: 'Timed', password } },
     });
     t.match(accepted.body.membership.access, { allPermissions: true, endsAt });
-    t.equal(made.body.expiresAt, endsAt, 'and expires no later than that');
+    t.equal(made.body.expiresAt, endsAt, 'the invite expires no later than the access');
     const other = await service.invite(account, account.owner, newEmail(), { permissions: [] });
     const url = `${account.url}/invites/${other.body.id}`;
     const changed = await call('PATCH', url, {
       body: { access: { permissions: [], endsAt } },
       token: account.owner.token,
     });
-    t.equal(changed.body.expiresAt, endsAt, 'when it is changed, too');
+    t.equal(changed.body.expiresAt, endsAt, 'a changed invite expires no later than its access');
     await at(new Date(Date.parse(endsAt) + 1), async () => {
       const resent = await call('POST', `${url}/resend`, { token: await logIn(account.owner) });
-      t.match(resent, { status: 410, code: 'invite-expired' }, 'nor is it sent again after that');
+      t.match(resent, { status: 410, code: 'invite-expired' }, 'the invite cannot be resent after the access ended');
     });
     for (const past of [new Date(Date.now() - 1000).toISOString(), '2016-12-31T23:59:60Z', '0001-01-01T00:00:00Z']) {
       const refused = await service.invite(account, account.owner, newEmail(), { permissions: [], endsAt: past });
