@@ -29,8 +29,8 @@ export async function requireUserNamed(db: Db, idOrAddress: string): Promise<Use
 }
 
 /**
- * Disables a user. All of their sessions end, and they cannot log in by password or identity provider
- * until they are enabled again.
+ * Disables a user. All of their sessions end, and they cannot log in by password or identity
+ * provider until they are enabled again.
  */
 export async function disableUser({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
   const sessions = await transaction(db, async (tx) => {

@@ -14,7 +14,8 @@ import { findPerson, findPersonByExternalId, type PlatformUserRow, updateExterna
 /**
  * Finds a user by address or by external id.
  * @returns a list of one user, or an empty one.
- * @throws platform-key-required, permission-missing, and invalid-request unless exactly one is given.
+ * @throws platform-key-required, permission-missing, and invalid-request unless exactly one is
+ * given.
  */
 export async function findUsers(
   { db }: Service,

@@ -22,7 +22,10 @@ const user = (id: string, properties?: object) => ({ type: 'user', id, ...(prope
 const record = (id: string, properties?: object) => ({ type: 'record', id, ...(properties && { properties }) });
 const to = (name: string, properties?: object) => ({ name, ...(properties && { properties }) });
 
-/** Loads the fixture of the certification scenario (section "Required Fixture") through the public API. */
+/**
+ * Loads the fixture of the certification scenario (section "Required Fixture") through the public
+ * API.
+ */
 async function loadFixture() {
   const platform = await newPlatformKey();
   await declareRecords(platform);

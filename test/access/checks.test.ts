@@ -16,7 +16,7 @@ const { call, at, logIn, newAccount, newMember, newUser, newPlatformKey, newAcco
 
 const platform = await newPlatformKey();
 
-// --- Random accounts, and a model of the access rules without SQL ---------------------------------
+// --- Random accounts, and a model of the access rules without SQL --------------------------------
 
 /** A seeded random number generator (mulberry32), so that failures can be reproduced. */
 function randomFrom(seed: number) {
@@ -63,7 +63,10 @@ function reach({ implies }: Model, permission: string, seen = new Set<string>())
   return seen;
 }
 
-/** A member has the permissions given directly, by a role or by an applicable grant, and those they imply. */
+/**
+ * A member has the permissions given directly, by a role or by an applicable grant, and those they
+ * imply.
+ */
 function mayModel(
   model: Model,
   member: ModelMember,

@@ -38,8 +38,8 @@ async function endByLevel(
 }
 
 /**
- * Ends every key that was created with an account key, directly or indirectly. The caller has locked
- * the account.
+ * Ends every key that was created with an account key, directly or indirectly. The caller has
+ * locked the account.
  * @returns the ids of the ended keys.
  */
 export function endDescendantsOfAccountKey(

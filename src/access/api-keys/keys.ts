@@ -111,8 +111,8 @@ export async function revokeAccountKey(
 type CallingKey = Parameters<typeof limitNewKey>[0];
 
 /**
- * Changes the keys of an account. A calling platform key is locked before the account, the same order
- * in which its revocation locks them.
+ * Changes the keys of an account. A calling platform key is locked before the account, the same
+ * order in which its revocation locks them.
  * @param change gets a function that finds the calling key; undefined if a person is calling.
  */
 function changeKeys<T>(
@@ -169,8 +169,8 @@ async function requireScopesExist(tx: Tx, scopes: readonly string[]): Promise<vo
 }
 
 /**
- * The most that a key may do: its scopes or, with `*`, everything that its member may do. Scopes that
- * are no longer in the catalogue are left out, so that they do not prevent revocation.
+ * The most that a key may do: its scopes or, with `*`, everything that its member may do. Scopes
+ * that are no longer in the catalogue are left out, so that they do not prevent revocation.
  */
 async function maxAccess(
   tx: Tx,

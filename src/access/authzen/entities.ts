@@ -73,8 +73,8 @@ export const resourceFrom = ({ type, id }: { type: string; id: string }): Questi
   type === accountType ? null : { type, id };
 
 /**
- * In UTF-16 code units. The names and texts of conditions have at most 100 and 256 characters, which
- * is at most twice as many code units.
+ * In UTF-16 code units. The names and texts of conditions have at most 100 and 256 characters,
+ * which is at most twice as many code units.
  */
 const maxNameLength = 200;
 const maxTextLength = 512;

@@ -40,9 +40,9 @@ export async function evaluate(
 }
 
 /**
- * Decides many questions in one statement (AuthZEN 1.0, Access Evaluations). One that is not valid is
- * denied with a reason, and does not affect the others. A request without evaluations is decided like
- * a single question.
+ * Decides many questions in one statement (AuthZEN 1.0, Access Evaluations). One that is not valid
+ * is denied with a reason, and does not affect the others. A request without evaluations is decided
+ * like a single question.
  * @throws unauthenticated, invalid-request, and for a single question what `evaluate` throws.
  */
 export async function evaluateAll(
@@ -99,7 +99,9 @@ const denied = (status: number, message: string): EvaluationDecision => ({
   context: { error: { status, message } },
 });
 
-/** Cuts the decisions off after the first one that ends the evaluation by the requested semantic. */
+/**
+ * Cuts the decisions off after the first one that ends the evaluation by the requested semantic.
+ */
 function applySemantic(
   decisions: EvaluationDecision[],
   semantic: 'execute_all' | 'deny_on_first_deny' | 'permit_on_first_permit',
@@ -110,8 +112,8 @@ function applySemantic(
 }
 
 /**
- * The question of an evaluation. Undefined if its subject or account can't exist, null if no account
- * is given.
+ * The question of an evaluation. Undefined if its subject or account can't exist, null if no
+ * account is given.
  */
 function toQuestion(
   caller: Caller,

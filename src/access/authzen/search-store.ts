@@ -26,8 +26,8 @@ const question = () => sql`
 const user = userBy(sql`${placeholderFor(users.id, 'subjectId')}::uuid`, text('email'), text('externalId'));
 
 /**
- * The maximum number of members or resources that one page examines. It limits the work of a request,
- * so a page may be short or empty.
+ * The maximum number of members or resources that one page examines. It limits the work of a
+ * request, so a page may be short or empty.
  */
 const maxCandidates = sql.raw('500');
 
@@ -72,7 +72,9 @@ export const searchSubjects = prepareQuestionStatement(
   ),
 );
 
-/** Finds the resources of a type, registered or named in a grant, on which a user has a permission. */
+/**
+ * Finds the resources of a type, registered or named in a grant, on which a user has a permission.
+ */
 export const searchResources = prepareQuestionStatement(
   'search_resources',
   selectAllowed(
@@ -128,9 +130,9 @@ interface SearchValues {
 }
 
 /**
- * Finds the accounts in which a user has a permission. Takes two statements: the second one reads all
- * accounts of the user, and has no table shared by all accounts in FROM, so that Citus can plan it
- * for every node.
+ * Finds the accounts in which a user has a permission. Takes two statements: the second one reads
+ * all accounts of the user, and has no table shared by all accounts in FROM, so that Citus can plan
+ * it for every node.
  */
 export async function searchAccounts(
   db: Db,

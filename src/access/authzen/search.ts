@@ -115,7 +115,8 @@ export async function searchForActions(service: Service, caller: Caller, body: A
 /**
  * Runs a search and returns one page. An unknown user, account, resource type or permission has no
  * results.
- * @param search undefined if there can't be any result; the caller's rights are checked nevertheless.
+ * @param search undefined if there can't be any result; the caller's rights are checked
+ * nevertheless.
  * @throws unauthenticated, permission-missing if the caller may not ask about the subject,
  * invalid-request for the page token of another query.
  */

@@ -3,11 +3,11 @@ import { invalidField } from '../../problems/problem.ts';
 import type { PermissionRow } from './store.ts';
 
 /**
- * Builds the rows of a catalogue from its declaration: the declared permissions in their order, each
- * with all permissions that it covers. Usher's own permissions that are not declared come first,
- * unchanged. One that is declared without `implies` keeps what it implies.
- * @throws invalid-request for a duplicate key, an implied permission that does not exist, a cycle of
- * implications, or too many implied permissions.
+ * Builds the rows of a catalogue from its declaration: the declared permissions in their order,
+ * each with all permissions that it covers. Usher's own permissions that are not declared come
+ * first, unchanged. One that is declared without `implies` keeps what it implies.
+ * @throws invalid-request for a duplicate key, an implied permission that does not exist, a cycle
+ * of implications, or too many implied permissions.
  */
 export function buildCatalogue(
   declared: readonly PermissionDeclaration[],

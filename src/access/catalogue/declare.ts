@@ -91,8 +91,8 @@ export async function declareIn(
 
 /**
  * Replaces the catalogue.
- * @param stale permissions that are removed from everyone first: removed ones, and added ones, which
- * an older permission of the same name may have left behind.
+ * @param stale permissions that are removed from everyone first: removed ones, and added ones,
+ * which an older permission of the same name may have left behind.
  */
 async function write(tx: Tx, rows: PermissionRow[], stale: string[]): Promise<void> {
   if (stale.length > 0) {

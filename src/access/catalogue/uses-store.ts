@@ -66,10 +66,10 @@ const toIds = ({ accountId, userId }: { accountId: string; userId: string }) => 
 });
 
 /**
- * Locks the accounts that use one of the permissions, before these are removed, and increments their
- * epochs, as every change of their members does, so that an accept in progress is decided again. The
- * caller has locked the catalogue, like every transaction that locks several accounts: Citus can't
- * lock rows of several accounts in one order.
+ * Locks the accounts that use one of the permissions, before these are removed, and increments
+ * their epochs, as every change of their members does, so that an accept in progress is decided
+ * again. The caller has locked the catalogue, like every transaction that locks several accounts:
+ * Citus can't lock rows of several accounts in one order.
  */
 export async function lockPermissionUses(tx: Tx, permissions: readonly string[]): Promise<void> {
   const keys = sql`${sql.param(permissions)}::text[]`;

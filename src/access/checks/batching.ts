@@ -68,9 +68,9 @@ export function batchChecks(checkAll: QuestionChecker, observe: (questions: numb
 }
 
 /**
- * Answers a batch in one statement, as of the time of the latest request. If the database rejects the
- * statement because of one question, each question gets its own statement, so that only that question
- * fails.
+ * Answers a batch in one statement, as of the time of the latest request. If the database rejects
+ * the statement because of one question, each question gets its own statement, so that only that
+ * question fails.
  */
 async function answerBatch(checkAll: QuestionChecker, items: readonly Item[]): Promise<(CheckedAnswer | Error)[]> {
   const { caller } = items.reduce((one, other) => (other.caller.now >= one.caller.now ? other : one));

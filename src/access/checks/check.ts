@@ -104,7 +104,8 @@ export function questionsAboutCaller({ userId, apiKey }: Caller, accountId: Acco
 
 /**
  * Answers one question.
- * @throws unauthenticated, not-found if the account does not exist for the caller, permission-missing.
+ * @throws unauthenticated, not-found if the account does not exist for the caller,
+ * permission-missing.
  */
 export async function check(checkAll: QuestionChecker, caller: Caller, question: Question): Promise<boolean> {
   const [checked] = await checkAll(caller, [question]);

@@ -27,8 +27,8 @@ type LimitedReason = Reason & {
 
 /**
  * Lists the permissions of a member, in the catalogue's order, with the reasons for each: as the
- * owner, by all permissions, by a role, directly, by a grant, or implied by another permission. Empty
- * for a member who is suspended or disabled, or whose membership has ended.
+ * owner, by all permissions, by a role, directly, by a grant, or implied by another permission.
+ * Empty for a member who is suspended or disabled, or whose membership has ended.
  * @throws not-found, permission-missing if the caller may not read other members.
  */
 export async function explainPermissions(
@@ -61,8 +61,8 @@ const maxReasons = { each: 1_000, all: 10_000 };
 type Origins = NonNullable<Awaited<ReturnType<typeof findOrigins>>>;
 
 /**
- * Collects the reasons for each permission in one pass, since a member may have thousands of grants.
- * Above the total limit, each permission still gets its first reason.
+ * Collects the reasons for each permission in one pass, since a member may have thousands of
+ * grants. Above the total limit, each permission still gets its first reason.
  */
 function collectReasons(
   { permissions, roles, grants, covers }: Origins,

@@ -13,9 +13,9 @@ import { sessionEnded } from '../../users/sessions/session.ts';
 import { findAccountKey } from '../api-keys/store.ts';
 
 /**
- * Issues a token for one audience with the caller's account-wide permissions. Permissions limited to
- * resources or conditions are left out. The token expires after five minutes, or earlier with the
- * calling key or the first of its permissions to end.
+ * Issues a token for one audience with the caller's account-wide permissions. Permissions limited
+ * to resources or conditions are left out. The token expires after five minutes, or earlier with
+ * the calling key or the first of its permissions to end.
  * @throws audience-not-allowed, not-found, user-required for the platform.
  */
 export async function issueAccountToken(

@@ -1,7 +1,9 @@
 import type { Condition } from '../../database/tables/json-columns.ts';
 import type { AccountId, UserId } from '../../ids/ids.ts';
 
-/** The user that a question is about: by id, by verified address, or by the platform's external id. */
+/**
+ * The user that a question is about: by id, by verified address, or by the platform's external id.
+ */
 export type Subject = { id: UserId } | { email: string } | { externalId: string };
 
 /** Whether a user has a permission in an account, or on a resource in it. */
@@ -12,7 +14,9 @@ export interface Question {
   permission: string;
   /** Null for the whole account. */
   resource: { type: string; id: string } | null;
-  /** Properties of subject, action and resource, as the caller states them, for conditional grants. */
+  /**
+   * Properties of subject, action and resource, as the caller states them, for conditional grants.
+   */
   properties: Condition;
 }
 

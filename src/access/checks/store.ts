@@ -41,11 +41,12 @@ const answersTo = ({ account, questions }: QuestionSource) => sql<Answer[]>`(
 
 /**
  * Prepares a statement that verifies the caller, and reads the scopes of their key, the answers to
- * questions, and one further column. It is prepared for users (and account keys) and for the platform.
+ * questions, and one further column. It is prepared for users (and account keys) and for the
+ * platform.
  * @param name a prefix of the statements' names, unique in the service.
  * @param extra the further column.
- * @returns a function that runs the statement; its result is undefined if the caller's credential is
- * no longer valid.
+ * @returns a function that runs the statement; its result is undefined if the caller's credential
+ * is no longer valid.
  */
 export function prepareQuestionStatement<Extra>(name: string, extra: SQL<Extra>, source = oneAccount) {
   const answers = answersTo(source);
@@ -74,9 +75,9 @@ export function prepareQuestionStatement<Extra>(name: string, extra: SQL<Extra>,
 }
 
 /**
- * Answers questions about one account, in their order, and reads what the caller's key covers: for an
- * account key, the permissions that its scopes cover (null for everything); for a platform key, its
- * scopes. Undefined if the caller's credential is no longer valid. One statement, however many
+ * Answers questions about one account, in their order, and reads what the caller's key covers: for
+ * an account key, the permissions that its scopes cover (null for everything); for a platform key,
+ * its scopes. Undefined if the caller's credential is no longer valid. One statement, however many
  * questions.
  */
 export const answerQuestions = prepareQuestionStatement('answer', sql<null>`null`);

@@ -14,9 +14,9 @@ import type { NewGrant, NewGrants } from './schemas.ts';
 import { countGrants, deleteGrant, findGrant, type GrantCounts, type GrantRow, insertGrants } from './store.ts';
 
 /**
- * The maximum number of grants of a member. Grants on resources are looked up by an index. Two kinds
- * have a lower limit: each decision compares all conditional grants, and each request of the member
- * reads all unconditional grants in the whole account.
+ * The maximum number of grants of a member. Grants on resources are looked up by an index. Two
+ * kinds have a lower limit: each decision compares all conditional grants, and each request of the
+ * member reads all unconditional grants in the whole account.
  */
 const maxGrants: GrantCounts = { all: 10_000, conditional: 100, inWholeAccount: 500 };
 

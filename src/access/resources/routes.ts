@@ -12,8 +12,8 @@ import { listResources, type ResourceRow } from './store.ts';
 const tags = ['Resources'];
 
 /**
- * Resources inside an account, named by the product. Only searches need a resource to be registered:
- * permissions can be granted and checked on unregistered ones.
+ * Resources inside an account, named by the product. Only searches need a resource to be
+ * registered: permissions can be granted and checked on unregistered ones.
  */
 export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { db } = service;

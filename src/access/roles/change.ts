@@ -40,7 +40,10 @@ export async function changeRole(
   return changed;
 }
 
-/** Deletes a role of the account. @throws permission-missing, not-found, cannot-grant, role-in-use. */
+/**
+ * Deletes a role of the account.
+ * @throws permission-missing, not-found, cannot-grant, role-in-use.
+ */
 export async function deleteRole({ db }: Service, caller: Caller, accountId: AccountId, roleId: RoleId): Promise<void> {
   await changeAccount(db, caller, accountId, 'roles:manage', async (tx, context) => {
     await requireChangeableRole(tx, context, roleId);

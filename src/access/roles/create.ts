@@ -53,7 +53,10 @@ export async function requireInCatalogue(db: Db, permissions: readonly string[])
   requireAllExist(permissions, await listPermissionKeys(db), '/permissions', notInCatalogue);
 }
 
-/** Handles a failed insert or update. @throws name-taken for a duplicate name, or else the error. */
+/**
+ * Handles a failed insert or update.
+ * @throws name-taken for a duplicate name, or else the error.
+ */
 export function refuseDuplicateName(error: unknown): never {
   if (isDuplicate(error, 'roles_name') || isDuplicate(error, 'role_presets_name_unique'))
     throw new Problem('name-taken');

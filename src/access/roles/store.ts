@@ -122,8 +122,8 @@ export async function isRoleInUse(db: Db, accountId: AccountId | null, id: RoleI
   );
   const [found] = await db
     .select({
-      // `select 1` instead of `select`: for a preset, Citus materialises rows of all accounts, and it
-      // can't materialise rows without columns.
+      // `select 1` instead of `select`: for a preset, Citus materialises rows of all accounts, and
+      // it can't materialise rows without columns.
       isUsed: sql<boolean>`exists (select 1 from ${memberships} where ${members}) or exists (select 1 from ${invites} where ${pending})`,
     })
     .from(sql`(select) one`);

@@ -44,8 +44,8 @@ export function createPlatformKey({ db }: Service, caller: Caller, body: NewPlat
 }
 
 /**
- * Replaces a platform key with a new one. The old key, and the keys that were created with it, expire
- * after the overlap.
+ * Replaces a platform key with a new one. The old key, and the keys that were created with it,
+ * expire after the overlap.
  * @returns the new key with its secret.
  * @throws platform-key-required, permission-missing, cannot-grant, not-found, key-ended.
  */
@@ -96,7 +96,10 @@ async function lockCallingAndTarget(tx: Tx, caller: Caller, keyId: ApiKeyId) {
   return { calling, key: { ...key, kind: 'platform' as const } };
 }
 
-/** Creates a key for `npm run key`, independent of any other key. @returns its row and its secret. */
+/**
+ * Creates a key for `npm run key`, independent of any other key.
+ * @returns its row and its secret.
+ */
 export async function makePlatformKey(
   db: Db,
   key: { name: string; scopes: string[]; expiresAt: Date | null },
@@ -108,9 +111,9 @@ export async function makePlatformKey(
 }
 
 /**
- * Changes platform keys. The calling key is verified before anything is locked, and `change` verifies
- * it again. Changes are serialised across all replicas: if a key rotates itself while the key that
- * created it is revoked, then either it or its successor is revoked too.
+ * Changes platform keys. The calling key is verified before anything is locked, and `change`
+ * verifies it again. Changes are serialised across all replicas: if a key rotates itself while the
+ * key that created it is revoked, then either it or its successor is revoked too.
  */
 async function changeKeys<T>(db: Db, caller: Caller, change: (tx: Tx) => Promise<T>): Promise<T> {
   await requirePlatform(db, caller, scope);
