@@ -38,7 +38,7 @@ async function loadFixture() {
   for (const name of ['alice', 'bob']) people[name] = await join(url, name, platform);
   const grant = (name: string, grants: object[]) =>
     call('POST', `${url}/members/${people[name]?.id}/grants`, { body: { grants }, token: platform });
-  const given = [
+  const responses = [
     await grant('alice', [
       { permission: 'record:read', resource: record('record-1') },
       { permission: 'record:write', resource: { type: 'record' }, condition: { resource: { status: 'active' } } },
@@ -52,20 +52,20 @@ async function loadFixture() {
     ]),
   ];
   for (const id of ['record-1', 'record-2']) {
-    given.push(await call('PUT', `${url}/resources/record/${id}`, { token: platform }));
+    responses.push(await call('PUT', `${url}/resources/record/${id}`, { token: platform }));
   }
-  for (const it of given) if (it.status > 201) throw new Error(JSON.stringify(it.body));
+  for (const it of responses) if (it.status > 201) throw new Error(JSON.stringify(it.body));
   return { platform, url, accountId: made.body.account.id as string, people };
 }
 
 /** Adds the permissions on records to the catalogue. */
 async function declareRecords(platform: string): Promise<void> {
   const { body } = await call('GET', '/v1/permissions', { token: platform });
-  const known = body.items.filter((it: { own: boolean }) => !it.own).map(({ own, ...it }: { own: boolean }) => it);
+  const existing = body.items.filter((it: { own: boolean }) => !it.own).map(({ own, ...it }: { own: boolean }) => it);
   const records = ['read', 'write', 'delete'].map((name) => ({
     ...{ key: `record:${name}`, title: name, description: `To ${name} records.`, group: 'Records' },
   }));
-  const permissions = [...known, ...records];
+  const permissions = [...existing, ...records];
   const declared = await call('PUT', '/v1/permissions', { body: { permissions }, token: platform });
   if (declared.status !== 200) throw new Error(JSON.stringify(declared.body));
 }
@@ -124,16 +124,16 @@ t.test('AuthZEN certification: evaluation', async (t) => {
   });
 
   t.test('ignores the context, other properties and unknown fields', async (t) => {
-    const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
+    const query = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     const more: object[] = [
-      { ...asked, context: { time: '2025-06-27T18:03-07:00', ip: '192.168.1.1' } },
+      { ...query, context: { time: '2025-06-27T18:03-07:00', ip: '192.168.1.1' } },
       {
         subject: user('alice', { department: 'Sales', role: 'manager' }),
         action: to('read', { method: 'GET' }),
         resource: record('record-1', { status: 'active', owner: 'bob' }),
       },
-      { ...asked, foo: 'bar', futureField: { nested: true } },
-      { ...asked, subject: { ...asked.subject, nickname: 'al' } },
+      { ...query, foo: 'bar', futureField: { nested: true } },
+      { ...query, subject: { ...query.subject, nickname: 'al' } },
     ];
     for (const body of more) t.match(await evaluation(body), { status: 200, body: { decision: true } });
   });
@@ -193,14 +193,14 @@ t.test('AuthZEN certification: evaluation', async (t) => {
   });
 
   t.test('returns X-Request-ID unchanged, and generates one if it is missing', async (t) => {
-    const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
+    const query = { subject: user('alice'), action: to('read'), resource: record('record-1') };
     for (const id of ['bfe9eb29-ab87-4ca3-be83-a1d5d8305716', 'with spaces, and: signs/?', 'x'.repeat(200)]) {
-      const { headers } = await post('evaluation', asked, key, { 'x-request-id': id });
+      const { headers } = await post('evaluation', query, key, { 'x-request-id': id });
       t.equal(headers['x-request-id'], id);
       const refused = await post('evaluation', {}, key, { 'x-request-id': id });
       t.match(refused, { status: 400, headers: { 'x-request-id': id } });
     }
-    t.match((await post('evaluation', asked)).headers['x-request-id'], /^[\w-]{36}$/);
+    t.match((await post('evaluation', query)).headers['x-request-id'], /^[\w-]{36}$/);
   });
 
   t.test('gives the same answer to the same question', async (t) => {
@@ -209,11 +209,11 @@ t.test('AuthZEN certification: evaluation', async (t) => {
 
   t.test('answers in JSON, needs a credential, and takes one statement', async (t) => {
     statements.length = 0;
-    const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
-    const { headers } = await evaluation(asked);
+    const query = { subject: user('alice'), action: to('read'), resource: record('record-1') };
+    const { headers } = await evaluation(query);
     t.match(headers['content-type'], /^application\/json/);
     t.equal(statements.length, 1);
-    t.match(await call('POST', '/access/v1/evaluation', { body: asked }), { status: 401 });
+    t.match(await call('POST', '/access/v1/evaluation', { body: query }), { status: 401 });
   });
 });
 
@@ -306,42 +306,42 @@ t.test('AuthZEN certification: evaluations', async (t) => {
   });
 
   t.test('support the three semantics', async (t) => {
-    const asked = (actions: string[], evaluations_semantic?: string) => ({
+    const query = (actions: string[], evaluations_semantic?: string) => ({
       ...{ subject: user('bob'), resource: record('record-1') },
       evaluations: actions.map((it) => ({ action: to(it) })),
       ...(evaluations_semantic && { options: { evaluations_semantic } }),
     });
     const all = ['read', 'write', 'read'];
-    t.same(await decisions(asked(all)), [true, false, true], 'execute_all is the default');
-    t.same(await decisions(asked(all, 'execute_all')), [true, false, true]);
-    t.same(await decisions(asked(all, 'deny_on_first_deny')), [true, false]);
-    t.same(await decisions(asked(all, 'permit_on_first_permit')), [true]);
-    t.same(await decisions(asked(['write', 'write'], 'permit_on_first_permit')), [false, false]);
-    t.same(await decisions(asked(['read', 'read'], 'deny_on_first_deny')), [true, true]);
-    const failing = { ...asked(['read'], 'deny_on_first_deny') };
+    t.same(await decisions(query(all)), [true, false, true], 'execute_all is the default');
+    t.same(await decisions(query(all, 'execute_all')), [true, false, true]);
+    t.same(await decisions(query(all, 'deny_on_first_deny')), [true, false]);
+    t.same(await decisions(query(all, 'permit_on_first_permit')), [true]);
+    t.same(await decisions(query(['write', 'write'], 'permit_on_first_permit')), [false, false]);
+    t.same(await decisions(query(['read', 'read'], 'deny_on_first_deny')), [true, true]);
+    const failing = { ...query(['read'], 'deny_on_first_deny') };
     t.same(
       await decisions({ ...failing, evaluations: [{ action: {} }, { action: to('read') }] }),
       [false],
       'an invalid evaluation counts as a denial',
     );
     for (const unknown of ['first_come', '', 1, null]) {
-      const body = { ...asked(all), options: { evaluations_semantic: unknown } };
+      const body = { ...query(all), options: { evaluations_semantic: unknown } };
       t.match(await post('evaluations', body), { status: 400, code: 'invalid-request' }, JSON.stringify(unknown));
     }
   });
 
   t.test('answer a request without evaluations with one decision', async (t) => {
-    const asked = { subject: user('alice'), action: to('read'), resource: record('record-1') };
-    for (const body of [asked, { ...asked, evaluations: [] }]) {
+    const query = { subject: user('alice'), action: to('read'), resource: record('record-1') };
+    for (const body of [query, { ...query, evaluations: [] }]) {
       const answer = await post('evaluations', body);
       t.match(answer, { status: 200, body: { decision: true } });
       t.notOk('evaluations' in answer.body);
     }
-    t.match(await post('evaluations', { ...asked, resource: { type: 'record' } }), { status: 400 });
+    t.match(await post('evaluations', { ...query, resource: { type: 'record' } }), { status: 400 });
     t.match(await post('evaluations', {}), { status: 400 });
     t.match(await post('evaluations', { subject: 'alice', evaluations: [{}] }), { status: 400 });
-    t.match(await post('evaluations', [asked]), { status: 400 });
-    t.match(await post('evaluations', { ...asked, evaluations: [1] }), { status: 400 });
+    t.match(await post('evaluations', [query]), { status: 400 });
+    t.match(await post('evaluations', { ...query, evaluations: [1] }), { status: 400 });
   });
 
   t.test('take one statement for fifty evaluations, and refuse a thousand', async (t) => {
@@ -367,26 +367,26 @@ t.test('AuthZEN certification: search', async (t) => {
   const [read, write] = [to('read'), to('write')];
 
   t.test('finds subjects', async (t) => {
-    const asked = { subject: { type: 'user' }, action: read, resource: record('record-1') };
-    const body = await search('subject', asked);
+    const query = { subject: { type: 'user' }, action: read, resource: record('record-1') };
+    const body = await search('subject', query);
     t.ok(['alice', 'bob'].every((it) => idsOf(body).includes(it)));
     t.ok(body.results.every((it: Entity) => it.type === 'user'));
-    t.same(await search('subject', { ...asked, context: { ip: '192.168.1.1' } }), body);
+    t.same(await search('subject', { ...query, context: { ip: '192.168.1.1' } }), body);
     const archived = record('record-2', { status: 'archived' });
-    t.ok(idsOf(await search('subject', { ...asked, action: write, resource: archived })).includes('bob'));
-    t.notOk(idsOf(await search('subject', { ...asked, action: write, resource: archived })).includes('alice'));
-    t.same((await search('subject', { ...asked, subject: { type: 'spaceship' } })).results, []);
+    t.ok(idsOf(await search('subject', { ...query, action: write, resource: archived })).includes('bob'));
+    t.notOk(idsOf(await search('subject', { ...query, action: write, resource: archived })).includes('alice'));
+    t.same((await search('subject', { ...query, subject: { type: 'spaceship' } })).results, []);
   });
 
   t.test('finds resources', async (t) => {
-    const asked = { subject: user('alice'), action: read, resource: { type: 'record' } };
-    t.same((await search('resource', asked)).results, [record('record-1')]);
-    t.same(idsOf(await search('resource', { ...asked, subject: user('bob') })), ['record-1', 'record-2']);
+    const query = { subject: user('alice'), action: read, resource: { type: 'record' } };
+    t.same((await search('resource', query)).results, [record('record-1')]);
+    t.same(idsOf(await search('resource', { ...query, subject: user('bob') })), ['record-1', 'record-2']);
     const admin = { subject: user('bob', { role: 'admin' }), action: write, resource: { type: 'record' } };
     t.ok(idsOf(await search('resource', admin)).includes('record-2'));
-    t.same((await search('resource', { ...asked, resource: { type: 'spaceship' } })).results, []);
-    t.same((await search('resource', { ...asked, subject: user('nonexistent-user') })).results, []);
-    t.same((await search('resource', { ...asked, action: to('fly') })).results, []);
+    t.same((await search('resource', { ...query, resource: { type: 'spaceship' } })).results, []);
+    t.same((await search('resource', { ...query, subject: user('nonexistent-user') })).results, []);
+    t.same((await search('resource', { ...query, action: to('fly') })).results, []);
   });
 
   t.test('finds actions', async (t) => {
@@ -429,13 +429,13 @@ t.test('AuthZEN certification: search', async (t) => {
   });
 
   t.test('returns each result on one page, and an empty token on the last one', async (t) => {
-    const asked = { subject: { type: 'user' }, action: read, resource: record('record-1') };
-    const whole = await search('subject', asked);
+    const query = { subject: { type: 'user' }, action: read, resource: record('record-1') };
+    const whole = await search('subject', query);
     t.same(whole.page, { next_token: '', count: whole.results.length });
     const seen: string[] = [];
     let page: object = { limit: 1 };
     for (;;) {
-      const body = await search('subject', { ...asked, page });
+      const body = await search('subject', { ...query, page });
       seen.push(...idsOf(body));
       t.equal(body.page.count, 1);
       if (body.page.next_token === '') break;
@@ -454,12 +454,12 @@ t.test('AuthZEN certification: search', async (t) => {
   });
 
   t.test('puts the page first in the answer, as in the examples of the standard', async (t) => {
-    const asked = {
+    const query = {
       subject: { subject: { type: 'user' }, action: read, resource: record('record-1') },
       resource: { subject: user('alice'), action: read, resource: { type: 'record' } },
       action: { subject: user('alice'), resource: record('record-1') },
     };
-    for (const [kind, body] of Object.entries(asked)) {
+    for (const [kind, body] of Object.entries(query)) {
       t.same(Object.keys((await post(`search/${kind}`, body)).body), ['page', 'results'], kind);
     }
   });
@@ -478,22 +478,22 @@ t.test('AuthZEN certification: search', async (t) => {
   });
 
   t.test('answers 400 to a page token of another query or an invalid one', async (t) => {
-    const asked = { subject: { type: 'user' }, action: read, resource: record('record-1'), page: { limit: 1 } };
-    const { page } = await search('subject', asked);
+    const query = { subject: { type: 'user' }, action: read, resource: record('record-1'), page: { limit: 1 } };
+    const { page } = await search('subject', query);
     const token = page.next_token;
     const others = [
-      { ...asked, action: write, page: { token } },
-      { ...asked, resource: record('record-2'), page: { token } },
-      { ...asked, page: { token: `${token}x` } },
-      { ...asked, page: { token: 'nonsense' } },
-      { ...asked, page: { token: Buffer.from('["x"]').toString('base64url') } },
-      { ...asked, page: { token: `${token.slice(0, -4)}AAAA` } },
+      { ...query, action: write, page: { token } },
+      { ...query, resource: record('record-2'), page: { token } },
+      { ...query, page: { token: `${token}x` } },
+      { ...query, page: { token: 'nonsense' } },
+      { ...query, page: { token: Buffer.from('["x"]').toString('base64url') } },
+      { ...query, page: { token: `${token.slice(0, -4)}AAAA` } },
     ];
     for (const body of others) t.match(await post('search/subject', body), { status: 400, code: 'invalid-request' });
     const another = { subject: user('alice'), resource: record('record-1'), page: { token } };
     t.match(await post('search/action', another), { status: 400 });
     for (const page of [{ limit: 0 }, { limit: 101 }, { limit: '1' }, { token: 5 }, 'x']) {
-      t.match(await post('search/subject', { ...asked, page }), { status: 400 }, JSON.stringify(page));
+      t.match(await post('search/subject', { ...query, page }), { status: 400 }, JSON.stringify(page));
     }
   });
 
@@ -537,17 +537,17 @@ t.test('AuthZEN rules of Usher', async (t) => {
   const member = await newMember(account, { permissions: ['invoices:pay'] });
   const stranger = await newUser();
   const within = (id: string) => record(id, { accountId: account.url.split('/').at(-1) });
-  const asked = (subject: Entity, name = 'invoices:pay') => ({ subject, action: to(name), resource: within('r') });
+  const query = (subject: Entity, name = 'invoices:pay') => ({ subject, action: to(name), resource: within('r') });
 
   t.test('a subject is a user by id, by verified address or by external id', async (t) => {
     for (const id of [member.id, member.email, member.email.toUpperCase()]) {
-      t.match(await evaluation(asked(user(id)), account.owner.token), { status: 200, body: { decision: true } }, id);
+      t.match(await evaluation(query(user(id)), account.owner.token), { status: 200, body: { decision: true } }, id);
     }
     for (const id of [stranger.id, stranger.email, 'nobody', 'usr_x', '@', 'no such@address', `${member.id} `]) {
-      t.match(await evaluation(asked(user(id)), account.owner.token), { status: 200, body: { decision: false } }, id);
+      t.match(await evaluation(query(user(id)), account.owner.token), { status: 200, body: { decision: false } }, id);
     }
     const other = { ...user(member.id), type: 'group' };
-    t.match(await evaluation(asked(other), account.owner.token), { status: 200, body: { decision: false } });
+    t.match(await evaluation(query(other), account.owner.token), { status: 200, body: { decision: false } });
   });
 
   t.test('an action is a permission, or the part of it after the resource type', async (t) => {
@@ -576,16 +576,16 @@ t.test('AuthZEN rules of Usher', async (t) => {
   t.test(
     'members may ask about themselves, and others with members:read; non-members get no information',
     async (t) => {
-      t.match(await evaluation(asked(user(member.id)), member.token), { status: 200, body: { decision: true } });
-      const about = asked(user(account.owner.id));
+      t.match(await evaluation(query(user(member.id)), member.token), { status: 200, body: { decision: true } });
+      const about = query(user(account.owner.id));
       t.match(await evaluation(about, member.token), { status: 403, code: 'permission-missing' });
       t.match(
         await evaluation(about, stranger.token),
         { status: 200, body: { decision: false } },
         'an existing account looks like an unknown one',
       );
-      t.match(await evaluation(asked(user(stranger.id)), stranger.token), { status: 200, body: { decision: false } });
-      const batch = await post('evaluations', { evaluations: [asked(user(member.id)), about] }, member.token);
+      t.match(await evaluation(query(user(stranger.id)), stranger.token), { status: 200, body: { decision: false } });
+      const batch = await post('evaluations', { evaluations: [query(user(member.id)), about] }, member.token);
       t.match(batch.body.evaluations, [{ decision: true }, { decision: false, context: { error: { status: 403 } } }]);
       const search = { subject: { type: 'user' }, action: to('invoices:pay'), resource: within('r') };
       t.match(await post('search/subject', search, member.token), { status: 403, code: 'permission-missing' });
@@ -602,17 +602,17 @@ t.test('AuthZEN rules of Usher', async (t) => {
     const nowhere = { subject: user(member.id), action: to('invoices:pay'), resource: record('r') };
     const pointer = '/resource/properties/accountId';
     t.match(await evaluation(nowhere, account.owner.token), { status: 400, body: { errors: [{ pointer }] } });
-    const batch = await post('evaluations', { evaluations: [nowhere, asked(user(member.id))] }, account.owner.token);
+    const batch = await post('evaluations', { evaluations: [nowhere, query(user(member.id))] }, account.owner.token);
     t.match(batch.body.evaluations, [{ decision: false, context: { error: { status: 400 } } }, { decision: true }]);
     const platform = await newPlatformKey('access:check');
-    t.match(await evaluation(asked(user(member.id)), platform), { status: 200, body: { decision: true } });
+    t.match(await evaluation(query(user(member.id)), platform), { status: 200, body: { decision: true } });
     t.match(await evaluation(nowhere, platform), { status: 400 });
     for (const accountId of ['acc_01k7z2n4q8e6tbv5xw3c9d0hjm', 'nonsense', 5, null]) {
       const body = { ...nowhere, resource: record('r', { accountId }) };
       t.match(await evaluation(body, platform), { status: 200, body: { decision: false } }, String(accountId));
     }
     const noScope = await newPlatformKey('catalogue:manage');
-    t.match(await evaluation(asked(user(member.id)), noScope), { status: 403, code: 'permission-missing' });
+    t.match(await evaluation(query(user(member.id)), noScope), { status: 403, code: 'permission-missing' });
   });
 
   t.test('an account key may ask only about its own account', async (t) => {
@@ -620,7 +620,7 @@ t.test('AuthZEN rules of Usher', async (t) => {
     const bare = { subject: user(member.id), action: to('invoices:pay'), resource: record('r') };
     t.match(await evaluation(bare, mine), { status: 200, body: { decision: true } });
     t.match(
-      await evaluation(asked(user(member.id)), key),
+      await evaluation(query(user(member.id)), key),
       { status: 200, body: { decision: false } },
       'the key of another account',
     );
@@ -649,12 +649,12 @@ t.test('AuthZEN rules of Usher', async (t) => {
 
   t.test('a disabled user has no permissions, and is not found', async (t) => {
     const gone = await newMember(account, { permissions: ['invoices:pay'] });
-    t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: true } });
+    t.match(await evaluation(query(user(gone.id)), account.owner.token), { body: { decision: true } });
     const before = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
     const operating = { db: service.db, now: new Date(), logSecurityEvent: () => {} };
     await disableUser(operating, await requireUserNamed(service.db, gone.id));
-    t.match(await evaluation(asked(user(gone.id)), account.owner.token), { body: { decision: false } });
-    t.match(await evaluation(asked(user(gone.email)), account.owner.token), { body: { decision: false } });
+    t.match(await evaluation(query(user(gone.id)), account.owner.token), { body: { decision: false } });
+    t.match(await evaluation(query(user(gone.email)), account.owner.token), { body: { decision: false } });
     const search = { subject: { type: 'user' }, action: to('invoices:pay'), resource: within('r') };
     const found = await post('search/subject', search, account.owner.token);
     t.notOk(found.body.results.some((it: Entity) => it.id === gone.id));

@@ -32,12 +32,12 @@ async function declared(): Promise<PermissionDeclaration[]> {
 t.test('PUT /v1/permissions', async (t) => {
   t.test('replaces the whole catalogue and keeps Usher’s own permissions', async (t) => {
     const before = await declared();
-    const wanted = [permission('things:read'), permission('things:write', { implies: ['things:read'] }), ...before];
-    const { status, body } = await put(wanted);
+    const next = [permission('things:read'), permission('things:write', { implies: ['things:read'] }), ...before];
+    const { status, body } = await put(next);
     t.equal(status, 200);
     t.same(body, { dryRun: false, added: ['things:read', 'things:write'], changed: [], removed: [] });
-    const { body: shown } = await call('GET', '/v1/permissions', { token: platform });
-    const keys = shown.items.map((it: { key: string }) => it.key);
+    const { body: answer } = await call('GET', '/v1/permissions', { token: platform });
+    const keys = answer.items.map((it: { key: string }) => it.key);
     t.same(
       keys.slice(0, usherPermissions.length),
       usherPermissions,
@@ -45,11 +45,11 @@ t.test('PUT /v1/permissions', async (t) => {
     );
     t.same(
       keys.slice(usherPermissions.length),
-      wanted.map((it) => it.key),
+      next.map((it) => it.key),
       'the others follow in the declared order',
     );
     t.same(
-      (await put(wanted)).body,
+      (await put(next)).body,
       { dryRun: false, added: [], changed: [], removed: [] },
       'declaring the same catalogue again changes nothing',
     );
@@ -72,8 +72,8 @@ t.test('PUT /v1/permissions', async (t) => {
     await asOwner(`/members/${member.id}/grants`, {
       grants: [{ permission: 'doomed:read', resource: { type: 'thing' } }],
     });
-    const wanted = [...before, permission('worded:read', { title: 'Other words' }), permission('fresh:read')];
-    const { status, body } = await put(wanted, '?dryRun=true');
+    const next = [...before, permission('worded:read', { title: 'Other words' }), permission('fresh:read')];
+    const { status, body } = await put(next, '?dryRun=true');
     t.equal(status, 200);
     t.same(body, {
       dryRun: true,
@@ -91,19 +91,19 @@ t.test('PUT /v1/permissions', async (t) => {
       'the dry run adds nothing',
     );
 
-    t.match(await put(wanted), { status: 409, code: 'permission-in-use' });
+    t.match(await put(next), { status: 409, code: 'permission-in-use' });
     t.ok(
       (await declared()).some((it) => it.key === 'doomed:read'),
       'a refused removal changes nothing',
     );
-    t.match(await put(wanted, '?removeInUse=true'), {
+    t.match(await put(next, '?removeInUse=true'), {
       status: 200,
       body: { removed: [{ permission: 'doomed:read' }] },
     });
-    const shown = await call('GET', `${account.url}/members/${member.id}`, { token: account.owner.token });
-    t.same(shown.body.access.permissions, [], 'the removed permission is removed from every member');
+    const answer = await call('GET', `${account.url}/members/${member.id}`, { token: account.owner.token });
+    t.same(answer.body.access.permissions, [], 'the removed permission is removed from every member');
 
-    t.equal((await put([...wanted, permission('doomed:read')])).status, 200);
+    t.equal((await put([...next, permission('doomed:read')])).status, 200);
     const check = `${account.url}/check?userId=${member.id}&permission=doomed:read`;
     t.same(
       (await call('GET', check, { token: account.owner.token })).body,

@@ -22,15 +22,15 @@ const newCaller = (session: string, now = 0) =>
 
 /** Statements in the order in which they began. The test ends each one. */
 function statements() {
-  const begun: { caller: Caller; asked: string[]; answer(): void; fail(error: Error): void }[] = [];
+  const begun: { caller: Caller; permissions: string[]; answer(): void; fail(error: Error): void }[] = [];
   const sizes: number[] = [];
   const checkAll = batchChecks(
     (caller, questions) =>
       new Promise<CheckedAnswer[]>((resolve, reject) => {
-        const asked = questions.map((it) => it.permission);
+        const permissions = questions.map((it) => it.permission);
         // A permission whose name begins with "may" is allowed.
-        const answers = asked.map((it) => ({ isAllowed: it.startsWith('may') }) as CheckedAnswer);
-        begun.push({ caller, asked, answer: () => resolve(answers), fail: reject });
+        const answers = permissions.map((it) => ({ isAllowed: it.startsWith('may') }) as CheckedAnswer);
+        begun.push({ caller, permissions, answer: () => resolve(answers), fail: reject });
       }),
     (size) => void sizes.push(size),
   );
@@ -38,9 +38,9 @@ function statements() {
   return { begun, sizes, ask };
 }
 const settled = () => new Promise((done) => setImmediate(done));
-const allowed = async (asked: Promise<CheckedAnswer[]>) => (await asked).map((it) => it.isAllowed);
-const failure = (asked: Promise<unknown>) =>
-  asked.then(
+const allowed = async (answers: Promise<CheckedAnswer[]>) => (await answers).map((it) => it.isAllowed);
+const failure = (answers: Promise<unknown>) =>
+  answers.then(
     () => undefined,
     (error: Error) => error.message,
   );
@@ -56,12 +56,12 @@ t.test('Batched checks', async (t) => {
     answers.push(ask(caller, 'may c', 'd'), ask(caller, 'may e'));
     await settled();
     t.same(
-      begun.map((it) => it.asked),
+      begun.map((it) => it.permissions),
       [['may a', 'b']],
     );
     begun[0]?.answer();
     await settled();
-    t.same(begun[1]?.asked, ['may c', 'd', 'may e']);
+    t.same(begun[1]?.permissions, ['may c', 'd', 'may e']);
     begun[1]?.answer();
     t.same(await Promise.all(answers.map(allowed)), [[true], [false], [true, false], [true]]);
     t.same(sizes, [2, 3], 'the batch sizes are observed');
@@ -74,11 +74,11 @@ t.test('Batched checks', async (t) => {
 
   t.test('questions with different credentials never share a statement', async (t) => {
     const { begun, ask } = statements();
-    const asked = [ask(caller, 'a'), ask(newCaller('two'), 'b')];
+    const answers = [ask(caller, 'a'), ask(newCaller('two'), 'b')];
     await settled();
     t.equal(begun.length, 2);
     for (const it of begun) it.answer();
-    await Promise.all(asked);
+    await Promise.all(answers);
   });
 
   t.test('a batch is answered as of its latest request', async (t) => {
@@ -106,7 +106,7 @@ t.test('Batched checks', async (t) => {
     await settled();
     void ask(caller, ...Array.from({ length: 21 }, (_, i) => `${i}`));
     await settled();
-    t.equal(begun[1]?.asked.length, 21, 'the statement does not wait for the running one');
+    t.equal(begun[1]?.permissions.length, 21, 'the statement does not wait for the running one');
   });
 
   t.test('one statement answers at most 200 questions', async (t) => {
@@ -114,7 +114,7 @@ t.test('Batched checks', async (t) => {
     for (let i = 0; i < 30; i += 1) void ask(caller, ...Array.from({ length: 10 }, (_, j) => `${i} ${j}`));
     await settled();
     t.same(
-      begun.map((it) => it.asked.length),
+      begun.map((it) => it.permissions.length),
       [200, 100],
     );
   });
@@ -126,7 +126,7 @@ t.test('Batched checks', async (t) => {
     begun[0]?.fail(refusedByDatabase());
     await settled();
     t.same(
-      begun.slice(1).map((it) => it.asked),
+      begun.slice(1).map((it) => it.permissions),
       [['wrong'], ['may b']],
     );
     begun[1]?.fail(refusedByDatabase());
@@ -137,10 +137,10 @@ t.test('Batched checks', async (t) => {
 
   t.test('every question of a batch fails if the database is unavailable', async (t) => {
     const { begun, ask } = statements();
-    const asked = [ask(caller, 'a'), ask(caller, 'b')];
+    const answers = [ask(caller, 'a'), ask(caller, 'b')];
     await settled();
     begun[0]?.fail(new Error('Query read timeout'));
-    t.same(await Promise.all(asked.map(failure)), ['Query read timeout', 'Query read timeout']);
+    t.same(await Promise.all(answers.map(failure)), ['Query read timeout', 'Query read timeout']);
     t.equal(begun.length, 1);
   });
 });
@@ -169,12 +169,12 @@ for (const [setting, isBatched] of [
   t.test(`CHECK_BATCHING=${setting} turns batching ${setting}`, async (t) => {
     const { call, newAccount, service } = await startService(t, { env: { CHECK_BATCHING: setting } });
     const account = await newAccount();
-    const asked = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () =>
         call('GET', `${account.url}/check?permission=invoices:pay`, { token: account.owner.token }),
       ),
     );
-    t.ok(asked.every((it) => it.status === 200 && it.body.allowed));
+    t.ok(responses.every((it) => it.status === 200 && it.body.allowed));
     const metrics = await service.metrics.registry.metrics();
     const [, sum] = /^usher_check_batch_size_sum (\d+)$/m.exec(metrics) ?? [];
     const [, count] = /^usher_check_batch_size_count (\d+)$/m.exec(metrics) ?? [];

@@ -83,12 +83,12 @@ function mayModel(
       (endsAt === undefined || endsAt > now) &&
       (!resource || (on && resource.type === on.type && (resource.id === undefined || resource.id === on.id))),
   );
-  const given = [
+  const granted = [
     ...member.permissions,
     ...member.roles.flatMap((it) => model.roles[it] ?? []),
     ...counting.map((it) => it.permission),
   ];
-  return given.some((it) => reach(model, it).has(permission));
+  return granted.some((it) => reach(model, it).has(permission));
 }
 
 const types = ['record', 'folder'];
@@ -263,13 +263,13 @@ t.test('GET …/check', async (t) => {
     const key = await newAccountKey(account, account.owner, 'members:read');
     const weak = await newAccountKey(account, account.owner, 'roles:manage');
     const forged = `${key.slice(0, -4)}AAAA`;
-    const asking = (token: string, at: number) =>
+    const checkAs = (token: string, at: number) =>
       check({ userId: members[at % 2]?.id ?? '', permission: 'keys:manage' }, token);
-    await asking(key, 0);
+    await checkAs(key, 0);
     statements.length = 0;
     const many = Array.from({ length: 40 }, (_, at) => at);
     const [answers, refused, unknown] = await Promise.all(
-      [key, weak, forged].map((token) => Promise.all(many.map((at) => asking(token, at)))),
+      [key, weak, forged].map((token) => Promise.all(many.map((at) => checkAs(token, at)))),
     );
     t.same(
       answers?.map((it) => it.body.allowed),
@@ -277,12 +277,12 @@ t.test('GET …/check', async (t) => {
     );
     t.same(new Set(refused?.map((it) => it.code)), new Set(['permission-missing']));
     t.same(new Set(unknown?.map((it) => it.status)), new Set([401]), 'a forged key shares no answer with the real one');
-    const asked = statements.filter((it) => it.includes('with ordinality')).length;
-    t.ok(asked <= 30, `120 checks took ${asked} statements`);
+    const checkStatements = statements.filter((it) => it.includes('with ordinality')).length;
+    t.ok(checkStatements <= 30, `120 checks took ${checkStatements} statements`);
 
     const left = await call('DELETE', `${account.url}/members/${members[0]?.id}`, { token: account.owner.token });
     t.equal(left.status, 204);
-    const after = await Promise.all(many.map((at) => asking(key, at)));
+    const after = await Promise.all(many.map((at) => checkAs(key, at)));
     t.ok(
       after.every((it) => it.body.allowed === false),
       'checks after the removal of the member are denied',
@@ -301,7 +301,7 @@ t.test('GET …/check', async (t) => {
       properties: {},
     };
     const key = parseApiKeySecret(platform);
-    const asking = (seconds: number) => {
+    const askAt = (seconds: number) => {
       const now = new Date(endsAt.getTime() + seconds * 1000);
       const requestContext = { now, client: { network: '', userAgent: '' }, logSecurityEvent: () => {} };
       const caller = {
@@ -313,8 +313,8 @@ t.test('GET …/check', async (t) => {
       };
       return checkAll(service.db, caller, [question]);
     };
-    t.equal((await asking(-5))[0]?.isAllowed, true);
-    const [, after] = await Promise.all([asking(-5), asking(5), asking(-5)]);
+    t.equal((await askAt(-5))[0]?.isAllowed, true);
+    const [, after] = await Promise.all([askAt(-5), askAt(5), askAt(-5)]);
     t.equal(after?.[0]?.isAllowed, false);
   });
 
@@ -484,8 +484,10 @@ t.test('An account token', async (t) => {
     t.equal(await epoch(), before, 'reading does not change the epoch');
     await newMember(account, { permissions: [] });
     t.equal(await epoch(), before, 'a new member does not change the epoch');
-    const known = (await call('GET', '/v1/permissions', { token: platform })).body.items;
-    const permissions = known.filter((it: { own: boolean }) => !it.own).map(({ own, ...it }: { own: boolean }) => it);
+    const existing = (await call('GET', '/v1/permissions', { token: platform })).body.items;
+    const permissions = existing
+      .filter((it: { own: boolean }) => !it.own)
+      .map(({ own, ...it }: { own: boolean }) => it);
     const more = [...permissions, { key: 'epoch:move', title: 'Move', description: 'Move it.', group: 'Epoch' }];
     await call('PUT', '/v1/permissions', { body: { permissions: more }, token: platform });
     t.ok((await epoch()) > before, 'a catalogue change increases the epoch');
@@ -512,8 +514,8 @@ t.test('Access with an end time', async (t) => {
       const [token, owner] = [await logIn(member), await logIn(account.owner)];
       t.match(await call('GET', account.url, { token }), { status: 404, code: 'not-found' });
       t.same((await call('GET', '/v1/me/accounts', { token })).body.items, []);
-      const shown = await call('GET', `${account.url}/members/${member.id}`, { token: owner });
-      t.match(shown.body, { status: 'ended', access: { endsAt: end.toISOString() } });
+      const answer = await call('GET', `${account.url}/members/${member.id}`, { token: owner });
+      t.match(answer.body, { status: 'ended', access: { endsAt: end.toISOString() } });
       const body = { access: { permissions: ['members:read'] } };
       t.match(await call('PATCH', `${account.url}/members/${member.id}`, { body, token: owner }), { status: 200 });
       t.match(await call('GET', account.url, { token }), { status: 200 });
