@@ -1,11 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { accountKeys, platformKeys } from '../database/schema.ts';
 
-// When an API key is valid, in TypeScript and in SQL. test/permissions/twins.test.ts compares the two.
+// When an API key is active, in TypeScript and in SQL: test/permissions/twins.test.ts compares them.
 
 export type ApiKeyStatus = 'active' | 'revoked' | 'expired';
 
-/** A key's status at a time. */
+/** The status of a key at `now`. */
 export function apiKeyStatusAt(
   { revokedAt, expiresAt }: { revokedAt: Date | null; expiresAt: Date | null },
   now: Date,
@@ -14,6 +14,6 @@ export function apiKeyStatusAt(
   return expiresAt !== null && expiresAt <= now ? 'expired' : 'active';
 }
 
-/** Whether a key is active, as a condition. */
+/** Whether a key is active at `now`, as a SQL condition. */
 export const isActiveApiKey = (keys: typeof accountKeys | typeof platformKeys, now: SQL) =>
   sql`${keys.revokedAt} is null and (${keys.expiresAt} is null or ${keys.expiresAt} > ${now})`;

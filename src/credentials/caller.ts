@@ -1,38 +1,38 @@
 import type { AccountId, ApiKeyId, IdentityId, SessionId, UserId } from '../ids/ids.ts';
 import type { LogSecurityEvent } from '../telemetry/security-events.ts';
 
-/** From where a request comes, as far as it can be told. */
+/** The client of a request, as far as it can be recognised. */
 export interface Client {
-  /** An IPv4 address, or the first 64 bits of an IPv6 one. */
+  /** An IPv4 address, or the first 64 bits of an IPv6 address. */
   readonly network: string;
-  /** What the client calls itself; it may say anything, or nothing. */
+  /** The `User-Agent` header, which may be empty or contain anything. */
   readonly userAgent: string;
 }
 
-/** The circumstances of a request: when and from where, and the line to the audit log. */
+/** When and from where a request comes, and a function that logs its security events. */
 export interface RequestContext {
   readonly now: Date;
   readonly client: Client;
   readonly logSecurityEvent: LogSecurityEvent;
 }
 
-/** A key for machines as it was shown: whose it says it is, and the hash of it. */
+/** An API key as the client sent it: the ids that it contains, and the hash of its secret. */
 export type ApiKey =
   | { readonly kind: 'account'; readonly id: ApiKeyId; readonly hash: string; readonly accountId: AccountId }
   | { readonly kind: 'platform'; readonly id: ApiKeyId; readonly hash: string };
 
-/** How a caller proved who they are: one of the three. */
+/** How a caller authenticated. Exactly one of the three is not null. */
 export interface Credential {
-  /** A session of ours. */
+  /** A session of this service. */
   readonly sessionId: SessionId | null;
   /** A login at an identity provider. */
   readonly identityId: IdentityId | null;
-  /** A key for machines. */
+  /** An API key. */
   readonly apiKey: ApiKey | null;
 }
 
-/** Who makes a request, and when. What they may do is not known from this: it is read inside the request. */
+/** Who makes a request. It contains no permissions: they are read during the request. */
 export interface Caller extends RequestContext, Credential {
-  /** The person; with an account's key its maker, with a platform's key the platform itself. */
+  /** The user; for an account key, the user who created it; for a platform key, the platform. */
   readonly userId: UserId;
 }

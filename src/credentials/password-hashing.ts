@@ -5,66 +5,70 @@ import { passwordForm } from './password-normal-form.ts';
 
 export type PasswordCost = Required<Pick<Options, 'memoryCost' | 'timeCost' | 'parallelism'>>;
 
-/** OWASP's first choice for argon2id, which is this library's default: 19 MiB, two passes, one lane. */
-const recommended: PasswordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** OWASP's first recommendation, and the library's default: 19 MiB, two passes, one lane. */
+const defaultCost: PasswordCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** How a hash of today begins: the algorithm, and the version 1.3 of it (RFC 9106). */
-const current = '$argon2id$v=19$';
+/** The prefix of a current hash: argon2id, version 1.3 (RFC 9106). */
+const currentPrefix = '$argon2id$v=19$';
 
-/** Bytes that the salt and the hash have at least; what is made here has as many. */
-const shortest = { saltLen: 16, outputLen: 32 };
+/** The minimum lengths in bytes. New hashes have exactly these. */
+const minLengths = { saltLen: 16, outputLen: 32 };
 
-/** How many are hashed at once, and how many may wait before the next is turned away. */
-const atOnce = 2;
-const waiting = 200;
+/** How many passwords are hashed at once. */
+const maxConcurrent = 2;
+/** How many more may wait before further ones are refused. */
+const maxWaiting = 200;
 
 export interface Passwords {
   /** The argon2id hash of a password, in PHC string format. */
   hash(password: string): Promise<string>;
   /**
-   * Whether a password is the one hashed, in its normal form. Takes as long where there is no hash
-   * to compare with, or a malformed one, and answers false.
+   * Whether a password has this hash. If the hash is missing or malformed, it takes as long and
+   * returns false.
    */
   matches(password: string, hash: string | null | undefined): Promise<boolean>;
-  /** How many wait for their turn. */
+  /** The number of passwords that wait to be hashed. */
   waiting(): number;
-  /** Whether a hash is weaker than one made now, or none at all: hash the password anew as soon as it is known. */
+  /** Whether a hash is malformed or weaker than one made now. */
   isOutdated(hash: string): boolean;
 }
 
-/** Hashes and compares, a bounded number at once; throws `unavailable` when too many wait already. */
-export async function createPasswords(cost: PasswordCost = recommended): Promise<Passwords> {
-  const limit = pLimit(atOnce);
+/**
+ * Hashes and verifies passwords in their normal form, a limited number at once. Both throw
+ * `unavailable` if too many are waiting.
+ */
+export async function createPasswords(cost: PasswordCost = defaultCost): Promise<Passwords> {
+  const limit = pLimit(maxConcurrent);
   const decoy = await hash('', cost);
   const queue = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (limit.pendingCount >= waiting)
-      throw new Problem('unavailable', 'Too many people are logging in at this moment.');
+    if (limit.pendingCount >= maxWaiting)
+      throw new Problem('unavailable', 'Too many users are logging in at the moment. Try again later.');
     return limit(work);
   };
   return {
     hash: (password) => queue(() => hash(passwordForm(password), cost)),
-    matches: (password, kept) =>
+    matches: (password, storedHash) =>
       queue(async () => {
         const form = passwordForm(password);
-        const same = typeof kept === 'string' ? await verifyIfWellFormed(kept, form) : undefined;
-        if (same === undefined) await verify(decoy, form);
-        return same ?? false;
+        const isMatch = typeof storedHash === 'string' ? await verifyIfWellFormed(storedHash, form) : undefined;
+        if (isMatch === undefined) await verify(decoy, form);
+        return isMatch ?? false;
       }),
     waiting: () => limit.pendingCount,
-    isOutdated: (kept) => isWeaker(kept, cost),
+    isOutdated: (storedHash) => isWeaker(storedHash, cost),
   };
 }
 
-/** @returns undefined where the hash is malformed, which is found out before any work. */
-const verifyIfWellFormed = (kept: string, password: string): Promise<boolean | undefined> =>
-  verify(kept, password).catch(() => undefined);
+/** @returns undefined if the hash is malformed, which the library detects before any work. */
+const verifyIfWellFormed = (storedHash: string, password: string): Promise<boolean | undefined> =>
+  verify(storedHash, password).catch(() => undefined);
 
-function isWeaker(kept: string, cost: PasswordCost): boolean {
+function isWeaker(storedHash: string, cost: PasswordCost): boolean {
   try {
-    const { memoryCost, timeCost, parallelism, saltLen, outputLen } = parseOptions(kept);
+    const { memoryCost, timeCost, parallelism, saltLen, outputLen } = parseOptions(storedHash);
     const isAsCostly = memoryCost >= cost.memoryCost && timeCost >= cost.timeCost && parallelism >= cost.parallelism;
-    const isAsLong = saltLen >= shortest.saltLen && outputLen >= shortest.outputLen;
-    return !(kept.startsWith(current) && isAsCostly && isAsLong);
+    const isAsLong = saltLen >= minLengths.saltLen && outputLen >= minLengths.outputLen;
+    return !(storedHash.startsWith(currentPrefix) && isAsCostly && isAsLong);
   } catch {
     return true;
   }

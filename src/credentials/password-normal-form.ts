@@ -1,6 +1,6 @@
 /**
- * The form in which passwords are compared, counted and hashed: NFKC, as NIST SP 800-63B
- * recommends, so that a password typed on another keyboard (composed or not, full-width or not) is
- * the same.
+ * Normalises a password to NFKC, as NIST SP 800-63B recommends, so that it is the same from every
+ * keyboard (composed or decomposed, full-width or not). Passwords are compared, hashed and their
+ * length is counted in this form.
  */
 export const passwordForm = (password: string): string => password.normalize('NFKC');

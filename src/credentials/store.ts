@@ -10,8 +10,8 @@ import { markVerified } from './verification.ts';
 const now = sql`${placeholderFor(sessions.expiresAt, 'now')}`;
 
 /**
- * Of a prepared query about the caller: the user is not disabled, and the session, identity or
- * account key that the caller's credential names is valid. `valuesOfCaller` has the values.
+ * A condition for prepared queries that join `users`: the caller's user is not disabled, and their
+ * session, identity or account key is valid. `valuesOfCaller` gives the values.
  */
 export const isValidCaller = () =>
   sql`${users.id} = ${placeholderFor(users.id, 'userId')} and ${users.disabledAt} is null and (
@@ -25,15 +25,16 @@ export const isValidCaller = () =>
     })})`;
 
 /**
- * Of a query of `users`: whether a session of theirs is active, or an identity is linked to them. An
- * identity is valid as long as it is linked; how long its token is valid is in the token.
+ * A condition for queries on `users`: the session belongs to the user and is active, or the
+ * identity is linked to the user. An identity is valid as long as it is linked; its tokens have
+ * their own expiry.
  */
 export const isLoggedIn = ({ sessionId, identityId, now }: Record<'sessionId' | 'identityId' | 'now', SQL>) => sql`(
     exists (select from ${sessions}
       where ${sessions.id} = ${sessionId} and ${sessions.userId} = ${users.id} and ${isActiveSession(now)})
     or exists (select from ${identities} where ${identities.id} = ${identityId} and ${identities.userId} = ${users.id}))`;
 
-/** The values of a prepared query that has `isValidCaller`, or a platform key that is calling. */
+/** The values of a prepared query that uses `isValidCaller` or looks up the platform key. */
 export const valuesOfCaller = ({ userId, sessionId, identityId, apiKey, now }: Caller) => ({
   ...{ userId, sessionId, identityId, now },
   keyId: apiKey?.id ?? null,
@@ -41,7 +42,7 @@ export const valuesOfCaller = ({ userId, sessionId, identityId, apiKey, now }: C
   keyAccountId: apiKey?.kind === 'account' ? apiKey.accountId : null,
 });
 
-/** A text that is the same for the same credential only. */
+/** A string that is equal for equal credentials only. */
 export const credentialOf = ({ userId, sessionId, identityId, apiKey }: Caller): string =>
   [
     userId,
@@ -54,11 +55,11 @@ export const credentialOf = ({ userId, sessionId, identityId, apiKey }: Caller):
 
 const callingUser = prepared('find_calling_user', (db) => db.select().from(users).where(isValidCaller()));
 
-/** The caller's user; undefined if the credential is not valid any more. */
+/** @returns the caller's user; undefined if the credential is no longer valid. */
 export function findCallingUser(db: Db, caller: Caller): Promise<typeof users.$inferSelect | undefined> {
-  const found = callingUser(db).execute(valuesOfCaller(caller));
+  const rows = callingUser(db).execute(valuesOfCaller(caller));
   return markVerified(
     caller,
-    found.then(([user]) => user),
+    rows.then(([user]) => user),
   );
 }

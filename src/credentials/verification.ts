@@ -5,15 +5,15 @@ const verifiedKeys = new WeakSet<ApiKey>();
 
 /**
  * Whether a caller's credential was verified. The signature of a token is verified before there is
- * a caller. An API key is only text until a statement finds it: anyone can make up a key that names
- * the ids of others. Nothing is written, counted or logged under the ids of a caller before this is
- * true.
+ * a caller. An API key is verified only when a statement finds it: anyone can make up a key that
+ * contains the ids of others. Nothing is written, counted or logged under the ids of a caller
+ * before this is true.
  */
 export const isVerified = ({ apiKey }: Credential) => apiKey === null || verifiedKeys.has(apiKey);
 
 /**
- * Marks the credential as verified if the statement that looks it up finds a row. Every such
- * statement uses this.
+ * Marks a caller's credential as verified if the statement that looks it up finds a row. Every such
+ * statement must use this.
  */
 export async function markVerified<T>({ apiKey }: Credential, found: Promise<T | undefined>): Promise<T | undefined> {
   const result = await found;
@@ -21,7 +21,7 @@ export async function markVerified<T>({ apiKey }: Credential, found: Promise<T |
   return result;
 }
 
-/** Marks the credential of a caller as verified, if the same credential of another request was. */
-export function copyVerification({ apiKey }: Credential, same: Credential): void {
-  if (apiKey && same.apiKey && apiKey.hash === same.apiKey.hash && isVerified(same)) verifiedKeys.add(apiKey);
+/** Marks a caller's credential as verified if the same credential of another request was. */
+export function copyVerification({ apiKey }: Credential, other: Credential): void {
+  if (apiKey && other.apiKey && apiKey.hash === other.apiKey.hash && isVerified(other)) verifiedKeys.add(apiKey);
 }

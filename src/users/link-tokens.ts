@@ -5,26 +5,28 @@ import { signLinkToken, verifyLinkTo } from '../tokens/link-token.ts';
 type Signer = Pick<Service, 'signingKeys'> & { config: { issuer: string } };
 type Expiring<I> = { id: I; expiresAt: Date };
 
-const tokensOf = ({ signingKeys, config }: Signer) => ({ keys: signingKeys, issuer: config.issuer });
+const toTokenOptions = ({ signingKeys, config }: Signer) => ({ keys: signingKeys, issuer: config.issuer });
 
-/** The token of the link that verifies an address. It names a registration, and nothing else. */
+/** Signs the token of a verification link. It contains the id of the registration only. */
 export const signVerificationToken = (service: Signer, { id, expiresAt }: Expiring<RegistrationId>, now: Date) =>
-  signLinkToken(tokensOf(service), 'verify-email', { reg: id }, { now, expiresAt });
+  signLinkToken(toTokenOptions(service), 'verify-email', { reg: id }, { now, expiresAt });
 
-/** The registration that a token names; undefined where the token does not verify or its time is over. */
+/** @returns the registration id; undefined if the token does not verify or has expired. */
 export const verifyVerificationToken = (service: Signer, token: string, now: Date) =>
-  verifyLinkTo(tokensOf(service), 'verify-email', ['reg', 'reg'], token, now);
+  verifyLinkTo(toTokenOptions(service), 'verify-email', ['reg', 'reg'], token, now);
 
-/** The same for the link that chooses a new password. */
+/** Signs the token of a password reset link. It contains the id of the reset only. */
 export const signResetToken = (service: Signer, { id, expiresAt }: Expiring<PasswordResetId>, now: Date) =>
-  signLinkToken(tokensOf(service), 'password-reset', { rst: id }, { now, expiresAt });
+  signLinkToken(toTokenOptions(service), 'password-reset', { rst: id }, { now, expiresAt });
 
+/** @returns the reset id; undefined if the token does not verify or has expired. */
 export const verifyResetToken = (service: Signer, token: string, now: Date) =>
-  verifyLinkTo(tokensOf(service), 'password-reset', ['rst', 'rst'], token, now);
+  verifyLinkTo(toTokenOptions(service), 'password-reset', ['rst', 'rst'], token, now);
 
-/** The same for the link that confirms a changed address. */
+/** Signs the token of an address change link. It contains the id of the change only. */
 export const signEmailChangeToken = (service: Signer, { id, expiresAt }: Expiring<EmailChangeId>, now: Date) =>
-  signLinkToken(tokensOf(service), 'email-change', { emc: id }, { now, expiresAt });
+  signLinkToken(toTokenOptions(service), 'email-change', { emc: id }, { now, expiresAt });
 
+/** @returns the address change id; undefined if the token does not verify or has expired. */
 export const verifyEmailChangeToken = (service: Signer, token: string, now: Date) =>
-  verifyLinkTo(tokensOf(service), 'email-change', ['emc', 'emc'], token, now);
+  verifyLinkTo(toTokenOptions(service), 'email-change', ['emc', 'emc'], token, now);

@@ -14,8 +14,8 @@ import {
 } from '../http/schemas.ts';
 
 /**
- * Characters of the normal form. At least 64 must be allowed (NIST SP 800-63B); the end is there to
- * bound the work.
+ * The length of a password in characters of its normal form. At least 64 must be allowed (NIST SP
+ * 800-63B); the maximum limits the work of hashing.
  */
 export const passwordLength = { min: 8, max: 256 };
 
@@ -24,12 +24,12 @@ export const Password = Type.String({
   maxLength: passwordLength.max,
   [normalFormKeyword]: 'password',
   description:
-    'Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.',
+    'Any characters are allowed. Passwords are compared, and their length is counted, in the Unicode normalization form NFKC. Common passwords are refused.',
   examples: ['correct horse battery staple'],
 });
 
-/** A password to compare with: whatever its length, so that a refusal says nothing about the rules. */
-const PasswordGuess = Type.String({
+/** A password to verify. Short ones are allowed, so that a refusal does not depend on the rules. */
+const ExistingPassword = Type.String({
   minLength: 1,
   maxLength: passwordLength.max,
   [normalFormKeyword]: 'password',
@@ -37,8 +37,8 @@ const PasswordGuess = Type.String({
 });
 
 export const Credentials = Type.Object(
-  { email: Email, password: PasswordGuess },
-  { $id: 'Credentials', additionalProperties: false, description: 'An address and a password that exist.' },
+  { email: Email, password: ExistingPassword },
+  { $id: 'Credentials', additionalProperties: false, description: 'The e-mail address and password of a user.' },
 );
 export type Credentials = Static<typeof Credentials>;
 
@@ -51,7 +51,7 @@ export type Registration = Static<typeof Registration>;
 const linkToken = Type.String({
   minLength: 1,
   maxLength: 4096,
-  description: 'From the link in the mail, after `#token=`.',
+  description: 'The token in the link from the e-mail: the text after `#token=`.',
   examples: ['eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln'],
 });
 
@@ -72,12 +72,12 @@ export const PasswordResetConfirmation = Type.Object(
 );
 
 export const PasswordChange = Type.Object(
-  { currentPassword: PasswordGuess, newPassword: Password },
+  { currentPassword: ExistingPassword, newPassword: Password },
   { $id: 'PasswordChange', additionalProperties: false },
 );
 
 export const EmailChange = Type.Object(
-  { email: Email, currentPassword: PasswordGuess },
+  { email: Email, currentPassword: ExistingPassword },
   { $id: 'EmailChange', additionalProperties: false },
 );
 
@@ -88,7 +88,7 @@ export const EmailChangeConfirmation = Type.Object(
 
 export const ChangedEmail = Type.Object(
   { email: Email },
-  { $id: 'ChangedEmail', additionalProperties: false, description: 'The address that counts from now on.' },
+  { $id: 'ChangedEmail', additionalProperties: false, description: 'The new e-mail address.' },
 );
 
 export const RefreshRequest = Type.Object(
@@ -109,12 +109,16 @@ const message = Type.String({
 
 export const RegistrationAccepted = Type.Object(
   { message },
-  { $id: 'RegistrationAccepted', additionalProperties: false, description: 'The same for every address.' },
+  {
+    $id: 'RegistrationAccepted',
+    additionalProperties: false,
+    description: 'The response is the same for every address.',
+  },
 );
 
 export const MailQueued = Type.Object(
   { message },
-  { $id: 'MailQueued', additionalProperties: false, description: 'The same for every address.' },
+  { $id: 'MailQueued', additionalProperties: false, description: 'The response is the same for every address.' },
 );
 
 export const User = Type.Object(
@@ -123,18 +127,18 @@ export const User = Type.Object(
     email: Email,
     name: PersonName,
     hasPassword: Type.Boolean({
-      description: 'Without one, they log in at an identity provider, or have yet to choose one by a reset.',
+      description: 'If false, the user logs in at an identity provider, or can set a password by a password reset.',
     }),
     createdAt: Time,
   },
-  { $id: 'User', additionalProperties: false, description: 'A person with a login. The address is verified.' },
+  { $id: 'User', additionalProperties: false, description: 'A person with a login. The e-mail address is verified.' },
 );
 
 export const Session = Type.Object(
   {
     accessToken: Type.String({
       maxLength: 4096,
-      description: 'A JWT (RFC 9068) for `Authorization: Bearer`. It names the user, and no right.',
+      description: 'A JWT (RFC 9068) for `Authorization: Bearer`. It identifies the user and contains no permissions.',
     }),
     tokenType: Type.Unsafe<'Bearer'>(Type.String({ enum: ['Bearer'] })),
     expiresIn: Integer({
@@ -145,7 +149,7 @@ export const Session = Type.Object(
     }),
     refreshToken: Type.String({
       maxLength: 512,
-      description: 'Gives the next session tokens, once. Using an old one ends the session.',
+      description: 'Can be exchanged for new tokens once. Using an old one ends the session.',
     }),
     user: Type.Unsafe<Static<typeof User>>(Type.Ref('User')),
   },
@@ -162,23 +166,26 @@ export const MySessionsQuery = Type.Object(
 export const MySession = Type.Object(
   {
     id: idSchema('ses'),
-    isCurrent: Type.Boolean({ description: 'Whether it is the one that asks.' }),
+    isCurrent: Type.Boolean({ description: 'Whether it is the session of this request.' }),
     device: Type.String({
       maxLength: 200,
-      description: 'What the client calls itself, in words.',
+      description: 'A display name for the client, from its `User-Agent` header.',
       examples: ['Firefox on Windows'],
     }),
     network: Type.Unsafe<string | null>({
       type: ['string', 'null'],
       maxLength: 50,
-      description: 'From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one.',
+      description: 'The network of the last use: an IPv4 address, or the first 64 bits of an IPv6 address.',
       examples: ['198.51.100.7', '2001:db8:1:2::/64'],
     }),
     createdAt: Time,
-    lastUsedAt: { ...Time, description: 'When it was last refreshed, which a client does every ten minutes at most.' },
-    expiresAt: { ...Time, description: 'When it ends unless it is refreshed.' },
+    lastUsedAt: {
+      ...Time,
+      description: 'When the session was opened or last refreshed. Access tokens expire after ten minutes.',
+    },
+    expiresAt: { ...Time, description: 'When the session expires unless it is refreshed.' },
   },
-  { $id: 'MySession', additionalProperties: false, description: 'A place where someone is logged in.' },
+  { $id: 'MySession', additionalProperties: false, description: 'An active session of the current user.' },
 );
 
 export const MySessionPage = pageOf(MySession, 'MySessionPage', 'ses');
@@ -190,10 +197,10 @@ export const NewIdentity = Type.Object(
     accessToken: Type.String({
       minLength: 1,
       maxLength: 16_384,
-      description: 'An access token of the identity provider, for this service.',
+      description: 'An access token that the identity provider issued for this service.',
       examples: ['eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIyNDgyODkifQ.c2ln'],
     }),
-    currentPassword: PasswordGuess,
+    currentPassword: ExistingPassword,
   },
   { $id: 'NewIdentity', additionalProperties: false },
 );
@@ -208,7 +215,7 @@ export const Identity = Type.Object(
   {
     $id: 'Identity',
     additionalProperties: false,
-    description: 'A login at an identity provider (OpenID Connect), which names one user for good.',
+    description: 'A login at an identity provider (OpenID Connect). It belongs to one user.',
   },
 );
 

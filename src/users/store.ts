@@ -6,9 +6,7 @@ import { newId, type UserId } from '../ids/ids.ts';
 
 export type UserRow = typeof users.$inferSelect;
 
-// --- Users ----------------------------------------------------------------------------------------------------------
-
-const byEmail = prepared('find_user_by_email', (db) =>
+const userByEmail = prepared('find_user_by_email', (db) =>
   db
     .select()
     .from(users)
@@ -16,7 +14,7 @@ const byEmail = prepared('find_user_by_email', (db) =>
 );
 
 export async function findUserByEmail(db: Db, email: string): Promise<UserRow | undefined> {
-  const [user] = await byEmail(db).execute({ email });
+  const [user] = await userByEmail(db).execute({ email });
   return user;
 }
 
@@ -26,15 +24,19 @@ export async function findUser(db: Db, id: UserId): Promise<UserRow | undefined>
 }
 
 /**
- * A user, held until the transaction ends. Whatever changes how someone logs in holds them before anything that hangs on them
- * (resets, changes of address, sessions): so one change comes after the other, and none waits for ever.
+ * Finds a user and locks them until the transaction ends. Every change of how a user logs in takes
+ * this lock before locking rows that belong to the user (resets, address changes, sessions), so
+ * that such changes run one after the other and never deadlock.
  */
 export async function lockUser(tx: Tx, id: UserId): Promise<UserRow | undefined> {
   const [user] = await tx.select().from(users).where(eq(users.id, id)).for('no key update');
   return user;
 }
 
-/** The same, as long as the user's password is still the one that was proven: it is not changed meanwhile. */
+/**
+ * Like `lockUser`, but finds the user only if they are not disabled and their password hash is
+ * still `passwordHash`.
+ */
 export async function lockUserByPassword(tx: Tx, id: UserId, passwordHash: string): Promise<UserRow | undefined> {
   const [user] = await tx
     .select()
@@ -59,7 +61,7 @@ export const newUserRow = (
   disabledAt: null,
 });
 
-/** @returns whether it was inserted: false where a user with this address exists. */
+/** @returns false if a user with this address exists. */
 export async function insertUser(tx: Tx, user: Omit<UserRow, 'disabledAt' | 'externalId'>): Promise<boolean> {
   const inserted = await tx
     .insert(users)

@@ -1,6 +1,6 @@
 import type { UserRow } from './store.ts';
 
-/** A user as the API shows them. */
+/** The API representation of a user. */
 export const toUserView = ({ id, email, name, createdAt, passwordHash }: UserRow) => ({
   id,
   email,

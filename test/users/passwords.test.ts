@@ -255,8 +255,8 @@ t.test('passwords over HTTP', async (t) => {
   t.test('POST /v1/auth/verify-email says why a password is refused, and leaves the link valid', async (t) => {
     const refused: [string, RegExp][] = [
       ['princess07', /common/],
-      ['OliviaOsprey1', /made of/],
-      ['someone-2027', /made of/],
+      ['OliviaOsprey1', /based on/],
+      ['someone-2027', /based on/],
     ];
     const verify = await registered(newEmail());
     for (const [secret, detail] of refused) {
@@ -300,7 +300,7 @@ t.test('passwords over HTTP', async (t) => {
       const crowd = Array.from({ length: 250 }, () => service.passwords.matches('a guess', null));
       const settled = Promise.allSettled(crowd);
       const answer = await logIn();
-      t.match(answer, { status: 503, code: 'unavailable', body: { detail: /too many people/i } });
+      t.match(answer, { status: 503, code: 'unavailable', body: { detail: /too many users/i } });
       t.match(answer.headers['retry-after'], /^\d+$/);
       const turnedAway = (await settled).filter((it) => it.status === 'rejected').length;
       t.ok(turnedAway >= 40 && turnedAway <= 60, `${turnedAway} of 250 turned away at once, the others answered`);

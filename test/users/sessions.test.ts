@@ -6,7 +6,7 @@ import { type SessionId, type UserId, uuidOf } from '../../src/ids/ids.ts';
 import { disableUser, requireUserNamed } from '../../src/platform/operate-users.ts';
 import { sha256 } from '../../src/text/hashes.ts';
 import { generateSigningKeys, parseSigningKeys } from '../../src/tokens/keys.ts';
-import { deviceOf } from '../../src/users/sessions/device.ts';
+import { deviceName } from '../../src/users/sessions/device.ts';
 import { type Hold, racesOn, tally } from '../support/races.ts';
 import { needsPostgres, newEmail, password, startService, type TestUser, testConfig } from '../support/service.ts';
 
@@ -181,7 +181,7 @@ t.test('GET /v1/me/sessions', async (t) => {
       await logIn(user, client('192.0.2.1', userAgent));
       t.equal((await list(accessToken))[0]?.device, words, userAgent.slice(0, 40));
     }
-    t.ok(deviceOf(`${'x'.repeat(250)}/1 `).length <= 200, 'in no more words than the document says');
+    t.ok(deviceName(`${'x'.repeat(250)}/1 `).length <= 200, 'in no more words than the document says');
   });
 
   t.test('believes no proxy that was not named', async (t) => {

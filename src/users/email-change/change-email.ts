@@ -23,9 +23,10 @@ import { markSessionsEnded } from '../sessions/store.ts';
 import { lockUser, lockUserByPassword } from '../store.ts';
 
 /**
- * Asks for another address, and promises a mail to it: a link to confirm it, or word that it has a login already. It does the
- * same for every address. Until it is confirmed the old one counts.
- * @throws password-wrong, no-password, invalid-request, too-many-requests.
+ * Stores a change of the caller's address and enqueues a mail to the new one: a link to confirm it,
+ * or a notice that it already has a login. The same statements run for every address. The old
+ * address remains the login until the new one is confirmed.
+ * @throws invalid-request, too-many-requests, and what `requireCurrentPassword` throws.
  */
 export async function requestEmailChange(
   service: Service,
@@ -36,20 +37,21 @@ export async function requestEmailChange(
   const { user, passwordHash } = await requireCurrentPassword(service, caller, body.currentPassword);
   const { sessionId, now } = caller;
   const expiresAt = emailChangeExpiry(now);
-  const keep = async (tx: Tx) => {
-    const held = await lockUserByPassword(tx, user.id, passwordHash);
-    if (!held) throw new Problem('password-wrong');
-    const whose = { userId: held.id, sessionId, oldEmail: held.email };
-    await insertEmailChange(tx, { id: newId('emc'), ...whose, email, createdAt: now, expiresAt }, newId('dlv'));
+  const store = async (tx: Tx) => {
+    const current = await lockUserByPassword(tx, user.id, passwordHash);
+    if (!current) throw new Problem('password-wrong');
+    const origin = { userId: current.id, sessionId, oldEmail: current.email };
+    await insertEmailChange(tx, { id: newId('emc'), ...origin, email, createdAt: now, expiresAt }, newId('dlv'));
   };
   await service.limiter.counting([{ limit: 'email-change.user', of: user.id }], now, () =>
-    inLockQueue(service.db, user.id, () => transaction(service.db, keep), credentialId(caller)),
+    inLockQueue(service.db, user.id, () => transaction(service.db, store), credentialId(caller)),
   );
 }
 
 /**
- * Makes the new address count: whoever holds the link reads its mailbox. Tells the old address, and ends every session but the
- * one that asked. Works once.
+ * Replaces the user's address; the link proves access to the new mailbox. Notifies the old address
+ * and ends every session except the one that requested the change. Works once.
+ * @returns the new address.
  * @throws email-change-token-invalid.
  */
 export async function confirmEmailChange(
@@ -58,21 +60,21 @@ export async function confirmEmailChange(
   { now, logSecurityEvent }: RequestContext,
 ) {
   const id = await verifyEmailChangeToken(service, token, now);
-  const asked = id && (await findEmailChange(service.db, id));
-  if (!asked) throw new Problem('email-change-token-invalid');
+  const request = id && (await findEmailChange(service.db, id));
+  if (!request) throw new Problem('email-change-token-invalid');
   const confirm = async (tx: Tx) => {
-    await lockUser(tx, asked.userId);
-    const taken = await markEmailChangeConfirmed(tx, asked.id, now);
-    if (!taken || !(await replaceEmail(tx, taken))) throw new Problem('email-change-token-invalid');
-    await deletePasswordResets(tx, taken.oldEmail);
-    await enqueue(tx, { id: newId('dlv'), kind: 'email-changed', emailChangeId: taken.id }, now);
-    const sessions = await markSessionsEnded(tx, taken.userId, now, taken.sessionId ?? undefined);
-    return { ...taken, sessions };
+    await lockUser(tx, request.userId);
+    const change = await markEmailChangeConfirmed(tx, request.id, now);
+    if (!change || !(await replaceEmail(tx, change))) throw new Problem('email-change-token-invalid');
+    await deletePasswordResets(tx, change.oldEmail);
+    await enqueue(tx, { id: newId('dlv'), kind: 'email-changed', emailChangeId: change.id }, now);
+    const sessions = await markSessionsEnded(tx, change.userId, now, change.sessionId ?? undefined);
+    return { ...change, sessions };
   };
-  const confirming = inLockQueue(service.db, asked.userId, () => transaction(service.db, confirm), asked.id);
-  const change = await confirming.catch((error) => {
+  const confirmation = inLockQueue(service.db, request.userId, () => transaction(service.db, confirm), request.id);
+  const confirmed = await confirmation.catch((error) => {
     throw isDuplicate(error, 'users_email_unique') ? new Problem('email-change-token-invalid') : error;
   });
-  logSecurityEvent('user_updated', { userId: change.userId, changed: 'email', sessions: change.sessions });
-  return { email: change.email };
+  logSecurityEvent('user_updated', { userId: confirmed.userId, changed: 'email', sessions: confirmed.sessions });
+  return { email: confirmed.email };
 }

@@ -12,12 +12,12 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
     schema: {
       tags: ['Me'],
       operationId: 'requestEmailChange',
-      summary: 'Ask for another address',
+      summary: 'Request a change of my e-mail address',
       description:
-        'Sends a mail to the new address: a link to confirm it, or word that it has a login already. The answer is the same for every address. Until it is confirmed, the old one counts.',
+        'Sends an e-mail to the new address: a link to confirm it, or a notice that it already has a login. The response is the same for every address. The old address remains your login until the new one is confirmed.',
       body: ref(EmailChange),
       response: {
-        202: answer(MailQueued, 'A mail is on its way.'),
+        202: answer(MailQueued, 'The request was accepted.'),
         ...problemResponses('password-wrong', 'no-password', 'password-login-off', 'too-many-requests'),
       },
     },
@@ -33,12 +33,12 @@ export const emailChangeRoutes: FastifyPluginAsyncTypebox<{ service: Service }> 
       tags: ['Users and sessions'],
       security: publicRoute,
       operationId: 'confirmEmailChange',
-      summary: 'Confirm another address',
+      summary: 'Confirm a new e-mail address',
       description:
-        'Makes the new address count, with the token of the mail’s link. Works once. The old address is told, and every session ends but the one that asked.',
+        'Replaces the user’s e-mail address. The token from the link works once. The old address gets a notice, and every session ends except the one that requested the change.',
       body: ref(EmailChangeConfirmation),
       response: {
-        200: answer(ChangedEmail, 'The new address counts.'),
+        200: answer(ChangedEmail, 'The address was changed.'),
         ...problemResponses('email-change-token-invalid'),
       },
     },

@@ -11,13 +11,16 @@ import { changeOwnLogin, credentialId } from '../sessions/session.ts';
 import { lockUserByPassword } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 
-/** An identity as the API shows it. */
-export const identityOf = ({ id, issuer, subject, createdAt }: IdentityRow) => ({ id, issuer, subject, createdAt });
+/** The API representation of an identity. */
+export const toIdentityView = ({ id, issuer, subject, createdAt }: IdentityRow) => ({ id, issuer, subject, createdAt });
 
 /**
- * Links a login at an identity provider, which its access token proves, with the caller, whom the current password proves, and
- * tells them by mail. Linking it once more changes nothing.
- * @throws password-wrong, no-password, identity-linked-elsewhere, invalid-request for a token that does not verify.
+ * Links a login at an identity provider to the caller's user and notifies the user by mail. Linking
+ * the same identity again changes nothing.
+ * @param accessToken an access token of the provider, which proves the identity.
+ * @returns the linked identity.
+ * @throws password-wrong, no-password, identity-linked-elsewhere; invalid-request for a token that
+ * does not verify; and what `requireCurrentPassword` throws.
  */
 export async function linkIdentity(
   service: Service,
@@ -26,7 +29,7 @@ export async function linkIdentity(
 ) {
   const { user, passwordHash } = await requireCurrentPassword(service, caller, currentPassword);
   const external = await service.externalTokens.verify(accessToken, caller.now);
-  if (!external) throw invalidField('/accessToken', 'is no access token of an identity provider that is taken here');
+  if (!external) throw invalidField('/accessToken', 'is not an access token of a configured identity provider');
   const { issuer, subject } = external;
   const row = { id: newId('idn'), userId: user.id, issuer, subject, createdAt: caller.now };
   const link = async (tx: Tx) => {
@@ -39,23 +42,23 @@ export async function linkIdentity(
   const isNew = await inLockQueue(service.db, user.id, work, credentialId(caller));
   if (isNew) {
     caller.logSecurityEvent('user_updated', { changed: 'identity', identityId: row.id });
-    return identityOf(row);
+    return toIdentityView(row);
   }
-  const known = await findIdentity(service.db, issuer, subject);
-  if (known?.userId !== user.id) throw new Problem('identity-linked-elsewhere');
-  return identityOf(known);
+  const existing = await findIdentity(service.db, issuer, subject);
+  if (existing?.userId !== user.id) throw new Problem('identity-linked-elsewhere');
+  return toIdentityView(existing);
 }
 
 /**
- * Removes an identity of the caller's: its tokens name nobody from the next request on.
- * @throws not-found, last-login-method where nothing else would be left to log in with.
+ * Removes one of the caller's identities. Its tokens are refused from the next request on.
+ * @throws not-found; last-login-method if the user would have no other way to log in.
  */
 export async function unlinkIdentity({ db, config }: Service, caller: Caller, identityId: IdentityId): Promise<void> {
   await changeOwnLogin(db, caller, async (tx, user) => {
-    const all = await listIdentities(tx, user.id);
-    if (!all.some((it) => it.id === identityId)) throw new Problem('not-found');
+    const identities = await listIdentities(tx, user.id);
+    if (!identities.some((it) => it.id === identityId)) throw new Problem('not-found');
     const hasPassword = config.passwordLogin && user.passwordHash !== null;
-    if (all.length === 1 && !hasPassword) throw new Problem('last-login-method');
+    if (identities.length === 1 && !hasPassword) throw new Problem('last-login-method');
     await deleteIdentity(tx, user.id, identityId);
   });
   caller.logSecurityEvent('user_updated', { changed: 'identity', identityId });

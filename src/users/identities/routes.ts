@@ -4,24 +4,24 @@ import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
 import { Identity, IdentityList, IdentityParams, NewIdentity } from '../schemas.ts';
 import { requireUser } from '../sessions/session.ts';
-import { identityOf, linkIdentity, unlinkIdentity } from './link.ts';
+import { linkIdentity, toIdentityView, unlinkIdentity } from './link.ts';
 import { listIdentities } from './store.ts';
 
 const tags = ['Me'];
 
-/** One's logins at identity providers. */
+/** The caller's logins at identity providers. */
 export const identityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.get('/v1/me/identities', {
     schema: {
       tags,
       operationId: 'listMyIdentities',
       summary: 'List my identities',
-      description: 'Your logins at identity providers, oldest first.',
+      description: 'Lists your logins at identity providers, oldest first.',
       response: { 200: answer(IdentityList, 'Your identities.'), ...problemResponses() },
     },
     handler: async ({ caller }) => {
       const user = await requireUser(service.db, caller);
-      return { items: (await listIdentities(service.db, user.id)).map(identityOf) };
+      return { items: (await listIdentities(service.db, user.id)).map(toIdentityView) };
     },
   });
 
@@ -31,10 +31,10 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       operationId: 'linkIdentity',
       summary: 'Link an identity',
       description:
-        'Lets you log in at an identity provider too: send its access token, and your current password. From then on its tokens are yours.',
+        'Links a login at an identity provider to your user. Send an access token of the provider and your current password. From then on, access tokens of this identity authenticate you.',
       body: ref(NewIdentity),
       response: {
-        201: answer(Identity, 'The identity is yours.'),
+        201: answer(Identity, 'The identity is linked.'),
         ...problemResponses(
           'password-wrong',
           'no-password',
@@ -52,7 +52,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags,
       operationId: 'unlinkIdentity',
       summary: 'Remove an identity',
-      description: 'Its tokens name you no more, from the next request on.',
+      description: 'Access tokens of this identity are refused from the next request on.',
       params: IdentityParams,
       response: { 204: nothing('The identity is removed.'), ...problemResponses('last-login-method') },
     },

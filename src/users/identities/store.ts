@@ -6,7 +6,7 @@ import type { IdentityId, UserId } from '../../ids/ids.ts';
 
 export type IdentityRow = typeof identities.$inferSelect;
 
-const named = prepared('find_identity', (db) =>
+const identityByIssuerAndSubject = prepared('find_identity', (db) =>
   db
     .select()
     .from(identities)
@@ -19,11 +19,11 @@ const named = prepared('find_identity', (db) =>
 );
 
 export async function findIdentity(db: Db, issuer: string, subject: string): Promise<IdentityRow | undefined> {
-  const [identity] = await named(db).execute({ issuer, subject });
+  const [identity] = await identityByIssuerAndSubject(db).execute({ issuer, subject });
   return identity;
 }
 
-/** @returns whether it was inserted: false where its issuer and subject name a user already. */
+/** @returns false if the identity (issuer and subject) already belongs to a user. */
 export async function insertIdentity(tx: Db, identity: IdentityRow): Promise<boolean> {
   const inserted = await tx
     .insert(identities)
@@ -33,7 +33,7 @@ export async function insertIdentity(tx: Db, identity: IdentityRow): Promise<boo
   return inserted.length === 1;
 }
 
-/** Every identity of a user, oldest first. */
+/** Lists a user's identities, oldest first. */
 export function listIdentities(db: Db, userId: UserId): Promise<IdentityRow[]> {
   return db.select().from(identities).where(eq(identities.userId, userId)).orderBy(asc(identities.id));
 }

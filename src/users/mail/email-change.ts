@@ -7,10 +7,10 @@ import { findUser, findUserByEmail } from '../store.ts';
 type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 
 /**
- * To the new address of a requested change: a link to confirm it, or a notice that it has a login
- * already. It names the old address although the sender chose it: that address is verified, it
- * names the user who is accountable for the mail, and without it the recipient cannot tell whose
- * login would get their address.
+ * The mail to the new address of a requested change: a link to confirm it, or a notice that it
+ * already has a login. It contains the old address although the sender chose it: that address is
+ * verified, identifies the user who caused the mail, and shows the recipient whose login would get
+ * their address.
  */
 export function emailChangeMessage(service: Writer): MessageWriter {
   const { config, db } = service;
@@ -19,8 +19,9 @@ export function emailChangeMessage(service: Writer): MessageWriter {
       const change = emailChangeId === null ? undefined : await findEmailChange(db, emailChangeId);
       if (!change || change.confirmedAt || change.expiresAt <= now) return undefined;
       const { email: address, oldEmail, expiresAt, userId: sender } = change;
-      const taken = await findUserByEmail(db, address);
-      if (taken) return { to: address, ...config.mails.write('login-exists', [taken.locale], { address }), sender };
+      const existingUser = await findUserByEmail(db, address);
+      if (existingUser)
+        return { to: address, ...config.mails.write('login-exists', [existingUser.locale], { address }), sender };
       const user = await findUser(db, change.userId);
       const link = config.emailChangeUrl.replace('{token}', await signEmailChangeToken(service, change, now));
       const values = { address, oldEmail, link, until: expiresAt };
@@ -32,7 +33,7 @@ export function emailChangeMessage(service: Writer): MessageWriter {
   };
 }
 
-/** To the old address, once another counts in its place. */
+/** The notice to the old address that it was replaced. */
 export function emailChangedMessage({ config, db }: Writer): MessageWriter {
   return {
     async write({ emailChangeId }) {
@@ -40,11 +41,11 @@ export function emailChangedMessage({ config, db }: Writer): MessageWriter {
       if (!change?.confirmedAt) return undefined;
       const { oldEmail: address, email: newEmail } = change;
       const user = await findUser(db, change.userId);
-      const values = { address, newEmail: masked(newEmail) };
+      const values = { address, newEmail: maskEmail(newEmail) };
       return { to: address, ...config.mails.write('email-changed', [user?.locale], values) };
     },
   };
 }
 
-/** An address that its owner knows again and nobody else learns: `o…@example.com`. */
-const masked = (email: string) => email.replace(/^(.)[^@]*/, '$1…');
+/** Masks an address so that only its owner recognises it: `o…@example.com`. */
+const maskEmail = (email: string) => email.replace(/^(.)[^@]*/, '$1…');

@@ -6,12 +6,12 @@ import { findUser } from '../store.ts';
 
 type Writer = Pick<Service, 'config' | 'db'>;
 
-/** To someone whose login was linked with one at an identity provider, so that they notice where it was not them. */
+/** The notice to a user that an identity was linked, in case it was not them. */
 export function identityLinkedMessage({ config, db }: Writer): MessageWriter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);
-      const items = user ? await issuersOf(db, user.id) : [];
+      const items = user ? await listIssuers(db, user.id) : [];
       if (!user || items.length === 0) return undefined;
       const values = { address: user.email, items };
       return { to: user.email, ...config.mails.write('identity-linked', [user.locale], values) };
@@ -19,7 +19,7 @@ export function identityLinkedMessage({ config, db }: Writer): MessageWriter {
   };
 }
 
-/** The issuers of a user's identities. */
-export const issuersOf = async (db: Service['db'], userId: UserId) => [
+/** Lists the issuers of a user's identities, each once. */
+export const listIssuers = async (db: Service['db'], userId: UserId) => [
   ...new Set((await listIdentities(db, userId)).map((it) => it.issuer)),
 ];

@@ -4,13 +4,14 @@ import { listIdentities } from '../identities/store.ts';
 import { signResetToken } from '../link-tokens.ts';
 import { findPasswordReset } from '../passwords/store.ts';
 import { findUser, findUserByEmail } from '../store.ts';
-import { issuersOf } from './identities.ts';
+import { listIssuers } from './identities.ts';
 
 type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 
 /**
- * To someone who asked for a new password: a link to choose it. An address without a login gets no mail, and whoever logs in
- * at an identity provider alone is told so: reading a mailbox adds no password to such a login.
+ * The mail for a password reset: a link to choose a new password. An address without a login gets
+ * no mail. A user who logs in only at an identity provider gets a notice that says so: access to a
+ * mailbox must not add a password to such a login.
  */
 export function passwordResetMessage(service: Writer): MessageWriter {
   const { config, db } = service;
@@ -30,13 +31,13 @@ export function passwordResetMessage(service: Writer): MessageWriter {
   };
 }
 
-/** To someone whose password was changed, so that they notice where it was not them. */
+/** The notice to a user that their password was changed, in case it was not them. */
 export function passwordChangedMessage({ config, db }: Writer): MessageWriter {
   return {
     async write({ userId }) {
       const user = userId === null ? undefined : await findUser(db, userId);
       if (!user) return undefined;
-      const values = { address: user.email, items: await issuersOf(db, user.id) };
+      const values = { address: user.email, items: await listIssuers(db, user.id) };
       return { to: user.email, ...config.mails.write('password-changed', [user.locale], values) };
     },
   };

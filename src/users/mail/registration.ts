@@ -7,8 +7,8 @@ import { findUserByEmail } from '../store.ts';
 type Writer = Pick<Service, 'config' | 'signingKeys' | 'db'>;
 
 /**
- * To an address that was registered: a link to verify it, or a notice that it has a login already.
- * Anyone can have this mail sent to anyone, so it contains no text that the sender chose.
+ * The mail to a registered address: a link to verify it, or a notice that it already has a login.
+ * Anyone can trigger this mail to any address, so it contains no text that the sender chose.
  */
 export function registrationMessage(service: Writer): MessageWriter {
   const { config, db } = service;

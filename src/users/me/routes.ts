@@ -12,9 +12,9 @@ export const meRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (
     schema: {
       tags: ['Me'],
       operationId: 'getMe',
-      summary: 'Who am I',
-      description: 'The user that the access token names.',
-      response: { 200: answer(User, 'You.'), ...problemResponses() },
+      summary: 'Get the current user',
+      description: 'Returns the user that the access token identifies.',
+      response: { 200: answer(User, 'The current user.'), ...problemResponses() },
     },
     handler: async ({ caller }) => toUserView(await requireUser(service.db, caller)),
   });

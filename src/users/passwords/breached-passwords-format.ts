@@ -1,20 +1,24 @@
 import { createHash } from 'node:crypto';
 
 /**
- * How `breached-passwords.bin` keeps passwords: the first five bytes of the SHA-256 of each, in the order of the first two. A
- * byte for each value of those two says how many follow; after these come the other three of each. Five bytes take a password
- * that is not listed for one that is about once in two million, in less room than a Bloom filter that errs as seldom.
+ * The number of buckets in `breached-passwords.bin`. The file contains the first five bytes of the
+ * SHA-256 of each password: two select the bucket, three are the entry in it. First comes one byte
+ * for each bucket, the number of its entries; then the entries, in the order of the buckets. About
+ * one unlisted password in two million matches by chance; a Bloom filter with that rate is larger.
  */
-export const buckets = 65_536;
+export const bucketCount = 65_536;
 
-/** Bytes of a password that stand in its bucket. */
-export const restLength = 3;
+/** The length of an entry in bytes. */
+export const entryLength = 3;
 
-/** A text without upper case and full width (NFKC): the form in which passwords are compared with lists, and never hashed. */
+/**
+ * Normalises a text to NFKC and lower case, to compare passwords with lists and words. The hashes
+ * of users' passwords are not made from this form.
+ */
 export const fold = (text: string) => text.normalize('NFKC').toLowerCase();
 
-/** Where a password stands: in which bucket, and as what. */
-export function bucketOf(password: string): { bucket: number; rest: number } {
+/** The bucket of a password and its entry there. */
+export function toBucketEntry(password: string): { bucket: number; entry: number } {
   const digest = createHash('sha256').update(fold(password)).digest();
-  return { bucket: digest.readUInt16BE(0), rest: digest.readUIntBE(2, restLength) };
+  return { bucket: digest.readUInt16BE(0), entry: digest.readUIntBE(2, entryLength) };
 }

@@ -15,8 +15,9 @@ import { requireGoodPassword } from './policy.ts';
 import { deletePasswordResets, replacePasswordHash } from './store.ts';
 
 /**
- * Changes the caller's password, ends their other sessions, and tells them by mail.
- * @throws password-wrong, no-password, invalid-request for a password that is easily guessed, too-many-requests.
+ * Changes the caller's password, ends their other sessions and notifies them by mail.
+ * @throws invalid-request for a password that is easy to guess, and what `requireCurrentPassword`
+ * throws.
  */
 export async function changePassword(
   service: Service,
@@ -39,7 +40,9 @@ export async function changePassword(
 }
 
 /**
- * The caller, who has proven once more who they are: what changes how someone logs in asks for it. Guesses are limited.
+ * Authenticates the caller again by their password, before a change of how they log in. The number
+ * of attempts is limited.
+ * @returns the user, and the hash that the password matched.
  * @throws unauthenticated, password-wrong, no-password, too-many-requests, password-login-off.
  */
 export async function requireCurrentPassword(

@@ -9,7 +9,7 @@ import { findLogin } from '../sessions/store.ts';
 import type { UserRow } from '../store.ts';
 import { rehashIfOutdated } from './rehash.ts';
 
-/** Logs in with address and password. @throws wrong-credentials, too-many-requests, user-disabled, password-login-off. */
+/** Logs in with address and password. @throws what `requireCredentials` throws. */
 export async function logIn(service: Service, credentials: Credentials, requestContext: RequestContext) {
   const user = await requireCredentials(service, credentials, requestContext);
   const session = await openSession(service, service.db, user, requestContext);
@@ -18,10 +18,11 @@ export async function logIn(service: Service, credentials: Credentials, requestC
 }
 
 /**
- * The user whose address and password these are. Tries for one address are limited; from where its user has logged in before
- * they are counted apart, so that a stranger's tries shut nobody out.
- * @throws wrong-credentials, after the same work whether the address is known or not; too-many-requests, user-disabled,
- * password-login-off.
+ * Finds the user with this address and password. Attempts are limited by address; those from a
+ * network where the user has logged in before are counted separately, so that strangers cannot lock
+ * a user out.
+ * @throws wrong-credentials, after the same work whether or not the address has a user;
+ * too-many-requests, user-disabled, password-login-off.
  */
 export async function requireCredentials(
   service: Service,
@@ -31,12 +32,12 @@ export async function requireCredentials(
   requirePasswordLogin(service.config);
   const address = canonicalEmail(email) ?? '';
   const logDetails = { address: service.derivedKeys.pseudonymOf(address) };
-  const found = await findLogin(service.db, address, client.network);
-  const tries = found?.isKnownNetwork
+  const login = await findLogin(service.db, address, client.network);
+  const attempts = login?.isKnownNetwork
     ? ({ limit: 'login.known', of: `${address} ${client.network}` } as const)
     : ({ limit: 'login.address', of: address } as const);
-  await service.limiter.requireWithin([tries], now);
-  const user = found?.user;
+  await service.limiter.requireWithin([attempts], now);
+  const user = login?.user;
   const matches = await service.passwords.matches(password, user?.passwordHash);
   if (!user || !matches) throw new Problem('wrong-credentials', undefined, {}, { ...logDetails, userId: user?.id });
   requireEnabled(user);

@@ -16,12 +16,12 @@ import { findUserByEmail, lockUser, updateUser } from '../store.ts';
 import { requireGoodPassword } from './policy.ts';
 import { deletePasswordResets, findPasswordReset, insertPasswordReset } from './store.ts';
 
-/** Milliseconds in which a link that chooses a new password can be used. */
+/** How long a reset link is valid, in milliseconds. */
 const resetLifetime = 30 * 60_000;
 
 /**
- * Promises a mail with a link to choose a new password. It does the same for every address: whether there is a mail, and what
- * it says, is decided when it is written.
+ * Stores a password reset and enqueues its mail. The same statements run for every address: whether
+ * a mail is sent, and which, is decided when it is written.
  * @throws too-many-requests, password-login-off.
  */
 export async function requestPasswordReset(
@@ -32,8 +32,8 @@ export async function requestPasswordReset(
   requirePasswordLogin(service.config);
   const email = requireCanonicalEmail(body.email, '/email');
   await service.limiter.requireWithin([{ limit: 'reset.address', of: `${email} ${client.network}` }], now);
-  // Beyond this limit, the mailbox already has a valid link. The same statements run either way, so
-  // that the time is the same.
+  // Over this limit no mail is sent: the mailbox already has a valid link. The same statements run
+  // either way, so that both take equally long.
   const { exceeded } = await service.limiter.take([{ limit: 'reset.mails', of: email }], now);
   const expiresAt = new Date(now.getTime() + resetLifetime);
   const reset = { id: newId('rst'), email, createdAt: now, expiresAt };
@@ -42,10 +42,11 @@ export async function requestPasswordReset(
 }
 
 /**
- * Sets the password that someone chose behind the link, ends all of their sessions, tells them by mail, and opens a session:
- * whoever holds the link reads the mailbox. Works once, and takes every other such link of the address with it.
- * @throws password-reset-token-invalid, invalid-request for a password that is easily guessed, user-disabled,
- * password-login-off.
+ * Sets a new password, ends all sessions of the user, notifies them by mail and opens a session;
+ * the link proves access to the mailbox. Works once, and invalidates the other reset links of the
+ * address.
+ * @throws password-reset-token-invalid; invalid-request for a password that is easy to guess;
+ * user-disabled, password-login-off.
  */
 export async function resetPassword(
   service: Service,
@@ -62,8 +63,8 @@ export async function resetPassword(
   const passwordHash = await passwords.hash(password);
   const set = async (tx: Tx) => {
     await lockUser(tx, user.id);
-    const taken = await deletePasswordResets(tx, reset.email);
-    if (!taken.some((it) => it.id === id)) throw new Problem('password-reset-token-invalid');
+    const deleted = await deletePasswordResets(tx, reset.email);
+    if (!deleted.some((it) => it.id === id)) throw new Problem('password-reset-token-invalid');
     await updateUser(tx, user.id, { passwordHash });
     await deleteEmailChanges(tx, user.id);
     await markSessionsEnded(tx, user.id, requestContext.now);
@@ -71,7 +72,7 @@ export async function resetPassword(
     return openSession(service, tx, { ...user, passwordHash }, requestContext);
   };
   const session = await inLockQueue(db, user.id, () => transaction(db, set), id);
-  // The other links in the mailbox are dead now: the next request gets a mail again.
+  // The other links in the mailbox do not work any more, so the next request gets a mail again.
   await service.limiter.clear([{ limit: 'reset.mails', of: reset.email }]).catch(() => {});
   requestContext.logSecurityEvent('authn_password_change', { userId: user.id, by: 'password-reset' });
   return session;

@@ -18,7 +18,7 @@ import { requestPasswordReset, resetPassword } from './reset.ts';
 const tags = ['Users and sessions'];
 const security = publicRoute;
 
-/** A new password: with the current one, or by mail without it. */
+/** Logging in with a password, and changing or resetting it. */
 export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.post('/v1/auth/login', {
     config: { networkLimit: 'login.network' },
@@ -28,10 +28,10 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       operationId: 'logIn',
       summary: 'Log in',
       description:
-        'Opens a session. The access token goes into `Authorization: Bearer`; the refresh token gives the next one.',
+        'Opens a session. Send the access token as `Authorization: Bearer`; exchange the refresh token for the next one.',
       body: ref(Credentials),
       response: {
-        200: answer(Session, 'A session.'),
+        200: answer(Session, 'The new session.'),
         ...problemResponses('wrong-credentials', 'user-disabled', 'password-login-off'),
       },
     },
@@ -44,11 +44,11 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags,
       security,
       operationId: 'requestPasswordReset',
-      summary: 'Forgot the password',
+      summary: 'Request a password reset',
       description:
-        'Sends a mail with a link to choose a new password, good for 30 minutes. The answer is the same for every address; one without a login gets no mail.',
+        'Sends an e-mail with a link to choose a new password, valid for 30 minutes. The response is the same for every address; an address without a login gets no e-mail.',
       body: ref(PasswordResetRequest),
-      response: { 202: answer(MailQueued, 'A mail may be on its way.'), ...problemResponses('password-login-off') },
+      response: { 202: answer(MailQueued, 'The request was accepted.'), ...problemResponses('password-login-off') },
     },
     handler: async ({ body, requestContext }, reply) => {
       await requestPasswordReset(service, body, requestContext);
@@ -62,12 +62,12 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags,
       security,
       operationId: 'resetPassword',
-      summary: 'Choose a new password',
+      summary: 'Reset a password',
       description:
-        'Sets the password with the token of the mail’s link, ends every session of the user, and opens a new one. Works once.',
+        'Sets a new password, ends every session of the user and opens a new one. The token from the link works once.',
       body: ref(PasswordResetConfirmation),
       response: {
-        200: answer(Session, 'The password is set.'),
+        200: answer(Session, 'The new session.'),
         ...problemResponses('password-reset-token-invalid', 'user-disabled', 'password-login-off'),
       },
     },
@@ -79,10 +79,10 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags: ['Me'],
       operationId: 'changePassword',
       summary: 'Change my password',
-      description: 'Needs the current one. Ends your other sessions, and tells you by mail.',
+      description: 'Requires the current password. Ends your other sessions and notifies you by e-mail.',
       body: ref(PasswordChange),
       response: {
-        204: nothing('The password is changed.'),
+        204: nothing('The password was changed.'),
         ...problemResponses('password-wrong', 'no-password', 'password-login-off', 'too-many-requests'),
       },
     },

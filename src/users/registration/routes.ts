@@ -10,7 +10,7 @@ import { verifyEmail } from './verify-email.ts';
 const tags = ['Users and sessions'];
 const security = publicRoute;
 
-/** Registration, and verification of the address. */
+/** Registration and address verification. */
 export const registrationRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.post('/v1/auth/register', {
     config: { networkLimit: 'register.network' },
@@ -20,10 +20,10 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       operationId: 'register',
       summary: 'Register',
       description:
-        'Sends a mail to the address: a link to verify it, or a notice that it already has a login. The answer is the same for every address. The link leads to the page that asks for a name and a password and calls `POST /v1/auth/verify-email`; until then there is no login, and only the address and the locale are kept, for a day.',
+        'Sends an e-mail to the address: a link to verify it, or a notice that it already has a login. The response is the same for every address. The link opens the page that asks for a name and a password and calls `POST /v1/auth/verify-email`. Until then there is no user; only the address and the locale are stored, for one day.',
       body: ref(Registration),
       response: {
-        202: answer(RegistrationAccepted, 'A mail is on its way.'),
+        202: answer(RegistrationAccepted, 'The registration was accepted.'),
         ...problemResponses('password-login-off'),
       },
     },
@@ -41,10 +41,10 @@ export const registrationRoutes: FastifyPluginAsyncTypebox<{ service: Service }>
       operationId: 'verifyEmail',
       summary: 'Verify an address',
       description:
-        'Creates the user with the token of the mail’s link, and opens a session. The token proves the mailbox, so the name and the password are chosen here. It works once; a refused name or password leaves it valid. Every other link sent to the address by registering stops working.',
+        'Creates the user and opens a session. The token from the link proves access to the mailbox, so the name and the password are set here. The token works once; a refused name or password leaves it valid. All other registration links of the address stop working.',
       body: ref(VerifyEmailRequest),
       response: {
-        201: answer(Session, 'The user is created.'),
+        201: answer(Session, 'The user was created.'),
         ...problemResponses('verification-token-invalid', 'password-login-off'),
       },
     },

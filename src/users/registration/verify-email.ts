@@ -11,11 +11,11 @@ import { insertUser, newUserRow } from '../store.ts';
 import { deleteRegistrations, findRegistration } from './store.ts';
 
 /**
- * Creates the user of a registration and opens a session. The link proves the mailbox, so the name
- * and the password count only when they come with it. A refusal consumes nothing; success deletes
- * every registration of the address.
- * @throws verification-token-invalid where the link does not verify, is too old, was used, or the
- * address has a login by now; invalid-request for a password that is easily guessed;
+ * Creates the user of a registration and opens a session. The link proves access to the mailbox, so
+ * the name and the password are accepted only together with it. A refusal leaves the link valid;
+ * success deletes every registration of the address.
+ * @throws verification-token-invalid if the token does not verify, has expired or was used, or the
+ * address has a login by now; invalid-request for a password that is easy to guess;
  * password-login-off.
  */
 export async function verifyEmail(

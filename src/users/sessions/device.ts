@@ -1,7 +1,10 @@
 import Bowser from 'bowser';
 
-/** A client in words that its user knows it by, such as `Firefox on Windows`; what it calls itself may be anything. */
-export function deviceOf(userAgent: string | null): string {
+/**
+ * A display name for a client, such as `Firefox on Windows`, from its `User-Agent` header, which
+ * may contain anything.
+ */
+export function deviceName(userAgent: string | null): string {
   if (!userAgent) return 'Unknown device';
   const { browser, os } = Bowser.parse(userAgent);
   const program = browser.name || /^[\w.-]{1,40}/.exec(userAgent)?.[0];

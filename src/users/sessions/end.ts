@@ -5,7 +5,7 @@ import type { Service } from '../../service.ts';
 import { changeOwnLogin } from './session.ts';
 import { markSessionEnded, markSessionsEnded } from './store.ts';
 
-/** Ends a session of the caller's user, also the calling one. @throws not-found, unauthenticated, user-required. */
+/** Ends one session of the caller's user. @throws not-found, unauthenticated, user-required. */
 export async function endSession({ db }: Service, caller: Caller, sessionId: SessionId): Promise<void> {
   await changeOwnLogin(db, caller, async (tx, { id }) => {
     if (!(await markSessionEnded(tx, id, sessionId, caller.now))) throw new Problem('not-found');
@@ -13,7 +13,7 @@ export async function endSession({ db }: Service, caller: Caller, sessionId: Ses
   caller.logSecurityEvent('authn_token_revoked', { sessionId });
 }
 
-/** Ends every session of the caller's user but the calling one. @throws unauthenticated, user-required. */
+/** Ends all other sessions of the caller's user. @throws unauthenticated, user-required. */
 export async function endOtherSessions({ db }: Service, caller: Caller): Promise<void> {
   const sessions = await changeOwnLogin(db, caller, (tx, { id }) =>
     markSessionsEnded(tx, id, caller.now, caller.sessionId ?? undefined),

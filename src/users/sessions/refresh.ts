@@ -7,11 +7,11 @@ import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { sha256 } from '../../text/hashes.ts';
 import { requirePasswordLogin } from '../rules.ts';
-import { marksOf, sessionEnded, sessionExpiryFrom, sessionOf } from './session.ts';
+import { clientHashes, sessionEnded, sessionExpiryFrom, toSessionView } from './session.ts';
 import {
   countRetry,
   findRefreshToken,
-  findSessionOfToken,
+  findSessionByToken,
   insertRefreshToken,
   lockRefreshToken,
   markSessionEnded,
@@ -21,23 +21,23 @@ import {
 } from './store.ts';
 
 /**
- * Milliseconds in which the client that used a token may use it again: two of its tabs sent it at
- * once.
+ * How long the client that used a token may send it again from the same network, in milliseconds:
+ * two of its tabs may refresh at once.
  */
-const grace = 10_000;
-/** How many tokens such a request may be behind: a statement each. */
-const furthest = 8;
+const gracePeriod = 10_000;
+/** How many tokens such a request may be behind the newest. Each costs a statement. */
+const maxStepsBehind = 8;
 
-/** Milliseconds in which a lost answer is repeated, to the same client in any network. */
+/** How long a lost response is repeated to the same client, from any network, in milliseconds. */
 const retryWindow = 5 * 60_000;
-/** How many times a session repeats an answer. */
-const mostRetries = 10;
+/** How many lost responses are repeated in one session. */
+const maxRetries = 10;
 
 /**
- * Exchanges a refresh token for new tokens of the same session (RFC 9700, 4.14.2: rotation). If a
- * used token is sent again, two clients have it and one of them stole it: the session ends for
- * both. The client that used it gets the same answer again in two cases: it sent the token twice at
- * once, or its answer was lost.
+ * Exchanges a refresh token for new tokens of the same session (rotation, RFC 9700, 4.14.2). If a
+ * used token is sent again, two clients have it and one of them may have stolen it, so the session
+ * ends for both. The client that used it gets the same response again in two cases: it sent the
+ * token twice at once, or the first response was lost.
  * @throws unauthenticated, password-login-off.
  */
 export async function refreshSession(
@@ -46,43 +46,46 @@ export async function refreshSession(
   requestContext: RequestContext,
 ) {
   requirePasswordLogin(service.config);
-  // The verdict leaves the transaction as a value: ending the session must not be rolled back with the refusal.
   const { db } = service;
-  const known = await findSessionOfToken(db, sha256(refreshToken));
-  // A token that names no open session opens no transaction and locks nothing.
-  if (!known || !isActiveSessionAt(known, requestContext.now)) throw sessionEnded();
-  const outcome = await inLockQueue(db, known.id, () =>
+  const tokenSession = await findSessionByToken(db, sha256(refreshToken));
+  // A token without an active session is refused before the transaction, so that it locks nothing.
+  if (!tokenSession || !isActiveSessionAt(tokenSession, requestContext.now)) throw sessionEnded();
+  const outcome = await inLockQueue(db, tokenSession.id, () =>
     transaction(db, (tx) => exchange(service, tx, refreshToken, requestContext)),
   );
   if (!outcome) throw sessionEnded();
   const { session, user } = outcome;
-  const whose = { userId: user.id, sessionId: session.id };
-  if ('stolen' in outcome) throw sessionEnded({ event: 'authn_token_reuse', ...whose });
-  requestContext.logSecurityEvent('session_renewed', { ...whose, by: outcome.isRetry ? 'refresh-retry' : 'refresh' });
-  return sessionOf(service, user, session.id, outcome.next, requestContext.now);
+  const ids = { userId: user.id, sessionId: session.id };
+  if ('stolen' in outcome) throw sessionEnded({ event: 'authn_token_reuse', ...ids });
+  requestContext.logSecurityEvent('session_renewed', { ...ids, by: outcome.isRetry ? 'refresh-retry' : 'refresh' });
+  return toSessionView(service, user, session.id, outcome.next, requestContext.now);
 }
 
+/**
+ * @returns undefined if no active session has the token; `stolen` if the session was ended. It does
+ * not throw, because that would roll back the end of the session.
+ */
 async function exchange(service: Service, tx: Tx, refreshToken: string, requestContext: RequestContext) {
   const { now, client } = requestContext;
-  const found = await lockRefreshToken(tx, sha256(refreshToken), now);
-  if (!found) return undefined;
-  const { token, session, user } = found;
+  const locked = await lockRefreshToken(tx, sha256(refreshToken), now);
+  if (!locked) return undefined;
+  const { token, session, user } = locked;
   if (token.usedAt === null) {
     const [next] = service.derivedKeys.successorsOf(refreshToken);
-    await markTokenUsed(tx, token.hash, marksOf(client), now);
+    await markTokenUsed(tx, token.hash, clientHashes(client), now);
     await insertRefreshToken(tx, sha256(next), session.id, now);
-    await updateSession(tx, session.id, used(service, session, requestContext));
+    await updateSession(tx, session.id, toSessionUse(service, session, requestContext));
     return { session, user, next, isRetry: false };
   }
   const age = now.getTime() - token.usedAt.getTime();
-  const marks = marksOf(client);
-  if (token.usedBy === marks.usedBy && age <= grace) {
-    const newest = await newestFrom(service, tx, refreshToken);
+  const hashes = clientHashes(client);
+  if (token.usedBy === hashes.usedBy && age <= gracePeriod) {
+    const newest = await findNewestToken(service, tx, refreshToken);
     if (newest !== undefined) return { session, user, next: newest, isRetry: false };
-  } else if (token.usedByAgent === marks.usedByAgent && age <= retryWindow) {
-    const next = await successorOf(service, tx, refreshToken);
+  } else if (token.usedByAgent === hashes.usedByAgent && age <= retryWindow) {
+    const next = await findSuccessor(service, tx, refreshToken);
     const isLost = next.usedAt === null;
-    if (isLost && (await countRetry(tx, session.id, mostRetries))) {
+    if (isLost && (await countRetry(tx, session.id, maxRetries))) {
       return { session, user, next: next.text, isRetry: true };
     }
   }
@@ -92,9 +95,9 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, requestC
 
 /**
  * The token that a used token was exchanged for.
- * @throws unavailable where another replica chose it with a key that this one lacks.
+ * @throws unavailable if another replica derived it with a key that this one does not have.
  */
-async function successorOf(service: Service, tx: Tx, refreshToken: string) {
+async function findSuccessor(service: Service, tx: Tx, refreshToken: string) {
   const candidates = service.derivedKeys.successorsOf(refreshToken);
   const next = await findRefreshToken(tx, candidates.map(sha256));
   const text = candidates.find((it) => sha256(it) === next?.hash);
@@ -103,20 +106,20 @@ async function successorOf(service: Service, tx: Tx, refreshToken: string) {
 }
 
 /**
- * The unused token at the end of the line that a used token begins; undefined if it is further away
- * than two tabs can be.
+ * Follows the successors of a used token to the unused one.
+ * @returns undefined if that is more than `maxStepsBehind` tokens away.
  */
-async function newestFrom(service: Service, tx: Tx, refreshToken: string): Promise<string | undefined> {
+async function findNewestToken(service: Service, tx: Tx, refreshToken: string): Promise<string | undefined> {
   let token = refreshToken;
-  for (let step = 0; step < furthest; step += 1) {
-    const next = await successorOf(service, tx, token);
+  for (let step = 0; step < maxStepsBehind; step += 1) {
+    const next = await findSuccessor(service, tx, token);
     if (next.usedAt === null) return next.text;
     token = next.text;
   }
   return undefined;
 }
 
-/** A session that was used just now, and what used it. */
-function used({ config }: Service, { createdAt }: SessionRow, { now, client }: RequestContext) {
+/** The columns to update when a session is used: its expiry, the time and the client. */
+function toSessionUse({ config }: Service, { createdAt }: SessionRow, { now, client }: RequestContext) {
   return { expiresAt: sessionExpiryFrom(config, createdAt, now), lastUsedAt: now, ...client };
 }

@@ -7,7 +7,7 @@ import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { SessionId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
 import { MySessionPage, MySessionsQuery, RefreshRequest, Session, SessionParams } from '../schemas.ts';
-import { deviceOf } from './device.ts';
+import { deviceName } from './device.ts';
 import { endOtherSessions, endSession } from './end.ts';
 import { logOut } from './log-out.ts';
 import { refreshSession } from './refresh.ts';
@@ -17,7 +17,7 @@ import { listSessions, type SessionRow } from './store.ts';
 const tags = ['Users and sessions'];
 const security = publicRoute;
 
-/** Logging in, staying logged in, and out again. */
+/** Refreshing, listing and ending sessions. */
 export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   app.post('/v1/auth/refresh', {
     config: { networkLimit: 'refresh.network' },
@@ -27,10 +27,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       operationId: 'refreshSession',
       summary: 'Refresh a session',
       description:
-        'Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. The client that used it gets the same answer again in two cases: for ten seconds, since two of its tabs may refresh at once; and, while the next token is unused, for five minutes and ten times in a session, in any network, since the answer may have been lost.',
+        'Exchanges a refresh token for new tokens. Each refresh token works once; using an old one again ends the session. There are two exceptions, in which the client that used the token gets the same refresh token again: within ten seconds and in the same network, because two of its tabs may refresh at once; and, while the next token is unused, within five minutes, in any network and up to ten times in a session, because the response may have been lost.',
       body: ref(RefreshRequest),
       response: {
-        200: answer(Session, 'The session goes on.'),
+        200: answer(Session, 'New tokens of the session.'),
         ...problemResponses('unauthenticated', 'password-login-off'),
       },
     },
@@ -43,7 +43,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       security,
       operationId: 'logOut',
       summary: 'Log out',
-      description: 'Ends the session of a refresh token. Its access tokens stop working with the next request.',
+      description: 'Ends the session of a refresh token. Its access tokens are refused from the next request on.',
       body: ref(RefreshRequest),
       response: { 204: nothing('The session, if there was one, has ended.'), ...problemResponses() },
     },
@@ -58,7 +58,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags: ['Me'],
       operationId: 'listMySessions',
       summary: 'List my sessions',
-      description: 'Where you are logged in, newest first.',
+      description: 'Lists your active sessions, newest first.',
       querystring: MySessionsQuery,
       response: { 200: answer(MySessionPage, 'A page of sessions.'), ...problemResponses() },
     },
@@ -72,7 +72,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
         rows,
         limit,
         (row) => row.id,
-        (row) => mySessionOf(row, caller),
+        (row) => toMySessionView(row, caller),
       );
     },
   });
@@ -82,8 +82,9 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags: ['Me'],
       operationId: 'endOtherSessions',
       summary: 'End my other sessions',
-      description: 'Logs you out everywhere but here, from the next request on.',
-      response: { 204: nothing('Only this session is left.'), ...problemResponses() },
+      description:
+        'Ends all your sessions except the current one. Their access tokens are refused from the next request on.',
+      response: { 204: nothing('Only the current session is left.'), ...problemResponses() },
     },
     handler: async ({ caller }, reply) => {
       await endOtherSessions(service, caller);
@@ -96,7 +97,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags: ['Me'],
       operationId: 'endSession',
       summary: 'End one of my sessions',
-      description: 'Logs you out there, from the next request on.',
+      description: 'Ends the session. Its access tokens are refused from the next request on.',
       params: SessionParams,
       response: { 204: nothing('The session has ended.'), ...problemResponses() },
     },
@@ -107,10 +108,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
   });
 };
 
-const mySessionOf = ({ id, userAgent, network, createdAt, lastUsedAt, expiresAt }: SessionRow, caller: Caller) => ({
+const toMySessionView = ({ id, userAgent, network, createdAt, lastUsedAt, expiresAt }: SessionRow, caller: Caller) => ({
   id,
   isCurrent: id === caller.sessionId,
-  device: deviceOf(userAgent),
+  device: deviceName(userAgent),
   network,
   createdAt,
   lastUsedAt: lastUsedAt ?? createdAt,

@@ -17,8 +17,9 @@ import { toUserView } from '../view.ts';
 import { insertSession } from './store.ts';
 
 /**
- * The user that the caller is, read now.
- * @throws unauthenticated where the session has ended, the identity was removed, or the user is disabled; user-required for a key.
+ * Reads the caller's user.
+ * @throws unauthenticated if the session has ended, the identity was removed or the user is
+ * disabled; user-required for an API key.
  */
 export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
   requirePerson(caller);
@@ -28,8 +29,8 @@ export async function requireUser(db: Db, caller: Caller): Promise<UserRow> {
 }
 
 /**
- * The caller's user, locked: they cannot be disabled, and their address cannot change, before the
- * transaction ends.
+ * Reads and locks the caller's user: until the transaction ends, they cannot be disabled and their
+ * address cannot change.
  * @throws what `requireUser` throws.
  */
 export async function lockCaller(tx: Tx, caller: Caller): Promise<UserRow> {
@@ -38,10 +39,10 @@ export async function lockCaller(tx: Tx, caller: Caller): Promise<UserRow> {
 }
 
 /**
- * A change of the caller's own login, in a transaction that locks the user. The caller is verified
- * before the request queues for the lock, and again under it: a change that waited while its session
- * was ended is refused.
- * @throws what `requireUser` throws, RowBusy, and whatever `change` throws, which undoes everything.
+ * Changes the caller's own login in a transaction that locks the user. The caller is verified
+ * before the request queues for the lock and again after it has the lock, so that the change is
+ * refused if the session ended while the request was waiting.
+ * @throws what `requireUser` throws, RowBusy, and what `change` throws, which rolls back.
  */
 export async function changeOwnLogin<T>(
   db: Db,
@@ -57,12 +58,12 @@ export async function changeOwnLogin<T>(
   return inLockQueue(db, caller.userId, work, credentialId(caller));
 }
 
-/** @throws user-required for a key. */
+/** @throws user-required for an API key. */
 export function requirePerson({ apiKey }: Caller): void {
   if (apiKey) throw new Problem('user-required');
 }
 
-/** The id of the caller's credential: a key, a session or an identity. */
+/** The id of the caller's credential: an API key, a session or an identity. */
 export const credentialId = ({ apiKey, sessionId, identityId }: Caller) =>
   apiKey?.id ?? sessionId ?? identityId ?? undefined;
 
@@ -70,8 +71,8 @@ export const sessionEnded = (logDetails: RefusalDetails = {}) =>
   new Problem('unauthenticated', 'The session has ended. Log in again.', {}, logDetails);
 
 /**
- * Opens a session for a user who has just proven who they are.
- * @throws user-disabled, and wrong-credentials where the password was changed since.
+ * Opens a session for a user who has just authenticated.
+ * @throws user-disabled; wrong-credentials if the password has changed since.
  */
 export async function openSession(service: Service, db: Db, user: UserRow, { now, client }: RequestContext) {
   requireEnabled(user);
@@ -81,10 +82,13 @@ export async function openSession(service: Service, db: Db, user: UserRow, { now
   const session = { id, userId: user.id, createdAt: now, expiresAt, ...client };
   const isOpen = await insertSession(db, session, user.passwordHash, sha256(refreshToken));
   if (!isOpen) throw new Problem('wrong-credentials', undefined, {}, { userId: user.id });
-  return sessionOf(service, user, id, refreshToken, now);
+  return toSessionView(service, user, id, refreshToken, now);
 }
 
-/** When a session ends that is used now: put off by each use, until the end that no use puts off. */
+/**
+ * When a session expires that is used at `now`: after the idle timeout, but no later than the
+ * absolute timeout after `createdAt`.
+ */
 export function sessionExpiryFrom(
   { sessionTimeouts }: Pick<Config, 'sessionTimeouts'>,
   createdAt: Date,
@@ -94,7 +98,7 @@ export function sessionExpiryFrom(
   return new Date(Math.min(now.getTime() + idle * 1000, createdAt.getTime() + absolute * 1000));
 }
 
-export function sessionOf(service: Service, user: UserRow, id: SessionId, refreshToken: string, now: Date) {
+export function toSessionView(service: Service, user: UserRow, id: SessionId, refreshToken: string, now: Date) {
   return {
     accessToken: service.accessTokens.sign(user.id, id, now),
     tokenType: 'Bearer' as const,
@@ -106,8 +110,8 @@ export function sessionOf(service: Service, user: UserRow, id: SessionId, refres
 
 export type OpenedSession = Awaited<ReturnType<typeof openSession>>;
 
-/** What is stored of a client, to recognise it: in its network, and from any network. */
-export const marksOf = ({ network, userAgent }: Client) => ({
+/** Hashes to recognise a client: in the same network, and in any network. */
+export const clientHashes = ({ network, userAgent }: Client) => ({
   usedBy: sha256(`${network}\n${userAgent}`),
   usedByAgent: sha256(userAgent),
 });

@@ -8,14 +8,17 @@ import type { SessionId, UserId } from '../../ids/ids.ts';
 export type SessionRow = typeof sessions.$inferSelect;
 export type NewSession = Omit<SessionRow, 'endedAt' | 'lastUsedAt' | 'loginNetwork' | 'refreshRetries'>;
 
-/** Milliseconds for which a session that is over is kept: where someone logged in from is remembered that long. */
-const memory = 90 * 24 * 3_600_000;
+/**
+ * How long an expired session is stored, in milliseconds: the networks from which a user has logged
+ * in are remembered that long.
+ */
+const retention = 90 * 24 * 3_600_000;
 
-const login = prepared('find_login', (db) =>
+const loginByEmail = prepared('find_login', (db) =>
   db
     .select({
       user: users,
-      // In a list of columns, the query builder takes the table's name from before a column.
+      // Plain names: in a column list, the query builder omits the table name of a column.
       isKnownNetwork: sql<boolean>`exists (
         select from sessions where sessions.user_id = users.id and sessions.login_network = ${sql.placeholder('network')})`,
     })
@@ -23,38 +26,39 @@ const login = prepared('find_login', (db) =>
     .where(eq(users.email, placeholderFor(users.email, 'email'))),
 );
 
-/** The user of an address, and whether they have logged in from a network before. */
+/** Finds the user of an address, and whether they have logged in from the network before. */
 export async function findLogin(db: Db, email: string, network: string) {
-  const [found] = await login(db).execute({ email, network });
-  return found;
+  const [login] = await loginByEmail(db).execute({ email, network });
+  return login;
 }
 
-const open = prepared('open_session', (db) => {
+const sessionInsert = prepared('open_session', (db) => {
   const at = (name: string) => sql`${placeholderFor(sessions.createdAt, name)}::timestamptz`;
   const userId = sql`${placeholderFor(sessions.userId, 'userId')}::uuid`;
-  const holder = db.$with('holder', { id: users.id }).as(sql`
+  const user = db.$with('locked_user', { id: users.id }).as(sql`
     select id from users
     where id = ${userId} and disabled_at is null
       and password_hash is not distinct from ${sql.placeholder('passwordHash')}::text
     for share`);
-  const forgotten = db.$with('forgotten', { id: sessions.id }).as(sql`
+  const cleanup = db.$with('cleanup', { id: sessions.id }).as(sql`
     delete from sessions where user_id = ${userId} and expires_at < ${at('longAgo')} returning id`);
-  const opened = db.$with('opened', { id: sessions.id }).as(sql`
+  const session = db.$with('new_session', { id: sessions.id }).as(sql`
     insert into sessions (id, user_id, created_at, expires_at, user_agent, network, login_network)
     select ${placeholderFor(sessions.id, 'id')}::uuid, id, ${at('createdAt')}, ${at('expiresAt')},
       ${sql.placeholder('userAgent')}::text, ${sql.placeholder('network')}::text, ${sql.placeholder('network')}::text
-    from holder returning id`);
-  const first = db.$with('first', { hash: refreshTokens.hash }).as(sql`
+    from locked_user returning id`);
+  const token = db.$with('first_token', { hash: refreshTokens.hash }).as(sql`
     insert into refresh_tokens (hash, session_id, created_at)
-    select ${sql.placeholder('tokenHash')}::text, id, ${at('createdAt')} from opened returning hash`);
-  return db.with(holder, forgotten, opened, first).select({ hash: sql<string>`hash` }).from(first);
+    select ${sql.placeholder('tokenHash')}::text, id, ${at('createdAt')} from new_session returning hash`);
+  return db.with(user, cleanup, session, token).select({ hash: sql<string>`hash` }).from(token);
 });
 
 /**
- * A session and its first refresh token, of a user who is not disabled and whose password is still the one that was proven.
- * It waits for whoever is changing that, and whoever changes it later finds the session. Forgets the user's
- * sessions that were over long ago. One statement, and so a transaction by itself.
- * @returns whether it was opened.
+ * Inserts a session and its first refresh token, provided that the user is not disabled and their
+ * password hash is still `passwordHash`. Locks the user, so it waits for a concurrent change of
+ * either, and a later change sees the session. Also deletes the user's sessions that expired long
+ * ago. A single statement, so it needs no transaction.
+ * @returns whether the session was inserted.
  */
 export async function insertSession(
   db: Db,
@@ -62,31 +66,34 @@ export async function insertSession(
   passwordHash: string | null,
   tokenHash: string,
 ): Promise<boolean> {
-  const longAgo = new Date(session.createdAt.getTime() - memory);
-  const opened = await open(db).execute({ ...session, passwordHash, tokenHash, longAgo });
-  return opened.length === 1;
+  const longAgo = new Date(session.createdAt.getTime() - retention);
+  const tokens = await sessionInsert(db).execute({ ...session, passwordHash, tokenHash, longAgo });
+  return tokens.length === 1;
 }
 
-/** A refresh token with its session and user, as long as the session stands; the token is held until the transaction ends. */
+/**
+ * Finds a refresh token with its session and user, and locks the token until the transaction ends.
+ * @returns undefined if the session is not active or the user is disabled.
+ */
 export async function lockRefreshToken(tx: Tx, hash: string, now: Date) {
-  const [found] = await tx
+  const [row] = await tx
     .select({ token: refreshTokens, session: sessions, user: users })
     .from(refreshTokens)
     .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(and(eq(refreshTokens.hash, hash), isActiveAt(now), isNull(users.disabledAt)))
     .for('update', { of: refreshTokens });
-  return found;
+  return row;
 }
 
-/** The session of a refresh token, old or new. */
-export async function findSessionOfToken(db: Db, hash: string): Promise<SessionRow | undefined> {
-  const [found] = await db
+/** Finds the session of a refresh token, used or not. */
+export async function findSessionByToken(db: Db, hash: string): Promise<SessionRow | undefined> {
+  const [row] = await db
     .select({ session: sessions })
     .from(refreshTokens)
     .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
     .where(eq(refreshTokens.hash, hash));
-  return found?.session;
+  return row?.session;
 }
 
 export async function markTokenUsed(
@@ -101,12 +108,12 @@ export async function markTokenUsed(
     .where(eq(refreshTokens.hash, hash));
 }
 
-/** Keeps the token that follows one. That it is there already is no mistake: it is the same each time. */
+/** Inserts a refresh token unless it exists: a token's successor is always the same. */
 export async function insertRefreshToken(tx: Tx, hash: string, sessionId: SessionId, now: Date): Promise<void> {
   await tx.insert(refreshTokens).values({ hash, sessionId, createdAt: now }).onConflictDoNothing();
 }
 
-/** The one refresh token of some hashes that is there. */
+/** Finds the refresh token that has one of the hashes; at most one exists. */
 export async function findRefreshToken(tx: Tx, hashes: string[]) {
   const [token] = await tx.select().from(refreshTokens).where(inArray(refreshTokens.hash, hashes));
   return token;
@@ -120,17 +127,17 @@ export async function updateSession(
   await tx.update(sessions).set(changes).where(eq(sessions.id, id));
 }
 
-/** Counts a repeated answer of a session. @returns false if the limit is reached. */
-export async function countRetry(tx: Tx, id: SessionId, most: number): Promise<boolean> {
+/** Counts a repeated response of a session. @returns false if it has reached `max`. */
+export async function countRetry(tx: Tx, id: SessionId, max: number): Promise<boolean> {
   const counted = await tx
     .update(sessions)
     .set({ refreshRetries: sql`${sessions.refreshRetries} + 1` })
-    .where(and(eq(sessions.id, id), lt(sessions.refreshRetries, most)))
+    .where(and(eq(sessions.id, id), lt(sessions.refreshRetries, max)))
     .returning({ id: sessions.id });
   return counted.length === 1;
 }
 
-/** Sessions of a user that stand, newest first, one more than `limit`. */
+/** Lists a user's active sessions, newest first, up to `limit` plus one. */
 export function listSessions(
   db: Db,
   userId: UserId,
@@ -147,7 +154,7 @@ export function listSessions(
     .limit(limit + 1);
 }
 
-/** Ends one session of a user. @returns whether it stood. */
+/** Ends one session of a user. @returns whether it was active. */
 export async function markSessionEnded(db: Db, userId: UserId, id: SessionId, now: Date): Promise<boolean> {
   const ended = await db
     .update(sessions)
@@ -157,13 +164,13 @@ export async function markSessionEnded(db: Db, userId: UserId, id: SessionId, no
   return ended.length === 1;
 }
 
-/** Ends the sessions of a user, all or all but one. @returns how many stood. */
-export async function markSessionsEnded(db: Db, userId: UserId, now: Date, butFor?: SessionId): Promise<number> {
+/** Ends the sessions of a user, except `exceptId`. @returns how many were active. */
+export async function markSessionsEnded(db: Db, userId: UserId, now: Date, exceptId?: SessionId): Promise<number> {
   const ended = await db
     .update(sessions)
     .set({ endedAt: now })
     .where(
-      and(eq(sessions.userId, userId), isActiveAt(now), butFor === undefined ? undefined : ne(sessions.id, butFor)),
+      and(eq(sessions.userId, userId), isActiveAt(now), exceptId === undefined ? undefined : ne(sessions.id, exceptId)),
     )
     .returning({ id: sessions.id });
   return ended.length;
