@@ -8,45 +8,45 @@ import { newEmail, password, startService, testConfig } from '../support/service
 
 t.setTimeout(120_000);
 
-t.test('a login at an identity provider', async (t) => {
+t.test('A login at an identity provider (an identity)', async (t) => {
   const provider = await startOidcProvider(t);
   const providers = JSON.stringify([{ issuer: provider.issuer, audience: provider.audience, algorithms: ['ES256'] }]);
   const service = await startService(t, { env: { OIDC_ISSUERS: providers } });
   const { call, db, invite, mailsTo, newAccount, newMember, newUser, tokenFor } = service;
 
-  /** Someone who has a login there, and nothing here. */
+  /** A person with a login at the provider who is not a user of this service. */
   const newPerson = (more: { email?: string; emailVerified?: boolean; name?: string } = {}) => {
     const email = more.email ?? newEmail('federated');
     return { sub: `sub of ${email}`, email, emailVerified: true, name: 'Frida Federated', ...more };
   };
-  const tokenOf = (person: ReturnType<typeof newPerson>) => provider.accessToken(person);
+  const providerToken = (person: ReturnType<typeof newPerson>) => provider.accessToken(person);
   const me = (token: string) => call('GET', '/v1/me', { token });
   const link = (token: string, accessToken: unknown, currentPassword: unknown = password) =>
     call('POST', '/v1/me/identities', { token, body: { accessToken, currentPassword } });
-  const identitiesOf = async (token: string) => (await call('GET', '/v1/me/identities', { token })).body.items;
+  const listIdentities = async (token: string) => (await call('GET', '/v1/me/identities', { token })).body.items;
 
-  await t.test('accepts an invite with its access token as with one of ours, after a key rotation too', async (t) => {
+  await t.test('can accept an invite with its access token, also after the provider rotated its keys', async (t) => {
     const account = await newAccount();
     const person = newPerson();
     await invite(account, account.owner, person.email, { permissions: ['invoices:read'] });
     const inviteToken = await tokenFor(person.email, 'invite');
     await provider.rotateKeys({ keepOld: true });
-    const token = await tokenOf(person);
+    const token = await providerToken(person);
     const accepted = await call('POST', '/v1/invites/accept', { token, body: { token: inviteToken } });
     t.equal(accepted.status, 201, JSON.stringify(accepted.body));
     t.match(accepted.body, { membership: { user: { email: person.email, name: 'Frida Federated' } } });
-    t.notHas(accepted.body, 'session', 'their session is at the provider');
+    t.notHas(accepted.body, 'session', 'no session is opened');
     const { body } = await call('GET', '/v1/me/accounts', { token });
     t.match(body.items, [{ id: account.id, access: { permissions: ['invoices:read'] } }]);
     t.match(await me(token), { status: 200, body: { email: person.email, hasPassword: false } });
   });
 
-  await t.test('makes a user the first time and finds that one afterwards, by issuer and subject', async (t) => {
+  await t.test('creates a user on first use and finds the same user afterwards, by issuer and subject', async (t) => {
     const person = newPerson();
-    const first = await me(await tokenOf(person));
-    const again = await me(await tokenOf({ ...person, email: newEmail('moved') }));
+    const first = await me(await providerToken(person));
+    const again = await me(await providerToken({ ...person, email: newEmail('moved') }));
     t.equal(first.status, 200);
-    t.same(again.body, first.body, 'whatever address the provider says by then');
+    t.same(again.body, first.body, 'even if the provider reports another address by then');
     const rows = await db
       .select()
       .from(identities)
@@ -55,8 +55,8 @@ t.test('a login at an identity provider', async (t) => {
     t.equal(rows.length, 1);
   });
 
-  await t.test('makes one user, however many first requests come at once', async (t) => {
-    const token = await tokenOf(newPerson());
+  await t.test('creates only one user when many first requests arrive at once', async (t) => {
+    const token = await providerToken(newPerson());
     const answers = await Promise.all(Array.from({ length: 20 }, () => me(token)));
     t.same(
       new Set(answers.map((it) => it.status)),
@@ -66,27 +66,27 @@ t.test('a login at an identity provider', async (t) => {
     t.equal(new Set(answers.map((it) => it.body.id)).size, 1);
   });
 
-  await t.test('and however many addresses the first tokens of one subject carry at once', async (t) => {
+  await t.test('creates only one user when concurrent tokens of one subject have different addresses', async (t) => {
     const person = newPerson();
     const tokens: string[] = [];
-    for (let i = 0; i < 8; i += 1) tokens.push(await tokenOf({ ...person, email: newEmail('many') }));
+    for (let i = 0; i < 8; i += 1) tokens.push(await providerToken({ ...person, email: newEmail('many') }));
     const answers = await Promise.all(tokens.map((token) => me(token)));
     t.same(new Set(answers.map((it) => it.status)), new Set([200]));
     t.equal(new Set(answers.map((it) => it.body.id)).size, 1);
   });
 
-  await t.test('makes no membership by itself', async (t) => {
+  await t.test('creates no membership', async (t) => {
     const account = await newAccount();
     const person = newPerson();
     await invite(account, account.owner, person.email);
-    const { body } = await me(await tokenOf(person));
+    const { body } = await me(await providerToken(person));
     t.same(await db.select().from(memberships).where(eq(memberships.userId, body.id)), []);
-    t.equal((await call('GET', account.url, { token: await tokenOf(person) })).code, 'not-found');
+    t.equal((await call('GET', account.url, { token: await providerToken(person) })).code, 'not-found');
   });
 
-  await t.test('never adopts a login by its address alone', async (t) => {
+  await t.test('is not linked to an existing user by its address alone', async (t) => {
     const user = await newUser();
-    const token = await tokenOf(newPerson({ email: user.email }));
+    const token = await providerToken(newPerson({ email: user.email }));
     t.match(await me(token), { status: 403, code: 'identity-not-linked' });
     t.equal((await me(user.token)).status, 200);
     t.same(
@@ -98,75 +98,89 @@ t.test('a login at an identity provider', async (t) => {
     );
   });
 
-  await t.test('makes no user without a verified address', async (t) => {
+  await t.test('creates no user without a verified address', async (t) => {
     const person = newPerson({ emailVerified: false });
-    t.match(await me(await tokenOf(person)), { status: 403, code: 'identity-not-linked' });
+    t.match(await me(await providerToken(person)), { status: 403, code: 'identity-not-linked' });
     t.same(await db.select().from(users).where(eq(users.email, person.email)), []);
   });
 
-  await t.test('is linked with a login by its token and the current password, and then finds it', async (t) => {
-    const user = await newUser();
-    const person = newPerson({ email: user.email });
-    const token = await tokenOf(person);
-    t.equal((await link(user.token, token, 'not my password')).code, 'password-wrong');
-    t.match(await link(user.token, 'nonsense'), {
-      code: 'invalid-request',
-      body: { errors: [{ pointer: '/accessToken' }] },
-    });
-    t.equal((await link(user.token, user.token)).code, 'invalid-request', 'one of ours is none of theirs');
-    const linked = await link(user.token, token);
-    t.match(linked, { status: 201, body: { issuer: provider.issuer, subject: person.sub } });
-    t.match(await link(user.token, token), { status: 201, body: { id: linked.body.id } }, 'once more changes nothing');
-    t.match(await me(token), { status: 200, body: { id: user.id } });
-    t.match(await identitiesOf(user.token), [{ id: linked.body.id }]);
-  });
+  await t.test(
+    'is linked to a user by its token and the current password, and then authenticates that user',
+    async (t) => {
+      const user = await newUser();
+      const person = newPerson({ email: user.email });
+      const token = await providerToken(person);
+      t.equal((await link(user.token, token, 'not my password')).code, 'password-wrong');
+      t.match(await link(user.token, 'nonsense'), {
+        code: 'invalid-request',
+        body: { errors: [{ pointer: '/accessToken' }] },
+      });
+      t.equal(
+        (await link(user.token, user.token)).code,
+        'invalid-request',
+        'our own access token is not a provider token',
+      );
+      const linked = await link(user.token, token);
+      t.match(linked, { status: 201, body: { issuer: provider.issuer, subject: person.sub } });
+      t.match(
+        await link(user.token, token),
+        { status: 201, body: { id: linked.body.id } },
+        'linking it again changes nothing',
+      );
+      t.match(await me(token), { status: 200, body: { id: user.id } });
+      t.match(await listIdentities(user.token), [{ id: linked.body.id }]);
+    },
+  );
 
-  await t.test('is told to the address when it is linked, and named when the password is reset', async (t) => {
-    const user = await newUser();
-    const token = await tokenOf(newPerson({ email: user.email }));
-    await link(user.token, token);
-    await link(user.token, token);
-    const told = (await mailsTo(user.email)).filter((it) => it.subject.includes('linked'));
-    t.equal(told.length, 1, 'once');
-    for (const text of [told[0]?.text, told[0]?.html]) t.ok(text?.includes(provider.issuer));
-    await call('POST', '/v1/auth/password-reset', { body: { email: user.email } });
-    const body = { token: await tokenFor(user.email, 'password-reset'), password: 'a password chosen anew' };
-    t.equal((await call('POST', '/v1/auth/password-reset/confirm', { body })).status, 200);
-    const changed = (await mailsTo(user.email)).find((it) => it.subject === 'Your password was changed');
-    for (const text of [changed?.text, changed?.html]) t.ok(text?.includes(provider.issuer));
-    t.equal((await me(token)).status, 200, 'it is theirs to remove');
-  });
+  await t.test(
+    'is reported to the user by mail when it is linked, and listed in the mail about a password reset',
+    async (t) => {
+      const user = await newUser();
+      const token = await providerToken(newPerson({ email: user.email }));
+      await link(user.token, token);
+      await link(user.token, token);
+      const notices = (await mailsTo(user.email)).filter((it) => it.subject.includes('linked'));
+      t.equal(notices.length, 1, 'once');
+      for (const text of [notices[0]?.text, notices[0]?.html]) t.ok(text?.includes(provider.issuer));
+      await call('POST', '/v1/auth/password-reset', { body: { email: user.email } });
+      const body = { token: await tokenFor(user.email, 'password-reset'), password: 'a password chosen anew' };
+      t.equal((await call('POST', '/v1/auth/password-reset/confirm', { body })).status, 200);
+      const changed = (await mailsTo(user.email)).find((it) => it.subject === 'Your password was changed');
+      for (const text of [changed?.text, changed?.html]) t.ok(text?.includes(provider.issuer));
+      t.equal((await me(token)).status, 200, 'the identity stays linked');
+    },
+  );
 
-  await t.test('belongs to one user, for good', async (t) => {
+  await t.test('cannot be linked to a second user', async (t) => {
     const [first, second] = [await newUser(), await newUser()];
-    const token = await tokenOf(newPerson({ email: first.email }));
+    const token = await providerToken(newPerson({ email: first.email }));
     t.equal((await link(first.token, token)).status, 201);
     t.equal((await link(second.token, token)).code, 'identity-linked-elsewhere');
     t.match(await me(token), { body: { id: first.id } });
   });
 
-  await t.test('counts no more from the next request on once it is removed', async (t) => {
+  await t.test('is refused from the next request on after it was removed', async (t) => {
     const user = await newUser();
-    const token = await tokenOf(newPerson({ email: user.email }));
+    const token = await providerToken(newPerson({ email: user.email }));
     const { body } = await link(user.token, token);
     t.equal((await me(token)).status, 200);
     const other = await newUser();
     const remove = (by: string) => call('DELETE', `/v1/me/identities/${body.id}`, { token: by });
-    t.equal((await remove(other.token)).code, 'not-found', 'not by someone else');
+    t.equal((await remove(other.token)).code, 'not-found', 'another user cannot remove it');
     t.equal((await remove(user.token)).status, 204);
     t.equal((await me(token)).code, 'identity-not-linked');
   });
 
-  await t.test('that is the only way to log in is not removed', async (t) => {
-    const token = await tokenOf(newPerson());
-    const [identity] = await identitiesOf(token);
+  await t.test('cannot be removed if it is the only way to log in', async (t) => {
+    const token = await providerToken(newPerson());
+    const [identity] = await listIdentities(token);
     const { code } = await call('DELETE', `/v1/me/identities/${identity.id}`, { token });
     t.equal(code, 'last-login-method');
     t.equal((await me(token)).status, 200);
   });
 
-  await t.test('of someone who is disabled counts no more', async (t) => {
-    const token = await tokenOf(newPerson());
+  await t.test('is refused while its user is disabled', async (t) => {
+    const token = await providerToken(newPerson());
     const { body } = await me(token);
     await db.update(users).set({ disabledAt: new Date() }).where(eq(users.id, body.id));
     t.equal((await me(token)).code, 'unauthenticated');
@@ -174,37 +188,37 @@ t.test('a login at an identity provider', async (t) => {
     t.equal((await me(token)).status, 200);
   });
 
-  await t.test('has no password that could be changed, and no session that could be ended', async (t) => {
-    const token = await tokenOf(newPerson());
+  await t.test('has no password to change and no session to end', async (t) => {
+    const token = await providerToken(newPerson());
     const change = { currentPassword: password, newPassword: 'quite another long one' };
     t.equal((await call('PUT', '/v1/me/password', { token, body: change })).code, 'no-password');
     t.match(await call('GET', '/v1/me/sessions', { token }), { status: 200, body: { items: [] } });
   });
 
-  await t.test('enters accounts under the same rules as everybody', async (t) => {
+  await t.test('has the same access to accounts as a password login', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { permissions: ['members:read'] });
-    const token = await tokenOf(newPerson({ email: member.email }));
+    const token = await providerToken(newPerson({ email: member.email }));
     await link(member.token, token);
     t.equal((await call('GET', `${account.url}/members`, { token })).status, 200);
     t.equal((await call('GET', `${account.url}/invites`, { token })).code, 'permission-missing');
     await call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token });
-    t.equal((await call('GET', `${account.url}/members`, { token })).code, 'not-found', 'on the very next request');
+    t.equal((await call('GET', `${account.url}/members`, { token })).code, 'not-found', 'from the next request on');
   });
 
-  await t.test('is refused with an ID token, and with the token of a key that was retired', async (t) => {
+  await t.test('is refused with an ID token, and with a token signed by a retired key', async (t) => {
     const person = newPerson();
     t.equal((await me(await provider.idToken(person))).code, 'unauthenticated');
-    const old = await tokenOf(person);
+    const old = await providerToken(person);
     t.equal((await me(old)).status, 200);
     await provider.rotateKeys({ keepOld: false });
     service.travel(11 * 60_000);
     const { code } = await me(old);
-    t.equal(code, 'unauthenticated', 'once the keys were fetched again');
+    t.equal(code, 'unauthenticated', 'after the keys were fetched again');
   });
 });
 
-t.test('PASSWORD_LOGIN=off', async (t) => {
+t.test('With PASSWORD_LOGIN=off', async (t) => {
   const provider = await startOidcProvider(t);
   const providers = JSON.stringify([{ issuer: provider.issuer, audience: provider.audience, algorithms: ['ES256'] }]);
   const before = await startService(t);
@@ -213,7 +227,7 @@ t.test('PASSWORD_LOGIN=off', async (t) => {
   const config = testConfig({ OIDC_ISSUERS: providers, PASSWORD_LOGIN: 'off' });
   const { app } = await buildApp({ config, db: before.db, keys: before.service.signingKeys });
   t.teardown(() => app.close());
-  /** The same service, once it is switched off. */
+  /** Calls the service with password logins switched off. */
   async function call(method: 'GET' | 'POST', url: string, { token, body }: { token?: string; body?: object } = {}) {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const answer = await app.inject({ method, url, headers, ...(body && { payload: body }) });
@@ -221,7 +235,7 @@ t.test('PASSWORD_LOGIN=off', async (t) => {
   }
   const person = { sub: 's-1', email: newEmail('federated'), emailVerified: true, name: 'Frida Federated' };
 
-  await t.test('runs on the provider alone: an account, an invite, a member', async (t) => {
+  await t.test('provider logins can create an account, invite and accept', async (t) => {
     const [owner, member] = [
       await provider.accessToken(person),
       await provider.accessToken({ ...person, sub: 's-2', email: newEmail('f') }),
@@ -234,7 +248,7 @@ t.test('PASSWORD_LOGIN=off', async (t) => {
     t.match(await call('GET', `/v1/accounts/${made.id}`, { token: member }), { status: 200 });
   });
 
-  await t.test('takes no password, no session and no token of ours', async (t) => {
+  await t.test('passwords, sessions and our own access tokens are refused', async (t) => {
     const { email } = user;
     const calls: [string, object][] = [
       ['/v1/auth/login', { email, password }],
@@ -245,11 +259,15 @@ t.test('PASSWORD_LOGIN=off', async (t) => {
       ['/v1/auth/refresh', { refreshToken: user.refreshToken }],
     ];
     for (const [path, body] of calls) t.equal((await call('POST', path, { body })).code, 'password-login-off', path);
-    t.equal((await call('GET', '/v1/me', { token: user.token })).code, 'unauthenticated', 'though it was good before');
+    t.equal(
+      (await call('GET', '/v1/me', { token: user.token })).code,
+      'unauthenticated',
+      'although it was valid before',
+    );
     t.equal((await before.call('GET', '/v1/me', { token: user.token })).status, 200);
   });
 
-  await t.test('nor an invite accepted with one', async (t) => {
+  await t.test('an invite cannot be accepted with a password', async (t) => {
     const email = newEmail('invited');
     await before.invite(account, account.owner, email);
     const token = await before.tokenFor(email, 'invite');

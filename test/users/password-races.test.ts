@@ -14,14 +14,14 @@ const logIn = ({ email }: TestUser, secret = password) =>
 const change = ({ token }: TestUser, newPassword = other) =>
   call('PUT', '/v1/me/password', { token, body: { currentPassword: password, newPassword } });
 
-const holdUser = ({ id }: TestUser): Hold => ({
+const userLock = ({ id }: TestUser): Hold => ({
   statement: 'select from users where id = $1 for no key update',
   values: [uuidOf('usr', id as `usr_${string}`)],
 });
 
-/** Two requests about a user that meet at the user's row: the first comes there first, and goes on first. */
+/** Makes two requests wait for the lock of a user's row, so that the first gets it first. */
 async function inOrder<A, B>(user: TestUser, first: () => Promise<A>, second: () => Promise<B>) {
-  const answers = await whileHeld(holdUser(user), async (untilWaiting) => {
+  const answers = await whileHeld(userLock(user), async (untilWaiting) => {
     const one = first();
     await untilWaiting(1);
     const two = second();
@@ -31,8 +31,8 @@ async function inOrder<A, B>(user: TestUser, first: () => Promise<A>, second: ()
   return [await answers.one, await answers.two] as const;
 }
 
-t.test('A login with the old password that is under way while it is changed', { skip: needsPostgres() }, async (t) => {
-  await t.test('opens no session where the change is first', async (t) => {
+t.test('A login with the old password during a password change', { skip: needsPostgres() }, async (t) => {
+  await t.test('opens no session if the change comes first', async (t) => {
     const user = await newUser();
     const [changed, login] = await inOrder(
       user,
@@ -44,7 +44,7 @@ t.test('A login with the old password that is under way while it is changed', { 
     t.equal((await logIn(user, other)).status, 200);
   });
 
-  await t.test('and one that is ended at once where the login is first', async (t) => {
+  await t.test('opens a session that the change ends if the login comes first', async (t) => {
     const user = await newUser();
     const [login, changed] = await inOrder(
       user,
@@ -54,45 +54,38 @@ t.test('A login with the old password that is under way while it is changed', { 
     t.equal(changed.status, 204);
     t.equal(login.status, 200);
     t.equal((await me(login.body.accessToken)).code, 'unauthenticated');
-    t.equal((await me(user.token)).status, 200, 'the session that changed it goes on');
+    t.equal((await me(user.token)).status, 200, 'the session that made the change stays active');
   });
 
-  await t.test(
-    'nor by accepting an invite: whichever is first, that session does not outlive the change',
-    async (t) => {
-      const user = await newUser();
-      const account = await newAccount();
-      await invite(account, account.owner, user.email);
-      const token = await tokenFor(user.email, 'invite');
-      const body = { token, login: { email: user.email, password } };
-      const accept = () => call('POST', '/v1/invites/accept', { body });
-      const [changed, accepted] = await inOrder(user, () => change(user), accept);
-      t.equal(changed.status, 204);
-      if (accepted.status === 201) t.equal((await me(accepted.body.session.accessToken)).code, 'unauthenticated');
-      else t.equal(accepted.code, 'wrong-credentials');
-      const { status } = await call('GET', account.url, { token: user.token });
-      t.equal(status, accepted.status === 201 ? 200 : 404, 'nothing is half made');
-    },
-  );
+  await t.test('that accepts an invite opens no session that outlives the change', async (t) => {
+    const user = await newUser();
+    const account = await newAccount();
+    await invite(account, account.owner, user.email);
+    const token = await tokenFor(user.email, 'invite');
+    const body = { token, login: { email: user.email, password } };
+    const accept = () => call('POST', '/v1/invites/accept', { body });
+    const [changed, accepted] = await inOrder(user, () => change(user), accept);
+    t.equal(changed.status, 204);
+    if (accepted.status === 201) t.equal((await me(accepted.body.session.accessToken)).code, 'unauthenticated');
+    else t.equal(accepted.code, 'wrong-credentials');
+    const { status } = await call('GET', account.url, { token: user.token });
+    t.equal(status, accepted.status === 201 ? 200 : 404, 'the accept is complete or did not happen');
+  });
 });
 
-t.test(
-  'A login that is under way while its user is disabled opens no session',
-  { skip: needsPostgres() },
-  async (t) => {
-    const user = await newUser();
-    const login = await ownTransaction(async (client) => {
-      await client.query('update users set disabled_at = now() where id = $1', holdUser(user).values);
-      const login = logIn(user);
-      await untilWaiting(client, 1);
-      await client.query('commit');
-      return login;
-    });
-    t.equal(login.code, 'wrong-credentials');
-  },
-);
+t.test('A login opens no session if its user is disabled at the same time', { skip: needsPostgres() }, async (t) => {
+  const user = await newUser();
+  const login = await ownTransaction(async (client) => {
+    await client.query('update users set disabled_at = now() where id = $1', userLock(user).values);
+    const login = logIn(user);
+    await untilWaiting(client, 1);
+    await client.query('commit');
+    return login;
+  });
+  t.equal(login.code, 'wrong-credentials');
+});
 
-t.test('Of two changes of a password at once one succeeds', { skip: needsPostgres() }, async (t) => {
+t.test('Only one of two concurrent password changes succeeds', { skip: needsPostgres() }, async (t) => {
   const user = await newUser();
   const [first, second] = await inOrder(
     user,
@@ -100,16 +93,20 @@ t.test('Of two changes of a password at once one succeeds', { skip: needsPostgre
     () => change(user, 'the second of two lanterns'),
   );
   t.equal(first.status, 204);
-  t.equal(second.code, 'password-wrong', 'what it proved is the password no more');
+  t.equal(second.code, 'password-wrong', 'the password it verified is no longer current');
   t.equal((await logIn(user, 'the first of two lanterns')).status, 200);
 });
 
-t.test('An address is not changed with a password that is being replaced', { skip: needsPostgres() }, async (t) => {
-  const user = await newUser();
-  const email = newEmail();
-  const asking = () =>
-    call('POST', '/v1/me/email-change', { token: user.token, body: { email, currentPassword: password } });
-  const [changed, asked] = await inOrder(user, () => change(user), asking);
-  t.equal(changed.status, 204);
-  t.equal(asked.code, 'password-wrong');
-});
+t.test(
+  'An address change cannot be requested with a password that is being replaced',
+  { skip: needsPostgres() },
+  async (t) => {
+    const user = await newUser();
+    const email = newEmail();
+    const requestChange = () =>
+      call('POST', '/v1/me/email-change', { token: user.token, body: { email, currentPassword: password } });
+    const [changed, requested] = await inOrder(user, () => change(user), requestChange);
+    t.equal(changed.status, 204);
+    t.equal(requested.code, 'password-wrong');
+  },
+);

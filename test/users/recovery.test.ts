@@ -24,12 +24,12 @@ const me = (token: string) => call('GET', '/v1/me', { token });
 const refresh = (refreshToken: string) => call('POST', '/v1/auth/refresh', { body: { refreshToken } });
 const logIn = (email: string, secret = password) =>
   call('POST', '/v1/auth/login', { body: { email, password: secret } });
-const askReset = (email: string) => call('POST', '/v1/auth/password-reset', { body: { email } });
+const requestReset = (email: string) => call('POST', '/v1/auth/password-reset', { body: { email } });
 const reset = (token: string, secret = changed) =>
   call('POST', '/v1/auth/password-reset/confirm', { body: { token, password: secret } });
 const changePassword = ({ token }: Tokens, newPassword = changed, currentPassword = password) =>
   call('PUT', '/v1/me/password', { token, body: { currentPassword, newPassword } });
-const askEmail = ({ token }: Tokens, email: string, currentPassword = password) =>
+const requestEmailChange = ({ token }: Tokens, email: string, currentPassword = password) =>
   call('POST', '/v1/me/email-change', { token, body: { email, currentPassword } });
 const confirmEmail = (token: string) => call('POST', '/v1/auth/email-change/confirm', { body: { token } });
 const register = (email: string) => call('POST', '/v1/auth/register', { body: { email } });
@@ -42,37 +42,37 @@ async function anotherSession({ email }: { email: string }, secret = password): 
   return { token: body.accessToken, refreshToken: body.refreshToken };
 }
 
-/** A user with the link to choose a new password. */
-async function newForgetter() {
+/** A user with the token of a reset link. */
+async function newUserWithResetLink() {
   const user = await newUser();
-  return { user, link: await askedReset(user.email) };
+  return { user, link: await requestResetLink(user.email) };
 }
 
-/** Asks for a new password. @returns the token of the link. */
-async function askedReset(email: string): Promise<string> {
+/** Requests a password reset. @returns the token of the link. */
+async function requestResetLink(email: string): Promise<string> {
   travel(second);
-  await askReset(email);
+  await requestReset(email);
   return tokenFor(email, 'password-reset');
 }
 
-/** Asks for another address. @returns the address, and the token of the link that confirms it. */
-async function askedEmail(user: Tokens, email = newEmail('changed')) {
+/** Requests an address change. @returns the new address and the token of its link. */
+async function requestEmailChangeLink(user: Tokens, email = newEmail('changed')) {
   travel(second);
-  await askEmail(user, email);
+  await requestEmailChange(user, email);
   return { email, link: await tokenFor(email, 'email-change') };
 }
 
-/** Which of some passwords log in. */
-async function whichLogIn(email: string, ...secrets: string[]): Promise<string[]> {
+/** @returns those of the passwords that log in. */
+async function findWorkingPasswords(email: string, ...secrets: string[]): Promise<string[]> {
   const answers = await Promise.all(secrets.map(async (secret) => ({ secret, ...(await logIn(email, secret)) })));
   return answers.filter((it) => it.status === 200).map((it) => it.secret);
 }
 
-/** Whether a session goes on, by its access token and by its refresh token. */
-async function goesOn({ token, refreshToken }: Tokens): Promise<boolean> {
-  const isOver = [await me(token), await refresh(refreshToken)].map((it) => it.code === 'unauthenticated');
-  if (isOver[0] !== isOver[1]) throw new Error('half of the session goes on');
-  return !isOver[0];
+/** Whether a session is active, by its access token and by its refresh token. */
+async function isActive({ token, refreshToken }: Tokens): Promise<boolean> {
+  const hasEnded = [await me(token), await refresh(refreshToken)].map((it) => it.code === 'unauthenticated');
+  if (hasEnded[0] !== hasEnded[1]) throw new Error('only one of the two tokens works');
+  return !hasEnded[0];
 }
 
 const change = ({ id }: { id: string }, changes: Partial<typeof users.$inferInsert>) =>
@@ -80,8 +80,8 @@ const change = ({ id }: { id: string }, changes: Partial<typeof users.$inferInse
     .update(users)
     .set(changes)
     .where(eq(users.id, id as UserId));
-const takePassword = (user: TestUser) => change(user, { passwordHash: null });
-const giveIdentity = ({ id }: TestUser) =>
+const removePassword = (user: TestUser) => change(user, { passwordHash: null });
+const addIdentity = ({ id }: TestUser) =>
   db.insert(identities).values({
     id: newId('idn'),
     userId: id as UserId,
@@ -90,22 +90,22 @@ const giveIdentity = ({ id }: TestUser) =>
     createdAt: new Date(),
   });
 
-/** An answer without what differs from request to request. */
-function alike({ status, body, headers }: Answer) {
+/** A response without the parts that differ in each request. */
+function comparable({ status, body, headers }: Answer) {
   const { 'x-request-id': _, date: __, ...rest } = headers;
   return { status, body, headers: rest };
 }
 
-const holdUser = ({ id }: TestUser): Hold => ({
+const userLock = ({ id }: TestUser): Hold => ({
   statement: 'select from users where id = $1 for update',
   values: [uuidOf('usr', id as UserId)],
 });
-const holdResets = (email: string): Hold => ({
+const resetsLock = (email: string): Hold => ({
   statement: 'select from password_resets where email = $1 for update',
   values: [email],
 });
 
-const holdEmailChange = ({ id }: TestUser): Hold => ({
+const emailChangeLock = ({ id }: TestUser): Hold => ({
   statement: 'select from email_changes where user_id = $1 for update',
   values: [uuidOf('usr', id as UserId)],
 });
@@ -115,21 +115,21 @@ const resetMail = 'Choose a new password';
 const changedMail = 'Your password was changed';
 
 t.test('POST /v1/auth/password-reset', async (t) => {
-  t.test('answers the same for every address', async (t) => {
+  t.test('responds the same to every address', async (t) => {
     const [known, disabled, passwordless] = [await newUser(), await newUser(), await newUser()];
     await change(disabled, { disabledAt: new Date() });
-    await takePassword(passwordless);
+    await removePassword(passwordless);
     const unverified = newEmail();
     await register(unverified);
     const answers: Answer[] = [];
     for (const email of [known.email, newEmail(), disabled.email, passwordless.email, unverified]) {
-      answers.push(await askReset(email));
+      answers.push(await requestReset(email));
     }
     t.equal(answers[0]?.status, 202);
-    for (const answer of answers) t.same(alike(answer), alike(answers[0] as Answer));
+    for (const answer of answers) t.same(comparable(answer), comparable(answers[0] as Answer));
   });
 
-  t.test('mails a link to whoever has a login, and to nobody else', async (t) => {
+  t.test('sends a link only to addresses with an active user', async (t) => {
     const [known, disabled] = [await newUser(), await newUser()];
     await change(disabled, { disabledAt: new Date() });
     const [unknown, unverified] = [newEmail(), newEmail()];
@@ -149,69 +149,69 @@ t.test('POST /v1/auth/password-reset', async (t) => {
     const [before = ''] = resetUrl.split('{token}');
     for (const text of [mail?.text, mail?.html]) {
       t.ok(text?.includes(before), 'the token is in the fragment');
-      t.notMatch(text, /evil|[?&][^#\s]*token/, 'and the request says nothing about where the link leads');
+      t.notMatch(text, /evil|[?&][^#\s]*token/, 'the link does not depend on the request');
     }
     for (const email of [disabled.email, unknown, unverified]) t.notOk((await subjects(email)).includes(resetMail));
   });
 
-  t.test('finds the login by every spelling of the address', async (t) => {
+  t.test('finds the user by another spelling of the address', async (t) => {
     const { email } = await newUser();
-    t.equal((await askReset(email.toUpperCase())).status, 202);
+    t.equal((await requestReset(email.toUpperCase())).status, 202);
     t.equal((await reset(await tokenFor(email, 'password-reset'))).status, 200);
   });
 
-  t.test('changes nothing by itself: the password and the sessions go on', async (t) => {
-    const { user } = await newForgetter();
-    t.ok(await goesOn(user));
-    t.same(await whichLogIn(user.email, password), [password]);
+  t.test('changes neither the password nor the sessions', async (t) => {
+    const { user } = await newUserWithResetLink();
+    t.ok(await isActive(user));
+    t.same(await findWorkingPasswords(user.email, password), [password]);
   });
 
-  t.test('tells someone who logs in elsewhere alone that they have no password, without a link', async (t) => {
+  t.test('sends a notice without a link to a user who logs in only at an identity provider', async (t) => {
     const user = await newUser();
-    await takePassword(user);
-    await giveIdentity(user);
+    await removePassword(user);
+    await addIdentity(user);
     travel(second);
-    await askReset(user.email);
+    await requestReset(user.email);
     const [mail] = await mailsTo(user.email);
     t.equal(mail?.subject, 'You log in without a password');
     for (const text of [mail?.text, mail?.html]) t.notMatch(text, /token=|https?:/);
   });
 
-  t.test('mails a link to someone with a password and an identity, and to someone with neither', async (t) => {
+  t.test('sends a link to a user with a password and an identity, and to one with neither', async (t) => {
     const [both, neither] = [await newUser(), await newUser()];
-    await giveIdentity(both);
-    await takePassword(neither);
+    await addIdentity(both);
+    await removePassword(neither);
     for (const { email } of [both, neither]) {
-      const { status, body } = await reset(await askedReset(email));
+      const { status, body } = await reset(await requestResetLink(email));
       t.match({ status, body }, { status: 200, body: { user: { hasPassword: true } } });
-      t.same(await whichLogIn(email, changed), [changed]);
+      t.same(await findWorkingPasswords(email, changed), [changed]);
     }
   });
 });
 
 t.test('POST /v1/auth/password-reset/confirm', async (t) => {
   t.test('sets the password and opens a session', async (t) => {
-    const { user, link } = await newForgetter();
+    const { user, link } = await newUserWithResetLink();
     const { status, body } = await reset(link);
     t.match({ status, body }, { status: 200, body: { tokenType: 'Bearer', user: { id: user.id, email: user.email } } });
-    t.ok(await goesOn({ token: body.accessToken, refreshToken: body.refreshToken }));
-    t.same(await whichLogIn(user.email, password, changed), [changed]);
+    t.ok(await isActive({ token: body.accessToken, refreshToken: body.refreshToken }));
+    t.same(await findWorkingPasswords(user.email, password, changed), [changed]);
   });
 
   t.test('ends every other session, with its refresh token', async (t) => {
-    const { user, link } = await newForgetter();
+    const { user, link } = await newUserWithResetLink();
     const sessions = [user, await anotherSession(user)];
     const stranger = await newUser();
     const { body } = await reset(link);
-    for (const session of sessions) t.notOk(await goesOn(session));
-    t.ok(await goesOn(stranger));
+    for (const session of sessions) t.notOk(await isActive(session));
+    t.ok(await isActive(stranger));
     const { body: list } = await call('GET', '/v1/me/sessions', { token: body.accessToken });
     t.match(list.items, [{ isCurrent: true }]);
     t.equal(list.items.length, 1);
   });
 
-  t.test('tells them by mail', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('notifies the user by mail', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     travel(second);
     await reset(link);
     const [mail] = await mailsTo(user.email);
@@ -220,79 +220,83 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     t.equal((await mailsTo(user.email)).filter((it) => it.subject === changedMail).length, 1);
   });
 
-  t.test('works once', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('works once for a token', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     t.equal((await reset(link)).status, 200);
     t.match(await reset(link, other), { status: 400, code: 'password-reset-token-invalid' });
-    t.same(await whichLogIn(user.email, changed, other), [changed]);
+    t.same(await findWorkingPasswords(user.email, changed, other), [changed]);
   });
 
-  t.test('fifty times at once with one token gives one success', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('succeeds once for fifty concurrent requests with one token', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     const secrets = Array.from({ length: 50 }, (_, i) => `a long secret, the ${i}.`);
-    const answers = await meet(holdResets(user.email), ...secrets.map((secret) => () => reset(link, secret)));
+    const answers = await meet(resetsLock(user.email), ...secrets.map((secret) => () => reset(link, secret)));
     t.same(tally(answers), { 200: 1, '400 password-reset-token-invalid': 49 });
     const winner = answers.findIndex((it) => it.status === 200);
-    t.same(await whichLogIn(user.email, ...secrets.slice(winner, winner + 1), password), [secrets[winner]]);
+    t.same(await findWorkingPasswords(user.email, ...secrets.slice(winner, winner + 1), password), [secrets[winner]]);
     const { body } = await call('GET', '/v1/me/sessions', { token: answers[winner]?.body.accessToken });
-    t.equal(body.items.length, 2, 'its own session, and the one of the login just now');
+    t.equal(body.items.length, 2, 'the session of the reset, and that of the login in this test');
     t.equal((await mailsTo(user.email)).filter((it) => it.subject === changedMail).length, 1);
   });
 
-  t.test('works for thirty minutes', async (t) => {
-    const [early, late] = [await newForgetter(), await newForgetter()];
+  t.test('accepts the token for thirty minutes', async (t) => {
+    const [early, late] = [await newUserWithResetLink(), await newUserWithResetLink()];
     travel(30 * minute - 5 * second);
     t.equal((await reset(early.link)).status, 200);
     travel(10 * second);
     t.equal((await reset(late.link)).code, 'password-reset-token-invalid');
-    t.same(await whichLogIn(late.user.email, password, changed), [password]);
+    t.same(await findWorkingPasswords(late.user.email, password, changed), [password]);
   });
 
-  t.test('works with either of two links, and takes the other with it', async (t) => {
+  t.test('works with either of two links and invalidates the other', async (t) => {
     for (const isOlder of [true, false]) {
-      const { user, link: older } = await newForgetter();
-      const newer = await askedReset(user.email);
+      const { user, link: older } = await newUserWithResetLink();
+      const newer = await requestResetLink(user.email);
       t.not(older, newer);
       const [used, left] = isOlder ? [older, newer] : [newer, older];
       t.equal((await reset(used)).status, 200);
       t.equal((await reset(left, other)).code, 'password-reset-token-invalid');
-      t.same(await whichLogIn(user.email, changed, other), [changed]);
+      t.same(await findWorkingPasswords(user.email, changed, other), [changed]);
     }
   });
 
-  t.test('is dead once the password was changed some other way', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('is refused after the password was changed in another way', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     t.equal((await changePassword(user)).status, 204);
     t.equal((await reset(link, other)).code, 'password-reset-token-invalid');
-    t.same(await whichLogIn(user.email, changed, other), [changed]);
+    t.same(await findWorkingPasswords(user.email, changed, other), [changed]);
   });
 
-  t.test('is dead once the address was changed', async (t) => {
-    const { user, link } = await newForgetter();
-    const { email, link: confirmation } = await askedEmail(user);
+  t.test('is refused after the address was changed', async (t) => {
+    const { user, link } = await newUserWithResetLink();
+    const { email, link: confirmation } = await requestEmailChangeLink(user);
     t.equal((await confirmEmail(confirmation)).status, 200);
     t.equal((await reset(link)).code, 'password-reset-token-invalid');
-    t.same(await whichLogIn(email, password, changed), [password]);
+    t.same(await findWorkingPasswords(email, password, changed), [password]);
     const next = await newUser(user.email);
-    t.equal((await reset(link)).code, 'password-reset-token-invalid', 'also where the address has another user by now');
-    t.ok(await goesOn(next));
+    t.equal(
+      (await reset(link)).code,
+      'password-reset-token-invalid',
+      'also if the address belongs to another user by now',
+    );
+    t.ok(await isActive(next));
   });
 
-  t.test('refuses a password that is easily guessed, and the link is good for another', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('refuses a password that is easy to guess and leaves the link valid', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     const [local = ''] = user.email.split('@');
     for (const weak of ['short', 'password1', user.email, `${local}!`, 'x'.repeat(300)]) {
       const { status, code, body } = await reset(link, weak);
       t.match({ status, code }, { status: 400, code: 'invalid-request' }, weak.slice(0, 40));
       t.match(body.errors, [{ pointer: '/password' }]);
     }
-    t.ok(await goesOn(user));
+    t.ok(await isActive(user));
     t.equal((await reset(link)).status, 200);
   });
 
-  t.test('takes no other token', async (t) => {
-    const { user, link } = await newForgetter();
-    const { link: emailLink } = await askedEmail(user);
+  t.test('refuses every other kind of token', async (t) => {
+    const { user, link } = await newUserWithResetLink();
+    const { link: emailLink } = await requestEmailChangeLink(user);
     const unverified = newEmail();
     await register(unverified);
     const [header, payload, signature = ''] = link.split('.');
@@ -301,25 +305,25 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     for (const token of ['x', '..', `${header}.${payload}.`, `${header}.${payload}.${altered}`, ...foreign]) {
       t.match(await reset(token), { status: 400, code: 'password-reset-token-invalid' }, token.slice(-12));
     }
-    t.equal((await reset(link)).status, 200, 'and a failed try uses nothing up');
+    t.equal((await reset(link)).status, 200, 'a failed attempt leaves the link valid');
   });
 
-  t.test('is refused to a user who was disabled meanwhile, and the link is good once they are enabled', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('is refused while the user is disabled and leaves the link valid', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     await change(user, { disabledAt: new Date() });
     t.match(await reset(link), { status: 403, code: 'user-disabled' });
     await change(user, { disabledAt: null });
-    t.same(await whichLogIn(user.email, password, changed), [password]);
+    t.same(await findWorkingPasswords(user.email, password, changed), [password]);
     t.equal((await reset(link)).status, 200);
   });
 
   t.test(
-    'leaves no session to someone who logs in with the old password at that moment',
+    'leaves no active session to a concurrent login with the old password',
     { skip: needsPostgres() },
     async (t) => {
-      const { user, link } = await newForgetter();
-      // Held where the reset has ended the sessions, and is not done.
-      const [resetting, loggingIn] = await whileHeld(holdMails, async (untilWaiting) => {
+      const { user, link } = await newUserWithResetLink();
+      // Blocks the reset after it has ended the sessions.
+      const [resetting, loggingIn] = await whileHeld(outboxLock, async (untilWaiting) => {
         const resetting = reset(link);
         await untilWaiting(1);
         const loggingIn = logIn(user.email);
@@ -327,24 +331,24 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
         return [resetting, loggingIn] as const;
       });
       t.equal((await resetting).status, 200);
-      t.ok(await isWorthless(await loggingIn));
+      t.ok(await hasNoActiveSession(await loggingIn));
     },
   );
 
-  t.test('lets nobody use the old password for anything at that moment', { skip: needsPostgres() }, async (t) => {
+  t.test('refuses every concurrent use of the old password', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
-    const { user, link } = await newForgetter();
+    const { user, link } = await newUserWithResetLink();
     const thief = await anotherSession(user);
     await invite(account, account.owner, user.email);
     const token = await tokenFor(user.email, 'invite');
     const login = { email: user.email, password };
     const email = newEmail('thief');
-    const [resetting, ...others] = await whileHeld(holdMails, async (untilWaiting) => {
+    const [resetting, ...others] = await whileHeld(outboxLock, async (untilWaiting) => {
       const resetting = reset(link);
       await untilWaiting(1);
       const accepting = call('POST', '/v1/invites/accept', { body: { token, login } });
       await Promise.race([accepting, untilWaiting(2)]);
-      const asking = askEmail(thief, email);
+      const asking = requestEmailChange(thief, email);
       await untilWaiting(3);
       return [resetting, accepting, asking] as const;
     });
@@ -353,43 +357,47 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     t.equal(accepting?.code, 'wrong-credentials');
     t.equal(asking?.code, 'password-wrong');
     t.same(await mailsTo(email), []);
-    t.equal((await call('POST', '/v1/invites/preview', { body: { token } })).status, 200, 'the invite is still there');
+    t.equal(
+      (await call('POST', '/v1/invites/preview', { body: { token } })).status,
+      200,
+      'the invite is still pending',
+    );
   });
 
-  t.test('meets a change of the password: one of them wins, and neither waits for ever', async (t) => {
+  t.test('and a concurrent password change: one of them succeeds, without a deadlock', async (t) => {
     for (const isFirst of [true, false]) {
-      const { user, link } = await newForgetter();
+      const { user, link } = await newUserWithResetLink();
       const requests = [() => reset(link, changed), () => changePassword(user, other)];
-      const answers = await meet(holdResets(user.email), ...(isFirst ? requests : requests.reverse()));
+      const answers = await meet(resetsLock(user.email), ...(isFirst ? requests : requests.reverse()));
       const [resetting, changing] = isFirst ? answers : answers.reverse();
       const isReset = resetting?.status === 200;
       t.equal(changing?.code, isReset ? 'password-wrong' : undefined);
       t.equal(resetting?.code, isReset ? undefined : 'password-reset-token-invalid');
-      t.same(await whichLogIn(user.email, changed, other, password), [isReset ? changed : other]);
+      t.same(await findWorkingPasswords(user.email, changed, other, password), [isReset ? changed : other]);
     }
   });
 });
 
 t.test('PUT /v1/me/password', async (t) => {
-  t.test('needs the current password', async (t) => {
+  t.test('requires the current password', async (t) => {
     const user = await newUser();
     t.match(await changePassword(user, changed, wrong), { status: 403, code: 'password-wrong' });
     t.equal((await call('PUT', '/v1/me/password', { body: {} })).code, 'unauthenticated');
-    t.ok(await goesOn(user));
-    t.same(await whichLogIn(user.email, password, changed), [password]);
+    t.ok(await isActive(user));
+    t.same(await findWorkingPasswords(user.email, password, changed), [password]);
   });
 
-  t.test('ends the other sessions, and this one goes on', async (t) => {
+  t.test('ends the other sessions and keeps the current one', async (t) => {
     const user = await newUser();
     const others = [await anotherSession(user), await anotherSession(user)];
     const { status, body } = await changePassword(user);
     t.same([status, body], [204, undefined]);
-    for (const session of others) t.notOk(await goesOn(session));
-    t.ok(await goesOn(user));
-    t.same(await whichLogIn(user.email, password, changed), [changed]);
+    for (const session of others) t.notOk(await isActive(session));
+    t.ok(await isActive(user));
+    t.same(await findWorkingPasswords(user.email, password, changed), [changed]);
   });
 
-  t.test('tells them by mail', async (t) => {
+  t.test('notifies the user by mail', async (t) => {
     const user = await newUser();
     travel(second);
     await changePassword(user);
@@ -398,42 +406,42 @@ t.test('PUT /v1/me/password', async (t) => {
     t.notMatch(mail?.text, /token=/);
   });
 
-  t.test('refuses a password that is easily guessed', async (t) => {
+  t.test('refuses a password that is easy to guess', async (t) => {
     const user = await newUser();
     for (const weak of ['short', 'password1', user.email, 'x'.repeat(300)]) {
       const { code, body } = await changePassword(user, weak);
       t.equal(code, 'invalid-request', weak.slice(0, 40));
       t.match(body.errors, [{ pointer: '/newPassword' }]);
     }
-    t.same(await whichLogIn(user.email, password), [password]);
+    t.same(await findWorkingPasswords(user.email, password), [password]);
     t.notOk((await subjects(user.email)).includes(changedMail));
   });
 
-  t.test('tells someone who has none how to get one', async (t) => {
+  t.test('responds no-password to a user without a password', async (t) => {
     const user = await newUser();
-    await takePassword(user);
+    await removePassword(user);
     t.match(await changePassword(user), { status: 409, code: 'no-password' });
-    t.match(await askEmail(user, newEmail()), { status: 409, code: 'no-password' });
+    t.match(await requestEmailChange(user, newEmail()), { status: 409, code: 'no-password' });
   });
 
-  t.test('of changes at the same moment one wins', async (t) => {
+  t.test('succeeds once for concurrent changes', async (t) => {
     const user = await newUser();
     const secrets = Array.from({ length: 6 }, (_, i) => `a long secret, the ${i}.`);
-    const answers = await meet(holdUser(user), ...secrets.map((secret) => () => changePassword(user, secret)));
+    const answers = await meet(userLock(user), ...secrets.map((secret) => () => changePassword(user, secret)));
     t.same(tally(answers), { 204: 1, '403 password-wrong': 5 });
     const winner = secrets[answers.findIndex((it) => it.status === 204)];
-    t.same(await whichLogIn(user.email, password, ...secrets), [winner]);
+    t.same(await findWorkingPasswords(user.email, password, ...secrets), [winner]);
     t.equal((await mailsTo(user.email)).filter((it) => it.subject === changedMail).length, 1);
   });
 
   t.test(
-    'leaves no session to someone who logs in with the old password at that moment',
+    'leaves no active session to a concurrent login with the old password',
     { skip: needsPostgres() },
     async (t) => {
       const user = await newUser();
       const other = await anotherSession(user);
-      // Held at a session that is to end: the password is changed by then.
-      const [changing, loggingIn] = await whileHeld(holdSessionOf(other), async (untilWaiting) => {
+      // Blocks the change while it ends a session, after it has replaced the password.
+      const [changing, loggingIn] = await whileHeld(sessionLock(other), async (untilWaiting) => {
         const changing = changePassword(user);
         await untilWaiting(1);
         const loggingIn = logIn(user.email);
@@ -441,7 +449,7 @@ t.test('PUT /v1/me/password', async (t) => {
         return [changing, loggingIn] as const;
       });
       t.equal((await changing).status, 204);
-      t.ok(await isWorthless(await loggingIn));
+      t.ok(await hasNoActiveSession(await loggingIn));
     },
   );
 });
@@ -457,16 +465,16 @@ t.test('Guesses of the current password are limited', async (t) => {
   const after = (milliseconds: number) => new Date(start.getTime() + milliseconds);
 
   await limited.at(start, async () => {
-    const askEmail = { token: user.token, body: { email: newEmail(), currentPassword: wrong } };
+    const requestEmailChange = { token: user.token, body: { email: newEmail(), currentPassword: wrong } };
     for (let i = 0; i < limit.max; i += 1) {
-      const answer = await (i % 2 ? limited.call('POST', '/v1/me/email-change', askEmail) : guess(user));
-      t.equal(answer.code, 'password-wrong', 'wherever it is asked for');
+      const answer = await (i % 2 ? limited.call('POST', '/v1/me/email-change', requestEmailChange) : guess(user));
+      t.equal(answer.code, 'password-wrong', 'on every route that requires it');
     }
     const refused = await guess(user, password);
     t.match(refused, { status: 429, code: 'too-many-requests', body: { retryAfter: limit.window / second } });
     t.equal(refused.headers['retry-after'], String(limit.window / second));
-    t.equal((await guess(stranger)).code, 'password-wrong', 'and nobody else’s');
-    t.equal((await limited.call('GET', '/v1/me', { token: user.token })).status, 200, 'the session goes on');
+    t.equal((await guess(stranger)).code, 'password-wrong', 'other users are not limited');
+    t.equal((await limited.call('GET', '/v1/me', { token: user.token })).status, 200, 'the session stays active');
   });
   const token = await limited.at(after(limit.window), () => limited.logIn(user));
   t.equal((await limited.at(after(limit.window - 1), () => guess({ ...user, token }, password))).status, 429);
@@ -474,59 +482,63 @@ t.test('Guesses of the current password are limited', async (t) => {
 });
 
 t.test('POST /v1/me/email-change', async (t) => {
-  t.test('needs the current password', async (t) => {
+  t.test('requires the current password', async (t) => {
     const user = await newUser();
     const email = newEmail();
-    t.match(await askEmail(user, email, wrong), { status: 403, code: 'password-wrong' });
+    t.match(await requestEmailChange(user, email, wrong), { status: 403, code: 'password-wrong' });
     t.same(await mailsTo(email), []);
   });
 
-  t.test('answers the same for every address, and mails to each what it must know', async (t) => {
-    const [user, taken] = [await newUser(), await newUser()];
+  t.test('responds the same to every address and sends each the right mail', async (t) => {
+    const [user, existing] = [await newUser(), await newUser()];
     const free = newEmail();
     travel(second);
-    const answers = [await askEmail(user, taken.email), await askEmail(user, user.email), await askEmail(user, free)];
+    const answers = [
+      await requestEmailChange(user, existing.email),
+      await requestEmailChange(user, user.email),
+      await requestEmailChange(user, free),
+    ];
     t.equal(answers[0]?.status, 202);
-    for (const answer of answers) t.same(alike(answer), alike(answers[0] as Answer));
+    for (const answer of answers) t.same(comparable(answer), comparable(answers[0] as Answer));
 
     const [mail] = await mailsTo(free);
     t.equal(mail?.subject, 'Confirm your new e-mail address');
     t.ok(mail?.text.includes(emailChangeUrl.split('{token}')[0] as string), 'the token is in the fragment');
-    for (const it of [mail?.text, mail?.html]) t.ok(it?.includes(user.email), 'it names the login');
+    for (const it of [mail?.text, mail?.html]) t.ok(it?.includes(user.email), 'the mail contains the old address');
   });
 
-  t.test('tells an address that has a login so, without a link', async (t) => {
-    const [user, taken] = [await newUser(), await newUser()];
+  t.test('sends a notice without a link to an address that already has a login', async (t) => {
+    const [user, existing] = [await newUser(), await newUser()];
     travel(second);
-    await askEmail(user, taken.email.toUpperCase());
-    const [mail] = await mailsTo(taken.email);
+    await requestEmailChange(user, existing.email.toUpperCase());
+    const [mail] = await mailsTo(existing.email);
     t.equal(mail?.subject, 'You have a login already');
     t.notMatch(mail?.text, /token=/);
-    t.ok(await goesOn(taken));
+    t.ok(await isActive(existing));
   });
 
-  t.test('changes nothing by itself: the old address logs in, and the new one does not', async (t) => {
+  t.test('does not change the login: the old address works, the new one does not', async (t) => {
     const user = await newUser();
-    const { email } = await askedEmail(user);
+    const { email } = await requestEmailChangeLink(user);
     t.equal((await logIn(email)).code, 'wrong-credentials');
     t.equal((await logIn(user.email)).status, 200);
     t.equal((await me(user.token)).body.email, user.email);
   });
 
-  t.test('replaces what was asked for before: the older link is dead', async (t) => {
+  t.test('replaces an earlier request, whose link stops working', async (t) => {
     const user = await newUser();
-    const older = await askedEmail(user);
-    const newer = await askedEmail(user);
+    const older = await requestEmailChangeLink(user);
+    const newer = await requestEmailChangeLink(user);
     t.match(await confirmEmail(older.link), { status: 400, code: 'email-change-token-invalid' });
     t.equal((await logIn(user.email)).status, 200);
     t.equal((await confirmEmail(newer.link)).status, 200);
     t.equal((await logIn(newer.email)).status, 200);
   });
 
-  t.test('replaces it also where both come at the same moment', async (t) => {
+  t.test('leaves one request if several are made at once', async (t) => {
     const user = await newUser();
     const emails = [newEmail(), newEmail(), newEmail()];
-    const answers = await meet(holdUser(user), ...emails.map((email) => () => askEmail(user, email)));
+    const answers = await meet(userLock(user), ...emails.map((email) => () => requestEmailChange(user, email)));
     t.same(tally(answers), { 202: 3 });
     const waiting = await db
       .select()
@@ -535,13 +547,13 @@ t.test('POST /v1/me/email-change', async (t) => {
     t.equal(waiting.length, 1);
   });
 
-  t.test('meets the confirmation of what was asked for before: neither waits for ever', async (t) => {
+  t.test('and a concurrent confirmation of an earlier request do not deadlock', async (t) => {
     for (const isFirst of [true, false]) {
       const user = await newUser();
-      const older = await askedEmail(user);
+      const older = await requestEmailChangeLink(user);
       const email = newEmail();
-      const requests = [() => confirmEmail(older.link), () => askEmail(user, email)];
-      const answers = await meet(holdEmailChange(user), ...(isFirst ? requests : requests.reverse()));
+      const requests = [() => confirmEmail(older.link), () => requestEmailChange(user, email)];
+      const answers = await meet(emailChangeLock(user), ...(isFirst ? requests : requests.reverse()));
       const [confirming, asking] = isFirst ? answers : answers.reverse();
       t.equal(asking?.status, 202);
       t.equal((await me(user.token)).body.email, confirming?.status === 200 ? older.email : user.email);
@@ -549,10 +561,10 @@ t.test('POST /v1/me/email-change', async (t) => {
     }
   });
 
-  t.test('refuses what is no address, by its place', async (t) => {
+  t.test('refuses an invalid address and points to the field', async (t) => {
     const user = await newUser();
     for (const email of ['x', '', 'a@b', `${'x'.repeat(300)}@example.com`, 'a@example.com\r\nBcc: b@example.com']) {
-      const { code, body } = await askEmail(user, email);
+      const { code, body } = await requestEmailChange(user, email);
       t.equal(code, 'invalid-request', email.slice(0, 40));
       t.match(body.errors, [{ pointer: '/email' }]);
     }
@@ -560,21 +572,21 @@ t.test('POST /v1/me/email-change', async (t) => {
 });
 
 t.test('POST /v1/auth/email-change/confirm', async (t) => {
-  t.test('makes the new address count, and the old one no more', async (t) => {
+  t.test('replaces the old address with the new one', async (t) => {
     const user = await newUser();
-    const { email, link } = await askedEmail(user);
+    const { email, link } = await requestEmailChangeLink(user);
     const { status, body } = await confirmEmail(link);
     t.same({ status, body }, { status: 200, body: { email } });
     t.match((await logIn(email)).body, { user: { id: user.id, email } });
     t.equal((await logIn(user.email)).code, 'wrong-credentials');
     t.equal((await me(user.token)).body.email, email);
     const again = await newUser(user.email);
-    t.not(again.id, user.id, 'which someone else may register');
+    t.not(again.id, user.id, 'the old address can be registered by another user');
   });
 
-  t.test('tells the old address, and shows it the new one masked', async (t) => {
+  t.test('notifies the old address and masks the new one', async (t) => {
     const user = await newUser();
-    const { email, link } = await askedEmail(user, newEmail('olivia.secret'));
+    const { email, link } = await requestEmailChangeLink(user, newEmail('olivia.secret'));
     travel(second);
     await confirmEmail(link);
     const [mail] = await mailsTo(user.email);
@@ -586,28 +598,28 @@ t.test('POST /v1/auth/email-change/confirm', async (t) => {
     }
   });
 
-  t.test('ends every session but the one that asked', async (t) => {
+  t.test('ends every session except the one that requested the change', async (t) => {
     const user = await newUser();
     const other = await anotherSession(user);
-    const { link } = await askedEmail(user);
+    const { link } = await requestEmailChangeLink(user);
     await confirmEmail(link);
-    t.notOk(await goesOn(other));
-    t.ok(await goesOn(user));
+    t.notOk(await isActive(other));
+    t.ok(await isActive(user));
   });
 
-  t.test('works once, also fifty times at once', async (t) => {
+  t.test('works once for a token, also with fifty concurrent requests', async (t) => {
     const user = await newUser();
-    const { email, link } = await askedEmail(user);
+    const { email, link } = await requestEmailChangeLink(user);
     const requests = Array.from({ length: 50 }, () => () => confirmEmail(link));
-    t.same(tally(await meet(holdUser(user), ...requests)), { 200: 1, '400 email-change-token-invalid': 49 });
+    t.same(tally(await meet(userLock(user), ...requests)), { 200: 1, '400 email-change-token-invalid': 49 });
     t.equal((await confirmEmail(link)).code, 'email-change-token-invalid');
     t.equal((await me(user.token)).body.email, email);
     t.equal((await subjects(user.email)).filter((it) => it === 'Your e-mail address was changed').length, 1);
   });
 
-  t.test('works for a day', async (t) => {
+  t.test('accepts the token for a day', async (t) => {
     const [early, late] = [await newUser(), await newUser()];
-    const [inTime, tooLate] = [await askedEmail(early), await askedEmail(late)];
+    const [inTime, tooLate] = [await requestEmailChangeLink(early), await requestEmailChangeLink(late)];
     travel(day - 5 * second);
     t.equal((await confirmEmail(inTime.link)).status, 200);
     travel(10 * second);
@@ -615,23 +627,23 @@ t.test('POST /v1/auth/email-change/confirm', async (t) => {
     t.equal((await logIn(late.email)).status, 200);
   });
 
-  t.test('is refused where the address was taken meanwhile, and changes nothing', async (t) => {
+  t.test('is refused if another user has the address by now, and changes nothing', async (t) => {
     const user = await newUser();
-    const { email, link } = await askedEmail(user);
+    const { email, link } = await requestEmailChangeLink(user);
     const other = await anotherSession(user);
     const winner = await newUser(email);
     t.match(await confirmEmail(link), { status: 400, code: 'email-change-token-invalid' });
     t.equal((await me(user.token)).body.email, user.email);
     t.equal((await me(winner.token)).body.email, email);
-    t.ok(await goesOn(other));
+    t.ok(await isActive(other));
     t.notOk((await subjects(user.email)).includes('Your e-mail address was changed'));
   });
 
-  t.test('gives an address that two users confirm at the same moment to one of them', async (t) => {
+  t.test('succeeds for one of two users who confirm the same address at once', async (t) => {
     const pair = [await newUser(), await newUser()];
     const email = newEmail();
     const links: string[] = [];
-    for (const user of pair) links.push((await askedEmail(user, email)).link);
+    for (const user of pair) links.push((await requestEmailChangeLink(user, email)).link);
     const both = {
       statement: 'select from users where email = any($1) for update',
       values: [pair.map((it) => it.email)],
@@ -643,63 +655,63 @@ t.test('POST /v1/auth/email-change/confirm', async (t) => {
     t.same(addresses, expected);
   });
 
-  t.test('is refused for a user who was disabled meanwhile', async (t) => {
+  t.test('is refused if the user was disabled since', async (t) => {
     const user = await newUser();
-    const { link } = await askedEmail(user);
+    const { link } = await requestEmailChangeLink(user);
     await change(user, { disabledAt: new Date() });
     t.equal((await confirmEmail(link)).code, 'email-change-token-invalid');
     await change(user, { disabledAt: null });
     t.equal((await me(user.token)).body.email, user.email);
   });
 
-  t.test('is dead once the password was changed or reset: whoever asked may have known the old one', async (t) => {
+  t.test('is refused after the password was changed or reset', async (t) => {
     const [changer, resetter] = [await newUser(), await newUser()];
-    const asked = [await askedEmail(await anotherSession(changer)), await askedEmail(await anotherSession(resetter))];
+    const requested = [
+      await requestEmailChangeLink(await anotherSession(changer)),
+      await requestEmailChangeLink(await anotherSession(resetter)),
+    ];
     t.equal((await changePassword(changer)).status, 204);
-    t.equal((await reset(await askedReset(resetter.email))).status, 200);
-    for (const { email, link } of asked) {
+    t.equal((await reset(await requestResetLink(resetter.email))).status, 200);
+    for (const { email, link } of requested) {
       t.equal((await confirmEmail(link)).code, 'email-change-token-invalid');
       t.equal((await logIn(email, changed)).code, 'wrong-credentials');
     }
-    for (const { email } of [changer, resetter]) t.same(await whichLogIn(email, changed), [changed]);
+    for (const { email } of [changer, resetter]) t.same(await findWorkingPasswords(email, changed), [changed]);
   });
 
-  t.test(
-    'meets a reset of the password: neither waits for ever, and the one who reads the old mailbox keeps the login or loses it whole',
-    async (t) => {
-      for (const isFirst of [true, false]) {
-        const { user, link } = await newForgetter();
-        const asked = await askedEmail(user);
-        const requests = [() => reset(link), () => confirmEmail(asked.link)];
-        const answers = await meet(holdResets(user.email), ...(isFirst ? requests : requests.reverse()));
-        const [resetting, confirming] = isFirst ? answers : answers.reverse();
-        t.ok(
-          answers.every((it) => it.status < 500),
-          JSON.stringify(tally(answers)),
-        );
-        t.same([resetting?.status, confirming?.status].sort(), [200, 400], 'one of them wins');
-        const [email, secret] = resetting?.status === 200 ? [user.email, changed] : [asked.email, password];
-        t.same(await whichLogIn(email, secret), [secret]);
-      }
-    },
-  );
+  t.test('and a concurrent password reset: one of them succeeds completely, without a deadlock', async (t) => {
+    for (const isFirst of [true, false]) {
+      const { user, link } = await newUserWithResetLink();
+      const requested = await requestEmailChangeLink(user);
+      const requests = [() => reset(link), () => confirmEmail(requested.link)];
+      const answers = await meet(resetsLock(user.email), ...(isFirst ? requests : requests.reverse()));
+      const [resetting, confirming] = isFirst ? answers : answers.reverse();
+      t.ok(
+        answers.every((it) => it.status < 500),
+        JSON.stringify(tally(answers)),
+      );
+      t.same([resetting?.status, confirming?.status].sort(), [200, 400], 'one of them succeeds');
+      const [email, secret] = resetting?.status === 200 ? [user.email, changed] : [requested.email, password];
+      t.same(await findWorkingPasswords(email, secret), [secret]);
+    }
+  });
 
-  t.test('takes no other token', async (t) => {
-    const { user, link } = await newForgetter();
+  t.test('refuses every other kind of token', async (t) => {
+    const { user, link } = await newUserWithResetLink();
     for (const token of ['x', '..', link, user.token, user.refreshToken]) {
       t.match(await confirmEmail(token), { status: 400, code: 'email-change-token-invalid' }, token.slice(-12));
     }
   });
 
-  t.test('makes invites for the new address theirs, and those for the old one no more', async (t) => {
+  t.test('lets the user accept invites for the new address, and no longer those for the old one', async (t) => {
     const [first, second] = [await newAccount(), await newAccount()];
     const user = await newUser();
-    const { email, link } = await askedEmail(user);
+    const { email, link } = await requestEmailChangeLink(user);
     await invite(first, first.owner, user.email);
     await invite(second, second.owner, email);
     const [forOld, forNew] = [await tokenFor(user.email, 'invite'), await tokenFor(email, 'invite')];
     const accept = (token: string) => call('POST', '/v1/invites/accept', { body: { token }, token: user.token });
-    t.equal((await accept(forNew)).code, 'invite-for-another-address', 'not before it is confirmed');
+    t.equal((await accept(forNew)).code, 'invite-for-another-address', 'not before the change is confirmed');
     await confirmEmail(link);
 
     const { body } = await call('GET', '/v1/me/invites', { token: user.token });
@@ -710,7 +722,7 @@ t.test('POST /v1/auth/email-change/confirm', async (t) => {
   });
 });
 
-t.test('Several people who register one address', async (t) => {
+t.test('If several people register one address,', async (t) => {
   const owners = { name: 'Olivia Owner', password: 'a password of the owner of the mailbox' };
   const others = { name: 'Somebody Else', password: 'chosen behind the other link' };
 
@@ -727,7 +739,7 @@ t.test('Several people who register one address', async (t) => {
     return { email, first, second: await tokenFor(email, 'verify-email') };
   }
 
-  t.test('leave the owner of the mailbox the login, with whichever link they open', async (t) => {
+  t.test('the owner of the mailbox gets the login, whichever link they open', async (t) => {
     for (const [used, unused] of [
       ['first', 'second'],
       ['second', 'first'],
@@ -736,12 +748,16 @@ t.test('Several people who register one address', async (t) => {
       const { email } = registered;
       const { status, body } = await verify(registered[used], owners);
       t.match({ status, body }, { status: 201, body: { user: { email, name: owners.name, hasPassword: true } } });
-      t.equal((await verify(registered[unused], others)).code, 'verification-token-invalid', `the ${unused} link dies`);
-      t.same(await whichLogIn(email, owners.password, others.password), [owners.password]);
+      t.equal(
+        (await verify(registered[unused], others)).code,
+        'verification-token-invalid',
+        `the ${unused} link stops working`,
+      );
+      t.same(await findWorkingPasswords(email, owners.password, others.password), [owners.password]);
     }
   });
 
-  t.test('make one login if both links are used at the same moment', async (t) => {
+  t.test('only one user is created if both links are used at once', async (t) => {
     const { email, first, second: newer } = await bothRegister();
     const newest: Hold = {
       statement: 'select from registrations where email = $1 order by id desc limit 1 for update',
@@ -754,13 +770,13 @@ t.test('Several people who register one address', async (t) => {
     );
     t.same(tally(answers), { 201: 1, '400 verification-token-invalid': 1 });
     const winner = answers[0]?.status === 201 ? owners : others;
-    t.same(await whichLogIn(email, owners.password, others.password), [winner.password]);
+    t.same(await findWorkingPasswords(email, owners.password, others.password), [winner.password]);
   });
 });
 
-t.test('What is no text where a token or a password belongs is refused by its place', async (t) => {
-  const { user, link } = await newForgetter();
-  const { link: emailLink } = await askedEmail(user);
+t.test('A token, password or address that is not a valid string is refused with its pointer', async (t) => {
+  const { user, link } = await newUserWithResetLink();
+  const { link: emailLink } = await requestEmailChangeLink(user);
   const unverified = newEmail();
   await register(unverified);
   const verification = await tokenFor(unverified, 'verify-email');
@@ -786,11 +802,11 @@ t.test('What is no text where a token or a password belongs is refused by its pl
         ['an array', [body[field]]],
         ['an empty array', []],
         ['an object', { $ne: '' }],
-        ['an object that answers', { toString: 'x', length: 20 }],
+        ['an object with toString and length', { toString: 'x', length: 20 }],
         ['a number', 12345678],
         ['true', true],
         ['NUL', `${body[field]}\0`],
-        ['half a character', '\ud800 is half a character'],
+        ['an unpaired surrogate', '\ud800 is half a character'],
         ['too long', 'x'.repeat(20_000)],
         ['missing', undefined],
       ];
@@ -800,25 +816,25 @@ t.test('What is no text where a token or a password belongs is refused by its pl
         t.match(answer.body.errors, [{ pointer: `/${field}` }]);
       }
       const huge = await call(method, url, { token: credential, body: { ...body, [field]: 'x'.repeat(1_000_000) } });
-      t.match(huge, { status: 413, code: 'too-large' }, `${url} ${field}: of a megabyte`);
+      t.match(huge, { status: 413, code: 'too-large' }, `${url} ${field}: a megabyte`);
     }
   }
-  t.ok(await goesOn(user), 'and nothing was changed');
-  t.same(await whichLogIn(user.email, password), [password]);
-  t.equal((await confirmEmail(emailLink)).status, 200, 'nor used up');
+  t.ok(await isActive(user), 'nothing was changed');
+  t.same(await findWorkingPasswords(user.email, password), [password]);
+  t.equal((await confirmEmail(emailLink)).status, 200, 'the link is still valid');
   t.equal((await verify(verification, { name: 'Some Body', password })).status, 201);
 });
 
-/** Held where a mail is promised. */
-const holdMails: Hold = { statement: 'lock table outbox in share mode', values: [] };
+/** Blocks transactions when they enqueue a mail. */
+const outboxLock: Hold = { statement: 'lock table outbox in share mode', values: [] };
 
-function holdSessionOf({ token }: Tokens): Hold {
+function sessionLock({ token }: Tokens): Hold {
   const { sid } = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString());
   return { statement: 'select from sessions where id = $1 for update', values: [uuidOf('ses', sid)] };
 }
 
-/** Whether a login was refused, or gave a session that is over. */
-async function isWorthless({ status, code, body }: Answer): Promise<boolean> {
+/** Whether a login was refused or its session has ended. */
+async function hasNoActiveSession({ status, code, body }: Answer): Promise<boolean> {
   if (status !== 200) return code === 'wrong-credentials';
-  return !(await goesOn({ token: body.accessToken, refreshToken: body.refreshToken }));
+  return !(await isActive({ token: body.accessToken, refreshToken: body.refreshToken }));
 }

@@ -11,7 +11,7 @@ const second = 1000;
 const minute = 60 * second;
 const name = 'Adam Accountant';
 
-t.test('users', async (t) => {
+t.test('Users', async (t) => {
   const statements: string[] = [];
   const service = await startService(t, {
     passwordCost: 'recommended',
@@ -23,8 +23,8 @@ t.test('users', async (t) => {
     call('POST', '/v1/auth/register', { body: { email, ...more } });
   const verify = (token: string, more: object = {}) =>
     call('POST', '/v1/auth/verify-email', { body: { token, name, password, ...more } });
-  /** Registers an address. @returns the token of the mailed link. */
-  async function registered(email = newEmail()): Promise<string> {
+  /** Registers an address. @returns the token of the link in the mail. */
+  async function registerAndGetToken(email = newEmail()): Promise<string> {
     travel(second);
     await register(email);
     return tokenFor(email, 'verify-email');
@@ -37,7 +37,7 @@ t.test('users', async (t) => {
   const me = (token: string) => call('GET', '/v1/me', { token });
 
   t.test('POST /v1/auth/register', async (t) => {
-    t.test('answers the same whether the address is known or not, and sends each the right mail', async (t) => {
+    t.test('responds the same to known and unknown addresses, and sends each the right mail', async (t) => {
       const known = await newUser();
       const unknown = newEmail();
       const answers = [await register(known.email), await register(unknown)];
@@ -50,13 +50,13 @@ t.test('users', async (t) => {
 
       const [toKnown] = await mailsTo(known.email);
       t.match(toKnown?.subject, /have a login/i);
-      t.notMatch(toKnown?.text, /token=/, 'no link that could do anything');
+      t.notMatch(toKnown?.text, /token=/, 'the mail contains no token');
       const [toUnknown] = await mailsTo(unknown);
       t.match(toUnknown?.subject, /verify|confirm/i);
       t.match(toUnknown?.text, /\/dev\/verify-email#token=/);
     });
 
-    t.test('takes about as long whether the address is known or not, and the same one statement', async (t) => {
+    t.test('takes about as long for known and unknown addresses, with the same single statement', async (t) => {
       const known = await newUser();
       const statementsFor = async (email: string) => {
         const before = statements.length;
@@ -70,7 +70,7 @@ t.test('users', async (t) => {
       t.ok(times.known > 0.4 * times.unknown, `${times.known} ms against ${times.unknown} ms`);
     });
 
-    t.test('makes no login before the address is verified', async (t) => {
+    t.test('creates no user before the address is verified', async (t) => {
       const email = newEmail();
       await register(email);
       await mailsTo(email);
@@ -78,16 +78,16 @@ t.test('users', async (t) => {
       t.same(await db.select().from(users).where(eq(users.email, email)), []);
     });
 
-    t.test('never touches a user who exists', async (t) => {
+    t.test('does not change an existing user', async (t) => {
       const user = await newUser(newEmail(), 'Olivia Owner');
       const before = await db.select().from(users).where(eq(users.email, user.email));
       await register(user.email, { locale: 'fr' });
       await mailsTo(user.email);
       t.same(await db.select().from(users).where(eq(users.email, user.email)), before);
-      t.equal((await me(user.token)).status, 200, 'and their session goes on');
+      t.equal((await me(user.token)).status, 200, 'their session stays active');
     });
 
-    t.test('takes no name and no password: nobody has proven the mailbox yet', async (t) => {
+    t.test('accepts no name and no password, because the mailbox is not verified yet', async (t) => {
       const email = newEmail();
       for (const [more, pointer] of [
         [{ name }, '/name'],
@@ -98,8 +98,8 @@ t.test('users', async (t) => {
       t.same(await mailsTo(email), []);
     });
 
-    t.test('sends a mail without text that the sender chose', async (t) => {
-      // The local part is chosen by the sender too: many servers deliver any tag to its owner.
+    t.test('sends a mail that contains no text chosen by the sender', async (t) => {
+      // The sender chooses the local part too: many mail servers ignore the tag after the plus sign.
       const chosen = 'win-a-prize-at-evil';
       const email = newEmail().replace('@', `+${chosen}@`);
       for (const locale of ['en', 'de', 'es', 'fr', 'hi', 'ja']) {
@@ -111,7 +111,7 @@ t.test('users', async (t) => {
       }
     });
 
-    t.test('stores only the address and the language of an unverified person, for a day', async (t) => {
+    t.test('stores only the address and the locale of an unverified person, for one day', async (t) => {
       const email = newEmail();
       await register(email, { locale: 'de' });
       await mailsTo(email);
@@ -122,46 +122,52 @@ t.test('users', async (t) => {
       const { id: _, email: address, locale, created_at, expires_at, ...others } = rows[0] ?? {};
       t.same({ address, locale, others }, { address: email, locale: 'de', others: {} });
       t.equal(new Date(String(expires_at)).getTime() - new Date(String(created_at)).getTime(), day);
-      const holding = [...(await tablesAsText(db))].filter(([, text]) => text.includes(email)).map(([table]) => table);
-      t.same(holding.sort(), ['mailbox', 'registrations'], 'the mailbox stands in for the mail service');
+      const tablesWithAddress = [...(await tablesAsText(db))]
+        .filter(([, text]) => text.includes(email))
+        .map(([table]) => table);
+      t.same(tablesWithAddress.sort(), ['mailbox', 'registrations'], 'the development mailbox contains the mail');
     });
   });
 
-  t.test('a name has 1 to 100 characters on one line', async (t) => {
-    const token = await registered();
+  t.test('A name has 1 to 100 characters on one line', async (t) => {
+    const token = await registerAndGetToken();
     for (const wrong of ['', ' ', '\u00a0', 'x'.repeat(101), 'Adam\r\nBcc: eve@example.com', 'Adam\u2028', 'A\u0007']) {
       const { code, body } = await verify(token, { name: wrong });
       t.equal(code, 'invalid-request', encodeURIComponent(wrong));
       t.match(body.errors, [{ pointer: '/name' }]);
     }
     for (const right of ['A', 'x'.repeat(100), '😀'.repeat(100), 'Zoë Ångström-O’Hara', '<b>Adam</b>']) {
-      t.match(await verify(await registered(), { name: right }), { status: 201, body: { user: { name: right } } });
+      t.match(await verify(await registerAndGetToken(), { name: right }), {
+        status: 201,
+        body: { user: { name: right } },
+      });
     }
-    t.equal((await verify(token)).status, 201, 'and a refused one uses nothing up');
+    t.equal((await verify(token)).status, 201, 'a refused name leaves the link valid');
   });
 
-  t.test('a password', async (t) => {
-    const accepts = async (secret: string) => (await verify(await registered(), { password: secret })).status === 201;
+  t.test('A password', async (t) => {
+    const accepts = async (secret: string) =>
+      (await verify(await registerAndGetToken(), { password: secret })).status === 201;
 
-    t.test('has 8 characters at least and may have more than 64, counted as a person counts them', async (t) => {
+    t.test('has at least 8 characters and may have more than 64, counted in code points', async (t) => {
       t.notOk(await accepts('7 chars'));
       t.ok(await accepts('8 chars.'));
       t.ok(await accepts('sixty-four '.repeat(6).slice(0, 64)));
       t.ok(await accepts('very long '.repeat(25)), '250 characters');
-      t.notOk(await accepts('x'.repeat(10_000)), 'there is an end to it');
-      t.notOk(await accepts('🐎'.repeat(7)), 'seven outside the basic plane, which UTF-16 counts as fourteen');
+      t.notOk(await accepts('x'.repeat(10_000)), 'there is a maximum');
+      t.notOk(await accepts('🐎'.repeat(7)), 'seven code points, which are fourteen UTF-16 units');
       t.ok(await accepts('🐎'.repeat(8)));
       t.ok(await accepts('🐎'.repeat(64)));
     });
 
-    t.test('follows no composition rule', async (t) => {
+    t.test('has no composition rules', async (t) => {
       for (const secret of ['90215837', 'zq zq zq', 'nur kleine buchstaben', '長い長い秘密の言葉', '!?!?!?!?.']) {
         t.ok(await accepts(secret), secret);
       }
     });
 
-    t.test('that is among the most common is refused, in any case', async (t) => {
-      const token = await registered();
+    t.test('is refused if it is one of the most common, in upper or lower case', async (t) => {
+      const token = await registerAndGetToken();
       for (const secret of ['password1', 'PassWord1', '12345678', 'qwertyuiop', 'iloveyou1', 'trustno1']) {
         const { code, body } = await verify(token, { password: secret });
         t.equal(code, 'invalid-request', secret);
@@ -169,69 +175,69 @@ t.test('users', async (t) => {
       }
     });
 
-    t.test('is the same from every keyboard', async (t) => {
+    t.test('matches in every Unicode form in which keyboards send it', async (t) => {
       for (const [typed, again] of [
         ['Zoë rides a horse', 'Zoe\u0308 rides a horse'],
         ['ｆｕｌｌ width horse', 'full width horse'],
         ['한국어 비밀번호 열쇠', '한국어 비밀번호 열쇠'.normalize('NFD')],
       ] as const) {
         const email = newEmail();
-        await verify(await registered(email), { password: typed });
+        await verify(await registerAndGetToken(email), { password: typed });
         t.equal((await logIn(email, typed)).status, 200, typed);
         t.equal((await logIn(email, again)).status, 200, again);
       }
     });
 
-    t.test('has its length counted in that one form', async (t) => {
-      const choose = async (password: string) => verify(await registered(newEmail()), { password });
+    t.test('has its length counted in normal form', async (t) => {
+      const choose = async (password: string) => verify(await registerAndGetToken(newEmail()), { password });
       t.equal((await choose('e\u0301'.repeat(7))).code, 'invalid-request', 'seven letters with accents');
       const right = ['e\u0301'.repeat(7).concat('!'), 'ﬃ'.repeat(3), 'e\u0301'.repeat(200)];
       for (const it of right) t.equal((await choose(it)).status, 201, it);
       t.equal((await choose('\ufdfa'.repeat(60))).code, 'invalid-request');
     });
 
-    t.test('is otherwise taken exactly as sent', async (t) => {
+    t.test('is otherwise used exactly as sent', async (t) => {
       const exact = '  Leading, trailing and ｆｕｌｌ-width  ';
       const email = newEmail();
-      await verify(await registered(email), { password: exact });
+      await verify(await registerAndGetToken(email), { password: exact });
       t.equal((await logIn(email, exact)).status, 200);
       for (const near of [exact.trim(), exact.toLowerCase(), `${exact} `, exact.slice(0, -1)]) {
         t.equal((await logIn(email, near)).code, 'wrong-credentials', JSON.stringify(near));
       }
     });
 
-    t.test('differs from another in its last character alone, however long', async (t) => {
+    t.test('does not match one that differs only in its last character, however long it is', async (t) => {
       const email = newEmail();
-      await verify(await registered(email), { password: `${'long '.repeat(50)}a` });
+      await verify(await registerAndGetToken(email), { password: `${'long '.repeat(50)}a` });
       t.equal((await logIn(email, `${'long '.repeat(50)}b`)).code, 'wrong-credentials');
       t.equal((await logIn(email, `${'long '.repeat(50)}a`)).status, 200);
     });
   });
 
   t.test('POST /v1/auth/verify-email', async (t) => {
-    t.test('creates the user with the name and password that come with the link, and opens a session', async (t) => {
+    t.test('creates the user with the name and password of the request and opens a session', async (t) => {
       const email = newEmail();
-      const { status, body } = await verify(await registered(email));
+      const { status, body } = await verify(await registerAndGetToken(email));
       t.equal(status, 201);
       t.match(body, { tokenType: 'Bearer', expiresIn: 600, user: { email, name, hasPassword: true } });
       t.same((await me(body.accessToken)).body, body.user);
       t.equal((await logIn(email)).status, 200);
     });
 
-    t.test('works once, also where it is used twenty times at the same moment', async (t) => {
+    t.test('succeeds once for a token, also with twenty concurrent requests', async (t) => {
       const email = newEmail();
-      const token = await registered(email);
+      const token = await registerAndGetToken(email);
       const chosen = (i: number) => ({ name: `Adam ${i}`, password: `the password of try ${i}` });
       const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => verify(token, chosen(i))));
       t.same(tally(answers), { 201: 1, '400 verification-token-invalid': 19 });
       const winner = answers.findIndex((it) => it.status === 201);
       t.match((await logIn(email, chosen(winner).password)).body.user, { name: `Adam ${winner}` });
-      t.equal((await verify(token)).code, 'verification-token-invalid', 'nor any later time');
+      t.equal((await verify(token)).code, 'verification-token-invalid', 'the token does not work later either');
     });
 
-    t.test('leaves the link valid where the password, the name or anything else is refused', async (t) => {
+    t.test('leaves the link valid if the password, the name or another field is refused', async (t) => {
       const email = newEmail('adam');
-      const token = await registered(email);
+      const token = await registerAndGetToken(email);
       const before = await tablesAsText(db);
       for (const [wrong, pointer] of [
         [{ password: 'short' }, '/password'],
@@ -247,26 +253,23 @@ t.test('users', async (t) => {
         t.match(answer, { status: 400, code: 'invalid-request' }, JSON.stringify(wrong));
         t.match(answer.body.errors, [{ pointer }], JSON.stringify(wrong));
       }
-      t.same(await tablesAsText(db), before, 'and changes nothing');
+      t.same(await tablesAsText(db), before, 'nothing was changed');
       t.equal((await verify(token)).status, 201);
       t.equal((await logIn(email)).status, 200);
     });
 
-    t.test(
-      'reveals nothing without the link: the answer to a bad token is the same for every name and password',
-      async (t) => {
-        const answers = [
-          await verify('x'),
-          await verify('x', { password: 'password1' }),
-          await verify('x', { name: 'Eve' }),
-        ];
-        for (const { status, body } of answers) {
-          t.match({ status, body }, { status: 400, body: { code: 'verification-token-invalid', errors: undefined } });
-        }
-      },
-    );
+    t.test('responds to an invalid token the same for every name and password', async (t) => {
+      const answers = [
+        await verify('x'),
+        await verify('x', { password: 'password1' }),
+        await verify('x', { name: 'Eve' }),
+      ];
+      for (const { status, body } of answers) {
+        t.match({ status, body }, { status: 400, body: { code: 'verification-token-invalid', errors: undefined } });
+      }
+    });
 
-    t.test('works within a day, and not after', async (t) => {
+    t.test('accepts the token for a day', async (t) => {
       const [early, late] = [newEmail(), newEmail()];
       await register(early);
       await register(late);
@@ -278,7 +281,7 @@ t.test('users', async (t) => {
       t.equal((await logIn(late)).code, 'wrong-credentials');
     });
 
-    t.test('takes no altered token', async (t) => {
+    t.test('refuses an altered token', async (t) => {
       const email = newEmail();
       await register(email);
       const token = await tokenFor(email);
@@ -287,26 +290,33 @@ t.test('users', async (t) => {
       for (const wrong of ['x', '..', `${header}.${payload}.`, `${header}.${payload}.${altered}`, token.slice(0, -9)]) {
         t.equal((await verify(wrong)).code, 'verification-token-invalid', wrong.slice(-12));
       }
-      t.equal((await verify(token)).status, 201, 'and a failed try uses nothing up');
+      t.equal((await verify(token)).status, 201, 'a failed attempt leaves the link valid');
     });
 
-    t.test('ends every other link of the address, so that a registration by someone else does no harm', async (t) => {
-      const email = newEmail();
-      const links = [await registered(email), await registered(email), await registered(email)];
-      t.equal(new Set(links).size, 3);
-      t.equal((await verify(links[1] as string)).status, 201);
-      for (const link of links) {
-        const other = { name: 'Mallory', password: 'only Mallory knows this one' };
-        t.equal((await verify(link, other)).code, 'verification-token-invalid');
-      }
-      t.equal((await logIn(email, 'only Mallory knows this one')).code, 'wrong-credentials');
-      t.match((await logIn(email)).body.user, { name });
-    });
+    t.test(
+      'invalidates all other links of the address, so that a registration by an attacker does no harm',
+      async (t) => {
+        const email = newEmail();
+        const links = [
+          await registerAndGetToken(email),
+          await registerAndGetToken(email),
+          await registerAndGetToken(email),
+        ];
+        t.equal(new Set(links).size, 3);
+        t.equal((await verify(links[1] as string)).status, 201);
+        for (const link of links) {
+          const other = { name: 'Mallory', password: 'only Mallory knows this one' };
+          t.equal((await verify(link, other)).code, 'verification-token-invalid');
+        }
+        t.equal((await logIn(email, 'only Mallory knows this one')).code, 'wrong-credentials');
+        t.match((await logIn(email)).body.user, { name });
+      },
+    );
 
-    t.test('never touches a user who came in through an invite meanwhile', async (t) => {
+    t.test('does not change a user who registered through an invite in the meantime', async (t) => {
       const account = await newAccount();
       const email = newEmail();
-      const stale = await registered(email);
+      const stale = await registerAndGetToken(email);
       travel(second);
       await invite(account, account.owner, email);
       const body = { token: await tokenFor(email), register: { name, password } };
@@ -320,7 +330,7 @@ t.test('users', async (t) => {
   });
 
   t.test('POST /v1/auth/login', async (t) => {
-    t.test('answers the same for a wrong password and for an unknown address', async (t) => {
+    t.test('responds the same to a wrong password and to an unknown address', async (t) => {
       const { email } = await newUser();
       const unverified = newEmail();
       await register(unverified);
@@ -341,16 +351,20 @@ t.test('users', async (t) => {
       t.ok(times.unknown > 0.4 * times.known, `${times.unknown} ms against ${times.known} ms`);
     });
 
-    t.test('finds a user by every spelling of the address, and by no other', async (t) => {
+    t.test('finds a user by equivalent spellings of the address only', async (t) => {
       const { email, id } = await newUser();
       const spellings = [
         email.toUpperCase(),
         email.replace('example', 'Example'),
-        fullWidth(email),
+        toFullWidth(email),
         email.replaceAll('.', '\uff0e'),
       ];
       for (const spelling of spellings) t.equal((await logIn(spelling)).body.user?.id, id, spelling);
-      t.equal((await logIn(email.replace('@', '+1@'))).code, 'wrong-credentials', 'a tag makes another address');
+      t.equal(
+        (await logIn(email.replace('@', '+1@'))).code,
+        'wrong-credentials',
+        'an address with a tag is another address',
+      );
       for (const near of [` ${email}`, `${email}\u00a0`, `\ufeff\t${email}\u200b `]) {
         t.equal((await logIn(near)).body.user?.id, id, JSON.stringify(near));
       }
@@ -359,7 +373,7 @@ t.test('users', async (t) => {
       }
     });
 
-    t.test('knows a domain in another script by its one canonical form', async (t) => {
+    t.test('finds a domain in another script by its canonical form', async (t) => {
       const email = newEmail().replace('@', '@bücher.');
       await register(email.toUpperCase());
       const canonical = email.replace('bücher', 'xn--bcher-kva');
@@ -368,53 +382,58 @@ t.test('users', async (t) => {
       t.equal(body.user.email, canonical);
       t.equal((await logIn(email)).status, 200);
       await register(canonical);
-      t.match((await mailsTo(canonical))[0]?.subject, /have a login/i, 'and it can be registered once only');
+      t.match((await mailsTo(canonical))[0]?.subject, /have a login/i, 'it can be registered only once');
     });
   });
 
   t.test('POST /v1/auth/refresh', async (t) => {
-    t.test('gives new tokens of the same session, and works once for each refresh token', async (t) => {
+    t.test('issues new tokens of the same session', async (t) => {
       const user = await newUser();
       const first = await refresh(user.refreshToken);
       t.equal(first.status, 200);
       t.not(first.body.refreshToken, user.refreshToken);
       t.equal((await me(first.body.accessToken)).status, 200);
-      t.equal((await me(user.token)).status, 200, 'the older access token is of the same session');
+      t.equal((await me(user.token)).status, 200, 'the older access token belongs to the same session');
       const next = await refresh(first.body.refreshToken);
       t.equal(next.status, 200);
       t.equal(next.body.user.id, user.id);
     });
 
-    /** A used token comes back, and was stolen: the session ends for both hands, and no other does. */
-    async function endsAll(t: Test, user: TestUser, other: { accessToken: string }, comesBack: typeof refresh) {
+    /** Requires that a used token that is sent again ends its session, and no other session. */
+    async function requireSessionEnded(
+      t: Test,
+      user: TestUser,
+      other: { accessToken: string },
+      sendAgain: typeof refresh,
+    ) {
       const { body: rotated } = await refresh(user.refreshToken);
       t.equal((await me(rotated.accessToken)).status, 200);
-      t.equal((await comesBack(user.refreshToken)).code, 'unauthenticated');
-      t.equal((await me(rotated.accessToken)).code, 'unauthenticated', 'on the very next request');
+      t.equal((await sendAgain(user.refreshToken)).code, 'unauthenticated');
+      t.equal((await me(rotated.accessToken)).code, 'unauthenticated', 'from the next request on');
       t.equal((await me(user.token)).code, 'unauthenticated');
-      t.equal((await refresh(rotated.refreshToken)).code, 'unauthenticated', 'for both hands that hold a token');
-      t.equal((await me(other.accessToken)).status, 200, 'another session of theirs goes on');
+      t.equal((await refresh(rotated.refreshToken)).code, 'unauthenticated', 'for both clients that have a token');
+      t.equal((await me(other.accessToken)).status, 200, 'another session of the user stays active');
     }
 
-    t.test('ends the session at once when an old refresh token comes back from another client', async (t) => {
+    t.test('ends the session at once if another client sends a used refresh token', async (t) => {
       const program = { headers: { 'user-agent': 'curl/8.0' } };
       for (const from of [program, { ...program, remoteAddress: '198.51.100.7' }]) {
         const user = await newUser();
         const other = (await logIn(user.email)).body;
-        await endsAll(t, user, other, (token) => refresh(token, from));
+        await requireSessionEnded(t, user, other, (token) => refresh(token, from));
       }
     });
 
-    t.test('ends it when one is sent again after five minutes, from the same client too', async (t) => {
+    t.test('ends the session if the same client sends a used refresh token after five minutes', async (t) => {
       const user = await newUser();
       const other = (await logIn(user.email)).body;
       await at(clock(), async () => {
         const late = new Date(clock().getTime() + 300 * second + 1);
-        await endsAll(t, user, other, (token) => at(late, () => refresh(token)));
+        await requireSessionEnded(t, user, other, (token) => at(late, () => refresh(token)));
       });
     });
 
-    t.test('refuses what never was a refresh token', async (t) => {
+    t.test('refuses an unknown refresh token', async (t) => {
       const user = await newUser();
       for (const wrong of ['x', user.token, user.refreshToken.slice(0, -1), `${user.refreshToken} `]) {
         t.equal((await refresh(wrong)).code, 'unauthenticated');
@@ -424,7 +443,7 @@ t.test('users', async (t) => {
   });
 
   t.test('POST /v1/auth/logout', async (t) => {
-    t.test('ends the session with the next request, and no other session', async (t) => {
+    t.test('ends the session from the next request on, and no other session', async (t) => {
       const user = await newUser();
       const other = (await logIn(user.email)).body;
       t.equal((await logOut(user.refreshToken)).status, 204);
@@ -433,16 +452,16 @@ t.test('users', async (t) => {
       t.equal((await me(other.accessToken)).status, 200);
     });
 
-    t.test('answers 204 for a token that never was, and for one that was used', async (t) => {
+    t.test('responds 204 to an unknown token and to a used one', async (t) => {
       t.equal((await logOut('never-was')).status, 204);
       const user = await newUser();
       const { body } = await refresh(user.refreshToken);
       t.equal((await logOut(user.refreshToken)).status, 204);
-      t.equal((await me(body.accessToken)).code, 'unauthenticated', 'an older token names the session just as well');
+      t.equal((await me(body.accessToken)).code, 'unauthenticated', 'a used token ends its session too');
     });
   });
 
-  t.test('a session', async (t) => {
+  t.test('A session', async (t) => {
     t.test('needs a new access token after ten minutes', async (t) => {
       const user = await newUser();
       travel(590 * second);
@@ -452,14 +471,14 @@ t.test('users', async (t) => {
       t.equal((await refresh(user.refreshToken)).status, 200);
     });
 
-    t.test('ends when it was not refreshed for seven days', async (t) => {
+    t.test('ends if it is not refreshed for seven days', async (t) => {
       const [used, unused] = [await newUser(), await newUser()];
       travel(7 * day - minute);
       const { status, body } = await refresh(used.refreshToken);
       t.equal(status, 200);
       travel(2 * minute);
       t.equal((await refresh(unused.refreshToken)).code, 'unauthenticated');
-      t.equal((await refresh(body.refreshToken)).status, 200, 'each use puts it off');
+      t.equal((await refresh(body.refreshToken)).status, 200, 'each use extends it');
     });
 
     t.test('ends thirty days after the login, however often it is refreshed', async (t) => {
@@ -474,12 +493,12 @@ t.test('users', async (t) => {
       t.equal(status, 200);
       t.equal((await me(last.accessToken)).status, 200);
       travel(6 * minute);
-      t.equal((await me(last.accessToken)).code, 'unauthenticated', 'though the access token has minutes left');
+      t.equal((await me(last.accessToken)).code, 'unauthenticated', 'although the access token has not expired');
       t.equal((await refresh(last.refreshToken)).code, 'unauthenticated');
     });
   });
 
-  t.test('GET /v1/me answers the user, and nothing secret', async (t) => {
+  t.test('GET /v1/me returns the user without secrets', async (t) => {
     const user = await newUser(newEmail(), 'Olivia Owner');
     const { status, body } = await me(user.token);
     t.equal(status, 200);
@@ -487,28 +506,28 @@ t.test('users', async (t) => {
     t.match(body, { id: user.id, email: user.email, name: 'Olivia Owner', hasPassword: true });
   });
 
-  t.test('secrets are stored only as hashes', async (t) => {
+  t.test('Secrets are stored only as hashes', async (t) => {
     const secret = 'a secret that is found nowhere';
     const email = newEmail();
     const unverified = newEmail();
     await register(unverified);
     await mailsTo(unverified);
     const [{ body: first }, { body: another }] = [
-      await verify(await registered(email), { password: secret }),
-      await verify(await registered(), { password: secret }),
+      await verify(await registerAndGetToken(email), { password: secret }),
+      await verify(await registerAndGetToken(), { password: secret }),
     ];
     const { body: second } = await refresh(first.refreshToken);
     const { body: third } = await logIn(email, secret);
 
     const tables = await tablesAsText(db);
     for (const table of ['users', 'registrations', 'sessions', 'refresh_tokens', 'outbox']) {
-      t.ok((tables.get(table)?.length ?? 0) > 2, `${table} was looked through`);
+      t.ok((tables.get(table)?.length ?? 0) > 2, `${table} is not empty`);
     }
     const secrets = [secret, ...[first, second, third].flatMap((it) => [it.refreshToken, it.accessToken])];
     for (const [table, text] of tables) {
       t.notOk(
         secrets.some((it) => text.includes(it)),
-        `${table} holds none in clear`,
+        `${table} contains no secret in plain text`,
       );
     }
 
@@ -520,7 +539,7 @@ t.test('users', async (t) => {
     t.not(user?.passwordHash, other?.passwordHash, 'each has its own salt');
   });
 
-  t.test('nobody joins silently: neither registering nor logging in makes a membership', async (t) => {
+  t.test('Neither registration nor login creates a membership', async (t) => {
     const account = await newAccount();
     const email = newEmail();
     await invite(account, account.owner, email);
@@ -533,11 +552,11 @@ t.test('users', async (t) => {
     const { id } = body.user as { id: UserId };
     t.same(await db.select().from(memberships).where(eq(memberships.userId, id)), []);
     const { body: mine } = await call('GET', '/v1/me/invites', { token: session.accessToken });
-    t.equal(mine.items.length, 1, 'the invite waits for their answer');
+    t.equal(mine.items.length, 1, 'the invite is still pending');
   });
 });
 
-/** The same text in full-width letters, as a Japanese keyboard writes it. */
-function fullWidth(text: string): string {
+/** Converts a text to full-width letters, as a Japanese keyboard writes them. */
+function toFullWidth(text: string): string {
   return text.replaceAll(/[!-~]/g, (it) => String.fromCodePoint((it.codePointAt(0) as number) + 0xfee0));
 }
