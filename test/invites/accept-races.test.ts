@@ -23,7 +23,7 @@ type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const access = { permissions: ['invoices:read'] };
 
-/** A pending invite, and the only session of its invitee. */
+/** Sends an invite to a new user with one session. */
 async function sentInvite(account: Account) {
   const user = await newUser();
   const { body } = await invite(account, account.owner, user.email, access);
@@ -39,7 +39,7 @@ type Sent = Awaited<ReturnType<typeof sentInvite>>;
 const isMember = async (account: Account, { id }: TestUser) =>
   (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).status === 200;
 
-const holdAccount = ({ id }: { id: string }): Hold => ({
+const accountLock = ({ id }: { id: string }): Hold => ({
   statement: 'select from accounts where id = $1 for no key update',
   values: [uuidOf('acc', id as AccountId)],
 });
@@ -50,13 +50,10 @@ const update = ({ user }: Sent, changes: Partial<typeof users.$inferInsert>) =>
     .set(changes)
     .where(eq(users.id, user.id as UserId));
 
-/**
- * What may happen to an invitee, each by itself: when an operator disables them, their sessions end
- * too.
- */
+/** Changes of an invitee, each on its own: disabling a user here does not end their sessions. */
 const changes = {
   disabled: (sent: Sent) => update(sent, { disabledAt: clock() }),
-  'with another address': (sent: Sent) => update(sent, { email: newEmail('moved') }),
+  'given another address': (sent: Sent) => update(sent, { email: newEmail('moved') }),
   'logged out': ({ sessionId }: Sent) =>
     db.update(sessions).set({ endedAt: clock() }).where(eq(sessions.id, sessionId)),
 };
@@ -66,15 +63,15 @@ t.test('An accept is written only if the facts about the invitee are still true'
   const account = await newAccount();
   const accountId = account.id as AccountId;
 
-  async function isAdmitted(sent: Sent, by: { sessionId?: SessionId; identityId?: IdentityId }, change: () => unknown) {
+  async function admits(sent: Sent, by: { sessionId?: SessionId; identityId?: IdentityId }, change: () => unknown) {
     const inviteId = sent.id;
     const userId = sent.user.id as UserId;
     const url = `${account.url}/invites/${inviteId}`;
-    const isTold = async () => (await call('GET', url, { token: account.owner.token })).body.lastSentAt;
-    await until('its mail to be written down', isTold);
+    const isMailSent = async () => (await call('GET', url, { token: account.owner.token })).body.lastSentAt;
+    await until('the mail to be recorded as sent', isMailSent);
     const acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isVerified: false, ...by };
     const facts = (await findFacts(db, acceptance, clock())) as Facts;
-    t.ok(facts.invitee, 'they were active and logged in');
+    t.ok(facts.invitee, 'the invitee was active and logged in');
     await change();
     const member = { ...facts.invite, userId, id: newId('mem'), createdAt: clock() };
     const isAdmitted = await admit(db, acceptance, { facts, member });
@@ -83,13 +80,13 @@ t.test('An accept is written only if the facts about the invitee are still true'
   }
 
   t.equal(
-    await sentInvite(account).then((it) => isAdmitted(it, { sessionId: it.sessionId }, () => {})),
+    await sentInvite(account).then((it) => admits(it, { sessionId: it.sessionId }, () => {})),
     true,
-    'nothing changes',
+    'admitted if nothing changes',
   );
   for (const [what, change] of Object.entries(changes)) {
     const sent = await sentInvite(account);
-    t.equal(await isAdmitted(sent, { sessionId: sent.sessionId }, () => change(sent)), false, what);
+    t.equal(await admits(sent, { sessionId: sent.sessionId }, () => change(sent)), false, `not admitted if ${what}`);
   }
 
   const identityId = newId('idn');
@@ -99,7 +96,11 @@ t.test('An accept is written only if the facts about the invitee are still true'
     const row = { id: identityId, userId, issuer: 'https://login.example.com', subject: 'anna', createdAt: clock() };
     await db.insert(identities).values(row);
     const remove = () => db.delete(identities).where(eq(identities.id, identityId));
-    t.equal(await isAdmitted(sent, { identityId }, isRemoved ? remove : () => {}), !isRemoved, 'their identity');
+    t.equal(
+      await admits(sent, { identityId }, isRemoved ? remove : () => {}),
+      !isRemoved,
+      'admitted unless their identity is removed',
+    );
     await remove();
   }
 });
@@ -110,28 +111,28 @@ const login = ({ token, user: { email } }: Sent) =>
   call('POST', '/v1/invites/accept', { body: { token, login: { email, password } } });
 
 const unauthenticated = { status: 401, code: 'unauthenticated' };
-const another = { status: 403, code: 'invite-for-another-address' };
+const anotherAddress = { status: 403, code: 'invite-for-another-address' };
 const loggedIn: [Change, object][] = [
   ['disabled', unauthenticated],
-  ['with another address', another],
+  ['given another address', anotherAddress],
   ['logged out', unauthenticated],
 ];
 const byLogin: [Change, object][] = [
   ['disabled', { status: 403, code: 'user-disabled' }],
-  ['with another address', another],
+  ['given another address', anotherAddress],
 ];
 
 for (const [way, accept, cases] of [
   ['as the caller', bearer, loggedIn],
-  ['from the list of their own', own, loggedIn],
+  ['by the id of the invite', own, loggedIn],
   ['by logging in', login, byLogin],
 ] as const) {
-  t.test(`Someone who accepts ${way} and meanwhile is`, { skip: needsPostgres() }, async (t) => {
+  t.test(`An invitee who accepts ${way}`, { skip: needsPostgres() }, async (t) => {
     for (const [what, refusal] of cases) {
-      t.test(`${what} is not admitted`, async (t) => {
+      t.test(`and meanwhile is ${what}, is not admitted`, async (t) => {
         const account = await newAccount();
         const sent = await sentInvite(account);
-        const answer = await whileHeld(holdAccount(account), async (untilWaiting) => {
+        const answer = await whileHeld(accountLock(account), async (untilWaiting) => {
           const accepting = accept(sent);
           await untilWaiting(1);
           await changes[what](sent);
@@ -142,7 +143,7 @@ for (const [way, accept, cases] of [
       });
     }
 
-    t.test('being disabled at that moment is not admitted', async (t) => {
+    t.test('while being disabled, is not admitted', async (t) => {
       const account = await newAccount();
       const sent = await sentInvite(account);
       const answer = await ownTransaction(async (client) => {
@@ -161,7 +162,7 @@ for (const [way, accept, cases] of [
 }
 
 t.test(
-  'Someone who accepts while their session is being ended is not admitted',
+  'An invitee who accepts while their session is being ended is not admitted',
   { skip: needsPostgres() },
   async (t) => {
     const account = await newAccount();
@@ -178,17 +179,17 @@ t.test(
   },
 );
 
-t.test('Someone who declines and meanwhile is', { skip: needsPostgres() }, async (t) => {
+t.test('An invitee who declines', { skip: needsPostgres() }, async (t) => {
   const decline = ({ id, user }: Sent) => call('POST', `/v1/me/invites/${id}/decline`, { token: user.token });
   for (const [what, refusal] of [
     ['disabled', unauthenticated],
-    ['with another address', { status: 404, code: 'not-found' }],
+    ['given another address', { status: 404, code: 'not-found' }],
     ['logged out', unauthenticated],
   ] as [Change, object][]) {
-    t.test(`${what} declines nothing`, async (t) => {
+    t.test(`and meanwhile is ${what}, declines nothing`, async (t) => {
       const account = await newAccount();
       const sent = await sentInvite(account);
-      const answer = await whileHeld(holdAccount(account), async (untilWaiting) => {
+      const answer = await whileHeld(accountLock(account), async (untilWaiting) => {
         const declining = decline(sent);
         await untilWaiting(1);
         await changes[what](sent);
@@ -201,7 +202,7 @@ t.test('Someone who declines and meanwhile is', { skip: needsPostgres() }, async
   }
 });
 
-t.test('Someone who is just being disabled makes no account', { skip: needsPostgres() }, async (t) => {
+t.test('A user who is being disabled cannot create an account', { skip: needsPostgres() }, async (t) => {
   const user = await newUser();
   const answer = await ownTransaction(async (client) => {
     await client.query('update users set disabled_at = now() where id = $1', [uuidOf('usr', user.id as UserId)]);
@@ -214,62 +215,58 @@ t.test('Someone who is just being disabled makes no account', { skip: needsPostg
   t.equal(await db.$count(memberships, eq(memberships.userId, user.id as UserId)), 0);
 });
 
-t.test(
-  'Revoking a key with its invites also revokes invites that are at that moment',
-  { skip: needsPostgres() },
-  async (t) => {
-    const account = await newAccount();
-    const { token } = account.owner;
-    const operator = await started.newPlatformKey();
-    const body = { name: 'x', scopes: ['*'] };
-    const pending = async () =>
-      (await call('GET', `${account.url}/invites?status=pending&limit=100`, { token })).body.items.length;
-    const keys: [string, string, string][] = [
-      ['of the account', `${account.url}/keys`, token],
-      ['of the platform', '/v1/platform-keys', operator],
-    ];
+t.test('Revoking a key with its invites also revokes an invite that is being', { skip: needsPostgres() }, async (t) => {
+  const account = await newAccount();
+  const { token } = account.owner;
+  const operator = await started.newPlatformKey();
+  const body = { name: 'x', scopes: ['*'] };
+  const pending = async () =>
+    (await call('GET', `${account.url}/invites?status=pending&limit=100`, { token })).body.items.length;
+  const keys: [string, string, string][] = [
+    ['of the account', `${account.url}/keys`, token],
+    ['of the platform', '/v1/platform-keys', operator],
+  ];
 
-    for (const [whose, url, by] of keys) {
-      /**
-       * Revokes a key while a request with it waits for a lock of the test, which is then released.
-       */
-      async function meanwhile({ statement, values }: Hold, act: (secret: string) => ReturnType<typeof call>) {
-        const { body: key } = await call('POST', url, { body, token: by });
-        const answers = await ownTransaction(async (client) => {
-          await client.query(statement, values);
-          const context = act(key.secret);
-          await untilWaiting(client, 1);
-          const revoking = call('POST', `${url}/${key.id}/revoke`, { body: { revokeInvites: true }, token: by });
-          await Promise.race([revoking, untilWaiting(client, 2)]);
-          return [context, revoking].map((it) => () => it);
-        });
-        return Promise.all(answers.map((it) => it()));
-      }
-
-      t.test(`made with a key ${whose}`, async (t) => {
-        const sample = await invite(account, account.owner, newEmail(), access);
-        const email = newEmail();
-        const statement = `insert into invites
-        select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).* from invites i where id = $1`;
-        const invented = { statement, values: [uuidOf('inv', sample.body.id), email] };
-        const [made, revoked] = await meanwhile(invented, (secret) =>
-          invite(account, { token: secret } as TestUser, email, access),
-        );
-        t.same([made?.status, revoked?.status, await pending()], [201, 204, 1]);
-        await call('POST', `${account.url}/invites/${sample.body.id}/revoke`, { token });
+  for (const [whose, url, by] of keys) {
+    /**
+     * Revokes a key while a request with it waits for a lock of the test, then releases the lock.
+     */
+    async function revokeDuring({ statement, values }: Hold, act: (secret: string) => ReturnType<typeof call>) {
+      const { body: key } = await call('POST', url, { body, token: by });
+      const answers = await ownTransaction(async (client) => {
+        await client.query(statement, values);
+        const context = act(key.secret);
+        await untilWaiting(client, 1);
+        const revoking = call('POST', `${url}/${key.id}/revoke`, { body: { revokeInvites: true }, token: by });
+        await Promise.race([revoking, untilWaiting(client, 2)]);
+        return [context, revoking].map((it) => () => it);
       });
-
-      t.test(`changed with a key ${whose}`, async (t) => {
-        const { body: changed } = await invite(account, account.owner, newEmail(), access);
-        const held = {
-          statement: 'select from invites where id = $1 for no key update',
-          values: [uuidOf('inv', changed.id)],
-        };
-        const [edited, revoked] = await meanwhile(held, (secret) =>
-          call('PATCH', `${account.url}/invites/${changed.id}`, { body: { message: 'Hi' }, token: secret }),
-        );
-        t.same([edited?.status, revoked?.status, await pending()], [200, 204, 0]);
-      });
+      return Promise.all(answers.map((it) => it()));
     }
-  },
-);
+
+    t.test(`created with a key ${whose}`, async (t) => {
+      const sample = await invite(account, account.owner, newEmail(), access);
+      const email = newEmail();
+      const statement = `insert into invites
+        select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).* from invites i where id = $1`;
+      const conflict = { statement, values: [uuidOf('inv', sample.body.id), email] };
+      const [created, revoked] = await revokeDuring(conflict, (secret) =>
+        invite(account, { token: secret } as TestUser, email, access),
+      );
+      t.same([created?.status, revoked?.status, await pending()], [201, 204, 1]);
+      await call('POST', `${account.url}/invites/${sample.body.id}/revoke`, { token });
+    });
+
+    t.test(`changed with a key ${whose}`, async (t) => {
+      const { body: changed } = await invite(account, account.owner, newEmail(), access);
+      const held = {
+        statement: 'select from invites where id = $1 for no key update',
+        values: [uuidOf('inv', changed.id)],
+      };
+      const [edited, revoked] = await revokeDuring(held, (secret) =>
+        call('PATCH', `${account.url}/invites/${changed.id}`, { body: { message: 'Hi' }, token: secret }),
+      );
+      t.same([edited?.status, revoked?.status, await pending()], [200, 204, 0]);
+    });
+  }
+});

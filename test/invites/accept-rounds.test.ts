@@ -5,8 +5,8 @@ import { disableUser, requireUserNamed } from '../../src/platform/operate-users.
 import { tally } from '../support/races.ts';
 import { needsPostgres, newEmail, startService, type TestUser } from '../support/service.ts';
 
-// Requests that race each other at full speed, on two replicas, in many rounds. What may come first
-// is left to chance: whatever it is, the answers and the data must agree.
+// Races requests on two replicas, in many rounds. The order is random; in every order, the
+// responses and the data must agree.
 //
 //   ROUNDS=100 node build/test/invites/accept-rounds.test.js
 
@@ -14,7 +14,7 @@ t.setTimeout(1_800_000);
 
 const rounds = Number(process.env.ROUNDS ?? 2);
 
-t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: needsPostgres() }, async (t) => {
+t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { skip: needsPostgres() }, async (t) => {
   const one = await startService(t);
   const two = await startService(t, { database: one.choice, keys: one.service.signingKeys });
   const { call, db, clock, invite, newAccount, newMember, newPlatformKey, newUser, tokenFor } = one;
@@ -27,16 +27,17 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
 
   const access = { permissions: ['invoices:read'] };
 
-  async function sentInvite(account: Account, by = account.owner, given: object = access) {
+  async function sentInvite(account: Account, by = account.owner, inviteAccess: object = access) {
     const user = await newUser();
-    const { body } = await invite(account, by, user.email, given as typeof access);
+    const { body } = await invite(account, by, user.email, inviteAccess as typeof access);
     return { id: body.id as string, user, token: await tokenFor(user.email, 'invite') };
   }
 
   let turn = 0;
-  /** The same request on one replica after the other. */
-  const on: typeof call = (...request) => (replicas[turn++ % 2] as typeof one).call(...request);
-  const accept = ({ token, user }: Sent) => on('POST', '/v1/invites/accept', { body: { token }, token: user.token });
+  /** Calls the replicas in turn. */
+  const callNext: typeof call = (...request) => (replicas[turn++ % 2] as typeof one).call(...request);
+  const accept = ({ token, user }: Sent) =>
+    callNext('POST', '/v1/invites/accept', { body: { token }, token: user.token });
   const isMember = async (account: Account, { id }: TestUser) =>
     (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).status === 200;
   const statusOf = async (account: Account, { id }: Sent) =>
@@ -49,27 +50,27 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
     return rows[0]?.deadlocks;
   };
 
-  /** Milliseconds that the last accept took. */
+  /** Duration of the last accept, in milliseconds. */
   let lastAccept = 20;
 
-  /** An accept, and another request that begins at a random moment of it. */
-  async function raced(accepting: () => Promise<Answer>, other: () => Promise<Answer>): Promise<Answer[]> {
+  /** Starts an accept, and another request at a random moment while it runs. */
+  async function race(accepting: () => Promise<Answer>, other: () => Promise<Answer>): Promise<Answer[]> {
     const wait = Math.random() * lastAccept;
-    const begun = performance.now();
+    const startedAt = performance.now();
     return Promise.all([
       accepting().finally(() => {
-        lastAccept = performance.now() - begun;
+        lastAccept = performance.now() - startedAt;
       }),
       new Promise((done) => setTimeout(done, wait)).then(other),
     ]);
   }
 
-  /** What an accept and its opponent came to, in a round. */
+  /** Fails unless the response to the accept agrees with the data. */
   async function requireAgreement(t: Test, account: Account, sent: Sent, [accepted]: Answer[], opponent: string) {
     const isIn = await isMember(account, sent.user);
     const status = await statusOf(account, sent);
     if (accepted?.status === 201) {
-      // A removed inviter, a demotion or a change may come after it, but nothing undoes it.
+      // Later removals, demotions and changes do not undo it.
       if (!isIn || status !== 'accepted') t.fail(`${opponent}: accepted, but ${status} and member: ${isIn}`);
     } else if (isIn || status === 'accepted') {
       t.fail(`${opponent}: answered ${accepted?.status} ${accepted?.code}, but ${status} and member: ${isIn}`);
@@ -77,67 +78,67 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
     if (accepted && accepted.status >= 500) t.fail(`${opponent}: ${accepted.status} ${accepted.code}`);
   }
 
-  t.test('fifty accepts of one link', async (t) => {
+  t.test('of 50 accepts of one link, one succeeds', async (t) => {
     for (let round = 0; round < rounds; round += 1) {
       const account = await newAccount();
       const sent = await sentInvite(account);
       const answers = await Promise.all(Array.from({ length: 50 }, () => accept(sent)));
       const counts = tally(answers);
       if (counts[201] !== 1) t.fail(`round ${round}: ${JSON.stringify(counts)}`);
-      if (!(await isMember(account, sent.user))) t.fail(`round ${round}: nobody is in`);
+      if (!(await isMember(account, sent.user))) t.fail(`round ${round}: the invitee is not a member`);
     }
-    t.pass('one success each');
+    t.pass('one success in each round');
   });
 
-  /** What an operator does, as if it were a request. */
+  /** Disables a user like an operator does. */
   async function disable(id: string): Promise<Answer> {
     await disableUser({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserNamed(db, id));
     return { status: 200, code: undefined, body: undefined, headers: {} } as Answer;
   }
 
   const opponents: Record<string, (account: Account, sent: Sent, inviter: TestUser) => () => Promise<Answer>> = {
-    revoke:
+    'the invite is revoked':
       (account, { id }) =>
       () =>
-        on('POST', `${account.url}/invites/${id}/revoke`, { token: account.owner.token }),
-    resend:
+        callNext('POST', `${account.url}/invites/${id}/revoke`, { token: account.owner.token }),
+    'the invite is resent':
       (account, { id }) =>
       () =>
-        on('POST', `${account.url}/invites/${id}/resend`, { token: account.owner.token }),
-    change:
+        callNext('POST', `${account.url}/invites/${id}/resend`, { token: account.owner.token }),
+    'the invite is changed':
       (account, { id }) =>
       () =>
-        on('PATCH', `${account.url}/invites/${id}`, {
+        callNext('PATCH', `${account.url}/invites/${id}`, {
           body: { access: { permissions: ['domains:read'] } },
           token: account.owner.token,
         }),
-    'inviter removed':
+    'the inviter is removed':
       (account, _, { id }) =>
       () =>
-        on('DELETE', `${account.url}/members/${id}`, { token: account.owner.token }),
-    'inviter demoted':
+        callNext('DELETE', `${account.url}/members/${id}`, { token: account.owner.token }),
+    'the inviter is demoted':
       (account, _, { id }) =>
       () =>
-        on('PATCH', `${account.url}/members/${id}`, {
+        callNext('PATCH', `${account.url}/members/${id}`, {
           body: { access: { permissions: ['invites:manage'] } },
           token: account.owner.token,
         }),
-    'inviter disabled':
+    'the inviter is disabled':
       (_account, _sent, { id }) =>
       () =>
         disable(id),
-    'invitee disabled':
+    'the invitee is disabled':
       (_, { user }) =>
       () =>
         disable(user.id),
-    'invitee logged out':
+    'the invitee is logged out':
       (_, { user }) =>
       () =>
-        on('DELETE', `/v1/me/sessions/${decodeJwt(user.token).sid}`, { token: user.token }),
-    'account changed': (account) => () =>
-      on('PATCH', account.url, { body: { name: newEmail('name') }, token: account.owner.token }),
-    'catalogue touched': () => () =>
-      on('POST', '/v1/role-presets', {
+        callNext('DELETE', `/v1/me/sessions/${decodeJwt(user.token).sid}`, { token: user.token }),
+    'the account is changed': (account) => () =>
+      callNext('PATCH', account.url, { body: { name: newEmail('name') }, token: account.owner.token }),
+    'a preset is created': () => () =>
+      callNext('POST', '/v1/role-presets', {
         body: { name: newEmail('preset'), permissions: ['invoices:read'] },
         token: platform,
       }),
@@ -150,7 +151,7 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
         const account = await newAccount();
         const inviter = await newMember(account, { permissions: ['invites:manage', 'invoices:read'] });
         const sent = await sentInvite(account, inviter);
-        const answers = await raced(() => accept(sent), opponent(account, sent, inviter));
+        const answers = await race(() => accept(sent), opponent(account, sent, inviter));
         await requireAgreement(t, account, sent, answers, what);
         const [accepted, other] = answers;
         if (other && other.status >= 500) t.fail(`${what}: ${other.status} ${other.code}`);
@@ -162,7 +163,7 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
     });
   }
 
-  t.test('a role edited', async (t) => {
+  t.test('a role of the invite is changed', async (t) => {
     for (let round = 0; round < rounds; round += 1) {
       const account = await newAccount();
       const { token } = account.owner;
@@ -173,20 +174,20 @@ t.test(`accepts against everything, ${rounds} rounds on two replicas`, { skip: n
       const inviter = await newMember(account, { permissions: ['invites:manage', 'invoices:read'] });
       const sent = await sentInvite(account, inviter, { roles: [role.id] });
       const widen = () =>
-        on('PATCH', `${account.url}/roles/${role.id}`, { body: { permissions: ['domains:manage'] }, token });
-      const answers = await raced(() => accept(sent), widen);
-      await requireAgreement(t, account, sent, answers, 'a role');
+        callNext('PATCH', `${account.url}/roles/${role.id}`, { body: { permissions: ['domains:manage'] }, token });
+      const answers = await race(() => accept(sent), widen);
+      await requireAgreement(t, account, sent, answers, 'role');
     }
-    t.pass('each agrees');
+    t.pass('responses and data agree in each round');
   });
 
-  t.test('one person accepts many invites, many people one account', async (t) => {
+  t.test('20 people accept into one account at once', async (t) => {
     for (let round = 0; round < Math.ceil(rounds / 10); round += 1) {
       const account = await newAccount();
       const all = [];
       for (let i = 0; i < 20; i += 1) all.push(await sentInvite(account));
       const answers = await Promise.all(all.map(accept));
-      t.same(tally(answers), { 201: 20 }, 'nobody stands in the way of another');
+      t.same(tally(answers), { 201: 20 }, 'all succeed');
     }
   });
 });

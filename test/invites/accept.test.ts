@@ -21,7 +21,7 @@ const register = { name: 'Adam Accountant', password };
 
 const post = (what: What, body: unknown, token?: string) => call('POST', `/v1/invites/${what}`, { body, token });
 
-/** Preview, accept by registering, or decline: what one token is judged by. */
+/** Previews, accepts by registering, or declines. */
 const judge = (what: What, token: string) => post(what, { token, ...(what === 'accept' && { register }) });
 
 const get = async (account: Account, id: string) =>
@@ -38,41 +38,38 @@ async function memberIds(account: Account): Promise<string[]> {
 }
 
 t.test('POST /v1/invites/accept', async (t) => {
-  t.test(
-    'someone who has no login registers, which proves the mailbox: they can access the account, and log in',
-    async (t) => {
-      const account = await newAccount('Example Hosting');
-      const { id, email, token } = await sentInvite(account, newEmail(), only('invoices:read', 'invoices:pay'));
-      const accepted = await judge('accept', token);
-      t.equal(accepted.status, 201);
-      const { membership, session } = accepted.body;
-      t.match(membership, {
-        id: /^mem_/,
-        user: { email, name: 'Adam Accountant' },
-        isOwner: false,
-        status: 'active',
-        invitedBy: { id: account.owner.id, name: 'Olivia Owner' },
-      });
-      t.same(membership.access, {
-        allPermissions: false,
-        permissions: ['invoices:pay', 'invoices:read'],
-        roles: [],
-        endsAt: null,
-      });
-      t.same(accepted.body.account, { id: account.id, name: 'Example Hosting' });
-      t.match(await call('GET', account.url, { token: session.accessToken }), { status: 200 });
-      t.match(await call('GET', '/v1/me', { token: session.accessToken }), {
-        body: { email, name: 'Adam Accountant' },
-      });
-      t.match(await call('GET', account.url, { token: await logIn({ email }) }), { status: 200 });
-      const refreshed = await call('POST', '/v1/auth/refresh', { body: { refreshToken: session.refreshToken } });
-      t.equal(refreshed.status, 200);
-      t.equal((await get(account, id)).status, 'accepted');
-      t.same(await memberIds(account), [account.owner.id, membership.user.id]);
-    },
-  );
+  t.test('registers a new user, who can then access the account and log in', async (t) => {
+    const account = await newAccount('Example Hosting');
+    const { id, email, token } = await sentInvite(account, newEmail(), only('invoices:read', 'invoices:pay'));
+    const accepted = await judge('accept', token);
+    t.equal(accepted.status, 201);
+    const { membership, session } = accepted.body;
+    t.match(membership, {
+      id: /^mem_/,
+      user: { email, name: 'Adam Accountant' },
+      isOwner: false,
+      status: 'active',
+      invitedBy: { id: account.owner.id, name: 'Olivia Owner' },
+    });
+    t.same(membership.access, {
+      allPermissions: false,
+      permissions: ['invoices:pay', 'invoices:read'],
+      roles: [],
+      endsAt: null,
+    });
+    t.same(accepted.body.account, { id: account.id, name: 'Example Hosting' });
+    t.match(await call('GET', account.url, { token: session.accessToken }), { status: 200 });
+    t.match(await call('GET', '/v1/me', { token: session.accessToken }), {
+      body: { email, name: 'Adam Accountant' },
+    });
+    t.match(await call('GET', account.url, { token: await logIn({ email }) }), { status: 200 });
+    const refreshed = await call('POST', '/v1/auth/refresh', { body: { refreshToken: session.refreshToken } });
+    t.equal(refreshed.status, 200);
+    t.equal((await get(account, id)).status, 'accepted');
+    t.same(await memberIds(account), [account.owner.id, membership.user.id]);
+  });
 
-  t.test('someone who has a login logs in', async (t) => {
+  t.test('accepts with a login', async (t) => {
     const account = await newAccount();
     const user = await newUser(newEmail(), 'Ulla User');
     const { token } = await sentInvite(account, user.email, all);
@@ -81,7 +78,7 @@ t.test('POST /v1/invites/accept', async (t) => {
     t.match(await call('GET', account.url, { token: accepted.body.session.accessToken }), { status: 200 });
   });
 
-  t.test('someone who is logged in sends their access token, and gets no other session', async (t) => {
+  t.test('accepts with an access token, without a new session', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const { token } = await sentInvite(account, user.email);
@@ -91,7 +88,7 @@ t.test('POST /v1/invites/accept', async (t) => {
     t.match(await call('GET', account.url, { token: user.token }), { status: 200 });
   });
 
-  t.test('two ways at once, or none, or half of one, are refused and leave no trace', async (t) => {
+  t.test('refuses several credentials, none, or incomplete ones, and changes nothing', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const { id, token } = await sentInvite(account, user.email);
@@ -126,13 +123,13 @@ t.test('POST /v1/invites/accept', async (t) => {
       t.match(refused, { status: 400, code: 'invalid-request' }, JSON.stringify(body).slice(0, 80));
     }
     const half = await post('accept', { token }, 'not-a-token');
-    t.match(half, { status: 401, code: 'unauthenticated' }, 'a credential that is no good is not taken for none');
+    t.match(half, { status: 401, code: 'unauthenticated' }, 'an invalid access token is not ignored');
     t.same(await tablesAsText(db), before);
     t.equal((await get(account, id)).lastAttempt, null);
     t.equal((await post('accept', { token, login })).status, 201);
   });
 
-  t.test('a name has 1 to 100 characters', async (t) => {
+  t.test('accepts names of 1 to 100 characters', async (t) => {
     const account = await newAccount();
     for (const name of ['x', 'x'.repeat(100)]) {
       const { token } = await sentInvite(account);
@@ -141,7 +138,7 @@ t.test('POST /v1/invites/accept', async (t) => {
     }
   });
 
-  t.test('a session that has ended is no credential', async (t) => {
+  t.test('refuses the access token of an ended session', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const { token } = await sentInvite(account, user.email);
@@ -151,10 +148,8 @@ t.test('POST /v1/invites/accept', async (t) => {
   });
 });
 
-t.test('A failed try never uses up an invite; its reason is kept on the invite for whoever sent it', async (t) => {
-  /**
-   * Tries, in a way that is refused; then the invite is pending and says why, and its link is good.
-   */
+t.test('A failed attempt never consumes an invite, and its reason is recorded on the invite', async (t) => {
+  /** Checks that an attempt fails, its reason is recorded, and the link is still valid. */
   async function refused(
     t: Test,
     account: Account,
@@ -169,12 +164,12 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
     const { lastAttempt, ...kept } = await get(account, sent.id);
     t.equal(kept.status, 'pending');
     t.equal(lastAttempt.reason, code);
-    t.ok(Math.abs(Date.parse(lastAttempt.at) - before) < 60_000, 'and when');
-    t.same(await memberIds(account), members, 'nobody came in');
+    t.ok(Math.abs(Date.parse(lastAttempt.at) - before) < 60_000, 'the time is recorded');
+    t.same(await memberIds(account), members, 'no new member');
     t.equal((await post('preview', { token: sent.token })).status, 200);
   }
 
-  t.test('An invite is for its address: someone logged in as another user is refused and told why', async (t) => {
+  t.test('by a user with another address', async (t) => {
     const account = await newAccount();
     const other = await newUser();
     const sent = await sentInvite(account);
@@ -183,10 +178,10 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
     await refused(t, account, sent, post('accept', { token }, other.token), 403, code);
     const login = { email: other.email, password };
     await refused(t, account, sent, post('accept', { token, login }), 403, code);
-    t.equal((await judge('accept', token)).status, 201, 'and the one it is for accepts it');
+    t.equal((await judge('accept', token)).status, 201, 'the invitee can accept it');
   });
 
-  t.test('an account may opt in to accepting from any address', async (t) => {
+  t.test('unless the account accepts from any address', async (t) => {
     const account = await newAccount();
     const other = await newUser();
     const { token, id } = await sentInvite(account);
@@ -194,14 +189,14 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
       call('PATCH', account.url, { body: { settings: { acceptFromAnyAddress } }, token: account.owner.token });
     await set(true);
     await set(false);
-    t.match(await post('accept', { token }, other.token), { status: 403 }, 'and out again');
+    t.match(await post('accept', { token }, other.token), { status: 403 }, 'not after it is disabled');
     await set(true);
     const accepted = await post('accept', { token }, other.token);
     t.match(accepted, { status: 201, body: { membership: { user: { id: other.id, email: other.email } } } });
     t.match(await get(account, id), { status: 'accepted', lastAttempt: { reason: 'invite-for-another-address' } });
   });
 
-  t.test('wrong credentials', async (t) => {
+  t.test('with wrong credentials', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const sent = await sentInvite(account, user.email);
@@ -213,7 +208,7 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
     t.equal((await post('accept', { token, login: { email: user.email, password } })).status, 201);
   });
 
-  t.test('registering through an invite never touches a user who exists', async (t) => {
+  t.test('by registering with the address of an existing user, who is not changed', async (t) => {
     const account = await newAccount();
     const user = await newUser(newEmail(), 'Ulla User');
     const sent = await sentInvite(account, user.email);
@@ -228,13 +223,13 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
     t.match(await login(password), { status: 200, body: { user: { name: 'Ulla User' } } });
   });
 
-  t.test('nor does a registration that was never verified touch one who came in by an invite', async (t) => {
+  t.test('and an older registration cannot be verified after registering by an invite', async (t) => {
     const account = await newAccount();
     const email = newEmail();
     await call('POST', '/v1/auth/register', { body: { email } });
     const verification = await tokenFor(email);
     const { token } = await sentInvite(account, email);
-    t.match(await post('preview', { token }), { body: { hasLogin: false } }, 'nobody has proven the mailbox yet');
+    t.match(await post('preview', { token }), { body: { hasLogin: false } }, 'the address is not verified yet');
     t.equal((await judge('accept', token)).status, 201);
     const other = { name: 'Somebody Else', password: 'another long password' };
     const verified = await call('POST', '/v1/auth/verify-email', { body: { token: verification, ...other } });
@@ -244,7 +239,7 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
     t.ok(await logIn({ email }));
   });
 
-  t.test('someone who is a member already', async (t) => {
+  t.test('by a member of the account', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, invoices);
     await call('PATCH', account.url, {
@@ -256,7 +251,7 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
     await call('POST', `${account.url}/members/${member.id}/suspend`, { token: account.owner.token });
     await refused(t, account, sent, post('accept', { token: sent.token }, member.token), 409, 'already-member');
     const { body } = await call('GET', `${account.url}/members/${member.id}`, { token: account.owner.token });
-    t.match(body, { status: 'suspended', access: { allPermissions: false } }, 'an invite raises nobody who is in');
+    t.match(body, { status: 'suspended', access: { allPermissions: false } }, 'the access of a member does not change');
     t.equal((await judge('accept', sent.token)).status, 201);
   });
 
@@ -270,7 +265,7 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
       call('POST', `${account.url}/members/${member.id}/suspend`, { token: account.owner.token }),
   };
   for (const [what, happens] of Object.entries(inviterChanges)) {
-    t.test(`an inviter who was ${what} before: What an invite grants is checked once more`, async (t) => {
+    t.test(`if the inviter was ${what} after sending`, async (t) => {
       const account = await newAccount();
       const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
       const sent = await sentInvite(account, newEmail(), invoices, inviter);
@@ -278,15 +273,15 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
       await refused(t, account, sent, judge('accept', sent.token), 409, 'inviter-cannot-grant');
       const { email } = sent;
       const noLogin = await call('POST', '/v1/auth/login', { body: { email, password } });
-      t.match(noLogin, { status: 401 }, 'no login is left behind');
+      t.match(noLogin, { status: 401 }, 'no login was created');
       const resent = await call('POST', `${account.url}/invites/${sent.id}/resend`, { token: account.owner.token });
-      t.match(resent, { status: 200, body: { invitedBy: { id: account.owner.id } } }, 'the owner vouches for it');
+      t.match(resent, { status: 200, body: { invitedBy: { id: account.owner.id } } }, 'the owner is the inviter');
       const accepted = await judge('accept', await tokenFor(email));
       t.match(accepted, { status: 201, body: { membership: { invitedBy: { id: account.owner.id } } } });
     });
   }
 
-  t.test('an inviter with all permissions who holds chosen ones by then', async (t) => {
+  t.test('if the inviter lost all permissions and the invite grants them', async (t) => {
     const account = await newAccount();
     const inviter = await newMember(account, all);
     const sent = await sentInvite(account, newEmail(), all, inviter);
@@ -296,22 +291,22 @@ t.test('A failed try never uses up an invite; its reason is kept on the invite f
       token: account.owner.token,
     });
     await refused(t, account, sent, judge('accept', sent.token), 409, 'inviter-cannot-grant');
-    t.equal((await judge('accept', lesser.token)).status, 201, 'while what they still hold is given');
+    t.equal((await judge('accept', lesser.token)).status, 201, 'permissions that the inviter still has are granted');
   });
 
-  t.test('an inviter who left: their invites are revoked, and the owner may invite anew', async (t) => {
+  t.test('if the inviter left, which revokes the invite', async (t) => {
     const account = await newAccount();
     const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
     const sent = await sentInvite(account, newEmail(), invoices, inviter);
     await call('DELETE', `${account.url}/members/me`, { token: inviter.token });
     t.match(await judge('accept', sent.token), { status: 410, code: 'invite-revoked' });
     t.match(await get(account, sent.id), { status: 'revoked', lastAttempt: { reason: 'invite-revoked' } });
-    const anew = await sentInvite(account, sent.email);
-    t.equal((await judge('accept', anew.token)).status, 201);
+    const newInvite = await sentInvite(account, sent.email);
+    t.equal((await judge('accept', newInvite.token)).status, 201);
   });
 });
 
-t.test('One and the same token decides preview, accept and decline', async (t) => {
+t.test('Preview, accept and decline check the link in the same way', async (t) => {
   const ends: Record<string, { status: number; end: (account: Account, sent: Sent) => Promise<unknown> }> = {
     'invite-accepted': { status: 409, end: (_, { token }) => judge('accept', token) },
     'invite-declined': { status: 410, end: (_, { token }) => judge('decline', token) },
@@ -325,7 +320,7 @@ t.test('One and the same token decides preview, accept and decline', async (t) =
     },
   };
   for (const [code, { status, end }] of Object.entries(ends)) {
-    t.test(`${code} is what a dead link answers`, async (t) => {
+    t.test(`they answer ${code}`, async (t) => {
       const account = await newAccount();
       const sent = await sentInvite(account);
       await end(account, sent);
@@ -337,7 +332,7 @@ t.test('One and the same token decides preview, accept and decline', async (t) =
     });
   }
 
-  t.test('Expiry is decided when it is asked, to the millisecond', async (t) => {
+  t.test('they answer invite-expired from the millisecond of expiry', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     t.equal(sent.expiresAt.getTime() - Date.parse((await get(account, sent.id)).createdAt), 7 * day);
@@ -355,7 +350,7 @@ t.test('One and the same token decides preview, accept and decline', async (t) =
     });
   });
 
-  t.test('declining ends it, needs no login, and tells whose it was', async (t) => {
+  t.test('decline needs no login, and returns the account', async (t) => {
     const account = await newAccount('Example Hosting');
     const { id, token } = await sentInvite(account);
     const declined = await post('decline', { token });
@@ -366,7 +361,7 @@ t.test('One and the same token decides preview, accept and decline', async (t) =
 });
 
 t.test('POST /v1/invites/preview', async (t) => {
-  t.test('shows what is offered, and whether to lead with logging in or registering', async (t) => {
+  t.test('shows the offer, and whether the address has a login', async (t) => {
     const account = await newAccount('Example Hosting');
     const user = await newUser();
     for (const [email, hasLogin] of [
@@ -379,7 +374,7 @@ t.test('POST /v1/invites/preview', async (t) => {
       t.same(
         permissions.map((it: { title: string }) => it.title),
         ['View invoices', 'Pay invoices'],
-        'in words too, for someone who can’t see the catalogue yet',
+        'with the titles of the permissions',
       );
       t.same(offer, {
         account: { id: account.id, name: 'Example Hosting' },
@@ -395,14 +390,14 @@ t.test('POST /v1/invites/preview', async (t) => {
     }
   });
 
-  t.test('Opening the link changes nothing, however often', async (t) => {
+  t.test('changes nothing', async (t) => {
     const account = await newAccount();
     const live = await sentInvite(account);
     const dead = await sentInvite(account);
     await judge('decline', dead.token);
     const before = await tablesAsText(db);
     for (let i = 0; i < 20; i++) {
-      t.equal((await post('preview', live)).status, 400, 'only the token is asked for');
+      t.equal((await post('preview', live)).status, 400, 'fields other than the token are refused');
       t.equal((await judge('preview', live.token)).status, 200);
       t.equal((await judge('preview', dead.token)).status, 410);
     }
@@ -410,7 +405,7 @@ t.test('POST /v1/invites/preview', async (t) => {
     t.equal((await judge('accept', live.token)).status, 201);
   });
 
-  t.test('a link can’t be opened with GET, which mail scanners do', async (t) => {
+  t.test('cannot be called with GET, which mail scanners use', async (t) => {
     for (const what of ['preview', 'accept', 'decline']) {
       const answer = await call('GET', `/v1/invites/${what}`);
       t.match(answer, { status: 405, code: 'method-not-allowed', headers: { allow: /POST/ } }, what);
@@ -426,14 +421,14 @@ t.test('The invite token', async (t) => {
   const parsed = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());
   const claims = parsed(payload) as JWTPayload & { acc: AccountId; inv: InviteId; snd: number };
 
-  t.test('names the account, the invite and which sending it was, and nothing else', async (t) => {
+  t.test('has the account, the invite and the sending, and no other claims', async (t) => {
     t.same(Object.keys(parsed(header)).sort(), ['alg', 'kid', 'typ']);
     t.equal(parsed(header).alg, 'EdDSA');
     t.same(Object.keys(claims).sort(), ['acc', 'aud', 'exp', 'iat', 'inv', 'iss', 'snd']);
     t.match(claims, { acc: account.id, inv: sent.id, snd: 1 });
   });
 
-  t.test('is stored nowhere: not in a row or any response', async (t) => {
+  t.test('is in no row and no response', async (t) => {
     const accepted = await sentInvite(account);
     const answers = [
       await call('GET', `${account.url}/invites`, { token: account.owner.token }),
@@ -447,11 +442,11 @@ t.test('The invite token', async (t) => {
     const places = [...rows.values(), ...answers.map((it) => JSON.stringify(it))];
     t.ok(
       places.some((it) => it.includes(sent.id)) && rows.get('invites')?.includes(sent.email),
-      'rows and answers were read',
+      'rows and responses were searched',
     );
     for (const part of [token, signature, payload, accepted.token]) {
       t.notOk(places.some((it) => it.includes(part)));
-      t.ok(mails?.includes(part), 'while the mail has it');
+      t.ok(mails?.includes(part), 'the mail contains it');
     }
   });
 
@@ -460,63 +455,60 @@ t.test('The invite token', async (t) => {
       .setProtectedHeader({ ...parsed(header), kid: key.kid, ...headerChanges })
       .sign(key.privateKey);
 
-  t.test(
-    'is verified: whatever does not verify answers invite-token-invalid, for preview, accept and decline',
-    async (t) => {
-      const foreignKeys = testConfig({ SIGNING_KEYS: await generateSigningKeys() }).signingKeys;
-      if (!foreignKeys) throw new Error('no keys');
-      const { current } = service.signingKeys;
-      const secret = current.publicKey.export({ format: 'pem', type: 'spki' });
-      const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-      const elsewhere = await newAccount();
-      const foreign = await sentInvite(elsewhere);
-      await call('POST', '/v1/auth/register', { body: { email: newEmail('reg') } });
-      const unverified = newEmail('unverified');
-      await call('POST', '/v1/auth/register', { body: { email: unverified } });
-      const wrong: Record<string, string> = {
-        'a word': 'garbage',
-        'three empty parts': '..',
-        'cut short': token.slice(0, -10),
-        'without signature': `${header}.${payload}.`,
-        'another signature': `${header}.${payload}.${foreign.token.split('.')[2]}`,
-        'another payload': `${header}.${encoded({ ...claims, inv: foreign.id })}.${signature}`,
-        'a later expiry': `${header}.${encoded({ ...claims, exp: (claims.exp ?? 0) + 1 })}.${signature}`,
-        'an access token': account.owner.token,
-        'a token that verifies an address': await tokenFor(unverified),
-        'the algorithm none': `${encoded({ ...parsed(header), alg: 'none' })}.${payload}.`,
-        'HMAC with the public key': await new SignJWT({ ...claims })
-          .setProtectedHeader({ ...parsed(header), alg: 'HS256' })
-          .sign(Buffer.from(secret)),
-        'a foreign key': await sign(foreignKeys.current),
-        'a foreign key under a known key id': await sign({ ...foreignKeys.current, kid: current.kid }),
-        'no key id': await sign(current, {}, { kid: undefined }),
-        'another type': await sign(current, {}, { typ: 'at+jwt' }),
-        'no type': await sign(current, {}, { typ: undefined }),
-        'another issuer': await sign(current, { iss: 'https://other.example.com' }),
-        'another audience': await sign(current, { aud: `${claims.iss}/v1` }),
-        'no expiry': await sign(current, { exp: undefined }),
-        'no account': await sign(current, { acc: undefined }),
-        'an account that is no id': await sign(current, { acc: "' or true --" }),
-        'no invite': await sign(current, { inv: undefined }),
-        'no sending': await sign(current, { snd: undefined }),
-        'a sending that is text': await sign(current, { snd: '1' }),
-        'another account': await sign(current, { acc: elsewhere.id }),
-        'another account’s invite': await sign(current, { inv: foreign.id }),
-        'an invite that never was': await sign(current, { inv: newId('inv') }),
-      };
-      const before = await tablesAsText(db);
-      for (const [name, mangled] of Object.entries(wrong)) {
-        for (const what of ['preview', 'accept', 'decline'] as const) {
-          t.match(await judge(what, mangled), { status: 400, code: 'invite-token-invalid' }, `${name}: ${what}`);
-        }
+  t.test('is refused with invite-token-invalid by preview, accept and decline if it does not verify', async (t) => {
+    const foreignKeys = testConfig({ SIGNING_KEYS: await generateSigningKeys() }).signingKeys;
+    if (!foreignKeys) throw new Error('no keys');
+    const { current } = service.signingKeys;
+    const secret = current.publicKey.export({ format: 'pem', type: 'spki' });
+    const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const elsewhere = await newAccount();
+    const foreign = await sentInvite(elsewhere);
+    await call('POST', '/v1/auth/register', { body: { email: newEmail('reg') } });
+    const unverified = newEmail('unverified');
+    await call('POST', '/v1/auth/register', { body: { email: unverified } });
+    const wrong: Record<string, string> = {
+      'a word': 'garbage',
+      'three empty parts': '..',
+      'cut short': token.slice(0, -10),
+      'without signature': `${header}.${payload}.`,
+      'another signature': `${header}.${payload}.${foreign.token.split('.')[2]}`,
+      'another payload': `${header}.${encoded({ ...claims, inv: foreign.id })}.${signature}`,
+      'a later expiry': `${header}.${encoded({ ...claims, exp: (claims.exp ?? 0) + 1 })}.${signature}`,
+      'an access token': account.owner.token,
+      'a token that verifies an address': await tokenFor(unverified),
+      'the algorithm none': `${encoded({ ...parsed(header), alg: 'none' })}.${payload}.`,
+      'HMAC with the public key': await new SignJWT({ ...claims })
+        .setProtectedHeader({ ...parsed(header), alg: 'HS256' })
+        .sign(Buffer.from(secret)),
+      'a foreign key': await sign(foreignKeys.current),
+      'a foreign key under a known key id': await sign({ ...foreignKeys.current, kid: current.kid }),
+      'no key id': await sign(current, {}, { kid: undefined }),
+      'another type': await sign(current, {}, { typ: 'at+jwt' }),
+      'no type': await sign(current, {}, { typ: undefined }),
+      'another issuer': await sign(current, { iss: 'https://other.example.com' }),
+      'another audience': await sign(current, { aud: `${claims.iss}/v1` }),
+      'no expiry': await sign(current, { exp: undefined }),
+      'no account': await sign(current, { acc: undefined }),
+      'an invalid account id': await sign(current, { acc: "' or true --" }),
+      'no invite': await sign(current, { inv: undefined }),
+      'no sending': await sign(current, { snd: undefined }),
+      'a sending that is text': await sign(current, { snd: '1' }),
+      'another account': await sign(current, { acc: elsewhere.id }),
+      'another account’s invite': await sign(current, { inv: foreign.id }),
+      'an unknown invite': await sign(current, { inv: newId('inv') }),
+    };
+    const before = await tablesAsText(db);
+    for (const [name, mangled] of Object.entries(wrong)) {
+      for (const what of ['preview', 'accept', 'decline'] as const) {
+        t.match(await judge(what, mangled), { status: 400, code: 'invite-token-invalid' }, `${name}: ${what}`);
       }
-      t.same(await tablesAsText(db), before, 'and nothing changed');
-      const good = await sign();
-      t.equal((await judge('preview', good)).status, 200, 'while the same claims, signed right, are good');
-    },
-  );
+    }
+    t.same(await tablesAsText(db), before, 'nothing changed');
+    const good = await sign();
+    t.equal((await judge('preview', good)).status, 200, 'the same claims with a valid signature are accepted');
+  });
 
-  t.test('that is no text of a token’s size is refused', async (t) => {
+  t.test('is refused if it is not a string of the size of a token', async (t) => {
     for (const body of [
       {},
       { token: '' },
@@ -531,7 +523,7 @@ t.test('The invite token', async (t) => {
     }
   });
 
-  t.test('of a sending that is not the newest is replaced, whichever it is', async (t) => {
+  t.test('is refused with invite-link-replaced if it is not of the newest sending', async (t) => {
     const times = { now: clock(), expiresAt: sent.expiresAt };
     const named = { accountId: claims.acc, inviteId: claims.inv };
     for (const sending of [0, 2, -1]) {
@@ -540,7 +532,7 @@ t.test('The invite token', async (t) => {
     }
   });
 
-  t.test('has several spellings, and all of them decide the same', async (t) => {
+  t.test('has several spellings, and none of them can be used again', async (t) => {
     const mine = await sentInvite(account);
     const spellings = otherSpellings(mine.token);
     t.ok(spellings.length > 1);
@@ -561,7 +553,7 @@ t.test('The invite token', async (t) => {
   });
 });
 
-t.test('Nobody joins silently: neither login nor registration makes a membership by itself', async (t) => {
+t.test('Neither login nor registration creates a membership without accepting', async (t) => {
   const account = await newAccount();
   const [known, fresh] = [await newUser(), newEmail()];
   await invite(account, account.owner, known.email, all);
@@ -571,7 +563,7 @@ t.test('Nobody joins silently: neither login nor registration makes a membership
   for (const token of [knownToken, registered.token]) {
     t.same((await call('GET', '/v1/me/accounts', { token })).body.items, []);
     t.match(await call('GET', account.url, { token }), { status: 404 });
-    t.equal((await call('GET', '/v1/me/invites', { token })).body.items.length, 1, 'the invite waits for them');
+    t.equal((await call('GET', '/v1/me/invites', { token })).body.items.length, 1, 'the invite is pending');
   }
   t.same(await memberIds(account), [account.owner.id]);
 });
@@ -579,7 +571,7 @@ t.test('Nobody joins silently: neither login nor registration makes a membership
 t.test('/v1/me/invites', async (t) => {
   const mine = (who: TestUser, path: string) => call('POST', `/v1/me/invites/${path}`, { token: who.token });
 
-  t.test('lists the pending invites for someone’s verified address, newest first, from every account', async (t) => {
+  t.test('lists the pending invites for the caller’s verified address, newest first, from all accounts', async (t) => {
     const user = await newUser();
     const accounts = [await newAccount('First'), await newAccount('Second'), await newAccount('Third')];
     const ids: string[] = [];
@@ -601,14 +593,14 @@ t.test('/v1/me/invites', async (t) => {
     t.same(
       left.map((it) => it.id),
       ids.slice(1),
-      'pending ones alone',
+      'only pending invites',
     );
     await at(new Date(clock().getTime() + 8 * day), async () => {
-      t.same(await listAll('/v1/me/invites?limit=50', await logIn(user)), [], 'and none that has expired');
+      t.same(await listAll('/v1/me/invites?limit=50', await logIn(user)), [], 'no expired invites');
     });
   });
 
-  t.test('accepts and declines as with the token', async (t) => {
+  t.test('accepts and declines by id', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const { id, token } = await sentInvite(account, user.email);
@@ -627,7 +619,7 @@ t.test('/v1/me/invites', async (t) => {
     t.match(await mine(user, `${second.id}/accept`), { status: 410, code: 'invite-declined' });
   });
 
-  t.test('a failed try is kept on the invite here too', async (t) => {
+  t.test('records a failed attempt on the invite', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
@@ -637,30 +629,27 @@ t.test('/v1/me/invites', async (t) => {
     t.match(await get(account, id), { status: 'pending', lastAttempt: { reason: 'inviter-cannot-grant' } });
   });
 
-  t.test(
-    'To anyone else an invite does not exist: the same 404 for a foreign id and for one that never was',
-    async (t) => {
-      const account = await newAccount();
-      await call('PATCH', account.url, {
-        body: { settings: { acceptFromAnyAddress: true } },
-        token: account.owner.token,
-      });
-      const sent = await sentInvite(account);
-      const other = await newUser();
-      for (const id of [sent.id, newId('inv')]) {
-        for (const what of ['accept', 'decline']) {
-          for (const who of [other, account.owner]) {
-            t.match(await mine(who, `${id}/${what}`), { status: 404, code: 'not-found' }, what);
-          }
+  t.test('answers not-found to other users, for existing and unknown ids alike', async (t) => {
+    const account = await newAccount();
+    await call('PATCH', account.url, {
+      body: { settings: { acceptFromAnyAddress: true } },
+      token: account.owner.token,
+    });
+    const sent = await sentInvite(account);
+    const other = await newUser();
+    for (const id of [sent.id, newId('inv')]) {
+      for (const what of ['accept', 'decline']) {
+        for (const who of [other, account.owner]) {
+          t.match(await mine(who, `${id}/${what}`), { status: 404, code: 'not-found' }, what);
         }
       }
-      t.match(await get(account, sent.id), { status: 'pending', lastAttempt: null });
-      t.same(await listAll('/v1/me/invites?limit=50', other.token), []);
-    },
-  );
+    }
+    t.match(await get(account, sent.id), { status: 'pending', lastAttempt: null });
+    t.same(await listAll('/v1/me/invites?limit=50', other.token), []);
+  });
 });
 
-t.test('an accepted invite’s mail is not sent any more', async (t) => {
+t.test('The mail of an accepted invite is not sent', async (t) => {
   const account = await newAccount();
   const user = await newUser();
   const before = (await mailsTo(user.email)).length;

@@ -14,7 +14,7 @@ const invitee = {
   ...{ externalId: null, createdAt: now, disabledAt: null },
 };
 
-/** What a valid accept of one permission is decided on. */
+/** The facts of a valid accept of an invite with one permission. */
 const facts = {
   account: { id: accountId, ownerId, acceptFromAnyAddress: false, epoch: 1 },
   invite: {
@@ -33,9 +33,9 @@ const facts = {
 
 const acceptance: Acceptance = { accountId, inviteId, userId, sessionId: null, identityId: null, isVerified: false };
 const link = { accountId, inviteId, sending: 2, isExpired: false } as NonNullable<DecideOptions['link']>;
-const way: DecideOptions = { link, newUser: undefined, now };
+const options: DecideOptions = { link, newUser: undefined, now };
 
-const changed = (changes: Record<string, object | boolean | undefined | null>): Facts => {
+const withChanges = (changes: Record<string, object | boolean | undefined | null>): Facts => {
   const merged: Record<string, unknown> = { ...facts };
   for (const [name, change] of Object.entries(changes)) {
     const isPart = typeof change === 'object' && change !== null;
@@ -44,9 +44,9 @@ const changed = (changes: Record<string, object | boolean | undefined | null>): 
   return merged as unknown as Facts;
 };
 
-function codeOf(...asked: Parameters<typeof decide>): string | undefined {
+function codeOf(...args: Parameters<typeof decide>): string | undefined {
   try {
-    decide(...asked);
+    decide(...args);
     return undefined;
   } catch (error) {
     if (error instanceof Problem) return error.code;
@@ -54,57 +54,61 @@ function codeOf(...asked: Parameters<typeof decide>): string | undefined {
   }
 }
 
-t.test('An accept that no rule refuses makes the membership that the invite offers', async (t) => {
-  const { member, user } = decide(facts, acceptance, way);
+t.test('An accept that passes all rules creates the membership that the invite offers', async (t) => {
+  const { member, user } = decide(facts, acceptance, options);
   t.match(member, {
     ...{ accountId, userId, allPermissions: false, permissions: ['invoices:read'], roles: [], endsAt: null },
     ...{ invitedBy: ownerId, createdAt: now },
   });
   t.equal(user, invitee);
-  t.equal(codeOf(facts, acceptance, { ...way, link: undefined }), undefined, 'also by its id');
+  t.equal(codeOf(facts, acceptance, { ...options, link: undefined }), undefined, 'also without a link');
 });
 
-t.test('Each rule refuses by itself', async (t) => {
+t.test('Each rule refuses an accept on its own', async (t) => {
   const refused: [string, Facts | undefined, Partial<DecideOptions>?][] = [
     ['invite-token-invalid', undefined],
-    ['unauthenticated', changed({ invitee: null })],
-    ['invite-accepted', changed({ invite: { status: 'accepted' } })],
-    ['invite-declined', changed({ invite: { status: 'declined' } })],
-    ['invite-revoked', changed({ invite: { status: 'revoked' } })],
-    ['invite-expired', changed({ invite: { expiresAt: now } })],
+    ['unauthenticated', withChanges({ invitee: null })],
+    ['invite-accepted', withChanges({ invite: { status: 'accepted' } })],
+    ['invite-declined', withChanges({ invite: { status: 'declined' } })],
+    ['invite-revoked', withChanges({ invite: { status: 'revoked' } })],
+    ['invite-expired', withChanges({ invite: { expiresAt: now } })],
     ['invite-expired', facts, { link: { ...link, isExpired: true } }],
     ['invite-link-replaced', facts, { link: { ...link, sending: 1 } }],
-    ['invite-for-another-address', changed({ invite: { email: 'paula@example.com' } })],
-    ['already-member', changed({ isMember: true })],
-    ['inviter-cannot-grant', changed({ inviterAccess: undefined })],
+    ['invite-for-another-address', withChanges({ invite: { email: 'paula@example.com' } })],
+    ['already-member', withChanges({ isMember: true })],
+    ['inviter-cannot-grant', withChanges({ inviterAccess: undefined })],
     ['inviter-cannot-grant', { ...facts, inviterAccess: accountWideAccess(['domains:read'], null) }],
     ['inviter-cannot-grant', { ...facts, inviterAccess: accountWideAccess(['invoices:read'], later) }],
-    ['inviter-cannot-grant', changed({ invite: { ownership: true } })],
+    ['inviter-cannot-grant', withChanges({ invite: { ownership: true } })],
   ];
-  for (const [code, judged, more] of refused) t.equal(codeOf(judged, acceptance, { ...way, ...more }), code);
-  t.equal(codeOf(changed({ invitee: null }), { ...acceptance, isVerified: true }, way), 'user-disabled');
+  for (const [code, facts, more] of refused) t.equal(codeOf(facts, acceptance, { ...options, ...more }), code);
+  t.equal(codeOf(withChanges({ invitee: null }), { ...acceptance, isVerified: true }, options), 'user-disabled');
 });
 
-t.test('What the rules allow', async (t) => {
-  const another = changed({ account: { acceptFromAnyAddress: true }, invite: { email: 'paula@example.com' } });
-  t.equal(codeOf(another, acceptance, way), undefined, 'any address, if the account accepts it');
+t.test('The rules allow', async (t) => {
+  const anyAddress = withChanges({ account: { acceptFromAnyAddress: true }, invite: { email: 'paula@example.com' } });
+  t.equal(codeOf(anyAddress, acceptance, options), undefined, 'any address, if the account accepts any address');
   const exact = { ...facts, inviterAccess: accountWideAccess(['invoices:read'], null) };
-  t.equal(codeOf(exact, acceptance, way), undefined, 'an inviter who has exactly what they offer');
-  const keptByPlatform = changed({ account: { ownerId: platformUserId }, invite: { ownership: true } });
-  t.equal(codeOf(keptByPlatform, acceptance, way), undefined, 'the ownership, while the platform keeps the account');
+  t.equal(codeOf(exact, acceptance, options), undefined, 'an inviter who has exactly what they offer');
+  const ownershipInvite = withChanges({ account: { ownerId: platformUserId }, invite: { ownership: true } });
+  t.equal(
+    codeOf(ownershipInvite, acceptance, options),
+    undefined,
+    'an ownership invite, while the platform owns the account',
+  );
 });
 
-t.test('A role that no longer exists gives nothing', async (t) => {
+t.test('A deleted role is not part of the membership', async (t) => {
   const role = { id: newId('rol'), name: 'Clerk', permissions: ['invoices:pay'] };
-  const gone = newId('rol');
+  const deletedRoleId = newId('rol');
   const offered = {
-    ...changed({ invite: { roles: [role.id, gone] } }),
+    ...withChanges({ invite: { roles: [role.id, deletedRoleId] } }),
     existingAccess: { permissions: [], roles: [role] },
   };
-  t.same(decide(offered, acceptance, way).member.roles, [role.id]);
+  t.same(decide(offered, acceptance, options).member.roles, [role.id]);
 });
 
-t.test('A new user is the invitee, whom nobody has read', async (t) => {
+t.test('A new user is the invitee, without being part of the facts', async (t) => {
   const newUser = { ...invitee, name: 'Adam Accountant' };
-  t.equal(decide(changed({ invitee: null }), acceptance, { ...way, newUser }).user, newUser);
+  t.equal(decide(withChanges({ invitee: null }), acceptance, { ...options, newUser }).user, newUser);
 });

@@ -35,22 +35,22 @@ interface Invited {
   url: string;
 }
 
-/** An invite whose mail is sent, unless SendGrid is told otherwise. */
+/** Creates an invite and sends its mail, unless SendGrid refuses it. */
 async function invited(email = newEmail('adam'), by = account): Promise<Invited> {
   const { status, body } = await service.invite(by, by.owner, email);
-  if (status !== 201) throw new Error(`the invite was not made: ${JSON.stringify(body)}`);
+  if (status !== 201) throw new Error(`the invite was not created: ${JSON.stringify(body)}`);
   await worker.drain();
   return { id: body.id, email, url: `${by.url}/invites/${body.id}` };
 }
 
-/** What SendGrid was given to tell its newest mail to an address by. */
+/** The delivery id of the newest mail that SendGrid accepted for an address. */
 function deliveryOf({ email }: { email: string }): string {
   const id = sendgrid.acceptedFor(email).at(-1)?.body.custom_args?.deliveryId;
   if (id === undefined) throw new Error('SendGrid took no mail');
   return id;
 }
 
-/** SendGrid tells this, signed. */
+/** Posts signed events to the webhook. */
 async function tell(events: unknown, { by = key, at = service.clock() } = {}) {
   const body = JSON.stringify(events);
   return postToWebhook(service, body, by.sign(body, seconds(at)));
@@ -68,8 +68,8 @@ const withDelivery = async (outcome: string) =>
 const bounce = (deliveryId: string, at = service.clock()) =>
   eventOf(deliveryId, 'bounce', at, { type: 'bounce', status: '5.1.1', reason: '550 5.1.1 no such user' });
 
-t.test('the timeline of an invite', async (t) => {
-  t.test('shows how its mail is queued, sent, deferred and delivered', async (t) => {
+t.test('The delivery events of an invite', async (t) => {
+  t.test('show that its mail is queued, sent, deferred and delivered', async (t) => {
     const email = newEmail('adam');
     const { body } = await service.invite(account, account.owner, email);
     t.match(body.delivery, { event: 'queued', attempts: 0, reason: null, sendingStopped: false });
@@ -98,18 +98,18 @@ t.test('the timeline of an invite', async (t) => {
     t.match(timeline[3], { attempt: 2, reason: '451 4.7.1 try later', message: /try again later/ });
     t.ok(
       timeline.every((it, i) => i === 0 || String(timeline[i - 1]?.at) < String(it.at)),
-      'each has a time, in order',
+      'the times are in order',
     );
     t.match((await lookAt(invite)).delivery, {
       event: 'delivered',
       at: timeline[4]?.at,
       attempts: 1,
       reason: null,
-      message: /has taken the mail/,
+      message: /has accepted the mail/,
     });
   });
 
-  t.test('a mail that was sent in the last moment of a second is told of after that', async (t) => {
+  t.test('of SendGrid come after `sent`, even if the mail was sent in the last millisecond of a second', async (t) => {
     const lastMoment = new Date(Math.floor(service.clock().getTime() / 1000) * 1000 + 999);
     const invite = await service.at(lastMoment, () => invited());
     await service.at(lastMoment, async () => {
@@ -119,23 +119,23 @@ t.test('the timeline of an invite', async (t) => {
     t.same(await namesIn(invite), ['queued', 'sent', 'processed', 'delivered']);
   });
 
-  t.test('shows that it bounced, and why; and it can’t be sent again until someone confirms the address', async (t) => {
+  t.test('show a bounce and its reason, and the invite cannot be resent until the address is confirmed', async (t) => {
     const invite = await invited();
     await tell([eventOf(deliveryOf(invite), 'processed', service.clock()), bounce(deliveryOf(invite))]);
     t.same(await namesIn(invite), ['queued', 'sent', 'processed', 'bounced']);
     t.match((await lookAt(invite)).delivery, {
       event: 'bounced',
       reason: '550 5.1.1 no such user',
-      message: /came back/,
+      message: /bounced/,
       sendingStopped: true,
     });
     const refused = await call('POST', `${invite.url}/resend`, { token });
     t.match(refused, { status: 409, code: 'address-undeliverable', body: { inviteId: invite.id } });
-    t.equal(await worker.drain(), 0, 'nothing was promised');
+    t.equal(await worker.drain(), 0, 'nothing was enqueued');
 
     const confirmed = await call('POST', `${invite.url}/confirm-address`, { token });
     t.match(confirmed, { status: 200, body: { id: invite.id, delivery: { event: 'bounced', sendingStopped: false } } });
-    t.equal((await call('POST', `${invite.url}/confirm-address`, { token })).status, 200, 'again changes nothing');
+    t.equal((await call('POST', `${invite.url}/confirm-address`, { token })).status, 200, 'idempotent');
     service.travel(2_000);
     const sent = await call('POST', `${invite.url}/resend`, { token });
     t.match(sent, { status: 200, body: { delivery: { event: 'queued', attempts: 0, reason: null } } });
@@ -148,7 +148,7 @@ t.test('the timeline of an invite', async (t) => {
     );
   });
 
-  t.test('is paged, and only its account’s to see', async (t) => {
+  t.test('are paged, and visible to their account only', async (t) => {
     const invite = await invited();
     await tell([bounce(deliveryOf(invite))]);
     const first = await call('GET', `${invite.url}/delivery-events?limit=2`, { token });
@@ -176,7 +176,7 @@ t.test('the timeline of an invite', async (t) => {
     });
   });
 
-  t.test('shows every try, and the reason for which a mail was given up', async (t) => {
+  t.test('show every attempt, and why the mail failed', async (t) => {
     sendgrid.answerWith({ status: 503 });
     const invite = await invited();
     t.match((await lookAt(invite)).delivery, { event: 'retrying', attempts: 1, reason: /^SendGrid answered 503/ });
@@ -186,14 +186,14 @@ t.test('the timeline of an invite', async (t) => {
     t.match((await lookAt(invite)).delivery, { event: 'failed', attempts: 2, reason: /^SendGrid answered 400/ });
     t.same(await namesIn(invite), ['queued', 'retrying', 'failed']);
     t.ok((await withDelivery('failed')).includes(invite.id));
-    t.equal((await call('POST', `${invite.url}/resend`, { token })).status, 200, 'that says nothing about the address');
+    t.equal((await call('POST', `${invite.url}/resend`, { token })).status, 200, 'the address is not undeliverable');
   });
 
-  t.test('does not claim that a mail is tried again whose invite has come to its end', async (t) => {
+  t.test('do not announce a retry if the invite is no longer pending', async (t) => {
     sendgrid.answerWith({ status: 503 });
     const invite = await invited();
     await call('POST', `${invite.url}/revoke`, { token });
-    t.match((await lookAt(invite)).delivery, { event: 'retrying', message: /was not sent before/ });
+    t.match((await lookAt(invite)).delivery, { event: 'retrying', message: /no longer pending/ });
     service.travel(10_000);
     sendgrid.answerWith({ status: 202 });
     await worker.drain();
@@ -201,8 +201,8 @@ t.test('the timeline of an invite', async (t) => {
   });
 });
 
-t.test('an address to which no more is sent', async (t) => {
-  t.test('can’t be invited again by this account, by any other way, and by others it can', async (t) => {
+t.test('An undeliverable address', async (t) => {
+  t.test('cannot be invited by this account until it is confirmed, but by other accounts', async (t) => {
     for (const told of ['bounce', 'dropped', 'spamreport']) {
       const invite = await invited();
       await tell([eventOf(deliveryOf(invite), told, service.clock(), { reason: 'Bounced Address' })]);
@@ -212,11 +212,11 @@ t.test('an address to which no more is sent', async (t) => {
       const elsewhere = await service.newAccount();
       t.equal((await service.invite(elsewhere, elsewhere.owner, invite.email)).status, 201);
       await call('POST', `${invite.url}/confirm-address`, { token });
-      t.equal((await service.invite(account, account.owner, invite.email)).status, 201, 'once it is confirmed');
+      t.equal((await service.invite(account, account.owner, invite.email)).status, 201, 'after it is confirmed');
     }
   });
 
-  t.test('is none where a server refused for now, deferred or delivered', async (t) => {
+  t.test('is not the result of a blocked, deferred or delivered mail', async (t) => {
     const told = [
       { event: 'bounce', more: { type: 'blocked', reason: '554 5.7.1 blocked for policy' }, shown: 'blocked' },
       { event: 'deferred', more: {}, shown: 'deferred' },
@@ -230,25 +230,28 @@ t.test('an address to which no more is sent', async (t) => {
     }
   });
 
-  t.test('is one too where it comes back after it was delivered', async (t) => {
+  t.test('is also the result of a bounce after the delivery', async (t) => {
     const invite = await invited();
     await tell([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
     await tell([bounce(deliveryOf(invite))]);
     t.match((await lookAt(invite)).delivery, { event: 'bounced', sendingStopped: true });
   });
 
-  t.test('holds for a late word about an earlier sending, whose event does not stand on the invite', async (t) => {
-    const invite = await invited();
-    const first = deliveryOf(invite);
-    await call('POST', `${invite.url}/resend`, { token });
-    await worker.drain();
-    await tell([bounce(first)]);
-    t.match((await lookAt(invite)).delivery, { event: 'sent', sendingStopped: true });
-    t.equal((await call('POST', `${invite.url}/resend`, { token })).code, 'address-undeliverable');
-  });
+  t.test(
+    'is also the result of a bounce of an earlier sending, which does not change the delivery status',
+    async (t) => {
+      const invite = await invited();
+      const first = deliveryOf(invite);
+      await call('POST', `${invite.url}/resend`, { token });
+      await worker.drain();
+      await tell([bounce(first)]);
+      t.match((await lookAt(invite)).delivery, { event: 'sent', sendingStopped: true });
+      t.equal((await call('POST', `${invite.url}/resend`, { token })).code, 'address-undeliverable');
+    },
+  );
 });
 
-t.test('invites are found by what became of their mail', async (t) => {
+t.test('Invites can be filtered by the outcome of their mail', async (t) => {
   const [waiting, delivered, failed] = [await invited(), await invited(), await invited()];
   await tell([eventOf(deliveryOf(delivered), 'delivered', service.clock()), bounce(deliveryOf(failed))]);
   for (const [outcome, { id }] of [
@@ -257,7 +260,7 @@ t.test('invites are found by what became of their mail', async (t) => {
     ['failed', failed],
   ] as const) {
     for (const asked of ['waiting', 'delivered', 'failed']) {
-      t.equal((await withDelivery(asked)).includes(id), asked === outcome, `${outcome}, where ${asked} is asked for`);
+      t.equal((await withDelivery(asked)).includes(id), asked === outcome, `${outcome}, filtered by ${asked}`);
     }
   }
   const both = `${account.url}/invites?delivery=failed&status=pending&email=${encodeURIComponent(failed.email)}`;
@@ -265,14 +268,14 @@ t.test('invites are found by what became of their mail', async (t) => {
   t.equal((await call('GET', `${account.url}/invites?delivery=lost`, { token })).code, 'invalid-request');
 });
 
-t.test('SendGrid’s webhook', async (t) => {
+t.test('POST /v1/webhooks/sendgrid', async (t) => {
   const invite = await invited();
   const deliveryId = deliveryOf(invite);
   const body = JSON.stringify([eventOf(deliveryId, 'delivered', service.clock())]);
   const now = () => seconds(service.clock());
   const isUntouched = async (t: Test, why: string) => t.equal((await lookAt(invite)).delivery.event, 'sent', why);
 
-  t.test('takes nothing that is not signed over these very bytes, by a known key, just now', async (t) => {
+  t.test('refuses a body without a valid and recent signature by a configured key', async (t) => {
     const good = key.sign(body, now());
     const signature = 'x-twilio-email-event-webhook-signature';
     const timestamp = 'x-twilio-email-event-webhook-timestamp';
@@ -282,7 +285,7 @@ t.test('SendGrid’s webhook', async (t) => {
       ['no signature', body, unsigned],
       ['no timestamp', body, undated],
       ['an empty signature', body, { ...good, [signature]: '' }],
-      ['a signature that is none', body, { ...good, [signature]: 'AAAA' }],
+      ['an invalid signature', body, { ...good, [signature]: 'AAAA' }],
       ['half a signature', body, { ...good, [signature]: given.slice(0, given.length / 2) }],
       ['a signature by another key', body, newWebhookKey().sign(body, now())],
       ['a correct signature over other bytes', body, key.sign(`${body} `, now())],
@@ -290,19 +293,19 @@ t.test('SendGrid’s webhook', async (t) => {
       ['the same JSON in other bytes', JSON.stringify(JSON.parse(body), null, 1), good],
       ['a truncated body', body.slice(0, -10), good],
       ['another timestamp', body, { ...good, [timestamp]: String(now() + 1) }],
-      ['a timestamp that is none', body, key.sign(body, 'now')],
+      ['an invalid timestamp', body, key.sign(body, 'now')],
       ['a timestamp with a fraction', body, key.sign(body, `${now()}.5`)],
-      ['one from eleven minutes ago', body, key.sign(body, now() - 660)],
-      ['one from eleven minutes ahead', body, key.sign(body, now() + 660)],
+      ['a timestamp eleven minutes ago', body, key.sign(body, now() - 660)],
+      ['a timestamp eleven minutes ahead', body, key.sign(body, now() + 660)],
       ['no body', '', good],
     ];
     for (const [why, bytes, headers] of forgeries) {
       t.match(await postToWebhook(service, bytes, headers), { status: 403, code: 'webhook-signature-invalid' }, why);
     }
-    await isUntouched(t, 'and nothing was read');
+    await isUntouched(t, 'nothing was recorded');
   });
 
-  t.test('looks at the signature before anything else in the body', async (t) => {
+  t.test('verifies the signature before it parses the body', async (t) => {
     const nonsense = '{"not": json';
     t.equal((await postToWebhook(service, nonsense, newWebhookKey().sign(nonsense, now()))).status, 403);
     for (const signed of [nonsense, '{}', '"text"', 'null', '']) {
@@ -318,25 +321,29 @@ t.test('SendGrid’s webhook', async (t) => {
     const bytes = Buffer.from('[{"event":"bounce","reason":"gel\xf6scht"}]', 'latin1');
     t.match(await postToWebhook(service, bytes, key.sign(bytes, now())), { status: 400, code: 'invalid-request' });
     const marked = Buffer.from('\uFEFF[]');
-    t.match(await postToWebhook(service, marked, key.sign(marked, now())), { status: 204 }, 'a mark is passed over');
+    t.match(
+      await postToWebhook(service, marked, key.sign(marked, now())),
+      { status: 204 },
+      'a byte order mark is ignored',
+    );
   });
 
-  t.test('takes no more than 4 MiB, and nothing but JSON', async (t) => {
+  t.test('refuses more than 4 MiB and other content types than JSON', async (t) => {
     const big = Buffer.alloc(10 * 1024 * 1024, 32);
     t.match(await postToWebhook(service, big, key.sign(big, now())), { status: 413, code: 'too-large' });
     const text = { ...key.sign(body, now()), 'content-type': 'text/plain' };
     t.match(await postToWebhook(service, body, text), { status: 415, code: 'unsupported-media-type' });
-    await isUntouched(t, 'nothing was read');
+    await isUntouched(t, 'nothing was recorded');
   });
 
-  t.test('takes each of several keys, so that one can follow the other', async (t) => {
+  t.test('accepts several keys, so that keys can be rotated', async (t) => {
     for (const by of [key, nextKey])
       t.equal((await tell([eventOf(deliveryId, 'open', service.clock())], { by })).status, 204);
     const unset = await startService(t, { database: service.choice }).catch(() => undefined);
     if (unset) t.match(await postToWebhook(unset, body, key.sign(body, now())), { code: 'webhook-signature-invalid' });
   });
 
-  t.test('passes over what it does not know, and what is not ours', async (t) => {
+  t.test('ignores unknown events and unknown mails', async (t) => {
     const stranger = 'dlv_01k7z2n4q8e6tbv5xw3c9d0hjm';
     const odd = [
       eventOf(deliveryId, 'open', service.clock()),
@@ -352,11 +359,11 @@ t.test('SendGrid’s webhook', async (t) => {
       { event: 'bounce', timestamp: 1 },
     ];
     t.equal((await tell(odd)).status, 204);
-    await isUntouched(t, 'nothing came of it');
+    await isUntouched(t, 'nothing was recorded');
     t.same(await namesIn(invite), ['queued', 'sent']);
   });
 
-  t.test('takes events told twice, in any order and in parallel, as what they are', async (t) => {
+  t.test('accepts repeated events, in any order and in parallel', async (t) => {
     const odd = await invited();
     const id = deliveryOf(odd);
     const now = service.clock();
@@ -383,7 +390,7 @@ t.test('SendGrid’s webhook', async (t) => {
     });
   });
 
-  t.test('lets no late word take the place of a more final one', async (t) => {
+  t.test('never replaces a more final event with a late one', async (t) => {
     const late = await invited();
     const id = deliveryOf(late);
     const before = service.clock();
@@ -391,9 +398,9 @@ t.test('SendGrid’s webhook', async (t) => {
     service.travel(5_000);
     for (const name of ['processed', 'deferred']) {
       t.equal((await tell([eventOf(id, name, service.clock())])).status, 204);
-      t.match((await lookAt(late)).delivery, { event: 'delivered' }, `${name} comes after it`);
+      t.match((await lookAt(late)).delivery, { event: 'delivered' }, `a later ${name} does not replace it`);
     }
-    t.equal((await namesIn(late)).length, 5, 'the timeline has them all');
+    t.equal((await namesIn(late)).length, 5, 'all are recorded');
     await tell([eventOf(id, 'spamreport', service.clock())]);
     await tell([bounce(id, before)]);
     t.match((await lookAt(late)).delivery, { event: 'spam-reported' });
@@ -401,10 +408,10 @@ t.test('SendGrid’s webhook', async (t) => {
       .select()
       .from(undeliverableAddresses)
       .where(eq(undeliverableAddresses.email, late.email));
-    t.match(stopped, { event: 'spam-reported' }, 'the newest reason stands with the address');
+    t.match(stopped, { event: 'spam-reported' }, 'the address has the newest reason');
   });
 
-  t.test('keeps fields of any kind from doing harm', async (t) => {
+  t.test('accepts fields of any type and content', async (t) => {
     const odd = await invited();
     const id = deliveryOf(odd);
     const reasons = [
@@ -431,7 +438,7 @@ t.test('SendGrid’s webhook', async (t) => {
     t.equal((await tell([...told, ...timed, ...attempts, unnamed])).status, 204);
     const timeline = (await timelineOf(odd)).filter((it) => it.event === 'deferred');
     t.equal(timeline.length, reasons.length + times.length + attempts.length + 1);
-    // Whole seconds are told: the last moment that one can be about is the first of the next.
+    // Times are whole seconds, recorded in the first milliseconds of the next second.
     const latest = (seconds(service.clock()) + 1) * 1000 + 100;
     for (const { reason, at, attempt } of timeline) {
       t.ok(
@@ -443,9 +450,9 @@ t.test('SendGrid’s webhook', async (t) => {
     }
   });
 
-  t.test('takes 1 000 events of any accounts in one statement', async (t) => {
+  t.test('records 1 000 events of any accounts in one statement', async (t) => {
     const many = await Promise.all(Array.from({ length: 20 }, () => invited()));
-    // Whoever drains beside others may find its mail in another's hand.
+    // A concurrent drain may be sending the mail.
     for (const it of many) await until('its mail', () => sendgrid.acceptedFor(it.email).length > 0);
     const at = service.clock();
     const names = ['processed', 'deferred', 'delivered', 'bounce', 'open'];
@@ -455,15 +462,15 @@ t.test('SendGrid’s webhook', async (t) => {
     t.equal(events.length, 1_000);
     statements.length = 0;
     t.equal((await tell(events)).status, 204);
-    // Citus takes a statement that finds the accounts, and one for each of them.
-    t.equal(statements.length, isCitus ? 2 : 1, 'however many they are');
+    // On Citus: one statement to find the accounts, and one for each account.
+    t.equal(statements.length, isCitus ? 2 : 1, 'one statement for all events');
     for (const it of many.slice(0, 3)) {
       t.match((await lookAt(it)).delivery, { event: 'bounced', sendingStopped: true });
-      t.equal((await namesIn(it)).length, 42, 'each of them is in the timeline');
+      t.equal((await namesIn(it)).length, 42, 'all are recorded');
     }
   });
 
-  t.test('does not hold up what is about other invites, and is held up by none for ever', async (t) => {
+  t.test('does not deadlock if batches with the same invites arrive at once', async (t) => {
     const many = await Promise.all(Array.from({ length: 10 }, () => invited()));
     const told = many.map((it) => bounce(deliveryOf(it)));
     const answers = await Promise.all(
@@ -478,7 +485,7 @@ t.test('SendGrid’s webhook', async (t) => {
   });
 });
 
-t.test('a mail that a replica of an older release has sent is not said to wait', async (t) => {
+t.test('A mail sent by a replica of an older release is shown as sent', async (t) => {
   const { body } = await service.invite(account, account.owner, newEmail('adam'));
   const url = `${account.url}/invites/${body.id}`;
   const isIt = eq(invites.id, body.id as InviteId);
@@ -488,11 +495,11 @@ t.test('a mail that a replica of an older release has sent is not said to wait',
   t.match(
     (await call('POST', `${url}/resend`, { token })).body.delivery,
     { event: 'queued' },
-    'the next sending waits',
+    'the next sending is queued',
   );
 });
 
-t.test('the schema keeps an event’s words and its invite', async (t) => {
+t.test('The database refuses unknown events and events of unknown invites', async (t) => {
   const invite = await invited();
   const [mail] = await promisesOf(db, invite.id);
   const row = {
@@ -522,7 +529,7 @@ t.test('the schema keeps an event’s words and its invite', async (t) => {
   t.equal(await db.$count(undeliverableAddresses, eq(undeliverableAddresses.email, invite.email)), 0);
 });
 
-t.test('a reminder', async (t) => {
+t.test('A reminder', async (t) => {
   const patient = await service.newAccount();
   const owner = patient.owner;
   const settings = await call('PATCH', patient.url, {
@@ -531,7 +538,7 @@ t.test('a reminder', async (t) => {
   });
   t.match(settings, { status: 200, body: { settings: { remindDaysBefore: 2 } } });
 
-  /** An invite of that account whose time to be reminded of has come. */
+  /** Creates an invite of that account, whose reminder is due. */
   async function due() {
     const by = { ...patient, owner: { ...owner, token: await service.logIn(owner) } };
     const invite = await invited(newEmail('adam'), by);
@@ -540,25 +547,28 @@ t.test('a reminder', async (t) => {
   }
   const mailsTo = ({ email }: Invited) => sendgrid.acceptedFor(email).length;
 
-  t.test('does not come where mail to the address does not arrive, or the account wishes it no more', async (t) => {
-    const bounced = await due();
-    await tell([bounce(deliveryOf(bounced))]);
-    await worker.drain();
-    t.equal(mailsTo(bounced), 1, 'it bounced');
-    const declined = await due();
-    await call('POST', `${declined.url}/revoke`, { token: declined.token });
-    await worker.drain();
-    t.equal(mailsTo(declined), 1, 'it was revoked');
-    const unwished = await due();
-    const set = (remindDaysBefore: number | null) =>
-      call('PATCH', patient.url, { token: unwished.token, body: { settings: { remindDaysBefore } } });
-    await set(null);
-    await worker.drain();
-    t.equal(mailsTo(unwished), 1, 'it is wished no more');
-    await set(2);
-  });
+  t.test(
+    'is not sent if the address is undeliverable, the invite is not pending, or the account disabled reminders',
+    async (t) => {
+      const bounced = await due();
+      await tell([bounce(deliveryOf(bounced))]);
+      await worker.drain();
+      t.equal(mailsTo(bounced), 1, 'it bounced');
+      const declined = await due();
+      await call('POST', `${declined.url}/revoke`, { token: declined.token });
+      await worker.drain();
+      t.equal(mailsTo(declined), 1, 'it was revoked');
+      const withoutReminder = await due();
+      const set = (remindDaysBefore: number | null) =>
+        call('PATCH', patient.url, { token: withoutReminder.token, body: { settings: { remindDaysBefore } } });
+      await set(null);
+      await worker.drain();
+      t.equal(mailsTo(withoutReminder), 1, 'reminders are disabled');
+      await set(2);
+    },
+  );
 
-  t.test('is a mail of its own: what becomes of it stands on the invite only where it stops sending', async (t) => {
+  t.test('changes the delivery status of the invite only if it makes the address undeliverable', async (t) => {
     const invite = await due();
     await tell([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
     sendgrid.answerWith({ status: 400 });
@@ -580,7 +590,7 @@ t.test('a reminder', async (t) => {
     });
   });
 
-  t.test('comes once, that long before the end, with a link that works and dies with the invite', async (t) => {
+  t.test('is sent once, at its time before expiry, with a link that is valid as long as the invite', async (t) => {
     const invite = await invited(newEmail('adam'), {
       ...patient,
       owner: { ...owner, token: await service.logIn(owner) },
@@ -594,12 +604,12 @@ t.test('a reminder', async (t) => {
     const [first, second] = sendgrid
       .acceptedFor(invite.email)
       .map((it) => /#token=([\w.-]+)/.exec(it.body.content[0]?.value ?? '')?.[1]);
-    t.not(first, second, 'its link is its own');
+    t.not(first, second, 'it has its own link');
     for (const link of [first, second])
       t.equal((await call('POST', '/v1/invites/preview', { body: { token: link } })).status, 200);
     service.travel(day);
     await worker.drain();
-    t.equal(sendgrid.acceptedFor(invite.email).length, 2, 'and once');
+    t.equal(sendgrid.acceptedFor(invite.email).length, 2, 'sent only once');
     const ownerNow = await service.logIn(owner);
     const timeline = await call('GET', `${invite.url}/delivery-events`, { token: ownerNow });
     t.same(

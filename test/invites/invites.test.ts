@@ -13,7 +13,7 @@ const invoices = only('invoices:read');
 
 const inviteUrl = (account: Account, id: string) => `${account.url}/invites/${id}`;
 
-/** One of the things that are done with an invite: resend, revoke. */
+/** Resends or revokes an invite. */
 const act = (account: Account, by: TestUser, id: string, what: 'resend' | 'revoke') =>
   call('POST', `${inviteUrl(account, id)}/${what}`, { token: by.token });
 
@@ -28,18 +28,18 @@ const byLink = (what: 'preview' | 'decline' | 'accept', token: string, more: obj
 
 const accept = (token: string, name = 'Adam Accountant') => byLink('accept', token, { register: { name, password } });
 
-/** What is on the pages of a list of invites, from the first page or from a cursor. */
+/** The ids of all invites in a list, from the first page or from a cursor. */
 async function idsInPages(url: string, token: string, cursor?: string): Promise<string[]> {
   return (await listAll(url, token, cursor)).map((it) => it.id);
 }
 
-/** A pending invite of an account's owner, and the token of its link. */
+/** Sends an invite of the owner. Returns it with the token of its link. */
 async function sentInvite(account: Account, access: Access = invoices, email = newEmail()) {
   const { body } = await invite(account, account.owner, email, access);
   return { id: body.id as string, email, token: await tokenFor(email) };
 }
 
-/** An invite that was decided, and the problem that names how. */
+/** How to decide an invite, by the problem that it answers then. */
 const decided = {
   'invite-accepted': {
     status: 409,
@@ -75,7 +75,7 @@ const eightDaysLater = <T>(who: TestUser, run: (then: TestUser) => Promise<T>) =
   at(new Date(clock().getTime() + 8 * day), async () => run({ ...who, token: await logIn(who) }));
 
 t.test('POST /v1/accounts/:accountId/invites', async (t) => {
-  t.test('the invite appears among the pending invites, and a mail with an Accept Invite link arrives', async (t) => {
+  t.test('creates a pending invite, and sends a mail with an Accept Invite link', async (t) => {
     const account = await newAccount('Example Hosting');
     const email = newEmail('adam');
     const before = clock().getTime();
@@ -93,7 +93,7 @@ t.test('POST /v1/accounts/:accountId/invites', async (t) => {
       lastAttempt: null,
     });
     const lifetime = Date.parse(made.body.expiresAt) - Date.parse(made.body.createdAt);
-    t.equal(lifetime, 7 * day, 'seven days unless set');
+    t.equal(lifetime, 7 * day, 'seven days by default');
     t.ok(Date.parse(made.body.createdAt) >= before - 1);
     const listed = await call('GET', `${account.url}/invites?status=pending`, { token: account.owner.token });
     t.same(listed.body, { items: [made.body], nextCursor: null });
@@ -105,10 +105,10 @@ t.test('POST /v1/accounts/:accountId/invites', async (t) => {
       text: /Example Hosting[\s\S]*#token=/,
       html: /Example Hosting[\s\S]*#token=/,
     });
-    t.not((await get(account, made.body.id)).lastSentAt, null, 'and the invite says when it was sent');
+    t.not((await get(account, made.body.id)).lastSentAt, null, 'the invite shows when it was sent');
   });
 
-  t.test('its lifetime is what the invite says, or else the account', async (t) => {
+  t.test('takes the lifetime from the request, or else from the account', async (t) => {
     const account = await newAccount();
     const body = { settings: { inviteLifetimeDays: 2 } };
     await call('PATCH', account.url, { body, token: account.owner.token });
@@ -121,7 +121,7 @@ t.test('POST /v1/accounts/:accountId/invites', async (t) => {
     t.equal(await lifetimeOf({ expiresInDays: 90 }), 90);
   });
 
-  t.test('Bad input gets a clear problem document and changes nothing', async (t) => {
+  t.test('answers bad input with a problem, and changes nothing', async (t) => {
     const account = await newAccount();
     const good = { email: newEmail(), access: invoices };
     const wrong: unknown[] = [
@@ -169,7 +169,7 @@ t.test('POST /v1/accounts/:accountId/invites', async (t) => {
     t.same(await mailsTo(good.email), []);
   });
 
-  t.test('a message has up to 500 characters and may have lines', async (t) => {
+  t.test('accepts messages of up to 500 characters, with line breaks', async (t) => {
     const account = await newAccount();
     for (const message of ['x'.repeat(500), 'two\nlines', '<b>&"\'']) {
       const made = await invite(account, account.owner, newEmail(), invoices, { message });
@@ -177,12 +177,12 @@ t.test('POST /v1/accounts/:accountId/invites', async (t) => {
     }
   });
 
-  t.test('Names that people chose are escaped in HTML', async (t) => {
+  t.test('escapes names and messages in the HTML mail', async (t) => {
     const account = await newAccount('<script>alert("account")</script>');
     const inviter = await newMember(account, all, '<img src=x onerror=alert(1)> & "Co"');
     const email = newEmail();
     const made = await invite(account, inviter, email, invoices, { message: '<b>bold</b>' });
-    t.equal(made.body.message, '<b>bold</b>', 'while the API answers what was given');
+    t.equal(made.body.message, '<b>bold</b>', 'the API returns it unescaped');
     const [mail] = await mailsTo(email);
     t.notMatch(mail?.html, /<script|<img src=x|<b>bold/);
     t.match(mail?.html, '&lt;script&gt;');
@@ -192,7 +192,7 @@ t.test('POST /v1/accounts/:accountId/invites', async (t) => {
 });
 
 t.test('One pending invite per account and address', async (t) => {
-  t.test('asking again answers a problem that names the pending one, in whatever spelling', async (t) => {
+  t.test('a second invite is refused with the id of the pending one, in any spelling of the address', async (t) => {
     const account = await newAccount();
     const email = newEmail('adam');
     const first = await invite(account, account.owner, email, invoices);
@@ -209,11 +209,11 @@ t.test('One pending invite per account and address', async (t) => {
       t.match(again, { status: 409, code: 'invite-already-pending', body: { inviteId: first.body.id } }, spelling);
     }
     const { body } = await call('GET', `${account.url}/invites`, { token: account.owner.token });
-    t.same(body.items, [first.body], 'and nothing changed');
+    t.same(body.items, [first.body], 'nothing changed');
     t.equal((await mailsTo(email)).length, 1);
   });
 
-  t.test('E-mail addresses have one canonical form, which is answered and written to', async (t) => {
+  t.test('the API and the mail use the canonical form of the address', async (t) => {
     const account = await newAccount();
     const email = newEmail('canonical');
     const made = await invite(account, account.owner, email.toUpperCase(), invoices);
@@ -228,7 +228,7 @@ t.test('One pending invite per account and address', async (t) => {
     }
   });
 
-  t.test('someone who is in already is not invited, in whatever spelling, suspended or not', async (t) => {
+  t.test('a member cannot be invited, in any spelling of the address, suspended or not', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, invoices);
     for (const email of [member.email, member.email.toUpperCase(), account.owner.email]) {
@@ -238,7 +238,7 @@ t.test('One pending invite per account and address', async (t) => {
     t.match(await invite(account, account.owner, member.email, all), { status: 409, code: 'already-member' });
   });
 
-  t.test('An expired invite never blocks its address', async (t) => {
+  t.test('an expired invite does not block its address', async (t) => {
     const account = await newAccount();
     const { id, email } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -250,11 +250,11 @@ t.test('One pending invite per account and address', async (t) => {
         { id, status: 'expired' },
       ]);
       const third = await invite(account, owner, email, invoices);
-      t.match(third, { status: 409, body: { inviteId: again.body.id } }, 'while the new one does');
+      t.match(third, { status: 409, body: { inviteId: again.body.id } }, 'the new one does');
     });
   });
 
-  t.test('nor does one that was declined or revoked', async (t) => {
+  t.test('a declined or revoked invite does not block its address', async (t) => {
     const account = await newAccount();
     for (const code of ['invite-declined', 'invite-revoked'] as const) {
       const { email } = await decided[code].decide(account);
@@ -262,7 +262,7 @@ t.test('One pending invite per account and address', async (t) => {
     }
   });
 
-  t.test('an old expired invite is not sent again while a newer one is pending', async (t) => {
+  t.test('an expired invite cannot be resent while a newer one is pending', async (t) => {
     const account = await newAccount();
     const { id, email } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -271,27 +271,27 @@ t.test('One pending invite per account and address', async (t) => {
       t.match(resent, { status: 409, code: 'invite-already-pending', body: { inviteId: newer.body.id } });
       await act(account, owner, newer.body.id, 'revoke');
       const after = await act(account, owner, id, 'resend');
-      t.match(after, { status: 200, body: { status: 'pending', sendings: 2 } }, 'but after that one is gone');
+      t.match(after, { status: 200, body: { status: 'pending', sendings: 2 } }, 'after the newer one is revoked');
     });
   });
 });
 
-t.test('Nobody hands out what they do not hold', async (t) => {
+t.test('Members cannot grant permissions that they do not have', async (t) => {
   const account = await newAccount();
   const manager = await newMember(account, only('invites:manage', 'invites:read', 'invoices:read'));
   const deputy = await newMember(account, all);
   const refused = (missing: string[]) => ({ status: 403, code: 'cannot-grant', body: { missing } });
 
-  t.test('not by invite', async (t) => {
+  t.test('by an invite', async (t) => {
     const email = newEmail();
     t.match(await invite(account, manager, email, only('invoices:pay', 'invoices:read')), refused(['invoices:pay']));
     t.match(await invite(account, manager, email, all), refused(['*']));
     t.same(await mailsTo(email), []);
     const free = await invite(account, manager, email, invoices);
-    t.equal(free.status, 201, 'and nothing stands in the way of what they hold');
+    t.equal(free.status, 201, 'they can grant what they have');
   });
 
-  t.test('not by changing a pending invite', async (t) => {
+  t.test('by changing a pending invite', async (t) => {
     const { body } = await invite(account, manager, newEmail(), invoices);
     t.match(await patch(account, manager, body.id, { access: only('invoices:pay') }), refused(['invoices:pay']));
     const both = await patch(account, manager, body.id, { access: all, message: 'More' });
@@ -299,29 +299,33 @@ t.test('Nobody hands out what they do not hold', async (t) => {
     t.same(await get(account, body.id), { ...body, lastSentAt: (await get(account, body.id)).lastSentAt });
   });
 
-  t.test('not by sending again an invite that gives more', async (t) => {
+  t.test('by resending an invite that grants more', async (t) => {
     for (const access of [only('invoices:pay'), all]) {
       const { id, token } = await sentInvite(account, access);
       const missing = 'permissions' in access ? access.permissions : ['*'];
       t.match(await act(account, manager, id, 'resend'), refused(missing));
-      t.match(await byLink('preview', token), { status: 200 }, 'the link that was sent stays good');
+      t.match(await byLink('preview', token), { status: 200 }, 'the link stays valid');
       t.match(await get(account, id), { sendings: 1, invitedBy: { id: account.owner.id } });
     }
   });
 
-  t.test('Only the owner and members with all permissions can give all permissions', async (t) => {
+  t.test('only the owner and members with all permissions can grant all permissions', async (t) => {
     for (const giver of [deputy, account.owner]) {
       const made = await invite(account, giver, newEmail(), all);
       t.match(made, { status: 201, body: { access: { allPermissions: true, permissions: [] } } });
     }
     const keys = (await call('GET', '/v1/permissions', { token: manager.token })).body.items;
     const everyPermission = await newMember(account, only(...keys.map((it: { key: string }) => it.key)));
-    t.match(await invite(account, everyPermission, newEmail(), all), refused(['*']), 'every one is not all of them');
+    t.match(
+      await invite(account, everyPermission, newEmail(), all),
+      refused(['*']),
+      'having every permission is not enough',
+    );
   });
 });
 
 t.test('GET /v1/accounts/:accountId/invites', async (t) => {
-  t.test('pages show every invite exactly once, newest first', async (t) => {
+  t.test('lists every invite once, newest first, in pages', async (t) => {
     const account = await newAccount();
     const ids: string[] = [];
     for (let i = 0; i < 7; i++) {
@@ -335,10 +339,10 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
     await invite(account, account.owner, newEmail(), invoices);
     t.equal(first.body.items.length, 3);
     const rest = await idsInPages(`${account.url}/invites?limit=3`, account.owner.token, first.body.nextCursor);
-    t.same(rest, ids.slice(3), 'a new one moves no page');
+    t.same(rest, ids.slice(3), 'a new invite does not shift the pages');
   });
 
-  t.test('status is the one that holds when it is asked: Expiry never waits for a clean-up job', async (t) => {
+  t.test('filters by the status at the time of the request', async (t) => {
     const account = await newAccount();
     const ids: Record<string, string> = {};
     for (const [code, { decide }] of Object.entries(decided)) {
@@ -359,12 +363,12 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
       const one = await call('GET', inviteUrl(account, ids.pending as string), { token: owner.token });
       t.equal(one.body.status, 'expired');
       const again = await invite(account, owner, one.body.email, invoices);
-      t.same(await listed('expired', owner.token), [ids.pending], 'and stays so when another takes its address');
+      t.same(await listed('expired', owner.token), [ids.pending], 'also after the address is invited again');
       t.same(await listed('pending', owner.token), [again.body.id]);
     });
   });
 
-  t.test('email finds an address in whatever spelling', async (t) => {
+  t.test('filters by an address in any spelling', async (t) => {
     const account = await newAccount();
     const { id, email } = await sentInvite(account);
     await sentInvite(account);
@@ -374,7 +378,7 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
     t.same(await find('nobody@example.com'), []);
   });
 
-  t.test('Every query of something an account owns names the account', async (t) => {
+  t.test('answers not-found for invites of other accounts, like every route of an invite', async (t) => {
     const [mine, theirs] = [await newAccount(), await newAccount()];
     const { id, token } = await sentInvite(theirs);
     t.same(await idsInPages(`${mine.url}/invites?limit=9`, mine.owner.token), []);
@@ -396,7 +400,7 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
     t.match(await byLink('preview', token), { status: 200 });
   });
 
-  t.test('limit is 1 to 100, and a mangled cursor, status or parameter is refused', async (t) => {
+  t.test('refuses a limit outside 1 to 100, and an invalid cursor, status or parameter', async (t) => {
     const account = await newAccount();
     const wrong = [
       'limit=0',
@@ -416,26 +420,23 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
 });
 
 t.test('PATCH …/invites/:inviteId', async (t) => {
-  t.test(
-    'a pending invite’s access can change without a new mail, and its link gives what it gives then',
-    async (t) => {
-      const account = await newAccount();
-      const { id, email, token } = await sentInvite(account);
-      const changed = await patch(account, account.owner, id, { access: only('quotes:read', 'invoices:pay') });
-      t.match(changed, { status: 200, body: { id, sendings: 1, status: 'pending' } });
-      t.same(changed.body.access, {
-        allPermissions: false,
-        permissions: ['invoices:pay', 'quotes:read'],
-        roles: [],
-        endsAt: null,
-      });
-      t.equal((await mailsTo(email)).length, 1);
-      t.same((await byLink('preview', token)).body.access, changed.body.access);
-      t.same((await accept(token)).body.membership.access, changed.body.access);
-    },
-  );
+  t.test('changes the access without a new mail, and the link grants the new access', async (t) => {
+    const account = await newAccount();
+    const { id, email, token } = await sentInvite(account);
+    const changed = await patch(account, account.owner, id, { access: only('quotes:read', 'invoices:pay') });
+    t.match(changed, { status: 200, body: { id, sendings: 1, status: 'pending' } });
+    t.same(changed.body.access, {
+      allPermissions: false,
+      permissions: ['invoices:pay', 'quotes:read'],
+      roles: [],
+      endsAt: null,
+    });
+    t.equal((await mailsTo(email)).length, 1);
+    t.same((await byLink('preview', token)).body.access, changed.body.access);
+    t.same((await accept(token)).body.membership.access, changed.body.access);
+  });
 
-  t.test('a message is changed, or taken away with null; what is not named stays', async (t) => {
+  t.test('changes the message, or removes it with null, and keeps other fields', async (t) => {
     const account = await newAccount();
     const { body: before } = await invite(account, account.owner, newEmail(), all, { message: 'Before' });
     t.same((await patch(account, account.owner, before.id, { message: 'After' })).body, {
@@ -449,7 +450,7 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
     t.same(widened.body.access, { allPermissions: true, permissions: [], roles: [], endsAt: null });
   });
 
-  t.test('nobody changes an invite that gives what they do not hold, nor speaks in its inviter’s name', async (t) => {
+  t.test('is refused if the invite grants more than the caller has, and makes the caller the inviter', async (t) => {
     const account = await newAccount();
     const lesser = await newMember(account, only('invites:manage', 'invoices:read'));
     const { body: above } = await invite(account, account.owner, newEmail(), all, { message: 'Before' });
@@ -458,10 +459,10 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
     }
     const { body: within } = await invite(account, account.owner, newEmail(), invoices, { message: 'Before' });
     const changed = await patch(account, lesser, within.id, { message: 'After' });
-    t.match(changed.body, { message: 'After', invitedBy: { id: lesser.id } }, 'whose words they are is said');
+    t.match(changed.body, { message: 'After', invitedBy: { id: lesser.id } }, 'the caller is the inviter');
   });
 
-  t.test('the words of a message stand apart from those of the mail', async (t) => {
+  t.test('quotes the message in the text mail', async (t) => {
     const account = await newAccount();
     const message = 'Hello\r\nAccept the invite:\n\nhttps://mallory.example.com/';
     const { body } = await invite(account, account.owner, newEmail(), invoices, { message });
@@ -469,7 +470,7 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
     t.match(mail?.text, '> Hello\n> Accept the invite:\n> \n> https://mallory.example.com/\n');
   });
 
-  t.test('Bad input gets a clear problem document and changes nothing', async (t) => {
+  t.test('answers bad input with a problem, and changes nothing', async (t) => {
     const account = await newAccount();
     const { body: before } = await invite(account, account.owner, newEmail(), invoices, { message: 'Before' });
     const wrong: unknown[] = [
@@ -491,7 +492,7 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
     t.same(await get(account, before.id), before);
   });
 
-  t.test('whoever changes what an invite gives vouches for it from then on', async (t) => {
+  t.test('keeps the invite pending when its first inviter is removed later', async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, only('invites:manage', 'invoices:read'));
     const email = newEmail();
@@ -499,13 +500,13 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
     const changed = await patch(account, account.owner, body.id, { access: only('invoices:pay') });
     t.equal(changed.body.invitedBy.id, account.owner.id);
     await call('DELETE', `${account.url}/members/${manager.id}`, { token: account.owner.token });
-    t.equal((await get(account, body.id)).status, 'pending', 'so it outlives its first inviter');
+    t.equal((await get(account, body.id)).status, 'pending', 'the invite has a new inviter');
     t.match(await accept(await tokenFor(email)), { status: 201 });
   });
 });
 
 t.test('POST …/invites/:inviteId/resend', async (t) => {
-  t.test('Resending makes the older link dead: for preview, accept and decline alike', async (t) => {
+  t.test('invalidates the older link for preview, accept and decline', async (t) => {
     const account = await newAccount();
     const { id, email, token: old } = await sentInvite(account);
     const resent = await act(account, account.owner, id, 'resend');
@@ -521,14 +522,14 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
     t.equal((await accept(token)).status, 201);
   });
 
-  t.test('the old link is dead at once, before the new mail is sent', async (t) => {
+  t.test('invalidates the older link before the new mail is sent', async (t) => {
     const account = await newAccount();
     const { id, token } = await sentInvite(account);
     await act(account, account.owner, id, 'resend');
     t.match(await byLink('preview', token), { status: 410, code: 'invite-link-replaced' });
   });
 
-  t.test('it has a new lifetime, also where it had expired', async (t) => {
+  t.test('restarts the lifetime, also of an expired invite', async (t) => {
     const account = await newAccount();
     const { id, email, token: old } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -541,7 +542,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
     });
   });
 
-  t.test('its lifetime is as long as the one it was made with, whatever the account says by then', async (t) => {
+  t.test('keeps the original lifetime if the account changed its setting', async (t) => {
     const account = await newAccount();
     const { body } = await invite(account, account.owner, newEmail(), invoices, { expiresInDays: 30 });
     const settings = { inviteLifetimeDays: 2 };
@@ -552,7 +553,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
     });
   });
 
-  t.test('an expired one does not wait for a later one that has expired too', async (t) => {
+  t.test('resends an expired invite although a later one was sent and has expired too', async (t) => {
     const account = await newAccount();
     const { id, email } = await sentInvite(account);
     const later = await eightDaysLater(account.owner, (owner) => invite(account, owner, email, invoices));
@@ -568,7 +569,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
     });
   });
 
-  t.test('an expired one comes back to life also where a later one had taken its address and is gone', async (t) => {
+  t.test('resends an expired invite after a later one was declined', async (t) => {
     const account = await newAccount();
     const { id, email } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -580,7 +581,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
     });
   });
 
-  t.test('someone who came in meanwhile is not asked again', async (t) => {
+  t.test('is refused if the invitee became a member meanwhile', async (t) => {
     const account = await newAccount();
     const { id, email } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -593,7 +594,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
 });
 
 t.test('POST …/invites/:inviteId/revoke', async (t) => {
-  t.test('ends the invite: its link is dead, and a mail that was not sent yet is not sent', async (t) => {
+  t.test('invalidates the link, and an unsent mail is not sent', async (t) => {
     const account = await newAccount();
     const { id, token } = await sentInvite(account);
     t.match(await act(account, account.owner, id, 'revoke'), { status: 200, body: { id, status: 'revoked' } });
@@ -606,7 +607,7 @@ t.test('POST …/invites/:inviteId/revoke', async (t) => {
     t.same(await mailsTo(email), []);
   });
 
-  t.test('an expired one can be revoked too', async (t) => {
+  t.test('revokes an expired invite', async (t) => {
     const account = await newAccount();
     const { id } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -616,9 +617,9 @@ t.test('POST …/invites/:inviteId/revoke', async (t) => {
   });
 });
 
-t.test('What was decided stays decided', async (t) => {
+t.test('A decided invite cannot be changed', async (t) => {
   for (const [code, { status, decide }] of Object.entries(decided)) {
-    t.test(`${code} is what resend, revoke and change are answered`, async (t) => {
+    t.test(`resend, revoke and change answer ${code}`, async (t) => {
       const account = await newAccount();
       const { id, email } = await decide(account);
       const before = await get(account, id);
@@ -632,7 +633,7 @@ t.test('What was decided stays decided', async (t) => {
     });
   }
 
-  t.test('invite-expired is what a change of an expired invite is answered', async (t) => {
+  t.test('a change of an expired invite answers invite-expired', async (t) => {
     const account = await newAccount();
     const { id } = await sentInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
@@ -647,7 +648,7 @@ t.test('What was decided stays decided', async (t) => {
   });
 });
 
-t.test('An expiry set on the invite is the one that counts', async (t) => {
+t.test('An invite expires at the time in its `expiresAt`', async (t) => {
   const account = await newAccount();
   const email = newEmail();
   const { body } = await invite(account, account.owner, email, invoices, { expiresInDays: 30 });
@@ -660,7 +661,7 @@ t.test('An expiry set on the invite is the one that counts', async (t) => {
   });
 });
 
-t.test('a stranger invites nobody', async (t) => {
+t.test('A non-member cannot invite', async (t) => {
   const account = await newAccount();
   const stranger = await newUser();
   const email = newEmail();

@@ -32,32 +32,32 @@ const act = (account: Account, id: string, what: 'resend' | 'revoke', by = accou
 const find = async (account: Account, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
 
-/** The token in the link against further invites of the newest mail to an address. */
+/** The token of the opt-out link in the newest mail to an address. */
 async function optOutTokenFor(email: string): Promise<string> {
   const [mail] = await mailsTo(email);
   return /https:\/\/app\.example\.com\/no-more#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1] ?? '';
 }
 
-/** A pending invite of an account, and the tokens of both links in its mail. */
+/** Sends an invite. Returns it with the tokens of both links in its mail. */
 async function sentInvite(account: Account, email = newEmail(), by = account.owner) {
   const { body } = await invite(account, by, email, invoices);
   return { id: body.id as string, email, accept: await tokenFor(email), optOut: await optOutTokenFor(email) };
 }
 
-/** An account, and an address that it may not invite again. */
-async function optedOut(account?: Account) {
+/** Sends an invite, and opts its address out. */
+async function optedOutInvite(account?: Account) {
   const made = account ?? (await newAccount());
   const sent = await sentInvite(made);
   await optOut(sent.optOut);
   return { account: made, ...sent };
 }
 
-/** Does something that many days later, as someone who logged in then. */
+/** Runs with the clock set days ahead and the user logged in again. */
 const daysLater = <T>(days: number, who: TestUser, run: (then: TestUser) => Promise<T>) =>
   at(new Date(clock().getTime() + days * day), async () => run({ ...who, token: await logIn(who) }));
 
-t.test('the link against further invites', async (t) => {
-  t.test('stands in both parts of an invite’s mail, behind the Accept Invite link', async (t) => {
+t.test('The opt-out link', async (t) => {
+  t.test('is in both parts of an invite’s mail, after the Accept Invite link', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const [mail] = await mailsTo(sent.email);
@@ -69,7 +69,7 @@ t.test('the link against further invites', async (t) => {
     t.match(mail?.text, /no more invites from Example Hosting/);
   });
 
-  t.test('holds a token that names the account and the invite, and nothing else', async (t) => {
+  t.test('has a token with the account and the invite, and no other claims', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const { iat, exp, ...claims } = decodeJwt(sent.optOut);
@@ -91,13 +91,13 @@ t.test('the link against further invites', async (t) => {
     t.equal(page.statusCode, 200);
     for (const method of ['GET', 'HEAD'] as const) {
       const followed = await app.inject({ method, url: `/v1/invites/opt-out?token=${sent.optOut}` });
-      t.equal(followed.statusCode, 405, 'nor can it be followed past the page');
+      t.equal(followed.statusCode, 405, 'the route cannot be opened with GET or HEAD');
     }
     t.same(await find(account, sent.id), before);
     t.equal((await byLink('preview', sent.accept)).status, 200);
   });
 
-  t.test('is good for no other link', async (t) => {
+  t.test('has a token that no other route accepts', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const register = { name: 'Eve', password };
@@ -114,7 +114,7 @@ t.test('the link against further invites', async (t) => {
 });
 
 t.test('POST /v1/invites/opt-out', async (t) => {
-  t.test('declines the invite that is pending, and asks for no login', async (t) => {
+  t.test('declines a pending invite, without a login', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const { status, body } = await optOut(sent.optOut);
@@ -125,8 +125,8 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     t.equal((await byLink('accept', sent.accept, { register: { name: 'Adam', password } })).code, 'invite-declined');
   });
 
-  t.test('its account can’t invite that address again, whoever asks and however it is written', async (t) => {
-    const { account, email } = await optedOut();
+  t.test('prevents the account from inviting the address again, by any member and in any spelling', async (t) => {
+    const { account, email } = await optedOutInvite();
     const manager = await newMember(account, { permissions: ['invites:manage', 'invoices:read'] });
     const sentBefore = (await mailsTo(email)).length;
     for (const [by, address] of [
@@ -141,10 +141,14 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     const pending = await call('GET', `${account.url}/invites?status=pending`, { token: account.owner.token });
     t.same(pending.body.items, []);
     t.equal((await mailsTo(email)).length, sentBefore, 'no mail');
-    t.equal((await invite(account, account.owner, newEmail(), invoices)).status, 201, 'others it can');
+    t.equal(
+      (await invite(account, account.owner, newEmail(), invoices)).status,
+      201,
+      'the account can invite other addresses',
+    );
   });
 
-  t.test('its account can’t send an invite again that had expired', async (t) => {
+  t.test('prevents the account from resending an expired invite', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     await daysLater(8, account.owner, async (owner) => {
@@ -157,7 +161,7 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     });
   });
 
-  t.test('its account can’t send an older invite again, when the one since then was declined by it', async (t) => {
+  t.test('prevents the account from resending an older invite for the address', async (t) => {
     const account = await newAccount();
     const older = await sentInvite(account);
     await daysLater(8, account.owner, async (owner) => {
@@ -169,17 +173,17 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     });
   });
 
-  t.test('another account can still invite that address', async (t) => {
-    const { email } = await optedOut();
+  t.test('does not affect other accounts', async (t) => {
+    const { email } = await optedOutInvite();
     const other = await newAccount('Another Hosting');
     const made = await invite(other, other.owner, email, invoices);
     t.equal(made.status, 201);
     t.match((await mailsTo(email))[0]?.subject, 'Another Hosting');
-    t.equal((await act(other, made.body.id, 'resend')).status, 200, 'and send it again');
+    t.equal((await act(other, made.body.id, 'resend')).status, 200, 'also by resending');
     t.equal((await byLink('preview', await tokenFor(email))).status, 200);
   });
 
-  t.test('takes the mail of an invite that was decided already, and leaves the invite as it is', async (t) => {
+  t.test('accepts the link of a decided invite, and does not change the invite', async (t) => {
     const account = await newAccount();
     const accepted = await sentInvite(account);
     const joined = await byLink('accept', accepted.accept, { register: { name: 'Adam', password } });
@@ -197,17 +201,17 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     t.equal((await invite(account, account.owner, declined.email, invoices)).code, 'opted-out');
 
     const mine = await call('GET', '/v1/me/accounts', { token: joined.body.session.accessToken });
-    t.equal(mine.body.items.length, 1, 'whoever is a member stays one');
+    t.equal(mine.body.items.length, 1, 'a member stays a member');
     t.equal((await invite(account, account.owner, accepted.email, invoices)).code, 'already-member');
     await call('DELETE', `${account.url}/members/${joined.body.session.user.id}`, { token: account.owner.token });
     t.equal(
       (await invite(account, account.owner, accepted.email, invoices)).code,
       'opted-out',
-      'and is not asked back',
+      'a removed member cannot be invited again',
     );
   });
 
-  t.test('takes the older mail of an invite that was sent again', async (t) => {
+  t.test('accepts the older link of a resent invite', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     await act(account, sent.id, 'resend');
@@ -216,7 +220,7 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     t.equal((await find(account, sent.id)).status, 'declined');
   });
 
-  t.test('takes a mail for two years', async (t) => {
+  t.test('accepts a link for two years', async (t) => {
     const account = await newAccount();
     const [sent, other] = [await sentInvite(account), await sentInvite(account)];
     await daysLater(729, account.owner, async () => t.equal((await optOut(sent.optOut)).status, 200));
@@ -226,7 +230,7 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     });
   });
 
-  t.test('does the same when it is done again, and changes nothing then', async (t) => {
+  t.test('is idempotent', async (t) => {
     const account = await newAccount();
     const adam = await newUser();
     const sent = await sentInvite(account, adam.email);
@@ -239,13 +243,13 @@ t.test('POST /v1/invites/opt-out', async (t) => {
     t.same([await find(account, sent.id), (await optOuts()).body], before);
   });
 
-  t.test('refuses what does not verify, and changes nothing', async (t) => {
+  t.test('refuses invalid tokens, and changes nothing', async (t) => {
     const account = await newAccount();
     const other = await newAccount();
     const sent = await sentInvite(account);
     const [header = '', payload = '', signature = ''] = sent.optOut.split('.');
     const times = { now: clock(), expiresAt: new Date(clock().getTime() + day) };
-    const named = { acc: account.id, inv: sent.id };
+    const claims = { acc: account.id, inv: sent.id };
     const ours = { keys: service.signingKeys, issuer: service.config.issuer };
     const stranger = { ...ours, keys: parseSigningKeys(await generateSigningKeys()) };
     const ids = { accountId: account.id as never, inviteId: sent.id as never };
@@ -253,21 +257,21 @@ t.test('POST /v1/invites/opt-out', async (t) => {
       'cut short': sent.optOut.slice(0, -4),
       'without a signature': `${header}.${payload}.`,
       'with a byte changed': `${header}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`,
-      'that says it needs no signature': `${base64url({ alg: 'none', typ: 'opt-out+jwt' })}.${payload}.`,
-      'signed with the public key as a secret': signedAsSecret(sent.optOut),
+      'with the algorithm none': `${base64url({ alg: 'none', typ: 'opt-out+jwt' })}.${payload}.`,
+      'signed by HMAC with the public key': signedAsSecret(sent.optOut),
       'of the Accept Invite link': sent.accept,
-      'of another kind with the same claims': signLinkToken(ours, 'invite', { ...named, snd: 1 }, times),
-      'signed by keys that are not ours': signLinkToken(stranger, 'opt-out', named, times),
+      'of another kind with the same claims': signLinkToken(ours, 'invite', { ...claims, snd: 1 }, times),
+      'signed by foreign keys': signLinkToken(stranger, 'opt-out', claims, times),
       'of another issuer': signOptOutToken(
         { signingKeys: ours.keys, config: { issuer: 'https://x.example.com' } },
         ids,
         clock(),
       ),
-      'that names another account': signLinkToken(ours, 'opt-out', { ...named, acc: other.id }, times),
-      'that names no invite': signLinkToken(ours, 'opt-out', { acc: account.id }, times),
-      'that names what is no invite': signLinkToken(ours, 'opt-out', { ...named, inv: account.id }, times),
-      'that is an access token': account.owner.token,
-      'of nothing at all': 'a.b.c',
+      'with another account': signLinkToken(ours, 'opt-out', { ...claims, acc: other.id }, times),
+      'without an invite': signLinkToken(ours, 'opt-out', { acc: account.id }, times),
+      'with an invite id that is not one': signLinkToken(ours, 'opt-out', { ...claims, inv: account.id }, times),
+      'an access token': account.owner.token,
+      nonsense: 'a.b.c',
     };
     for (const [what, token] of Object.entries(wrong)) {
       const refused = await optOut(await token);
@@ -283,7 +287,7 @@ t.test('POST /v1/invites/opt-out', async (t) => {
       );
     }
     const unknown = await call('POST', '/v1/invites/opt-out', { body: { token: sent.optOut, email: newEmail() } });
-    t.equal(unknown.code, 'invalid-request', 'and takes no address from whoever asks');
+    t.equal(unknown.code, 'invalid-request', 'an address in the body is refused');
     t.equal((await call('POST', '/v1/invites/opt-out', { body: [] })).code, 'invalid-request');
     t.equal((await find(account, sent.id)).status, 'pending');
     await act(account, sent.id, 'revoke');
@@ -293,14 +297,14 @@ t.test('POST /v1/invites/opt-out', async (t) => {
 
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** Algorithm confusion: an HMAC with what everybody knows of the key. */
+/** Algorithm confusion: an HMAC with the public key as the secret. */
 async function signedAsSecret(token: string): Promise<string> {
   const { kid } = decodeProtectedHeader(token);
   const { body } = await call('GET', '/.well-known/jwks.json');
-  const known = body.keys.find((it: { kid: string }) => it.kid === kid);
+  const publicKey = body.keys.find((it: { kid: string }) => it.kid === kid);
   return new SignJWT(decodeJwt(token))
     .setProtectedHeader({ alg: 'HS256', typ: 'opt-out+jwt', ...(kid && { kid }) })
-    .sign(Buffer.from(known.x.padEnd(64, '=')));
+    .sign(Buffer.from(publicKey.x.padEnd(64, '=')));
 }
 
 t.test('List-Unsubscribe', async (t) => {
@@ -309,12 +313,12 @@ t.test('List-Unsubscribe', async (t) => {
   const asParts = { 'content-type': 'multipart/form-data; boundary=-FormBoundaryjWmhtjORrn' };
   const parts = (...fields: string[]) =>
     `${fields.map((it) => `---FormBoundaryjWmhtjORrn\r\nContent-Disposition: form-data; ${it}\r\n`).join('')}---FormBoundaryjWmhtjORrn--\r\n`;
-  const said = 'List-Unsubscribe=One-Click';
-  const saidInParts = parts('name="List-Unsubscribe"\r\n\r\nOne-Click');
-  const click = (token: string, headers: Record<string, string> = asForm, body: unknown = said) =>
+  const form = 'List-Unsubscribe=One-Click';
+  const multipartForm = parts('name="List-Unsubscribe"\r\n\r\nOne-Click');
+  const click = (token: string, headers: Record<string, string> = asForm, body: unknown = form) =>
     call('POST', `${oneClick}?token=${encodeURIComponent(token)}`, { headers, ...(body !== null && { body }) });
 
-  t.test('names a URI of this service in each mail of an invite, and in no other', async (t) => {
+  t.test('is a URI of this service, in mails of invites only', async (t) => {
     const account = await newAccount();
     const email = newEmail();
     const { mails, transport } = keepingTransport();
@@ -329,30 +333,26 @@ t.test('List-Unsubscribe', async (t) => {
     await worker.drain();
     const uris = mails.map((it) => it.listUnsubscribe);
     t.equal(uris.length, 3);
-    t.equal(uris[2], undefined, 'the mail about a password is no list’s');
+    t.equal(uris[2], undefined, 'a password mail has none');
     for (const uri of uris.slice(0, 2)) {
       const { origin, pathname, searchParams, hash } = new URL(uri ?? '');
       t.same([origin, pathname, hash, [...searchParams.keys()]], [issuer, oneClick, '', ['token']]);
-      t.equal(
-        decodeProtectedHeader(searchParams.get('token') ?? '').typ,
-        'opt-out+jwt',
-        'with a token for nothing else',
-      );
+      t.equal(decodeProtectedHeader(searchParams.get('token') ?? '').typ, 'opt-out+jwt', 'with an opt-out token');
     }
-    const followed = await call('POST', (uris[0] ?? '').slice(issuer.length), { body: said, headers: asForm });
+    const followed = await call('POST', (uris[0] ?? '').slice(issuer.length), { body: form, headers: asForm });
     t.same([followed.status, followed.body.email], [200, email]);
     t.equal((await find(account, made.body.id)).status, 'declined');
   });
 
-  t.test('takes what a mail client posts (RFC 8058, 3.2), in both encodings, without a redirect', async (t) => {
+  t.test('accepts the POST of a mail client (RFC 8058, 3.2) in both encodings, without a redirect', async (t) => {
     const account = await newAccount();
     const encodings: [Record<string, string>, string][] = [
-      [asForm, said],
+      [asForm, form],
       [{ 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' }, 'List%2DUnsubscribe=One%2dClick'],
-      [asParts, saidInParts],
+      [asParts, multipartForm],
       [
         { 'content-type': 'Multipart/Form-Data; boundary="x y"' },
-        saidInParts.replaceAll('-FormBoundaryjWmhtjORrn', 'x y'),
+        multipartForm.replaceAll('-FormBoundaryjWmhtjORrn', 'x y'),
       ],
     ];
     for (const [headers, body] of encodings) {
@@ -362,11 +362,11 @@ t.test('List-Unsubscribe', async (t) => {
       t.same(answer.body, { account: { id: account.id, name: 'Example Hosting' }, email: sent.email });
       t.equal((await find(account, sent.id)).status, 'declined');
       t.equal((await invite(account, account.owner, sent.email, invoices)).code, 'opted-out');
-      t.same((await click(sent.optOut, headers, body)).body, answer.body, 'and once more');
+      t.same((await click(sent.optOut, headers, body)).body, answer.body, 'again with the same response');
     }
   });
 
-  t.test('changes nothing when it is opened, and leads on to the page that asks first', async (t) => {
+  t.test('changes nothing when it is opened, and redirects to the opt-out page', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const before = await tablesAsText(db);
@@ -389,7 +389,7 @@ t.test('List-Unsubscribe', async (t) => {
       const opened = await app.inject({ url: `${oneClick}?${new URLSearchParams({ token })}` });
       t.equal(opened.statusCode, 303);
       t.equal(opened.headers.location, `https://app.example.com/no-more#token=${encodeURIComponent(token)}`);
-      t.notOk('x-evil' in opened.headers, 'whatever stands there, it leads to the configured page');
+      t.notOk('x-evil' in opened.headers, 'the token cannot change the target or the headers');
     }
     for (const query of [
       '',
@@ -401,34 +401,34 @@ t.test('List-Unsubscribe', async (t) => {
       const opened = await app.inject({ url: `${oneClick}${query}` });
       t.same([opened.statusCode, opened.headers.location], [400, undefined], query);
     }
-    t.same(await tablesAsText(db), before, 'not a row');
+    t.same(await tablesAsText(db), before, 'no row changed');
     t.equal((await byLink('preview', sent.accept)).status, 200);
   });
 
-  t.test('changes nothing by any other body', async (t) => {
+  t.test('refuses any other body, and changes nothing', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const named = (fields: string) => parts(`name="List-Unsubscribe"${fields}`);
     const wrong: [string, number, Record<string, string>, unknown?][] = [
-      ['nothing, as a scanner that posts', 400, {}, null],
-      ['no form', 400, asForm, ''],
+      ['no body', 400, {}, null],
+      ['an empty form', 400, asForm, ''],
       ['another value', 400, asForm, 'List-Unsubscribe=one-click'],
       ['another field', 400, asForm, 'Unsubscribe=One-Click'],
-      ['more than that', 400, asForm, `${said}&email=adam@example.com`],
-      ['it twice', 400, asForm, `${said}&${said}`],
-      ['two things', 400, asForm, `List-Unsubscribe=No&${said}`],
-      ['a prototype', 400, asForm, `__proto__=1&${said}`],
-      ['parts cut short', 400, asParts, saidInParts.slice(0, -20)],
-      ['parts without a boundary', 400, { 'content-type': 'multipart/form-data' }, saidInParts],
-      ['parts with another boundary', 400, { 'content-type': 'multipart/form-data; boundary=x' }, saidInParts],
+      ['an additional field', 400, asForm, `${form}&email=adam@example.com`],
+      ['the field twice', 400, asForm, `${form}&${form}`],
+      ['two values', 400, asForm, `List-Unsubscribe=No&${form}`],
+      ['a __proto__ field', 400, asForm, `__proto__=1&${form}`],
+      ['truncated parts', 400, asParts, multipartForm.slice(0, -20)],
+      ['parts without a boundary', 400, { 'content-type': 'multipart/form-data' }, multipartForm],
+      ['parts with another boundary', 400, { 'content-type': 'multipart/form-data; boundary=x' }, multipartForm],
       ['no part', 400, asParts, parts()],
       ['a file', 400, asParts, named('; filename="a.txt"\r\n\r\nOne-Click')],
       ['two parts', 400, asParts, parts(...Array(2).fill('name="List-Unsubscribe"\r\n\r\nOne-Click'))],
       ['JSON', 415, { 'content-type': 'application/json' }, { 'List-Unsubscribe': 'One-Click' }],
-      ['text', 415, { 'content-type': 'text/plain' }, said],
-      ['no content type', 415, {}, said],
-      ['nonsense', 415, { 'content-type': 'multipart' }, said],
-      ['a long form', 413, asForm, `${said}&x=${'x'.repeat(2048)}`],
+      ['text', 415, { 'content-type': 'text/plain' }, form],
+      ['no content type', 415, {}, form],
+      ['nonsense', 415, { 'content-type': 'multipart' }, form],
+      ['a long form', 413, asForm, `${form}&x=${'x'.repeat(2048)}`],
       ['long parts', 413, asParts, named(`\r\n\r\n${'x'.repeat(2048)}`)],
     ];
     for (const [what, status, headers, body] of wrong) {
@@ -438,13 +438,13 @@ t.test('List-Unsubscribe', async (t) => {
       t.notMatch(JSON.stringify(refused.body), sent.optOut);
     }
     for (const url of [oneClick, `${oneClick}?token=`, `${oneClick}?token=${sent.optOut}&email=${newEmail()}`]) {
-      t.equal((await call('POST', url, { body: said, headers: asForm })).code, 'invalid-request', url);
+      t.equal((await call('POST', url, { body: form, headers: asForm })).code, 'invalid-request', url);
     }
     t.equal((await find(account, sent.id)).status, 'pending');
-    t.equal((await click(sent.optOut)).status, 200, 'the same token still counts');
+    t.equal((await click(sent.optOut)).status, 200, 'the token is still valid');
   });
 
-  t.test('no other route takes a form', async (t) => {
+  t.test('no other route accepts a form', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     for (const headers of [asForm, asParts]) {
@@ -454,7 +454,7 @@ t.test('List-Unsubscribe', async (t) => {
     t.equal((await find(account, sent.id)).status, 'pending');
   });
 
-  t.test('refuses a token that is none, of another kind, too old or of another account', async (t) => {
+  t.test('refuses a token that is invalid, of another kind, expired or for another account', async (t) => {
     const [account, other] = [await newAccount(), await newAccount()];
     const sent = await sentInvite(account);
     const ours = { keys: service.signingKeys, issuer: service.config.issuer };
@@ -463,9 +463,9 @@ t.test('List-Unsubscribe', async (t) => {
       'cut short': sent.optOut.slice(0, -4),
       'of the Accept Invite link': sent.accept,
       'of the link to report it': tokenFor(sent.email, 'report'),
-      'that is an access token': account.owner.token,
-      'that names another account': signLinkToken(ours, 'opt-out', { acc: other.id, inv: sent.id }, times),
-      'of nothing at all': 'x',
+      'an access token': account.owner.token,
+      'with another account': signLinkToken(ours, 'opt-out', { acc: other.id, inv: sent.id }, times),
+      nonsense: 'x',
     };
     for (const [what, token] of Object.entries(wrong)) {
       t.equal((await click(await token)).code, 'opt-out-token-invalid', what);
@@ -474,14 +474,14 @@ t.test('List-Unsubscribe', async (t) => {
     t.equal((await find(account, sent.id)).status, 'pending');
     t.equal((await invite(other, other.owner, sent.email, invoices)).status, 201);
     await daysLater(731, account.owner, async (owner) => {
-      t.equal((await click(sent.optOut)).code, 'opt-out-token-invalid', 'too old');
+      t.equal((await click(sent.optOut)).code, 'opt-out-token-invalid', 'expired');
       t.equal((await invite(account, owner, sent.email, invoices)).status, 201);
     });
   });
 });
 
 t.test('GET /v1/me/opt-outs', async (t) => {
-  t.test('lists the accounts that may not invite me, the newest account first, page by page', async (t) => {
+  t.test('lists the accounts that the caller opted out of, newest account first, in pages', async (t) => {
     const adam = await newUser();
     const accounts: Account[] = [];
     for (const name of ['One', 'Two', 'Three']) {
@@ -500,8 +500,8 @@ t.test('GET /v1/me/opt-outs', async (t) => {
     t.same(await listAll('/v1/me/opt-outs?limit=2', adam.token), whole.body.items);
   });
 
-  t.test('shows what was asked before there was a login with that address', async (t) => {
-    const { account, email } = await optedOut();
+  t.test('shows opt-outs from before the address had a login', async (t) => {
+    const { account, email } = await optedOutInvite();
     const later = await newUser(email);
     const { body } = await call('GET', '/v1/me/opt-outs', { token: later.token });
     t.same(
@@ -510,8 +510,8 @@ t.test('GET /v1/me/opt-outs', async (t) => {
     );
   });
 
-  t.test('shows nobody else’s', async (t) => {
-    const { account } = await optedOut();
+  t.test('shows no opt-outs of other users', async (t) => {
+    const { account } = await optedOutInvite();
     for (const someone of [account.owner, await newUser()]) {
       const { body } = await call('GET', '/v1/me/opt-outs', { token: someone.token });
       t.same(body, { items: [], nextCursor: null });
@@ -520,7 +520,7 @@ t.test('GET /v1/me/opt-outs', async (t) => {
 });
 
 t.test('DELETE /v1/me/opt-outs/:accountId', async (t) => {
-  t.test('takes it back: that account can invite me again, and others as before', async (t) => {
+  t.test('lets this account invite the caller again, and no other account', async (t) => {
     const [account, other] = [await newAccount(), await newAccount()];
     const adam = await newUser();
     const sent = await sentInvite(account, adam.email);
@@ -529,7 +529,7 @@ t.test('DELETE /v1/me/opt-outs/:accountId', async (t) => {
     const back = await optIn(adam, account);
     t.equal(back.status, 204);
     t.equal(back.body, undefined);
-    t.equal((await find(account, sent.id)).status, 'declined', 'the invite that was declined stays so');
+    t.equal((await find(account, sent.id)).status, 'declined', 'the declined invite stays declined');
     t.equal((await invite(account, account.owner, adam.email, invoices)).status, 201);
     t.equal((await invite(other, other.owner, adam.email, invoices)).code, 'opted-out');
     const { body } = await call('GET', '/v1/me/opt-outs', { token: adam.token });
@@ -539,19 +539,19 @@ t.test('DELETE /v1/me/opt-outs/:accountId', async (t) => {
     );
   });
 
-  t.test('is not found where there is nothing to take back', async (t) => {
+  t.test('answers not-found if there is no opt-out', async (t) => {
     const account = await newAccount();
     const adam = await newUser();
     const sent = await sentInvite(account, adam.email);
     t.equal((await optIn(adam, account)).code, 'not-found');
     await optOut(sent.optOut);
     t.equal((await optIn(adam, account)).status, 204);
-    t.equal((await optIn(adam, account)).code, 'not-found', 'nor a second time');
+    t.equal((await optIn(adam, account)).code, 'not-found', 'also the second time');
     t.equal((await optIn(adam, await newAccount())).code, 'not-found');
   });
 
-  t.test('nobody takes back what somebody else asked', async (t) => {
-    const { account, email } = await optedOut();
+  t.test('does not remove opt-outs of other users', async (t) => {
+    const { account, email } = await optedOutInvite();
     const manager = await newMember(account, { allPermissions: true });
     for (const someone of [account.owner, manager, await newUser()]) {
       t.equal((await optIn(someone, account)).code, 'not-found');

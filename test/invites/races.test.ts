@@ -32,36 +32,36 @@ const only = (...permissions: string[]): Access => ({ permissions });
 const all: Access = { allPermissions: true };
 const invoices = only('invoices:read');
 
-const holdAccount = ({ id }: { id: string }): Hold => ({
+const accountLock = ({ id }: { id: string }): Hold => ({
   statement: 'select from accounts where id = $1 for no key update',
   values: [uuidOf('acc', id as never)],
 });
-const holdInvites = (ids: string[]): Hold => ({
+const inviteLocks = (ids: string[]): Hold => ({
   statement: 'select from invites where id = any($1) for no key update',
   values: [ids.map((id) => uuidOf('inv', id as never))],
 });
-const holdInvite = (id: string) => holdInvites([id]);
+const inviteLock = (id: string) => inviteLocks([id]);
 
-/** Another pending invite, for an address that it holds until it is rolled back. */
-const inventInvite = (like: string, email: string): Hold => ({
+/** Another pending invite for an address, which blocks the address until it is rolled back. */
+const conflictingInvite = (like: string, email: string): Hold => ({
   statement: `insert into invites
     select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).* from invites i where id = any($1)`,
-  values: [...holdInvite(like).values, email],
+  values: [...inviteLock(like).values, email],
 });
 
-/** Runs a race in both orders of arrival, each on what `prepare` makes anew. */
+/** Runs a race in both orders of arrival. */
 function inBothOrders(
   t: Test,
   title: string,
   race: (t: Test, order: <T>(first: T, second: T) => [T, T]) => Promise<void>,
 ): void {
   t.test(title, async (t) => {
-    await t.test('one comes first', (t) => race(t, (first, second) => [first, second]));
-    await t.test('the other comes first', (t) => race(t, (first, second) => [second, first]));
+    await t.test('in one order', (t) => race(t, (first, second) => [first, second]));
+    await t.test('in the other order', (t) => race(t, (first, second) => [second, first]));
   });
 }
 
-/** Makes two requests meet, in an order, and answers in the order of the requests. */
+/** Races two requests in an order. Returns the responses in the order of the arguments. */
 async function pair(
   hold: Hold,
   order: <T>(first: T, second: T) => [T, T],
@@ -98,9 +98,9 @@ async function memberIds(account: Account): Promise<string[]> {
   return members.map((it) => it.user.id);
 }
 
-const isOneOf = (status: number) => status < 300;
+const isSuccess = (status: number) => status < 300;
 
-t.test('More people than may wait for a lock accept into one account at once, and all get in', async (t) => {
+t.test('More invitees than may wait for a lock can accept into one account at once', async (t) => {
   const account = await newAccount();
   const sent = await Promise.all(Array.from({ length: 60 }, () => sentInvite(account)));
   const answers = await Promise.all(sent.map(accept));
@@ -109,10 +109,10 @@ t.test('More people than may wait for a lock accept into one account at once, an
 });
 
 t.test('Fifty accepts of one token at once give one success', async (t) => {
-  t.test('by someone who is logged in', async (t) => {
+  t.test('by a logged-in user', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
-    const answers = await meet(holdAccount(account), ...Array.from({ length: 50 }, () => () => accept(sent)));
+    const answers = await meet(accountLock(account), ...Array.from({ length: 50 }, () => () => accept(sent)));
     t.same(tally(answers), { 201: 1, '409 invite-accepted': 49 });
     t.same(await memberIds(account), [account.owner.id, sent.user.id]);
     t.equal((await get(account, sent.id)).status, 'accepted');
@@ -132,12 +132,12 @@ t.test('Fifty accepts of one token at once give one success', async (t) => {
     t.match(await get(account, body.id), { status: 'accepted', lastAttempt: null });
   });
 
-  t.test('by every way there is', async (t) => {
+  t.test('by every way to accept', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const login = { email: sent.user.email, password };
     const answers = await meet(
-      holdAccount(account),
+      accountLock(account),
       () => accept(sent),
       () => call('POST', '/v1/invites/accept', { body: { token: sent.token, login } }),
       () => call('POST', `/v1/me/invites/${sent.id}/accept`, { token: sent.user.token }),
@@ -147,31 +147,34 @@ t.test('Fifty accepts of one token at once give one success', async (t) => {
   });
 });
 
-t.test('One pending invite per account and address, kept by the database', async (t) => {
-  t.test('of 32 creates for one address at once one succeeds, and the others name it', async (t) => {
-    const account = await newAccount();
-    const email = newEmail();
-    const spellings = [email, email.toUpperCase(), email.replace('@', '＠')];
-    const answers = await Promise.all(
-      Array.from({ length: 32 }, (_, i) => invite(account, account.owner, spellings[i % 3] as string, invoices)),
-    );
-    const made = answers.filter((it) => it.status === 201);
-    t.equal(made.length, 1);
-    for (const refused of answers.filter((it) => it.status !== 201)) {
-      t.match(refused, { status: 409, code: 'invite-already-pending', body: { inviteId: made[0]?.body.id } });
-    }
-    const items = await listAll(`${account.url}/invites?limit=100`, account.owner.token);
-    t.same(
-      items.map((it) => it.id),
-      [made[0]?.body.id],
-    );
-  });
+t.test('The database allows one pending invite per account and address', async (t) => {
+  t.test(
+    'of 32 concurrent invites for one address, one is created, and the others are refused with its id',
+    async (t) => {
+      const account = await newAccount();
+      const email = newEmail();
+      const spellings = [email, email.toUpperCase(), email.replace('@', '＠')];
+      const answers = await Promise.all(
+        Array.from({ length: 32 }, (_, i) => invite(account, account.owner, spellings[i % 3] as string, invoices)),
+      );
+      const made = answers.filter((it) => it.status === 201);
+      t.equal(made.length, 1);
+      for (const refused of answers.filter((it) => it.status !== 201)) {
+        t.match(refused, { status: 409, code: 'invite-already-pending', body: { inviteId: made[0]?.body.id } });
+      }
+      const items = await listAll(`${account.url}/invites?limit=100`, account.owner.token);
+      t.same(
+        items.map((it) => it.id),
+        [made[0]?.body.id],
+      );
+    },
+  );
 
-  t.test('also where all of them had to wait for one that was never kept', { skip: needsPostgres() }, async (t) => {
+  t.test('also if all of them waited for one that was rolled back', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const email = newEmail();
     const sample = await invite(account, account.owner, newEmail(), invoices);
-    const invented = inventInvite(sample.body.id, email);
+    const invented = conflictingInvite(sample.body.id, email);
     const create = () => invite(account, account.owner, email, invoices);
     const answers = await meet(invented, ...Array.from({ length: 8 }, () => create));
     t.same(tally(answers), { 201: 1, '409 invite-already-pending': 7 });
@@ -179,14 +182,14 @@ t.test('One pending invite per account and address, kept by the database', async
   });
 
   t.test(
-    'two who invite the same people at once, in opposite orders, do not wait for each other',
+    'two members who invite the same addresses in opposite orders do not deadlock',
     { skip: needsPostgres() },
     async (t) => {
       const account = await newAccount();
       const other = await newMember(account, all);
       const emails = Array.from({ length: 9 }, newEmail).sort();
       const sample = await invite(account, account.owner, newEmail(), invoices);
-      const middle = inventInvite(sample.body.id, emails[4] as string);
+      const middle = conflictingInvite(sample.body.id, emails[4] as string);
       // Each comes as far as the one in the middle, with others on the way that the other one has
       // yet to come to.
       const answers = await meet(
@@ -198,13 +201,13 @@ t.test('One pending invite per account and address, kept by the database', async
     },
   );
 
-  inBothOrders(t, 'an expired invite is sent again while its address is invited anew', async (t, order) => {
+  inBothOrders(t, 'an expired invite is resent while its address is invited again', async (t, order) => {
     const account = await newAccount();
     const { id, user } = await sentInvite(account);
     await at(new Date(clock().getTime() + 8 * day), async () => {
       const owner = { ...account.owner, token: await logIn(account.owner) };
       const [resent, made] = await pair(
-        holdInvite(id),
+        inviteLock(id),
         order,
         () => call('POST', `${account.url}/invites/${id}/resend`, { token: owner.token }),
         () => invite(account, owner, user.email, invoices),
@@ -221,7 +224,7 @@ t.test('One pending invite per account and address, kept by the database', async
     });
   });
 
-  inBothOrders(t, 'two expired invites for one address are sent again', async (t, order) => {
+  inBothOrders(t, 'two expired invites for one address are resent', async (t, order) => {
     const account = await newAccount();
     const { id, user } = await sentInvite(account);
     const invites = await at(new Date(clock().getTime() + 8 * day), async () => {
@@ -230,14 +233,14 @@ t.test('One pending invite per account and address, kept by the database', async
     });
     await at(new Date(clock().getTime() + 17 * day), async () => {
       const token = await logIn(account.owner);
-      // Both have given their address free, so that neither stands in the other's way.
+      // Marks both as expired, so that neither blocks the other.
       const third = await invite(account, { ...account.owner, token }, user.email, invoices);
       await call('POST', `${account.url}/invites/${third.body.id}/revoke`, { token });
       const resend = (id: string) => () => call('POST', `${account.url}/invites/${id}/resend`, { token });
-      const answers = await pair(holdInvites(invites), order, resend(invites[0]), resend(invites[1]));
+      const answers = await pair(inviteLocks(invites), order, resend(invites[0]), resend(invites[1]));
       const kept = answers.findIndex((it) => it.status === 200);
       t.same(tally(answers), { 200: 1, '409 invite-already-pending': 1 });
-      t.equal(answers[1 - kept]?.body.inviteId, invites[kept], 'the other names it');
+      t.equal(answers[1 - kept]?.body.inviteId, invites[kept], 'the other is refused with its id');
       const pending = await listAll(`${account.url}/invites?limit=9&status=pending`, token);
       t.same(
         pending.map((it) => it.id),
@@ -247,11 +250,11 @@ t.test('One pending invite per account and address, kept by the database', async
   });
 });
 
-inBothOrders(t, 'accept against revoke', async (t, order) => {
+inBothOrders(t, 'An accept races a revoke', async (t, order) => {
   const account = await newAccount();
   const sent = await sentInvite(account);
   const [accepted, revoked] = await pair(
-    holdInvite(sent.id),
+    inviteLock(sent.id),
     order,
     () => accept(sent),
     () => act(account, sent.id, 'revoke'),
@@ -274,11 +277,11 @@ t.test('A locked row fails only the request that needs it', { skip: needsPostgre
     const [first, a, b] = [await sentInvite(account), await sentInvite(account), await sentInvite(account)];
     const answers = await ownTransaction(async (ofInvite) => {
       const asked = await ownTransaction(async (ofAccount) => {
-        await ofAccount.query(holdAccount(account).statement, holdAccount(account).values);
+        await ofAccount.query(accountLock(account).statement, accountLock(account).values);
         const asked = [first, a, b].map(accept);
         await untilWaiting(ofAccount, 1);
         await pause(200);
-        await ofInvite.query(holdInvite(b.id).statement, holdInvite(b.id).values);
+        await ofInvite.query(inviteLock(b.id).statement, inviteLock(b.id).values);
         return asked.map((it) => () => it);
       });
       return Promise.all(asked.map((it) => it()));
@@ -290,15 +293,15 @@ t.test('A locked row fails only the request that needs it', { skip: needsPostgre
     );
     t.match(answers[2], { status: 503, code: 'unavailable' });
     for (const [i, it] of [first, a, b].entries()) {
-      if (answers[i]?.status !== 201) t.equal((await accept(it)).status, 201, 'it succeeds once the invite is free');
+      if (answers[i]?.status !== 201) t.equal((await accept(it)).status, 201, 'it succeeds after the lock is released');
     }
   });
 
-  t.test('an invite for an address that is just being invited fails, and the others succeed', async (t) => {
+  t.test('an invite for an address that is being invited fails, and the others succeed', async (t) => {
     const account = await newAccount();
     const sample = await invite(account, account.owner, newEmail(), invoices);
     const taken = newEmail();
-    const invented = inventInvite(sample.body.id, taken);
+    const invented = conflictingInvite(sample.body.id, taken);
     const answers = await ownTransaction(async (client) => {
       await client.query(invented.statement, invented.values);
       const emails = [newEmail(), taken, ...Array.from({ length: 5 }, newEmail)];
@@ -307,7 +310,7 @@ t.test('A locked row fails only the request that needs it', { skip: needsPostgre
     t.same(tally(answers), { 201: 6, '503 unavailable': 1 });
   });
 
-  t.test('an end that can’t be stored is refused, and the other invites are created', async (t) => {
+  t.test('an invite with an end that cannot be stored is refused, and the others are created', async (t) => {
     const account = await newAccount();
     const ends = [undefined, '9999-12-31T23:59:59-23:59', undefined, '2031-01-01T00:00:00Z'];
     const answers = await Promise.all(
@@ -321,31 +324,27 @@ t.test('A locked row fails only the request that needs it', { skip: needsPostgre
   });
 });
 
-t.test(
-  'registering by an invite while the catalogue changes is decided again',
-  { skip: needsPostgres() },
-  async (t) => {
-    const platform = await newPlatformKey();
-    const account = await newAccount();
-    const email = newEmail();
-    await invite(account, account.owner, email, invoices);
-    const token = await tokenFor(email, 'invite');
-    const preset = { name: newEmail('preset'), permissions: ['invoices:read'] };
-    const answer = await ownTransaction(async (client) => {
-      await client.query("insert into users (id, email, name, created_at) values (gen_random_uuid(), $1, 'x', now())", [
-        email,
-      ]);
-      const accepting = call('POST', '/v1/invites/accept', { body: { token, register: { name: 'Adam', password } } });
-      await untilWaiting(client, 1);
-      t.equal((await call('POST', '/v1/role-presets', { body: preset, token: platform })).status, 201);
-      return () => accepting;
-    });
-    t.equal((await answer()).status, 201);
-  },
-);
+t.test('An accept by registering succeeds if the catalogue changes meanwhile', { skip: needsPostgres() }, async (t) => {
+  const platform = await newPlatformKey();
+  const account = await newAccount();
+  const email = newEmail();
+  await invite(account, account.owner, email, invoices);
+  const token = await tokenFor(email, 'invite');
+  const preset = { name: newEmail('preset'), permissions: ['invoices:read'] };
+  const answer = await ownTransaction(async (client) => {
+    await client.query("insert into users (id, email, name, created_at) values (gen_random_uuid(), $1, 'x', now())", [
+      email,
+    ]);
+    const accepting = call('POST', '/v1/invites/accept', { body: { token, register: { name: 'Adam', password } } });
+    await untilWaiting(client, 1);
+    t.equal((await call('POST', '/v1/role-presets', { body: preset, token: platform })).status, 201);
+    return () => accepting;
+  });
+  t.equal((await answer()).status, 201);
+});
 
 t.test(
-  'An invite that is made while the ownership is accepted belongs to the new owner',
+  'An invite that is created while the ownership is accepted belongs to the new owner',
   { skip: needsPostgres() },
   async (t) => {
     const platform = await newPlatformKey();
@@ -357,7 +356,7 @@ t.test(
     const { id } = made.body.account;
     const token = await tokenFor(owner.email, 'invite');
     const email = newEmail();
-    const taken = inventInvite(made.body.invite.id, email);
+    const taken = conflictingInvite(made.body.invite.id, email);
     const answers = await ownTransaction(async (client) => {
       await client.query(taken.statement, taken.values);
       const body = { email, access: invoices };
@@ -377,7 +376,7 @@ t.test(
   },
 );
 
-t.test('accept against the removal of a permission from the catalogue', { skip: needsPostgres() }, async (t) => {
+t.test('An accept races the removal of a permission from the catalogue', { skip: needsPostgres() }, async (t) => {
   const platform = await newPlatformKey();
   const account = await newAccount();
   const listed = await call('GET', '/v1/permissions', { token: account.owner.token });
@@ -403,7 +402,7 @@ t.test('accept against the removal of a permission from the catalogue', { skip: 
   t.equal((await declare(kept)).status, 200);
 });
 
-t.test('What an accept was judged by is still true when it is written, or nothing is written', async (t) => {
+t.test('An accept writes nothing if the facts changed after they were read', async (t) => {
   const account = await newAccount();
   const accountId = account.id as AccountId;
   const { token } = account.owner;
@@ -421,7 +420,7 @@ t.test('What an accept was judged by is still true when it is written, or nothin
     const userId = user.id as UserId;
     const credential = { sessionId: null, identityId: null, isVerified: true };
     const acceptance = { accountId, inviteId, userId, ...credential };
-    await until('its mail to be written down', async () => (await get(account, id)).lastSentAt);
+    await until('the mail to be recorded as sent', async () => (await get(account, id)).lastSentAt);
     const facts = (await findFacts(db, acceptance, clock())) as Facts;
     t.ok((await change(id)).status < 300);
     const member = { ...facts.invite, userId, id: newId('mem'), createdAt: clock() };
@@ -431,11 +430,11 @@ t.test('What an accept was judged by is still true when it is written, or nothin
   }
 });
 
-inBothOrders(t, 'accept against decline', async (t, order) => {
+inBothOrders(t, 'An accept races a decline', async (t, order) => {
   const account = await newAccount();
   const sent = await sentInvite(account);
   const [accepted, declined] = await pair(
-    holdInvite(sent.id),
+    inviteLock(sent.id),
     order,
     () => accept(sent),
     () => call('POST', '/v1/invites/decline', { body: { token: sent.token } }),
@@ -452,11 +451,11 @@ inBothOrders(t, 'accept against decline', async (t, order) => {
   }
 });
 
-inBothOrders(t, 'accept against resend', async (t, order) => {
+inBothOrders(t, 'An accept races a resend', async (t, order) => {
   const account = await newAccount();
   const sent = await sentInvite(account);
   const [accepted, resent] = await pair(
-    holdInvite(sent.id),
+    inviteLock(sent.id),
     order,
     () => accept(sent),
     () => act(account, sent.id, 'resend'),
@@ -471,15 +470,15 @@ inBothOrders(t, 'accept against resend', async (t, order) => {
     t.match(resent, { status: 200, body: { sendings: 2 } });
     t.same([isIn, status, sendings], [false, 'pending', 2]);
     const token = await tokenFor(sent.user.email, 'invite');
-    t.equal((await accept({ ...sent, token })).status, 201, 'and the newer link is good');
+    t.equal((await accept({ ...sent, token })).status, 201, 'the newer link is valid');
   }
 });
 
-inBothOrders(t, 'accept against a change of what the invite gives', async (t, order) => {
+inBothOrders(t, 'An accept races a change of the access of the invite', async (t, order) => {
   const account = await newAccount();
   const sent = await sentInvite(account, account.owner, all);
   const [accepted, changed] = await pair(
-    holdInvite(sent.id),
+    inviteLock(sent.id),
     order,
     () => accept(sent),
     () =>
@@ -497,12 +496,12 @@ inBothOrders(t, 'accept against a change of what the invite gives', async (t, or
   t.same(member.body.access, access);
 });
 
-inBothOrders(t, 'accept against the removal of the inviter', async (t, order) => {
+inBothOrders(t, 'An accept races the removal of the inviter', async (t, order) => {
   const account = await newAccount();
   const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
   const sent = await sentInvite(account, inviter);
   const [accepted, removed] = await pair(
-    holdAccount(account),
+    accountLock(account),
     order,
     () => accept(sent),
     () => remove(account, account.owner, inviter),
@@ -517,12 +516,12 @@ inBothOrders(t, 'accept against the removal of the inviter', async (t, order) =>
   }
 });
 
-inBothOrders(t, 'accept against the demotion of the inviter', async (t, order) => {
+inBothOrders(t, 'An accept races the demotion of the inviter', async (t, order) => {
   const account = await newAccount();
   const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
   const sent = await sentInvite(account, inviter);
   const [accepted, demoted] = await pair(
-    holdAccount(account),
+    accountLock(account),
     order,
     () => accept(sent),
     () => setAccess(account, account.owner, inviter, only('invites:manage')),
@@ -530,7 +529,7 @@ inBothOrders(t, 'accept against the demotion of the inviter', async (t, order) =
   t.equal(demoted.status, 200);
   const isIn = (await memberIds(account)).includes(sent.user.id);
   const isLast = order('accept', 'demote')[0] === 'demote';
-  if (isPostgres && isLast) t.equal(accepted.status, 409, 'what was read before the demotion counts no more');
+  if (isPostgres && isLast) t.equal(accepted.status, 409, 'permissions from before the demotion are not used');
   if (accepted.status === 201) t.ok(isIn);
   else {
     t.match(accepted, { status: 409, code: 'inviter-cannot-grant' });
@@ -539,12 +538,12 @@ inBothOrders(t, 'accept against the demotion of the inviter', async (t, order) =
   }
 });
 
-t.test('Removing a member revokes the invite that they are just making', { skip: needsPostgres() }, async (t) => {
+t.test('Removing a member revokes the invite that they are creating', { skip: needsPostgres() }, async (t) => {
   const account = await newAccount();
   const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
   const email = newEmail();
   const sample = await invite(account, account.owner, newEmail(), invoices);
-  const { statement, values } = inventInvite(sample.body.id, email);
+  const { statement, values } = conflictingInvite(sample.body.id, email);
   const { making, removing } = await ownTransaction(async (client) => {
     await client.query(statement, values);
     const making = invite(account, inviter, email, invoices);
@@ -554,7 +553,7 @@ t.test('Removing a member revokes the invite that they are just making', { skip:
     return { making, removing };
   });
   const made = await making;
-  t.equal(made.status, 201, 'it had been allowed, and waited');
+  t.equal(made.status, 201, 'it was allowed before the removal');
   t.equal((await removing).status, 204);
   t.equal((await get(account, made.body.id)).status, 'revoked');
   t.same(await memberIds(account), [account.owner.id]);
@@ -572,7 +571,7 @@ for (const [name, change] of [
       const account = await newAccount();
       const member = await newMember(account, only('invites:manage', 'invoices:read'));
       const { body } = await invite(account, account.owner, newEmail(), invoices);
-      const hold = holdAccount(account);
+      const hold = accountLock(account);
       const { changing, removing } = await ownTransaction(async (client) => {
         await client.query(hold.statement, hold.values);
         const removing = remove(account, account.owner, member);
@@ -584,19 +583,19 @@ for (const [name, change] of [
         await untilWaiting(client, 2);
         return { changing, removing };
       });
-      // Either order is right, and each leaves the account as if one had come after the other.
+      // Either order is valid.
       t.equal((await removing).status, 204);
       const { status } = await changing;
       t.ok(status === 404 || status === 200, `answered ${status}`);
       const after = await get(account, body.id);
       const vouches = after.invitedBy.id === member.id && after.status === 'pending';
-      t.notOk(vouches, 'nobody who is gone vouches for a pending invite');
+      t.notOk(vouches, 'a removed member is not the inviter of a pending invite');
     },
   );
 }
 
 t.test(
-  'A login made while its address registers through an invite is not touched',
+  'A login created while its address registers by an invite is not changed',
   { skip: needsPostgres() },
   async (t) => {
     const account = await newAccount();
@@ -606,7 +605,7 @@ t.test(
     const { body } = await invite(account, account.owner, email, invoices);
     const token = await tokenFor(email, 'invite');
     const register = { name: 'Somebody Else', password: 'another long password' };
-    const hold = holdAccount(account);
+    const hold = accountLock(account);
     const { accepting } = await ownTransaction(async (client) => {
       await client.query(hold.statement, hold.values);
       const accepting = call('POST', '/v1/invites/accept', { body: { token, register } });
@@ -636,27 +635,27 @@ t.test('Two members changing each other at once never both succeed', async (t) =
       const access = only('invoices:read', 'members:manage');
       const [one, other] = [await newMember(account, access), await newMember(account, access)];
       const answers = await meet(
-        holdAccount(account),
+        accountLock(account),
         () => change(account, one, other),
         () => change(account, other, one),
       );
-      t.equal(answers.filter((it) => isOneOf(it.status)).length, 1);
-      const refused = answers.find((it) => !isOneOf(it.status));
+      t.equal(answers.filter((it) => isSuccess(it.status)).length, 1);
+      const refused = answers.find((it) => !isSuccess(it.status));
       t.ok(['not-found', 'permission-missing'].includes(String(refused?.code)), `the other gets ${refused?.code}`);
       const winner = answers[0]?.code === undefined ? one : other;
       const seen = await call('GET', `${account.url}/members/me`, { token: winner.token });
-      t.match(seen, { status: 200, body: { status: 'active', access } }, 'and who was first is as they were');
+      t.match(seen, { status: 200, body: { status: 'active', access } }, 'the first one is unchanged');
     });
   }
 });
 
-inBothOrders(t, 'accepting the ownership against being removed', async (t, order) => {
+inBothOrders(t, 'Accepting the ownership races the removal of the new owner', async (t, order) => {
   const account = await newAccount();
   const deputy = await newMember(account, all);
   const next = await newMember(account, invoices);
   await call('POST', `${account.url}/ownership-transfer`, { body: { userId: next.id }, token: account.owner.token });
   const [accepted, removed] = await pair(
-    holdAccount(account),
+    accountLock(account),
     order,
     () => call('POST', `${account.url}/ownership-transfer/accept`, { token: next.token }),
     () => remove(account, deputy, next),
@@ -675,19 +674,19 @@ inBothOrders(t, 'accepting the ownership against being removed', async (t, order
   }
 });
 
-inBothOrders(t, 'accepting the ownership against its being taken back', async (t, order) => {
+inBothOrders(t, 'Accepting the ownership races the withdrawal of the offer', async (t, order) => {
   const account = await newAccount();
   const next = await newMember(account, invoices);
   await call('POST', `${account.url}/ownership-transfer`, { body: { userId: next.id }, token: account.owner.token });
   const [accepted, ended] = await pair(
-    holdAccount(account),
+    accountLock(account),
     order,
     () => call('POST', `${account.url}/ownership-transfer/accept`, { token: next.token }),
     () => call('DELETE', `${account.url}/ownership-transfer`, { token: account.owner.token }),
   );
   const { body } = await call('GET', account.url, { token: account.owner.token });
   if (accepted.status === 200) {
-    t.match(ended, { status: 403, code: 'cannot-grant' }, 'who takes it back is the owner no more');
+    t.match(ended, { status: 403, code: 'cannot-grant' }, 'the caller is not the owner any more');
     t.equal(body.ownerId, next.id);
   } else {
     t.equal(ended.status, 204);
@@ -695,42 +694,42 @@ inBothOrders(t, 'accepting the ownership against its being taken back', async (t
   }
 });
 
-t.test('Someone who is removed while they change something changes nothing after it', async (t) => {
+t.test('A member who is removed while they change another member changes nothing', async (t) => {
   const account = await newAccount();
   const [manager, member] = [await newMember(account, all), await newMember(account, invoices)];
   const [removed, changed] = await meet(
-    holdAccount(account),
+    accountLock(account),
     () => remove(account, account.owner, manager),
     () => setAccess(account, manager, member, all),
   );
   t.equal(removed?.status, 204);
-  // The embedded database may take them in the other order.
+  // The embedded database may run them in the other order.
   if (isPostgres) t.match(changed, { status: 404, code: 'not-found' });
   const { body } = await call('GET', `${account.url}/members/${member.id}`, { token: account.owner.token });
   t.equal(body.access.allPermissions, changed?.status === 200);
 });
 
-t.test('Making an invite takes no lock on its account', { skip: needsPostgres() }, async (t) => {
-  t.test('many people invite into one account while a change of it is under way', async (t) => {
+t.test('Creating an invite does not lock the account', { skip: needsPostgres() }, async (t) => {
+  t.test('invites are created while the account is locked', async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, only('invites:manage', 'invoices:read'));
     await ownTransaction(async (client) => {
-      const { statement, values } = holdAccount(account);
+      const { statement, values } = accountLock(account);
       await client.query(statement, values);
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, i) => invite(account, i % 2 ? manager : account.owner, newEmail(), invoices)),
       );
-      t.same(tally(answers), { 201: 20 }, 'all were answered before the account was let go');
+      t.same(tally(answers), { 201: 20 }, 'all succeeded before the lock was released');
     });
   });
 
-  t.test('two accounts stand in nobody’s way', async (t) => {
+  t.test('a locked account does not block another account', async (t) => {
     const [held, free] = [await newAccount(), await newAccount()];
     const sent = await sentInvite(free);
     await ownTransaction(async (client) => {
-      await client.query('select from accounts where id = $1 for update', holdAccount(held).values);
+      await client.query('select from accounts where id = $1 for update', accountLock(held).values);
       t.equal((await invite(free, free.owner, newEmail(), invoices)).status, 201);
-      t.equal((await accept(sent)).status, 201, 'nor does one that changes who is in');
+      t.equal((await accept(sent)).status, 201, 'accepts are not blocked either');
     });
   });
 
@@ -738,14 +737,14 @@ t.test('Making an invite takes no lock on its account', { skip: needsPostgres() 
     const account = await newAccount();
     const { id } = await sentInvite(account);
     await ownTransaction(async (client) => {
-      const { statement, values } = holdInvite(id);
+      const { statement, values } = inviteLock(id);
       await client.query(statement, values);
       t.equal((await invite(account, account.owner, newEmail(), invoices)).status, 201);
     });
   });
 });
 
-t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
+t.test('A request runs few statements', { skip: needsPostgres() }, async (t) => {
   /** How many statements one call runs. */
   async function cost(request: Request): Promise<number> {
     const before = statements.length;
@@ -754,7 +753,7 @@ t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
     return statements.length - before;
   }
 
-  /** As many members more, by SQL: what is measured is not how they came in. */
+  /** Adds members by SQL. */
   async function grow(account: Account, count: number): Promise<void> {
     await db.execute(sql`
       with made as (
@@ -765,7 +764,7 @@ t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
       select ${uuidOf('acc', account.id as never)}, id, gen_random_uuid(), false, '{invoices:read}', now() from made`);
   }
 
-  /** What each call costs that is made by `ask`. */
+  /** How many statements each call by `ask` runs. */
   async function costs(members: number, ask: typeof call): Promise<Record<string, number>> {
     const account = await newAccount();
     const { token } = account.owner;
@@ -788,7 +787,7 @@ t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
     };
   }
 
-  const most = {
+  const maxStatements = {
     'create an invite': 3,
     'preview an invite': 2,
     'accept as a user': 2,
@@ -799,22 +798,22 @@ t.test('What a request costs', { skip: needsPostgres() }, async (t) => {
     'list my accounts': 2,
   };
   const small = await costs(3, call);
-  for (const [what, count] of Object.entries(most)) {
+  for (const [what, count] of Object.entries(maxStatements)) {
     t.ok((small[what] ?? Infinity) <= count, `to ${what} takes ${small[what]} statements, ${count} at most`);
-    t.ok((small[what] ?? 0) > 0, 'and they were counted');
+    t.ok((small[what] ?? 0) > 0, 'statements were counted');
   }
-  t.same(await costs(60, call), small, 'as many for an account of 60 members as for one of 3');
+  t.same(await costs(60, call), small, 'the same for an account of 60 members as for one of 3');
 
-  t.test('limits that replicas count together take a statement or two more, where there are any', async (t) => {
-    const usual = await startService(t, {
+  t.test('limits that replicas share take one or two more statements', async (t) => {
+    const limited = await startService(t, {
       ...logged,
       database: choice,
       keys: started.service.signingKeys,
       env: { RATE_LIMITS: '' },
     });
-    // The first to be counted clears away what has run out, once a minute.
-    await usual.call('POST', '/v1/invites/preview', { body: { token: 'x' } });
-    const counted = await costs(3, usual.call);
+    // The first count of a minute deletes expired counters.
+    await limited.call('POST', '/v1/invites/preview', { body: { token: 'x' } });
+    const counted = await costs(3, limited.call);
     const more: Record<string, number> = {
       ...{ 'create an invite': 1, 'preview an invite': 2, 'accept as a user': 2, 'accept by registering': 2 },
     };

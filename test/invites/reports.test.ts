@@ -43,7 +43,7 @@ const act = (account: Account, id: string, what: 'resend' | 'revoke', by = accou
 const find = async (account: Account, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
 
-/** A pending invite of an account, and the tokens of the links in its mail. */
+/** Sends an invite. Returns it with the tokens of the links in its mail. */
 async function sentInvite(account: Account, email = newEmail(), by = account.owner) {
   const { body } = await invite(account, by, email, invoices);
   const [accept, optOut, report] = [
@@ -60,19 +60,19 @@ const reportsOf = (account: Account) =>
     .from(abuseReports)
     .where(eq(abuseReports.accountId, account.id as AccountId));
 
-/** The lines about reports in the audit log, since then. */
+/** The lines about reports in the audit log, from a line on. */
 const reportedSince = (lines: number) =>
   logged
     .slice(lines)
     .map((it) => JSON.parse(it))
     .filter((it) => it.event === 'invite_reported');
 
-/** Does something that many days later, as someone who logged in then. */
+/** Runs with the clock set days ahead and the user logged in again. */
 const daysLater = <T>(days: number, who: TestUser, run: (then: TestUser) => Promise<T>) =>
   at(new Date(clock().getTime() + days * day), async () => run({ ...who, token: await logIn(who) }));
 
-t.test('the link to report an invite', async (t) => {
-  t.test('stands in both parts of its mail, last, and names the inviter', async (t) => {
+t.test('The report link', async (t) => {
+  t.test('is the last link in both parts of an invite’s mail, after the inviter’s name', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const [mail] = await mailsTo(sent.email);
@@ -83,7 +83,7 @@ t.test('the link to report an invite', async (t) => {
     t.match(mail?.text, /You don’t know Olivia Owner\?\nReport this invite:/);
   });
 
-  t.test('holds a token that names the account and the invite, for two years, and nothing else', async (t) => {
+  t.test('has a token with the account and the invite and no other claims, valid for two years', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const { iat = 0, exp = 0, ...claims } = decodeJwt(sent.report);
@@ -104,12 +104,12 @@ t.test('the link to report an invite', async (t) => {
     t.equal((await app.inject({ url: '/dev/report' })).statusCode, 200);
     for (const method of ['GET', 'HEAD'] as const) {
       const followed = await app.inject({ method, url: `/v1/invites/report?token=${sent.report}` });
-      t.equal(followed.statusCode, 405, 'nor can it be followed past the page');
+      t.equal(followed.statusCode, 405, 'the route cannot be opened with GET or HEAD');
     }
     t.same(await tablesAsText(db), before);
   });
 
-  t.test('is good for no other link, and no other for it', async (t) => {
+  t.test('has a token that no other route accepts, and accepts no other token', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     for (const what of ['preview', 'decline', 'accept'] as const) {
@@ -136,7 +136,7 @@ t.test('the link to report an invite', async (t) => {
 });
 
 t.test('POST /v1/invites/report', async (t) => {
-  t.test('keeps the report, opts the address out and declines the invite, and asks for no login', async (t) => {
+  t.test('records the report, opts the address out and declines the invite, without a login', async (t) => {
     const account = await newAccount();
     const manager = await newMember(account, { permissions: ['invites:manage', 'invoices:read'] });
     const sent = await sentInvite(account, newEmail(), manager);
@@ -149,10 +149,14 @@ t.test('POST /v1/invites/report', async (t) => {
     t.equal((await invite(account, account.owner, sent.email, invoices)).code, 'opted-out');
     t.equal((await act(account, sent.id, 'resend')).code, 'invite-declined');
     const other = await newAccount();
-    t.equal((await invite(other, other.owner, sent.email, invoices)).status, 201, 'others can ask');
+    t.equal(
+      (await invite(other, other.owner, sent.email, invoices)).status,
+      201,
+      'other accounts can invite the address',
+    );
   });
 
-  t.test('is told to nobody in the account: it sees what it sees of an opt-out', async (t) => {
+  t.test('looks like an opt-out to the account', async (t) => {
     const account = await newAccount();
     const [reported, declined] = [await sentInvite(account), await sentInvite(account)];
     await report(reported.report);
@@ -168,7 +172,7 @@ t.test('POST /v1/invites/report', async (t) => {
     t.notMatch(JSON.stringify(list.body), /report/i);
   });
 
-  t.test('writes one line into the audit log: who vouches for it, and no address', async (t) => {
+  t.test('writes one line to the audit log, with the inviter and without addresses', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const before = logged.length;
@@ -188,7 +192,7 @@ t.test('POST /v1/invites/report', async (t) => {
     t.notMatch(logged.slice(before).join(''), /@|eyJ/);
   });
 
-  t.test('does the same when it is done again, and changes nothing then', async (t) => {
+  t.test('is idempotent', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const first = await report(sent.report);
@@ -199,20 +203,20 @@ t.test('POST /v1/invites/report', async (t) => {
     t.same(await tablesAsText(db), before);
   });
 
-  t.test('counts once for whoever vouched first, though others send it again', async (t) => {
+  t.test('records one report of a resent invite, about its inviter at the time of the report', async (t) => {
     const account = await newAccount();
     const adam = await newUser();
     const manager = await newMember(account, { allPermissions: true });
     const sent = await sentInvite(account, adam.email, manager);
     await act(account, sent.id, 'resend');
     const newer = await tokenFor(adam.email, 'report');
-    t.equal((await report(sent.report)).status, 200, 'by the older mail, too');
+    t.equal((await report(sent.report)).status, 200, 'by the older link');
     t.equal((await report(newer)).status, 200);
-    t.match(await reportsOf(account), [{ invitedBy: account.owner.id }], 'who vouched when it was reported');
+    t.match(await reportsOf(account), [{ invitedBy: account.owner.id }], 'the inviter at the time of the report');
     t.equal((await reportsOf(account)).length, 1);
   });
 
-  t.test('takes the mail of an invite that was decided already, and leaves the invite as it is', async (t) => {
+  t.test('accepts the link of a decided invite, and does not change the invite', async (t) => {
     const account = await newAccount();
     const accepted = await sentInvite(account);
     const joined = await byLink('accept', accepted.accept, { register });
@@ -232,10 +236,10 @@ t.test('POST /v1/invites/report', async (t) => {
     t.equal((await reportsOf(account)).length, 4);
     t.equal((await invite(account, account.owner, revoked.email, invoices)).code, 'opted-out');
     const mine = await call('GET', '/v1/me/accounts', { token: joined.body.session.accessToken });
-    t.equal(mine.body.items.length, 1, 'whoever is a member stays one');
+    t.equal(mine.body.items.length, 1, 'a member stays a member');
   });
 
-  t.test('takes that of an invite that has expired, for two years', async (t) => {
+  t.test('accepts the link of an expired invite, for two years', async (t) => {
     const account = await newAccount();
     const [sent, other] = [await sentInvite(account), await sentInvite(account)];
     await daysLater(729, account.owner, async (owner) => {
@@ -246,7 +250,7 @@ t.test('POST /v1/invites/report', async (t) => {
     t.equal((await reportsOf(account)).length, 1);
   });
 
-  t.test('stands when the opt-out is taken back', async (t) => {
+  t.test('is kept when the opt-out is removed', async (t) => {
     const account = await newAccount();
     const adam = await newUser();
     const sent = await sentInvite(account, adam.email);
@@ -256,7 +260,7 @@ t.test('POST /v1/invites/report', async (t) => {
     t.equal((await reportsOf(account)).length, 1);
   });
 
-  t.test('refuses what does not verify, and changes nothing', async (t) => {
+  t.test('refuses invalid tokens, and changes nothing', async (t) => {
     const [account, other] = [await newAccount(), await newAccount()];
     const sent = await sentInvite(account);
     const elsewhere = await sentInvite(other);
@@ -271,16 +275,16 @@ t.test('POST /v1/invites/report', async (t) => {
       'without a signature': `${header}.${payload}.`,
       'with a byte changed': `${header}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`,
       'of another kind with the same claims': signLinkToken(ours, 'opt-out', named, times),
-      'signed by keys that are not ours': signLinkToken(stranger, 'report', named, times),
+      'signed by foreign keys': signLinkToken(stranger, 'report', named, times),
       'of another issuer': signReportToken(
         { signingKeys: ours.keys, config: { issuer: 'https://x.example.com' } },
         ids,
         clock(),
       ),
-      'that names another account': signLinkToken(ours, 'report', { ...named, acc: other.id }, times),
-      'that names an invite of another account': signLinkToken(ours, 'report', { ...named, inv: elsewhere.id }, times),
-      'that names no invite': signLinkToken(ours, 'report', { acc: account.id }, times),
-      'that names what is no invite': signLinkToken(ours, 'report', { ...named, inv: account.id }, times),
+      'with another account': signLinkToken(ours, 'report', { ...named, acc: other.id }, times),
+      'with an invite of another account': signLinkToken(ours, 'report', { ...named, inv: elsewhere.id }, times),
+      'without an invite': signLinkToken(ours, 'report', { acc: account.id }, times),
+      'with an invite id that is not one': signLinkToken(ours, 'report', { ...named, inv: account.id }, times),
       'of nothing at all': 'a.b.c',
     };
     for (const [what, token] of Object.entries(wrong)) {
@@ -303,7 +307,7 @@ t.test('POST /v1/invites/report', async (t) => {
   });
 });
 
-t.test('A report that meets other decisions', async (t) => {
+t.test('A report at the same time as another decision', async (t) => {
   const holdAccount = ({ id }: Account): Hold => ({
     statement: 'select from accounts where id = $1 for no key update',
     values: [uuidOf('acc', id as AccountId)],
@@ -314,7 +318,7 @@ t.test('A report that meets other decisions', async (t) => {
   });
   const accept = (token: string) => () => byLink('accept', token, { register });
 
-  t.test('after an accept: the membership stands, and so does the report', { skip: needsPostgres() }, async (t) => {
+  t.test('after an accept, is recorded and does not end the membership', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const [accepted, reported] = await meet(holdAccount(account), accept(sent.accept), () => report(sent.report));
@@ -324,7 +328,7 @@ t.test('A report that meets other decisions', async (t) => {
     t.equal((await invite(account, account.owner, sent.email, invoices)).code, 'already-member');
   });
 
-  t.test('before an accept: there is no membership', async (t) => {
+  t.test('before an accept, prevents the membership', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const [reported, accepted] = await meet(holdAccount(account), () => report(sent.report), accept(sent.accept));
@@ -334,7 +338,7 @@ t.test('A report that meets other decisions', async (t) => {
     t.equal(members.body.items.length, 1);
   });
 
-  t.test('before it is sent again: it is not', { skip: needsPostgres() }, async (t) => {
+  t.test('before a resend, prevents the resend', { skip: needsPostgres() }, async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const resend = () => act(account, sent.id, 'resend');
@@ -345,7 +349,7 @@ t.test('A report that meets other decisions', async (t) => {
     t.equal((await invite(account, account.owner, sent.email, invoices)).code, 'opted-out');
   });
 
-  t.test('many at once, and an opt-out with them, are one report and one line', async (t) => {
+  t.test('with more reports and an opt-out, is recorded and logged once', async (t) => {
     const account = await newAccount();
     const sent = await sentInvite(account);
     const before = logged.length;
@@ -365,12 +369,12 @@ t.test('npm run reports', { skip: needsPostgres('the same on either database, on
   const emails: string[] = [];
   let newest: InviteId[] = [];
 
-  // A service of its own, which gives the embedded database up at the end: that is one process's.
+  // A separate service, which closes the embedded database at the end, for the next process.
   await t.test('lists reports', async (t) => {
     const { db, call, invite, newAccount, tokenFor } = await startService(t, { database: choice });
     const [one, two] = [await newAccount('One'), await newAccount('Two')];
 
-    /** Invites somebody, who reports that so many days ago. */
+    /** Creates an invite that was reported some days ago. */
     async function reported(account: Account, daysAgo: number): Promise<InviteId> {
       const email = newEmail('reporter');
       emails.push(email);
@@ -390,7 +394,7 @@ t.test('npm run reports', { skip: needsPostgres('the same on either database, on
     newest = [third, second, first, old, older];
     const personOf = ({ id, email }: TestUser) => ({ id, name: 'Olivia Owner', email, disabledAt: null });
 
-    await t.test('newest first, with account, inviter and invite, and whoever was reported most', async (t) => {
+    await t.test('newest first, with account, inviter and invite, and the most reported inviters', async (t) => {
       const { reports, inviters } = await reportsAt(db, clock(), 50);
       t.same(
         reports.map((it) => it.invite.id),
@@ -408,7 +412,7 @@ t.test('npm run reports', { skip: needsPostgres('the same on either database, on
       ]);
     });
 
-    await t.test('says what became of the invite, and who is disabled already', async (t) => {
+    await t.test('with the status of the invite, and with disabled inviters', async (t) => {
       const isFirst = eq(invites.id, first);
       await db.update(invites).set({ status: 'pending', expiresAt: clock() }).where(isFirst);
       const disabledAt = clock();
@@ -423,7 +427,7 @@ t.test('npm run reports', { skip: needsPostgres('the same on either database, on
     });
   });
 
-  await t.test('prints that as JSON, as many as asked for, and never who reported', async (t) => {
+  await t.test('prints JSON, up to the limit, without the addresses of invitees', async (t) => {
     const all = await run(choice);
     t.equal(all.code, 0, all.stderr);
     const printed = JSON.parse(all.stdout);
@@ -438,7 +442,7 @@ t.test('npm run reports', { skip: needsPostgres('the same on either database, on
     t.equal(few.reports[0].invite.id, newest[0]);
   });
 
-  await t.test('explains itself', async (t) => {
+  await t.test('exits 2 and prints the usage on usage errors', async (t) => {
     for (const words of [
       ['--limit=0'],
       ['--limit=1001'],
