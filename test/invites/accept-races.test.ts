@@ -259,11 +259,11 @@ t.test('Revoking a key with its invites also revokes an invite that is being', {
 
     t.test(`changed with a key ${whose}`, async (t) => {
       const { body: changed } = await invite(account, account.owner, newEmail(), access);
-      const held = {
+      const lock = {
         statement: 'select from invites where id = $1 for no key update',
         values: [uuidOf('inv', changed.id)],
       };
-      const [edited, revoked] = await revokeDuring(held, (secret) =>
+      const [edited, revoked] = await revokeDuring(lock, (secret) =>
         call('PATCH', `${account.url}/invites/${changed.id}`, { body: { message: 'Hi' }, token: secret }),
       );
       t.same([edited?.status, revoked?.status, await pending()], [200, 204, 0]);

@@ -51,7 +51,7 @@ function deliveryOf({ email }: { email: string }): string {
 }
 
 /** Posts signed events to the webhook. */
-async function tell(events: unknown, { by = key, at = service.clock() } = {}) {
+async function postEvents(events: unknown, { by = key, at = service.clock() } = {}) {
   const body = JSON.stringify(events);
   return postToWebhook(service, body, by.sign(body, seconds(at)));
 }
@@ -79,15 +79,15 @@ t.test('The delivery events of an invite', async (t) => {
     t.match((await lookAt(invite)).delivery, { event: 'sent', attempts: 1 });
     const deliveryId = deliveryOf(invite);
     const later = (ahead: number) => new Date(service.clock().getTime() + ahead);
-    const told = [
+    const reported = [
       eventOf(deliveryId, 'processed', later(1_000)),
       eventOf(deliveryId, 'deferred', later(2_000), { response: '451 4.7.1 try later', attempt: '2' }),
       eventOf(deliveryId, 'delivered', later(60_000), { response: '250 OK' }),
     ];
     await service.at(later(61_000), async () => {
-      t.equal((await tell([told[0], told[1]])).status, 204);
+      t.equal((await postEvents([reported[0], reported[1]])).status, 204);
       t.match((await lookAt(invite)).delivery, { event: 'deferred', reason: '451 4.7.1 try later' });
-      t.equal((await tell([told[2]])).status, 204);
+      t.equal((await postEvents([reported[2]])).status, 204);
     });
     const timeline = await timelineOf(invite);
     t.same(
@@ -113,15 +113,15 @@ t.test('The delivery events of an invite', async (t) => {
     const lastMoment = new Date(Math.floor(service.clock().getTime() / 1000) * 1000 + 999);
     const invite = await service.at(lastMoment, () => invited());
     await service.at(lastMoment, async () => {
-      const told = ['delivered', 'processed'].map((it) => eventOf(deliveryOf(invite), it, lastMoment));
-      await tell(told, { at: lastMoment });
+      const reported = ['delivered', 'processed'].map((it) => eventOf(deliveryOf(invite), it, lastMoment));
+      await postEvents(reported, { at: lastMoment });
     });
     t.same(await namesIn(invite), ['queued', 'sent', 'processed', 'delivered']);
   });
 
   t.test('show a bounce and its reason, and the invite cannot be resent until the address is confirmed', async (t) => {
     const invite = await invited();
-    await tell([eventOf(deliveryOf(invite), 'processed', service.clock()), bounce(deliveryOf(invite))]);
+    await postEvents([eventOf(deliveryOf(invite), 'processed', service.clock()), bounce(deliveryOf(invite))]);
     t.same(await namesIn(invite), ['queued', 'sent', 'processed', 'bounced']);
     t.match((await lookAt(invite)).delivery, {
       event: 'bounced',
@@ -150,7 +150,7 @@ t.test('The delivery events of an invite', async (t) => {
 
   t.test('are paged, and visible to their account only', async (t) => {
     const invite = await invited();
-    await tell([bounce(deliveryOf(invite))]);
+    await postEvents([bounce(deliveryOf(invite))]);
     const first = await call('GET', `${invite.url}/delivery-events?limit=2`, { token });
     t.equal(first.body.items.length, 2);
     const rest = await call('GET', `${invite.url}/delivery-events?limit=2&cursor=${first.body.nextCursor}`, { token });
@@ -203,12 +203,12 @@ t.test('The delivery events of an invite', async (t) => {
 
 t.test('An undeliverable address', async (t) => {
   t.test('cannot be invited by this account until it is confirmed, but by other accounts', async (t) => {
-    for (const told of ['bounce', 'dropped', 'spamreport']) {
+    for (const reported of ['bounce', 'dropped', 'spamreport']) {
       const invite = await invited();
-      await tell([eventOf(deliveryOf(invite), told, service.clock(), { reason: 'Bounced Address' })]);
+      await postEvents([eventOf(deliveryOf(invite), reported, service.clock(), { reason: 'Bounced Address' })]);
       await call('POST', `${invite.url}/revoke`, { token });
       const again = await service.invite(account, account.owner, invite.email);
-      t.match(again, { status: 409, code: 'address-undeliverable', body: { inviteId: invite.id } }, told);
+      t.match(again, { status: 409, code: 'address-undeliverable', body: { inviteId: invite.id } }, reported);
       const elsewhere = await service.newAccount();
       t.equal((await service.invite(elsewhere, elsewhere.owner, invite.email)).status, 201);
       await call('POST', `${invite.url}/confirm-address`, { token });
@@ -217,14 +217,14 @@ t.test('An undeliverable address', async (t) => {
   });
 
   t.test('is not the result of a blocked, deferred or delivered mail', async (t) => {
-    const told = [
+    const reported = [
       { event: 'bounce', more: { type: 'blocked', reason: '554 5.7.1 blocked for policy' }, shown: 'blocked' },
       { event: 'deferred', more: {}, shown: 'deferred' },
       { event: 'delivered', more: {}, shown: 'delivered' },
     ];
-    for (const { event, more, shown } of told) {
+    for (const { event, more, shown } of reported) {
       const invite = await invited();
-      await tell([eventOf(deliveryOf(invite), event, service.clock(), more)]);
+      await postEvents([eventOf(deliveryOf(invite), event, service.clock(), more)]);
       t.match((await lookAt(invite)).delivery, { event: shown, sendingStopped: false });
       t.equal((await call('POST', `${invite.url}/resend`, { token })).status, 200);
     }
@@ -232,8 +232,8 @@ t.test('An undeliverable address', async (t) => {
 
   t.test('is also the result of a bounce after the delivery', async (t) => {
     const invite = await invited();
-    await tell([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
-    await tell([bounce(deliveryOf(invite))]);
+    await postEvents([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
+    await postEvents([bounce(deliveryOf(invite))]);
     t.match((await lookAt(invite)).delivery, { event: 'bounced', sendingStopped: true });
   });
 
@@ -244,7 +244,7 @@ t.test('An undeliverable address', async (t) => {
       const first = deliveryOf(invite);
       await call('POST', `${invite.url}/resend`, { token });
       await worker.drain();
-      await tell([bounce(first)]);
+      await postEvents([bounce(first)]);
       t.match((await lookAt(invite)).delivery, { event: 'sent', sendingStopped: true });
       t.equal((await call('POST', `${invite.url}/resend`, { token })).code, 'address-undeliverable');
     },
@@ -253,7 +253,7 @@ t.test('An undeliverable address', async (t) => {
 
 t.test('Invites can be filtered by the outcome of their mail', async (t) => {
   const [waiting, delivered, failed] = [await invited(), await invited(), await invited()];
-  await tell([eventOf(deliveryOf(delivered), 'delivered', service.clock()), bounce(deliveryOf(failed))]);
+  await postEvents([eventOf(deliveryOf(delivered), 'delivered', service.clock()), bounce(deliveryOf(failed))]);
   for (const [outcome, { id }] of [
     ['waiting', waiting],
     ['delivered', delivered],
@@ -338,7 +338,7 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
 
   t.test('accepts several keys, so that keys can be rotated', async (t) => {
     for (const by of [key, nextKey])
-      t.equal((await tell([eventOf(deliveryId, 'open', service.clock())], { by })).status, 204);
+      t.equal((await postEvents([eventOf(deliveryId, 'open', service.clock())], { by })).status, 204);
     const unset = await startService(t, { database: service.choice }).catch(() => undefined);
     if (unset) t.match(await postToWebhook(unset, body, key.sign(body, now())), { code: 'webhook-signature-invalid' });
   });
@@ -358,7 +358,7 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
       { ...bounce(deliveryId), event: ['bounce'] },
       { event: 'bounce', timestamp: 1 },
     ];
-    t.equal((await tell(odd)).status, 204);
+    t.equal((await postEvents(odd)).status, 204);
     await isUntouched(t, 'nothing was recorded');
     t.same(await namesIn(invite), ['queued', 'sent']);
   });
@@ -376,7 +376,7 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
     ];
     await service.at(ahead(10_000), async () => {
       const batches = [[...events].reverse(), events, events.slice(2), [...events, ...events], events.slice(0, 1)];
-      const answers = await Promise.all(batches.map((it) => tell(it)));
+      const answers = await Promise.all(batches.map((it) => postEvents(it)));
       t.same(
         answers.map((it) => it.status),
         batches.map(() => 204),
@@ -394,15 +394,15 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
     const late = await invited();
     const id = deliveryOf(late);
     const before = service.clock();
-    await tell([eventOf(id, 'delivered', before)]);
+    await postEvents([eventOf(id, 'delivered', before)]);
     service.travel(5_000);
     for (const name of ['processed', 'deferred']) {
-      t.equal((await tell([eventOf(id, name, service.clock())])).status, 204);
+      t.equal((await postEvents([eventOf(id, name, service.clock())])).status, 204);
       t.match((await lookAt(late)).delivery, { event: 'delivered' }, `a later ${name} does not replace it`);
     }
     t.equal((await namesIn(late)).length, 5, 'all are recorded');
-    await tell([eventOf(id, 'spamreport', service.clock())]);
-    await tell([bounce(id, before)]);
+    await postEvents([eventOf(id, 'spamreport', service.clock())]);
+    await postEvents([bounce(id, before)]);
     t.match((await lookAt(late)).delivery, { event: 'spam-reported' });
     const [stopped] = await db
       .select()
@@ -423,7 +423,7 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
       { a: 1 },
       ['x'],
     ];
-    const told = reasons.map((reason) => ({
+    const reported = reasons.map((reason) => ({
       ...eventOf(id, 'deferred', service.clock()),
       reason,
       response: undefined,
@@ -435,7 +435,7 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
       attempt,
     }));
     const unnamed = { ...eventOf(id, 'deferred', service.clock()), sg_event_id: { x: 1 } };
-    t.equal((await tell([...told, ...timed, ...attempts, unnamed])).status, 204);
+    t.equal((await postEvents([...reported, ...timed, ...attempts, unnamed])).status, 204);
     const timeline = (await timelineOf(odd)).filter((it) => it.event === 'deferred');
     t.equal(timeline.length, reasons.length + times.length + attempts.length + 1);
     // Times are whole seconds, recorded in the first milliseconds of the next second.
@@ -461,7 +461,7 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
     );
     t.equal(events.length, 1_000);
     statements.length = 0;
-    t.equal((await tell(events)).status, 204);
+    t.equal((await postEvents(events)).status, 204);
     // On Citus: one statement to find the accounts, and one for each account.
     t.equal(statements.length, isCitus ? 2 : 1, 'one statement for all events');
     for (const it of many.slice(0, 3)) {
@@ -472,10 +472,12 @@ t.test('POST /v1/webhooks/sendgrid', async (t) => {
 
   t.test('does not deadlock if batches with the same invites arrive at once', async (t) => {
     const many = await Promise.all(Array.from({ length: 10 }, () => invited()));
-    const told = many.map((it) => bounce(deliveryOf(it)));
+    const reported = many.map((it) => bounce(deliveryOf(it)));
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
-        tell(i % 2 ? told : [...told].reverse().map((it) => ({ ...it, sg_event_id: `${it.sg_event_id}${i}` }))),
+        postEvents(
+          i % 2 ? reported : [...reported].reverse().map((it) => ({ ...it, sg_event_id: `${it.sg_event_id}${i}` })),
+        ),
       ),
     );
     t.same(
@@ -551,7 +553,7 @@ t.test('A reminder', async (t) => {
     'is not sent if the address is undeliverable, the invite is not pending, or the account disabled reminders',
     async (t) => {
       const bounced = await due();
-      await tell([bounce(deliveryOf(bounced))]);
+      await postEvents([bounce(deliveryOf(bounced))]);
       await worker.drain();
       t.equal(mailsTo(bounced), 1, 'it bounced');
       const declined = await due();
@@ -570,7 +572,7 @@ t.test('A reminder', async (t) => {
 
   t.test('changes the delivery status of the invite only if it makes the address undeliverable', async (t) => {
     const invite = await due();
-    await tell([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
+    await postEvents([eventOf(deliveryOf(invite), 'delivered', service.clock())]);
     sendgrid.answerWith({ status: 400 });
     await worker.drain();
     const look = async () => (await call('GET', invite.url, { token: invite.token })).body.delivery;
@@ -581,9 +583,9 @@ t.test('A reminder', async (t) => {
     await worker.drain();
     t.equal(mailsTo(other), 2);
     const reminder = deliveryOf(other);
-    await tell([eventOf(reminder, 'delivered', service.clock())]);
+    await postEvents([eventOf(reminder, 'delivered', service.clock())]);
     t.match((await call('GET', other.url, { token: other.token })).body.delivery, { event: 'sent' });
-    await tell([bounce(reminder)]);
+    await postEvents([bounce(reminder)]);
     t.match((await call('GET', other.url, { token: other.token })).body.delivery, {
       event: 'bounced',
       sendingStopped: true,

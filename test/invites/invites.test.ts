@@ -67,10 +67,7 @@ const decided = {
   },
 };
 
-/**
- * Does something eight days later, when every invite of today has expired, as someone who logged in
- * then.
- */
+/** Runs eight days later, when all invites of today have expired, with the user logged in again. */
 const eightDaysLater = <T>(who: TestUser, run: (then: TestUser) => Promise<T>) =>
   at(new Date(clock().getTime() + 8 * day), async () => run({ ...who, token: await logIn(who) }));
 

@@ -512,8 +512,8 @@ t.test('GET /v1/me/opt-outs', async (t) => {
 
   t.test('shows no opt-outs of other users', async (t) => {
     const { account } = await optedOutInvite();
-    for (const someone of [account.owner, await newUser()]) {
-      const { body } = await call('GET', '/v1/me/opt-outs', { token: someone.token });
+    for (const user of [account.owner, await newUser()]) {
+      const { body } = await call('GET', '/v1/me/opt-outs', { token: user.token });
       t.same(body, { items: [], nextCursor: null });
     }
   });
@@ -553,8 +553,8 @@ t.test('DELETE /v1/me/opt-outs/:accountId', async (t) => {
   t.test('does not remove opt-outs of other users', async (t) => {
     const { account, email } = await optedOutInvite();
     const manager = await newMember(account, { allPermissions: true });
-    for (const someone of [account.owner, manager, await newUser()]) {
-      t.equal((await optIn(someone, account)).code, 'not-found');
+    for (const user of [account.owner, manager, await newUser()]) {
+      t.equal((await optIn(user, account)).code, 'not-found');
     }
     t.equal((await invite(account, account.owner, email, invoices)).code, 'opted-out');
   });

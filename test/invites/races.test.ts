@@ -588,8 +588,8 @@ for (const [name, change] of [
       const { status } = await changing;
       t.ok(status === 404 || status === 200, `answered ${status}`);
       const after = await get(account, body.id);
-      const vouches = after.invitedBy.id === member.id && after.status === 'pending';
-      t.notOk(vouches, 'a removed member is not the inviter of a pending invite');
+      const isInviter = after.invitedBy.id === member.id && after.status === 'pending';
+      t.notOk(isInviter, 'a removed member is not the inviter of a pending invite');
     },
   );
 }
@@ -724,10 +724,10 @@ t.test('Creating an invite does not lock the account', { skip: needsPostgres() }
   });
 
   t.test('a locked account does not block another account', async (t) => {
-    const [held, free] = [await newAccount(), await newAccount()];
+    const [lockedAccount, free] = [await newAccount(), await newAccount()];
     const sent = await sentInvite(free);
     await ownTransaction(async (client) => {
-      await client.query('select from accounts where id = $1 for update', accountLock(held).values);
+      await client.query('select from accounts where id = $1 for update', accountLock(lockedAccount).values);
       t.equal((await invite(free, free.owner, newEmail(), invoices)).status, 201);
       t.equal((await accept(sent)).status, 201, 'accepts are not blocked either');
     });
