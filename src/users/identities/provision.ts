@@ -46,7 +46,7 @@ export async function findOrCreateUser(
   // A concurrent request with the same identity may have been first.
   const winner = await findIdentity(db, issuer, subject);
   if (!winner)
-    throw notLinked('A user with this e-mail address already exists. Log in as that user and link the identity.');
+    throw notLinked('A user with this e-mail address already exists.');
   return { userId: winner.userId, identityId: winner.id };
 }
 
