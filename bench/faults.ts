@@ -48,9 +48,9 @@ try {
 
 async function run(): Promise<void> {
   const { url, version } = await freshPostgres(ending);
-  const { patiently, close } = await openDatabase({ kind: 'postgres', url });
-  await patiently(migrate);
-  const account = await patiently((db) => seedAccount(db, 1_000, { sampled: 500, hash: '' }));
+  const { withoutTimeouts, close } = await openDatabase({ kind: 'postgres', url });
+  await withoutTimeouts(migrate);
+  const account = await withoutTimeouts((db) => seedAccount(db, 1_000, { sampled: 500, hash: '' }));
   await close();
   const proxy = await startPostgresProxy(ending, url);
   const keys = await generateSigningKeys();

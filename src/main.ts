@@ -6,8 +6,8 @@ import { buildApp } from './app.ts';
 import { type Config, readConfig } from './config/config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
 import { driverError, isUnavailable, outageReason } from './database/errors.ts';
-import { requireTableRights } from './database/grants.ts';
 import { migrate } from './database/migrate.ts';
+import { requireTablePrivileges } from './database/table-privileges.ts';
 import { addGauges } from './gauges.ts';
 import type { ProcessState } from './http/availability.ts';
 import { createRetention } from './lifecycle/retention.ts';
@@ -67,10 +67,10 @@ async function startTracing(): Promise<Tracing> {
 }
 
 /** Brings the database to what this release and its settings ask for. */
-async function prepare({ catalogue }: Config, { db, verify, patiently }: OpenDatabase, now: Date): Promise<void> {
+async function prepare({ catalogue }: Config, { db, verify, withoutTimeouts }: OpenDatabase, now: Date): Promise<void> {
   await verify();
-  await patiently(migrate);
-  await requireTableRights(db);
+  await withoutTimeouts(migrate);
+  await requireTablePrivileges(db);
   if (catalogue) await keepCatalogueFile(db, catalogue, now);
 }
 

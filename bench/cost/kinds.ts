@@ -22,7 +22,7 @@ export const requestsOf = (series: Series, server: keyof Pair): Requests =>
 
 export interface Bench {
   service: Service;
-  database: Pick<OpenDatabase, 'patiently'>;
+  database: Pick<OpenDatabase, 'withoutTimeouts'>;
   /** A hundred accounts of a thousand members each. */
   manyAccounts: Pick<SeededAccount, 'id'>[];
   /** How many invites each server accepts at most in one measurement. */
@@ -159,7 +159,7 @@ export const kinds: Kind[] = [
       const accountIds = isSpread ? bench.manyAccounts.map((it) => it.id) : [account.id];
       const inviter = audience === 'one' ? account.members[0] : undefined;
       const seed = (count: number) =>
-        bench.database.patiently((db) =>
+        bench.database.withoutTimeouts((db) =>
           seedInvitees(db, { accountIds, count, ...(inviter && { inviterId: inviter.id }) }),
         );
       const ofService: Request[] = [];

@@ -65,7 +65,7 @@ async function run(): Promise<void> {
   const logQuery = (text: string, values?: unknown[]) => void log.push({ text, values: values ?? [] });
   const database = await openDatabase({ kind: 'postgres', url: databaseUrl }, { logQuery });
   ending.teardown(database.close);
-  await database.patiently(migrate);
+  await database.withoutTimeouts(migrate);
 
   const sendgrid = await startSendgridServer(ending);
   // SendGrid never answers, so that sending mail is not measured.
@@ -74,7 +74,7 @@ async function run(): Promise<void> {
   const { app, service } = await appInThisProcess(env, database.db);
 
   say(`Seeding accounts of ${sizes.map(numeral).join(' and ')} members and pending invites.`);
-  const { accounts, manyAccounts } = await database.patiently(seed);
+  const { accounts, manyAccounts } = await database.withoutTimeouts(seed);
 
   await buildOnce();
   const begin = performance.now();

@@ -1,8 +1,8 @@
 /** A program of its own, for operators: `npm run migrate` brings the database to this release, as each start does. */
 import { parseArgs } from 'node:util';
 import { openDatabase } from '../database/database.ts';
-import { grantTables } from '../database/grants.ts';
 import { migrate } from '../database/migrate.ts';
+import { grantTables } from '../database/table-privileges.ts';
 import { fail, reasonOf, settingsOrFail } from './program.ts';
 
 const usage = `Usage: npm run migrate -- [--role=<role>]
@@ -19,10 +19,10 @@ const read = roleIn(process.argv.slice(2));
 const config = read ? settingsOrFail() : fail(usage, 2);
 if (read && config) {
   try {
-    const { db, reach, setUpRole, patiently, close } = await openDatabase(config.database);
+    const { db, reach, setUpRole, withoutTimeouts, close } = await openDatabase(config.database);
     const work = async () => {
       await reach();
-      const applied = await patiently(migrate);
+      const applied = await withoutTimeouts(migrate);
       process.stdout.write(applied === 0 ? 'Nothing was missing.\n' : `Applied ${applied}.\n`);
       if (read.role !== undefined && config.database.kind === 'postgres') await grantTables(db, read.role);
       if ((await setUpRole(read.role)) === 'set') {

@@ -12,39 +12,39 @@ import {
 
 export type Schema = typeof schema;
 
-/** The database, over either driver. What only reads takes this. */
+/** The database, over either driver. Functions that only read take this. */
 export type Db = PgDatabase<PgQueryResultHKT, Schema>;
 
 declare const isOpen: unique symbol;
 
 /**
- * A database inside a transaction. It is a `Db`, but a `Db` is not a `Tx`: what writes takes this, so
- * that it can't be called outside a transaction.
+ * A database inside a transaction. Functions that write take this, so that the compiler rejects
+ * calls outside a transaction: a `Tx` is a `Db`, but a `Db` is not a `Tx`.
  */
 export type Tx = Db & { readonly [isOpen]: true };
 
 export interface OpenDatabase {
   db: Db;
   /**
-   * Connects once, and finds out whether sessions take their settings at startup. A pooler may
-   * refuse them: then they must be settings of the role. Also finds out whether the tables are
-   * distributed by Citus.
+   * Connects once, and finds out whether the server accepts session settings at startup, and
+   * whether the tables are distributed by Citus. If a pooler refuses the settings, they must be
+   * settings of the role.
    */
   reach(): Promise<void>;
   /**
    * Verifies that sessions have every setting that the code relies on, and keep their prepared
    * statements.
-   * @throws DatabaseSetupError that says what to do.
+   * @throws DatabaseSetupError whose message says how to fix the setup.
    */
   verify(): Promise<void>;
   /**
-   * Stores the session settings with a role (`ALTER ROLE … SET`): without `role` with the current
-   * one, if its sessions lack them.
+   * Stores the session settings in a role (`ALTER ROLE … SET`). Without `role`, stores them in the
+   * current role if its sessions lack them.
    */
   setUpRole(role?: string): Promise<'set' | 'not needed'>;
-  /** Does work that may take as long as it takes, such as a migration. */
-  patiently<T>(work: (db: Db) => Promise<T>): Promise<T>;
-  /** How many connections the pool has in each state, and how many statements wait for one. */
+  /** Runs work without timeouts, such as a migration. */
+  withoutTimeouts<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  /** The number of connections in each state, and of statements that wait for a connection. */
   connections(): Record<'idle' | 'busy' | 'waiting', number>;
   close(): Promise<void>;
 }
@@ -59,12 +59,12 @@ export type DatabaseChoice =
       readonly preparedStatements?: boolean;
     };
 
-/** Told of each SQL statement before it runs. */
+/** Receives each SQL statement before it runs. */
 export interface StatementLog {
   logQuery(statement: string): void;
 }
 
-/** The longest that a request waits for a database that does not answer. */
+/** How long a request waits for a database that does not answer. */
 const defaultTimeouts: Timeouts = {
   connect: 3_000,
   lock: 5_000,
@@ -73,13 +73,13 @@ const defaultTimeouts: Timeouts = {
   idleInTransaction: 15_000,
 };
 
-/** As long as it takes, except for connecting. */
 const noTimeouts: Timeouts = { connect: 3_000, lock: 0, statement: 0, answer: 0, idleInTransaction: 0 };
 
 /**
- * Opens the embedded database or a pool of connections to Postgres. A Postgres that is away does not stop this: the pool
- * connects when it is first asked, and again after it was lost.
- * @throws an Error for a person, where another process has the embedded database open.
+ * Opens the embedded database, or a pool of connections to Postgres. Postgres need not be
+ * reachable: the pool connects on first use, and reconnects after a lost connection.
+ * @throws an Error with a message for the operator if another process has the embedded database
+ * open.
  */
 export async function openDatabase(
   choice: DatabaseChoice,
@@ -88,7 +88,7 @@ export async function openDatabase(
 ): Promise<OpenDatabase> {
   const options = { schema, logger: log ?? false };
   if (choice.kind === 'embedded') {
-    // Loaded only where it is used: a replica on Postgres does not need it in memory.
+    // Loaded on demand: replicas on Postgres should not have it in memory.
     const { openEmbedded } = await import('./embedded.ts');
     const { db, close } = await openEmbedded(choice.dataDir, options);
     await setInSession(db);
@@ -97,16 +97,16 @@ export async function openDatabase(
       reach: async () => {},
       verify: async () => {},
       setUpRole: async () => 'not needed',
-      patiently: (work) => work(db),
+      withoutTimeouts: (work) => work(db),
       connections: () => ({ idle: 0, busy: 1, waiting: 0 }),
       close,
     };
   }
   const connector = connectTo(choice);
   const { db, connections, close } = openPool(connector, options, timeouts);
-  const patiently = async <T>(work: (db: Db) => Promise<T>) => {
-    const patient = openPool({ ...connector, choice: { ...choice, poolSize: 1 } }, options, noTimeouts);
-    return work(patient.db).finally(patient.close);
+  const withoutTimeouts = async <T>(work: (db: Db) => Promise<T>) => {
+    const pool = openPool({ ...connector, choice: { ...choice, poolSize: 1 } }, options, noTimeouts);
+    return work(pool.db).finally(pool.close);
   };
   const verify = async () => {
     await connector.reach(timeouts);
@@ -119,5 +119,5 @@ export async function openDatabase(
     await setForRole(db, role ?? current, timeouts, connector.traits);
     return 'set';
   };
-  return { db, reach: () => connector.reach(timeouts), verify, setUpRole, patiently, connections, close };
+  return { db, reach: () => connector.reach(timeouts), verify, setUpRole, withoutTimeouts, connections, close };
 }

@@ -11,14 +11,15 @@ import type { Db, Schema } from './database.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /**
- * Opens the embedded database (PGlite) in a folder, and makes it there first if there is none.
- * @throws an Error for a person, where another process has it open: two processes on one folder lose rows in silence.
+ * Opens the embedded database (PGlite) in a folder, and creates it first if there is none.
+ * @throws an Error with a message for the operator if another process has it open: two processes
+ * in one folder would silently lose rows.
  */
 export async function openEmbedded(
   dataDir: string,
   options: DrizzleConfig<Schema>,
 ): Promise<{ db: Db; close(): Promise<void> }> {
-  // Its files are readable by everyone, so the folder around them is not.
+  // PGlite's files are readable by every user, so the folder must not be.
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(dataDir);
   try {
@@ -37,19 +38,23 @@ export async function openEmbedded(
 }
 
 /**
- * Making a database needs 800 MB for some seconds: a short-lived process gives them back. Its folder appears whole or not at
- * all, and is made under a new name each time, since the program of a start that was killed may be writing for a moment yet.
+ * Creates a database in a child process: it takes 800 MB for some seconds, which the system gets
+ * back when the process exits. The folder appears complete or not at all. Each attempt uses a new
+ * temporary name, since the child process of a killed attempt may still be writing.
  */
 async function initialise(folder: string): Promise<void> {
   await removeDrafts(folder);
   const draft = await mkdtemp(`${folder}.new-`);
   const program = fileURLToPath(new URL(`./initialise-embedded${extname(import.meta.url)}`, import.meta.url));
   const [code] = await once(fork(program, [draft]), 'exit');
-  if (code !== 0) throw new Error(`the embedded database could not be made in ${folder}`);
+  if (code !== 0) throw new Error(`the embedded database could not be created in ${folder}`);
   await rename(draft, folder);
 }
 
-/** What earlier starts left half made. One that still grows is left to the next start. */
+/**
+ * Removes unfinished databases of earlier starts. Those still being written are left for the next
+ * start.
+ */
 async function removeDrafts(folder: string): Promise<void> {
   const drafts = (await readdir(dirname(folder))).filter((it) => it.startsWith(`${basename(folder)}.new`));
   for (const it of drafts) await rm(join(dirname(folder), it), { recursive: true, force: true }).catch(() => {});

@@ -1,10 +1,10 @@
 /**
- * Why no request can be served: by SQLSTATE (or a code of Node), or by the driver's text where it
- * has no code.
+ * Errors that mean that no request can be served, by SQLSTATE or Node error code, or by message if
+ * the driver gives no code.
  */
 const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
   { codes: /^25006$/, reason: 'The database is read-only.' },
-  // Poolers answer 08P01 for nearly everything: only the text says what happened.
+  // Poolers use 08P01 for nearly every error: only the message says what happened.
   {
     text: /^unsupported startup parameter/,
     reason: 'The pooler in front of the database refuses a startup parameter of DATABASE_URL.',
@@ -36,8 +36,8 @@ const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
 ];
 
 /**
- * SQLSTATE codes that mean: the database works, but could not do this in time, or next to other
- * work.
+ * SQLSTATE codes that mean that the database works, but is short of resources, or could not run the
+ * statement in time or because of a conflict.
  */
 const busy = /^(53|57014|55P03|40001|40P01|25P03)/;
 
@@ -47,21 +47,21 @@ interface DriverError {
   constraint?: unknown;
 }
 
-/** The driver's own error below the errors that wrap it. */
+/** The driver's error inside the errors that wrap it. */
 export function driverError(error: unknown): DriverError {
   let inner = error as { cause?: unknown };
   while (inner?.cause !== undefined && inner.cause !== null) inner = inner.cause as { cause?: unknown };
   return (inner ?? {}) as DriverError;
 }
 
-/** Whether an error says that the database can't answer at the moment, so that trying again later makes sense. */
+/** Whether an error is temporary: the database can't answer now, but may if the client retries. */
 export function isUnavailable(error: unknown): boolean {
   return isConnectionLost(error) || busy.test(String(driverError(error).code ?? ''));
 }
 
 /**
- * Whether an error says that no request can be served: the database can't be reached, refuses, or
- * can't be written.
+ * Whether an error means that no request can be served: the database can't be reached, refuses
+ * connections, or can't be written.
  */
 export function isConnectionLost(error: unknown): boolean {
   return outageReason(error) !== undefined;
@@ -83,19 +83,14 @@ export function isStartupRefused(error: unknown): boolean {
   return code === '08P01' && /unsupported startup parameter/.test(String(message));
 }
 
-/** Whether an error is the answer to one statement: the database refused it, and would not refuse others. */
+/** Whether an error concerns one statement only: the database refused it, but would run others. */
 export function isOfStatement(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isConnectionLost(error);
 }
 
-/** Whether a statement was sent and not answered in time: its connection can't be used any more. */
-export function isUnanswered(error: unknown): boolean {
-  return driverError(error).message === 'Query read timeout';
-}
-
 /**
- * Whether an error says that a row with the same key exists (SQLSTATE 23505), in the named
- * constraint or index. On Citus, the name in the error ends with the number of the shard.
+ * Whether an error is a unique violation (SQLSTATE 23505) of this constraint or index. On Citus,
+ * the name in the error ends with the shard number.
  */
 export function isDuplicate(error: unknown, constraint: string): boolean {
   const { code, constraint: violated } = driverError(error);

@@ -1,7 +1,7 @@
-/** A program of its own: makes an empty embedded database in the folder named by its argument, and ends. */
+/** Program: creates an empty embedded database in the folder given as its argument. */
 import { PGlite } from '@electric-sql/pglite';
 
-// Whoever asked for it was killed: nobody would take it any more.
+// The parent process was killed: nothing would use the database.
 process.on('disconnect', () => process.exit(1));
 
 const client = await PGlite.create({ dataDir: process.argv[2] as string });

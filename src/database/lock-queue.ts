@@ -1,19 +1,16 @@
 import type { Db } from './database.ts';
 
+/** Requests per row that run at once: one has the lock, the next waits for it in the database. */
+const maxRunning = 2;
+/** Requests per row that wait in memory, without a connection. */
+const maxWaiting = 50;
 /**
- * How many requests for one row run at once: one has the lock, and the next waits for it in the
- * database.
+ * Milliseconds. Longer than the statement timeout, so that one slow change does not fail the
+ * requests behind it.
  */
-const atOnce = 2;
-/** How many more wait in memory, without a connection. */
-const mostWaiting = 50;
-/**
- * Milliseconds that a request waits at most: longer than a statement may take, so that one slow
- * change does not fail those behind it.
- */
-const longestWait = 20_000;
+const maxWait = 20_000;
 
-/** Thrown instead of starting work on a row that too many requests are waiting for. */
+/** Thrown instead of running work on a row that too many requests wait for. */
 export class RowBusy extends Error {
   constructor() {
     super('too many requests are waiting to change the same row');
@@ -29,46 +26,46 @@ interface Waiting {
 interface RowQueue {
   running: number;
   /**
-   * By client, in the order in which the clients are served; the requests of each in order of
-   * arrival.
+   * By client, in the order in which clients get their turn. The requests of each client are in
+   * order of arrival.
    */
   waiting: Map<string, Waiting[]>;
 }
 
 interface Queues {
-  ofRows: Map<string, RowQueue>;
+  rows: Map<string, RowQueue>;
   refused: number;
 }
 
 const queuesOf = new WeakMap<Db, Queues>();
 
 function queuesFor(db: Db): Queues {
-  const queues = queuesOf.get(db) ?? { ofRows: new Map<string, RowQueue>(), refused: 0 };
+  const queues = queuesOf.get(db) ?? { rows: new Map<string, RowQueue>(), refused: 0 };
   queuesOf.set(db, queues);
   return queues;
 }
 
 /**
- * Runs work that locks a row which any number of requests may want to lock: an account, a user, an
- * invite, a key. Requests that wait in Postgres for one row each occupy a connection of the pool,
- * so that a few dozen of them would stop requests that have nothing to do with that row. Work on
- * different rows never waits here.
+ * Runs work that locks a row which any number of requests may lock: an account, a user, an invite,
+ * a key. A request that waits for a row in Postgres occupies a connection of the pool, so a few
+ * dozen of them would block requests that have nothing to do with that row. Requests for different
+ * rows do not wait for each other here.
  *
- * Clients are served round-robin. If all places are taken, a client with more than one place loses
- * its newest to a client that has at least two fewer. So one client's requests, however many, delay
- * those of another client by one turn.
+ * Clients are served round-robin. When the queue is full, the client with the most waiting requests
+ * loses its newest one to a client that has at least two fewer. So the requests of one client,
+ * however many, delay those of another client by one turn.
  *
- * `work` takes its own connection. It must not queue again: it would wait for itself.
+ * `work` opens its own connection. It must not enter a queue again: it would wait for itself.
  * @param row the id of the row, whose prefix names its table.
- * @param client names who is waiting. It must not be something that a client can have any number
- * of. Requests without one share their turns.
- * @throws RowBusy at once if too many wait, or after waiting too long.
+ * @param client identifies the client that waits. It must not be something of which a client can
+ * have any number. Requests without a client share one turn.
+ * @throws RowBusy at once if too many requests wait, or after waiting too long.
  */
 export async function inLockQueue<T>(db: Db, row: string, work: () => Promise<T>, client = ''): Promise<T> {
   const queues = queuesFor(db);
-  const queue = queues.ofRows.get(row) ?? { running: 0, waiting: new Map() };
-  queues.ofRows.set(row, queue);
-  if (queue.running >= atOnce) await waitForTurn(queues, queue, client);
+  const queue = queues.rows.get(row) ?? { running: 0, waiting: new Map() };
+  queues.rows.set(row, queue);
+  if (queue.running >= maxRunning) await waitForTurn(queues, queue, client);
   else queue.running += 1;
   try {
     return await work();
@@ -77,18 +74,18 @@ export async function inLockQueue<T>(db: Db, row: string, work: () => Promise<T>
     // The next request takes the place of this one.
     if (next) next.run();
     else queue.running -= 1;
-    if (queue.running === 0) queues.ofRows.delete(row);
+    if (queue.running === 0) queues.rows.delete(row);
   }
 }
 
 function waitForTurn(queues: Queues, queue: RowQueue, client: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const own = queue.waiting.get(client) ?? [];
-    const refused = () => {
+    const fail = () => {
       queues.refused += 1;
       reject(new RowBusy());
     };
-    if (countWaiting(queue) >= mostWaiting && !refuseNewest(queue, own.length + 2)) return refused();
+    if (countWaiting(queue) >= maxWaiting && !refuseNewest(queue, own.length + 2)) return fail();
     const leave = () => {
       clearTimeout(timer);
       remove(queue, client, it);
@@ -99,15 +96,15 @@ function waitForTurn(queues: Queues, queue: RowQueue, client: string): Promise<v
     };
     const refuse = () => {
       leave();
-      refused();
+      fail();
     };
     const it = { run, refuse };
-    const timer = setTimeout(refuse, longestWait);
+    const timer = setTimeout(refuse, maxWait);
     queue.waiting.set(client, [...own, it]);
   });
 }
 
-/** The oldest request of the client whose turn it is, and moves that client to the end. */
+/** Takes the oldest request of the client whose turn it is, and moves that client to the end. */
 function takeNext({ waiting }: RowQueue): Waiting | undefined {
   const [first] = waiting;
   if (!first) return undefined;
@@ -117,11 +114,11 @@ function takeNext({ waiting }: RowQueue): Waiting | undefined {
   return requests[0];
 }
 
-/** Refuses the newest request of the client with the most, if it has at least so many. */
-function refuseNewest({ waiting }: RowQueue, atLeast: number): boolean {
-  const [most] = [...waiting.values()].sort((a, b) => b.length - a.length);
-  if (!most || most.length < atLeast) return false;
-  most.at(-1)?.refuse();
+/** Refuses the newest request of the client with the most requests, if it has at least `min`. */
+function refuseNewest({ waiting }: RowQueue, min: number): boolean {
+  const [requests] = [...waiting.values()].sort((a, b) => b.length - a.length);
+  if (!requests || requests.length < min) return false;
+  requests.at(-1)?.refuse();
   return true;
 }
 
@@ -134,8 +131,8 @@ function remove({ waiting }: RowQueue, client: string, request: Waiting): void {
 const countWaiting = ({ waiting }: RowQueue): number =>
   [...waiting.values()].reduce((sum, requests) => sum + requests.length, 0);
 
-/** How many requests wait in memory now, and how many were refused since the start. */
+/** The number of requests that wait in memory now, and of those refused since the start. */
 export function lockQueueState(db: Db): { waiting: number; refused: number } {
-  const { ofRows, refused } = queuesFor(db);
-  return { waiting: [...ofRows.values()].reduce((sum, it) => sum + countWaiting(it), 0), refused };
+  const { rows, refused } = queuesFor(db);
+  return { waiting: [...rows.values()].reduce((sum, it) => sum + countWaiting(it), 0), refused };
 }

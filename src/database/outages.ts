@@ -3,16 +3,15 @@ import type { Db } from './database.ts';
 import { outageReason } from './errors.ts';
 import { createWriteCheck } from './write-check.ts';
 
-/** Milliseconds between two checks whether an outage is over. */
+/** Milliseconds between checks during an outage. */
 const interval = 1_000;
 
 /**
- * Tracks whether the database can be used, and logs each change once instead of for each request.
+ * Tracks whether the database can be used, and logs each change once instead of at each request.
  */
 export interface Outages {
   /**
-   * Reports a failed operation. Only an error that every other request would get too begins an
-   * outage.
+   * Reports a failed operation. Only an error that all requests would get starts an outage.
    */
   report(error: unknown): void;
   /** Writes to the database, at most once a second. Rejects with the database's error. */
@@ -25,7 +24,7 @@ export function watchOutages(db: Db, dataDir: string | undefined, log: Pick<Fast
   let current: string | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const look = () => checkWrite().then(end, report);
+  const check = () => checkWrite().then(end, report);
 
   function end(): void {
     clearInterval(timer);
@@ -36,7 +35,7 @@ export function watchOutages(db: Db, dataDir: string | undefined, log: Pick<Fast
   function report(error: unknown): void {
     const reason = outageReason(error);
     if (reason === undefined || reason === current) return;
-    if (current === undefined) timer = setInterval(look, interval).unref();
+    if (current === undefined) timer = setInterval(check, interval).unref();
     current = reason;
     log.warn({ reason, err: error }, 'the database cannot be used');
   }

@@ -4,14 +4,14 @@ import pg from 'pg';
 import type { DatabaseChoice, Db, Schema, Tx } from './database.ts';
 import { isConnectionLost, isStartupRefused } from './errors.ts';
 import { startupOptions, type Timeouts } from './session-settings.ts';
-import { type DatabaseTraits, onceFor, setTraits } from './statements.ts';
+import { cachedFor, type DatabaseTraits, setTraits } from './statements.ts';
 import { asTransaction, setTransactions } from './transaction.ts';
 
 type PostgresChoice = Extract<DatabaseChoice, { kind: 'postgres' }>;
 
 const defaultPoolSize = 10;
 
-/** Connects to one database, in the same way for all its pools. */
+/** How to connect to one database, shared by its pools. */
 interface Connector {
   choice: PostgresChoice;
   traits: DatabaseTraits;
@@ -20,17 +20,17 @@ interface Connector {
   /** Opens a connection outside the pool. */
   connect(timeouts: Timeouts): Promise<pg.Client>;
   /**
-   * Connects once, and finds out whether sessions accept startup options, and whether Citus is
-   * there.
+   * Connects once, and finds out whether the server accepts startup options, and whether Citus is
+   * installed.
    */
   reach(timeouts: Timeouts): Promise<void>;
 }
 
 export function connectTo(choice: PostgresChoice): Connector {
   const traits = { isUnnamed: choice.preparedStatements === false, isDistributed: false };
-  let takesOptions = true;
+  let acceptsOptions = true;
   const configOf = (timeouts: Timeouts): pg.ClientConfig => ({
-    connectionString: takesOptions ? withOptions(choice.url, startupOptions(timeouts, traits)) : choice.url,
+    connectionString: acceptsOptions ? withOptions(choice.url, startupOptions(timeouts, traits)) : choice.url,
     application_name: 'usher',
     connectionTimeoutMillis: timeouts.connect,
     query_timeout: timeouts.answer,
@@ -44,11 +44,11 @@ export function connectTo(choice: PostgresChoice): Connector {
   };
   const reach = async (timeouts: Timeouts) => {
     const client = await connect(timeouts).catch((error) => {
-      if (!takesOptions || !isStartupRefused(error)) throw error;
-      takesOptions = false;
+      if (!acceptsOptions || !isStartupRefused(error)) throw error;
+      acceptsOptions = false;
       return connect(timeouts);
     });
-    // Closing is not awaited: a server that fell silent would keep the start waiting.
+    // Closing is not awaited: a server that stops answering would block the start.
     traits.isDistributed = await hasCitus(client).finally(() => void client.end().catch(() => {}));
   };
   return { choice, traits, configOf, connect, reach };
@@ -59,7 +59,7 @@ async function hasCitus(client: pg.Client): Promise<boolean> {
   return rowCount === 1;
 }
 
-/** The URL with more `options`. Its own take precedence. */
+/** Adds `options` to a URL. Those already in the URL take precedence. */
 function withOptions(text: string, options: string): string {
   const url = new URL(text);
   const own = url.searchParams.get('options');
@@ -75,8 +75,8 @@ export function openPool(connector: Connector, options: DrizzleConfig<Schema>, t
     return db;
   };
   const db = open(pool);
-  // One for each connection, so that what a transaction prepares is built once for the connection.
-  const over = onceFor((connection: pg.PoolClient) => asTransaction(open(connection)));
+  // One for each connection, so that a prepared statement is built once for each connection.
+  const over = cachedFor((connection: pg.PoolClient) => asTransaction(open(connection)));
   setTransactions(db, (work) => onOneConnection(pool, over, work));
   const connections = () => ({
     idle: pool.idleCount,
@@ -87,7 +87,7 @@ export function openPool(connector: Connector, options: DrizzleConfig<Schema>, t
 }
 
 function postgresPool({ choice, configOf }: Connector, timeouts: Timeouts): pg.Pool {
-  // A pool keeps the configuration that it was made with, but `reach` may change it later.
+  // A pool keeps the configuration that it was created with, but `reach` may change it later.
   class Client extends pg.Client {
     constructor() {
       super(configOf(timeouts));
@@ -95,19 +95,18 @@ function postgresPool({ choice, configOf }: Connector, timeouts: Timeouts): pg.P
   }
   const { poolSize: max = defaultPoolSize } = choice;
   const pool = new pg.Pool({ Client, max, connectionTimeoutMillis: timeouts.connect });
-  // An idle connection that breaks affects no request: the pool drops it and opens another when
-  // asked.
+  // If an idle connection breaks, no request is affected: the pool replaces it when needed.
   pool.on('error', () => {});
-  // One that breaks in use fails its statement, which is enough: without a listener, its event
-  // would end the process.
+  // If a busy connection breaks, its statement fails. Without a listener, the event would also end
+  // the process.
   pool.on('connect', (connection) => void connection.on('error', () => {}));
   return pool;
 }
 
 /**
- * A transaction on a connection of the pool. The connection goes back to the pool in any case, also
- * if the transaction could not begin. If it broke or fell silent, it is closed instead of rolled
- * back, which would wait for it again. (Drizzle's own transaction does neither.)
+ * Runs a transaction on a connection of the pool, and always releases the connection, even if the
+ * transaction could not begin. A connection that broke or stopped answering is closed instead of
+ * rolled back, which would wait again. (Drizzle's own transaction does neither.)
  */
 async function onOneConnection<T>(
   pool: pg.Pool,
@@ -123,15 +122,15 @@ async function onOneConnection<T>(
     await tx.execute(sql`commit`);
     return result;
   } catch (error) {
-    isBroken = isConnectionLost(error) || (await isStuck(tx));
+    isBroken = isConnectionLost(error) || (await rollbackFails(tx));
     throw error;
   } finally {
     connection.release(isBroken);
   }
 }
 
-/** Rolls back. @returns whether that failed. */
-const isStuck = (tx: Tx): Promise<boolean> =>
+/** Rolls back. @returns whether the rollback failed. */
+const rollbackFails = (tx: Tx): Promise<boolean> =>
   tx.execute(sql`rollback`).then(
     () => false,
     () => true,

@@ -2,20 +2,17 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { DatabaseSetupError } from './session-settings.ts';
 
-/**
- * Each round detects such a pooler with a probability of at least three quarters, however it
- * assigns connections.
- */
+/** Each round detects an unsuitable pooler with a probability of at least 3/4. */
 const rounds = 6;
 
 /** duplicate_prepared_statement, invalid_sql_statement_name. */
-const lost = ['42P05', '26000'];
+const lostStatementCodes = ['42P05', '26000'];
 
 /**
- * Checks that prepared statements stay with their client. Behind a pooler in transaction mode that
- * does not keep them (PgBouncer before 1.21), a client finds another client's statement under the
- * same name, or none.
- * @throws DatabaseSetupError if they don't.
+ * Checks that each client keeps its own prepared statements. Behind a pooler in transaction mode
+ * that does not support them (PgBouncer before 1.21), a client finds no statement under its name,
+ * or another client's.
+ * @throws DatabaseSetupError if it does not.
  */
 export async function requirePreparedStatements(connect: () => Promise<pg.Client>): Promise<void> {
   const one = await connect();
@@ -23,7 +20,7 @@ export async function requirePreparedStatements(connect: () => Promise<pg.Client
     const other = await connect();
     try {
       for (let round = 0; round < rounds; round += 1) {
-        if (!(await keepsApart(one, other))) throw new DatabaseSetupError(sentence);
+        if (!(await keepsStatementsApart(one, other))) throw new DatabaseSetupError(message);
       }
     } finally {
       void other.end().catch(() => {});
@@ -33,11 +30,11 @@ export async function requirePreparedStatements(connect: () => Promise<pg.Client
   }
 }
 
-const sentence =
+const message =
   'the pooler between Usher and the database does not keep prepared statements in transaction mode: set DATABASE_PREPARED_STATEMENTS=off, or use PgBouncer 1.21 or newer with max_prepared_statements above 0, or pool_mode = session';
 
-/** Two statements of one name, each run twice by its client. */
-async function keepsApart(one: pg.Client, other: pg.Client): Promise<boolean> {
+/** Prepares a different statement under the same name in each client, and runs each twice. */
+async function keepsStatementsApart(one: pg.Client, other: pg.Client): Promise<boolean> {
   const name = `usher_probe_${randomBytes(8).toString('hex')}`;
   try {
     for (const [client, number] of [
@@ -51,7 +48,7 @@ async function keepsApart(one: pg.Client, other: pg.Client): Promise<boolean> {
     }
     return true;
   } catch (error) {
-    if (error instanceof pg.DatabaseError && lost.includes(error.code ?? '')) return false;
+    if (error instanceof pg.DatabaseError && lostStatementCodes.includes(error.code ?? '')) return false;
     throw error;
   }
 }

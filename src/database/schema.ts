@@ -1,4 +1,4 @@
-/** Every table. Each of the files reads from top to bottom. */
+/** Every table. */
 export * from './tables/access.ts';
 export * from './tables/accounts.ts';
 export * from './tables/catalogue.ts';

@@ -4,7 +4,7 @@ import { driverError } from './errors.ts';
 import type { DatabaseTraits } from './statements.ts';
 import { transaction } from './transaction.ts';
 
-/** Milliseconds; 0 is no limit. */
+/** In milliseconds; 0 means no timeout. */
 export interface Timeouts {
   connect: number;
   lock: number;
@@ -17,12 +17,12 @@ export interface Timeouts {
 interface SessionSetting {
   name: string;
   value: string;
-  /** Whether another value is acceptable too, in the form that `pg_settings` has. */
+  /** Whether a different value, as `pg_settings` shows it, is acceptable too. */
   accepts?: (setting: string) => boolean;
 }
 
 /**
- * A database that the service can't work with until the operator changes its setup; the message
+ * The operator must change the setup of the database before the service can use it; the message
  * says how.
  */
 export class DatabaseSetupError extends Error {}
@@ -30,14 +30,14 @@ export class DatabaseSetupError extends Error {}
 /** SQLSTATE. */
 const insufficientPrivilege = '42501';
 
-const upTo = (most: number) => (setting: string) => most === 0 || (Number(setting) > 0 && Number(setting) <= most);
+const upTo = (max: number) => (setting: string) => max === 0 || (Number(setting) > 0 && Number(setting) <= max);
 
-const timeout = (name: string, most: number): SessionSetting => ({ name, value: String(most), accepts: upTo(most) });
+const timeout = (name: string, max: number): SessionSetting => ({ name, value: String(max), accepts: upTo(max) });
 
 /** The settings of every session, on Postgres and on the embedded database. */
-const everywhere: readonly SessionSetting[] = [
+const commonSettings: readonly SessionSetting[] = [
   { name: 'client_encoding', value: 'UTF8' },
-  // The driver reads times in ISO form only: any other becomes null.
+  // The driver reads times only in ISO format: any other format becomes null.
   { name: 'DateStyle', value: 'ISO', accepts: (it) => it.startsWith('ISO') },
   { name: 'TimeZone', value: 'UTC', accepts: (it) => /^(Etc\/)?(UTC|GMT|UCT)$/.test(it) },
   { name: 'standard_conforming_strings', value: 'on' },
@@ -46,17 +46,17 @@ const everywhere: readonly SessionSetting[] = [
 ];
 
 /**
- * Every session setting that the code relies on. Direct connections carry them as startup
- * parameters; behind a pooler that refuses or drops those, they are settings of the role
+ * Every session setting that the code relies on. Direct connections send them as startup
+ * parameters. Behind a pooler that refuses or drops those, they must be settings of the role
  * (`setForRole`). Each start verifies them.
  */
 export const sessionSettings = (
   { statement, lock, idleInTransaction }: Timeouts,
   { isDistributed }: Pick<DatabaseTraits, 'isDistributed'>,
 ): SessionSetting[] => [
-  ...everywhere,
-  // Without generic plans, hot statements are planned again at each execution: half the throughput.
-  // Citus can't make one for a statement that names an account.
+  ...commonSettings,
+  // Without generic plans, hot statements are planned at each execution, which halves the
+  // throughput. Citus can't make a generic plan for a statement that names an account.
   { name: 'plan_cache_mode', value: isDistributed ? 'auto' : 'force_generic_plan' },
   timeout('statement_timeout', statement),
   timeout('lock_timeout', lock),
@@ -69,11 +69,9 @@ export const startupOptions = (timeouts: Timeouts, traits: Pick<DatabaseTraits, 
     .map(({ name, value }) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
     .join(' ');
 
-/**
- * Sets them in the one session of the embedded database, which has no timeouts and keeps no plans.
- */
+/** Sets the common settings in the only session of the embedded database. */
 export async function setInSession(db: Db): Promise<void> {
-  for (const { name, value } of everywhere) await db.execute(sql`select set_config(${name}, ${value}, false)`);
+  for (const { name, value } of commonSettings) await db.execute(sql`select set_config(${name}, ${value}, false)`);
 }
 
 interface SessionFacts {
@@ -81,7 +79,7 @@ interface SessionFacts {
   role: string;
   database: string;
   /** The settings of the role in this database, as `name=value`. */
-  ofRole: string[];
+  roleSettings: string[];
 }
 
 async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
@@ -90,13 +88,13 @@ async function readSession(db: Db, names: string[]): Promise<SessionFacts> {
       (select json_object_agg(name, json_build_object('setting', setting, 'source', source)) from pg_settings where name in ${names}) as settings,
       coalesce((select to_json(s.setconfig) from pg_db_role_setting s
         join pg_roles r on r.oid = s.setrole join pg_database d on d.oid = s.setdatabase
-        where r.rolname = current_user and d.datname = current_database()), '[]') as "ofRole"`)) as unknown as {
+        where r.rolname = current_user and d.datname = current_database()), '[]') as "roleSettings"`)) as unknown as {
     rows: SessionFacts[];
   };
   return rows[0] as SessionFacts;
 }
 
-/** The settings that are wrong in a session. */
+/** The settings that have wrong values in a session. */
 export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick<DatabaseTraits, 'isDistributed'>) {
   const required = sessionSettings(timeouts, traits);
   const facts = await readSession(
@@ -109,7 +107,7 @@ export async function findWrongSettings(db: Db, timeouts: Timeouts, traits: Pick
   return { wrong, ...facts };
 }
 
-/** The names of the settings that the `options` of a database URL set, in lower case. */
+/** The names of the settings in the `options` of a database URL, in lower case. */
 function namesInOptions(url: string): Set<string> {
   const options = new URL(url).searchParams.get('options') ?? '';
   const names = [...options.matchAll(/(?:^|\s)(?:-c\s*|--)([\w-]+)=/g)].map(([, name = '']) => name);
@@ -117,9 +115,8 @@ function namesInOptions(url: string): Set<string> {
 }
 
 /**
- * @param url the database's, whose own `options` may set what is wrong.
- * @throws DatabaseSetupError that names the first setting that is wrong, and how to set all of
- * them.
+ * @param url the database URL, whose `options` may cause a wrong value.
+ * @throws DatabaseSetupError that names the first wrong setting, and how to fix all of them.
  */
 export async function requireSessionSettings(
   db: Db,
@@ -127,30 +124,31 @@ export async function requireSessionSettings(
   timeouts: Timeouts,
   traits: Pick<DatabaseTraits, 'isDistributed'>,
 ): Promise<void> {
-  const { wrong, role, database, ofRole } = await findWrongSettings(db, timeouts, traits);
+  const { wrong, role, database, roleSettings } = await findWrongSettings(db, timeouts, traits);
   const inUrl = namesInOptions(url);
-  // A pooler that drops `options` leaves another source. One that reads them sends SET to its
-  // server.
+  // With a pooler that drops `options`, the source differs. A pooler that reads them sends SET to
+  // the server, which makes the source `session`.
   const byUrl = wrong.filter(
     ({ name, source }) => inUrl.has(name.toLowerCase()) && (source === 'client' || source === 'session'),
   );
   const [first, ...others] = byUrl.length > 0 ? byUrl : wrong;
   if (!first) return;
   const rest = others.length > 0 ? ` (also wrong: ${others.map((it) => it.name).join(', ')})` : '';
-  const has = (it: SessionSetting) => ofRole.some((pair) => pair.toLowerCase().startsWith(`${it.name.toLowerCase()}=`));
-  const fixOfPooler = wrong.every(has)
-    ? `role "${role}" has it, but the pooler's connections to the server are older or it overrides it: run RECONNECT on the pooler's console, or restart it`
+  const isInRole = (it: SessionSetting) =>
+    roleSettings.some((pair) => pair.toLowerCase().startsWith(`${it.name.toLowerCase()}=`));
+  const poolerFix = wrong.every(isInRole)
+    ? `role "${role}" isInRole it, but the pooler's connections to the server are older or it overrides it: run RECONNECT on the pooler's console, or restart it`
     : `run "npm run migrate" with this DATABASE_URL, which sets it for role "${role}" in database "${database}", and then RECONNECT on the pooler's console`;
-  const fix = byUrl.length > 0 ? 'this value comes from "options" in DATABASE_URL; remove it there' : fixOfPooler;
+  const fix = byUrl.length > 0 ? 'this value comes from "options" in DATABASE_URL; remove it there' : poolerFix;
   throw new DatabaseSetupError(
-    `the database session has ${first.name} = '${first.found}' instead of '${first.value}'${rest}: ${fix}`,
+    `the database session isInRole ${first.name} = '${first.found}' instead of '${first.value}'${rest}: ${fix}`,
   );
 }
 
 /**
- * Makes them settings of a role in this database. Open sessions keep their old settings.
- * @throws DatabaseSetupError that names the missing right, if the current role may not alter the
- * other one.
+ * Stores the settings in a role, for this database. Open sessions keep their old settings.
+ * @throws DatabaseSetupError that names the missing privilege if the current role may not alter
+ * the role.
  */
 export async function setForRole(
   db: Db,

@@ -4,10 +4,10 @@ type Run = <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
 
 const runs = new WeakMap<Db, Run>();
 
-/** Says how a database runs transactions, if Drizzle's own way does not suit its driver. */
+/** Sets how a database runs transactions, if Drizzle's own way does not suit its driver. */
 export const setTransactions = (db: Db, run: Run) => void runs.set(db, run);
 
-/** A database on which a transaction is open, as one that work can be part of. */
+/** Makes a `Tx` of a database on which a transaction is already open. */
 export function asTransaction(db: Db): Tx {
   const tx = db as Tx;
   setTransactions(tx, (work) => work(tx));
@@ -15,9 +15,8 @@ export function asTransaction(db: Db): Tx {
 }
 
 /**
- * Runs work in a transaction: all that it writes is committed, or nothing if it throws. READ
- * COMMITTED: each statement sees what was committed before it. Inside a transaction, the work
- * becomes part of it.
+ * Runs work in a transaction, and commits it, or rolls it back if the work throws. READ COMMITTED:
+ * each statement sees what was committed before it. Inside a transaction, the work joins it.
  */
 export function transaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   const run = runs.get(db);

@@ -230,7 +230,7 @@ async function postgresTests(t: Test): Promise<void> {
   t.test('four that start at once on an empty database all succeed', async (t) => {
     const url = await freshUrl(t);
     const replicas = await Promise.all([1, 2, 3, 4].map(() => openDatabase({ kind: 'postgres', url })));
-    const applied = await Promise.all(replicas.map((it) => it.patiently(migrate)));
+    const applied = await Promise.all(replicas.map((it) => it.withoutTimeouts(migrate)));
     await Promise.all(replicas.map((it) => it.close()));
     t.same(applied.sort(), [0, 0, 0, journal.entries.length], 'one applied everything, the others nothing');
   });
@@ -242,7 +242,7 @@ async function postgresTests(t: Test): Promise<void> {
     t.teardown(() => Promise.all([first.close(), second.close()]));
     const { open, opened } = gate();
     const inTheMiddle = gate();
-    const slow = first.patiently((db) =>
+    const slow = first.withoutTimeouts((db) =>
       transaction(db, async (tx) => {
         await migrate(tx);
         inTheMiddle.open();
@@ -252,7 +252,7 @@ async function postgresTests(t: Test): Promise<void> {
     await inTheMiddle.opened;
     const waits = sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
       and now() - query_start > interval '1 second'`;
-    const waiting = second.patiently(migrate);
+    const waiting = second.withoutTimeouts(migrate);
     await until('the second to have waited longer', async () => (await rowsOf(first.db, waits)).length === 1);
     open();
     await slow;

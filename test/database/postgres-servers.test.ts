@@ -288,7 +288,7 @@ function postgresTests(): void {
       const database = await openDatabase({ kind: 'postgres', url });
       return database
         .verify()
-        .then(() => database.patiently(migrate))
+        .then(() => database.withoutTimeouts(migrate))
         .finally(database.close);
     };
 

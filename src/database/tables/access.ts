@@ -1,4 +1,5 @@
-// Owned by an account: what may be done in it, by whom, and by which machine. `account_id` comes first in every key.
+// Tables of an account: roles, grants, resources and account keys. `account_id` comes first in
+// every key.
 
 import { sql } from 'drizzle-orm';
 import { check, foreignKey, index, jsonb, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
@@ -6,7 +7,9 @@ import { accounts, memberships } from './accounts.ts';
 import { id, keyColumns, time } from './columns.ts';
 import type { Condition } from './json-columns.ts';
 
-/** An account's own roles. Memberships and invites name them in a list; one that is gone gives nothing. */
+/**
+ * The roles of an account. Memberships and invites list their ids; a deleted role grants nothing.
+ */
 export const roles = pgTable(
   'roles',
   {
@@ -22,7 +25,10 @@ export const roles = pgTable(
   (t) => [primaryKey({ columns: [t.accountId, t.id] }), unique('roles_name').on(t.accountId, t.name)],
 );
 
-/** One permission of a member beside their membership's: for a time, on some resources alone, or on a condition. */
+/**
+ * One permission of a member in addition to the membership's own: until a time, on some resources
+ * only, or on a condition.
+ */
 export const grants = pgTable(
   'grants',
   {
@@ -30,11 +36,11 @@ export const grants = pgTable(
     userId: id('usr', 'user_id').notNull(),
     id: id('grt', 'id').notNull(),
     permission: text('permission').notNull(),
-    /** None: in the whole account. */
+    /** Null: in the whole account. */
     resourceType: text('resource_type'),
-    /** None: on every resource of the type. */
+    /** Null: on every resource of the type. */
     resourceId: text('resource_id'),
-    /** Properties that a question must name for it to count. */
+    /** Properties that a check must name for the grant to apply. */
     condition: jsonb('condition').$type<Condition>().notNull().default({}),
     endsAt: time('ends_at'),
     createdAt: time('created_at').notNull(),
@@ -42,12 +48,12 @@ export const grants = pgTable(
   (t) => [
     primaryKey({ columns: [t.accountId, t.userId, t.id] }),
     index('grants_resource').on(t.accountId, t.resourceType, t.resourceId),
-    // A decision finds the grants that apply to a place by one index descent for each kind, past
-    // those that have ended.
+    // A decision finds the applicable grants, without the expired ones, by one index descent for
+    // each kind of grant.
     index('grants_unconditional')
       .on(t.accountId, t.userId, t.resourceType, t.resourceId, t.permission, sql`coalesce(ends_at, 'infinity')`)
       .where(sql`condition = '{}'`),
-    // A decision compares all conditional grants of a member: they are few.
+    // A decision reads all conditional grants of a member, which are few.
     index('grants_conditional').on(t.accountId, t.userId).where(sql`condition <> '{}'`),
     foreignKey({
       name: 'grants_to_a_member',
@@ -58,7 +64,7 @@ export const grants = pgTable(
   ],
 );
 
-/** Things inside an account that access can be asked about, by the product's own names. */
+/** Things inside an account to which grants can apply, named by the product's own types and ids. */
 export const resources = pgTable(
   'resources',
   {
@@ -72,7 +78,10 @@ export const resources = pgTable(
   (t) => [primaryKey({ columns: [t.accountId, t.type, t.id] })],
 );
 
-/** Keys that act as the member who made them within their scopes (permissions, or `*` for all that the member may do), and end with the membership. */
+/**
+ * API keys that act as the member who created them, within their scopes: permissions, or `*` for
+ * everything that the member may do. They are deleted with the membership.
+ */
 export const accountKeys = pgTable(
   'account_keys',
   {

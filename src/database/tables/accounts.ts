@@ -1,4 +1,4 @@
-// Owned by an account: `account_id` comes first in every key.
+// Tables of an account. `account_id` comes first in every key.
 
 import { sql } from 'drizzle-orm';
 import {
@@ -27,16 +27,20 @@ export const accounts = pgTable(
     ownerId: id('usr', 'owner_id').notNull(),
     inviteLifetimeDays: integer('invite_lifetime_days').notNull(),
     acceptFromAnyAddress: boolean('accept_from_any_address').notNull(),
-    /** The language of its mails, where the invite names none: a language tag (RFC 5646). */
+    /** The language of its mails unless the invite names one: a language tag (RFC 5646). */
     locale: text('locale'),
-    /** Days before its end at which a pending invite is reminded of; none where it is not. */
+    /** Days before the expiry of a pending invite at which its invitee is reminded; null: never. */
     remindDaysBefore: integer('remind_days_before'),
-    /** Moves with every change of who may do what here, so that others learn that what they know is old. */
+    /**
+     * Increases with every change of who may do what in the account, so that clients can tell that
+     * cached answers are stale.
+     */
     epoch: bigint('epoch', { mode: 'number' }).notNull().default(0),
     createdAt: time('created_at').notNull(),
   },
   (t): PgTableExtraConfigValue[] => [
-    // The owner is a membership of this very account: no account without one, no deleting the owner's membership.
+    // The owner is a member of this account: an account can't be without one, and the owner's
+    // membership can't be deleted.
     foreignKey({
       name: 'accounts_owner_is_a_member',
       columns: [t.id, t.ownerId],
@@ -78,31 +82,39 @@ export const invites = pgTable(
     id: id('inv', 'id').notNull(),
     email: text('email').notNull(),
     ...access(),
-    /** Whether whoever accepts becomes the owner, of an account that the platform keeps for them. */
+    /**
+     * Whether the invitee becomes the owner, in place of the platform that created the account for
+     * them.
+     */
     ownership: boolean('ownership').notNull().default(false),
-    /** As decided so far. A pending invite whose time has passed is expired, whatever is written here. */
+    /**
+     * A `pending` invite is expired once `expires_at` has passed, even if this does not say so yet.
+     */
     status: text('status', { enum: ['pending', 'accepted', 'declined', 'revoked', 'expired'] }).notNull(),
     message: text('message'),
-    /** The language of its mails: a language tag (RFC 5646); the account's where it is none. */
+    /** The language of its mails: a language tag (RFC 5646); null: the account's. */
     locale: text('locale'),
-    /** Who vouches for what it gives: whoever made it, or last changed its access or sent it again. */
+    /**
+     * The user who is accountable for it: who created it, last changed its access, or last resent
+     * it.
+     */
     invitedBy: id('usr', 'invited_by')
       .notNull()
       .references(() => users.id),
     /** The account or platform key with which `invitedBy` acted; null for a person. */
     invitedByKey: id('key', 'invited_by_key'),
     createdAt: time('created_at').notNull(),
-    /** How long each sending of it lasts. */
+    /** How long the link of each sending is valid. */
     lifetimeDays: integer('lifetime_days').notNull(),
     expiresAt: time('expires_at').notNull(),
-    /** How many times it was asked to be sent; the link of the last sending is the live one. */
+    /** How many times sending was requested. Only the link of the last sending is valid. */
     sendings: integer('sendings').notNull(),
     lastSentAt: time('last_sent_at'),
-    /** What became of the mail of the last sending, as far as it is known, since when and why. */
+    /** The delivery status of the mail of the last sending, since when, and why. */
     deliveryEvent: text('delivery_event', { enum: deliveryEventNames }).notNull().default('queued'),
     deliveryAt: time('delivery_at'),
     deliveryReason: text('delivery_reason'),
-    /** How many times that mail was tried to be sent. */
+    /** How many attempts were made to send that mail. */
     deliveryAttempts: integer('delivery_attempts').notNull().default(0),
     lastAttemptAt: time('last_attempt_at'),
     lastAttemptReason: text('last_attempt_reason'),
@@ -118,7 +130,7 @@ export const invites = pgTable(
       .on(t.invitedByKey, t.accountId, t.id)
       .where(sql`status = 'pending' and invited_by_key is not null`),
     index('invites_email').on(t.email, t.id),
-    // One for each outcome of a delivery, so that those of one are found among any number of others.
+    // One index for each delivery outcome, so that invites with one outcome are found quickly.
     index('invites_waiting').on(t.accountId, t.id).where(isOneOf('delivery_event', deliveryEventsOf.waiting)),
     index('invites_delivered').on(t.accountId, t.id).where(isOneOf('delivery_event', deliveryEventsOf.delivered)),
     index('invites_undelivered').on(t.accountId, t.id).where(isOneOf('delivery_event', deliveryEventsOf.failed)),
@@ -128,7 +140,7 @@ export const invites = pgTable(
   ],
 );
 
-/** What became of each mail of an invite, in the order in which it happened. A mail service may tell one thing twice. */
+/** What happened to each mail of an invite, in order. A mail service may report an event twice. */
 export const deliveryEvents = pgTable(
   'delivery_events',
   {
@@ -137,12 +149,14 @@ export const deliveryEvents = pgTable(
     id: id('evt', 'id').notNull(),
     /** The mail: a row of the outbox. */
     deliveryId: id('dlv', 'delivery_id').notNull(),
-    /** Who said it and what they call it: the same for the same thing told again. */
+    /**
+     * The reporter and its name for the event, which is the same if the event is reported again.
+     */
     source: text('source').notNull(),
     /** Which sending of the invite. */
     sending: integer('sending').notNull(),
     mail: text('mail', { enum: ['invite', 'reminder'] }).notNull(),
-    /** Which try to send the mail, where it is about one. */
+    /** The attempt to send the mail, if the event is about one. */
     attempt: integer('attempt'),
     event: text('event', { enum: deliveryEventNames }).notNull(),
     reason: text('reason'),
@@ -161,13 +175,16 @@ export const deliveryEvents = pgTable(
   ],
 );
 
-/** Addresses that an account sends no more to, since a mail bounced, was dropped or reported, until an inviter confirms one. */
+/**
+ * Addresses to which an account sends no mail, because one bounced, was dropped or was reported as
+ * spam, until an inviter confirms the address.
+ */
 export const undeliverableAddresses = pgTable(
   'undeliverable_addresses',
   {
     accountId: id('acc', 'account_id').notNull(),
     email: text('email').notNull(),
-    /** The invite whose mail it was. */
+    /** The invite whose mail was not delivered. */
     inviteId: id('inv', 'invite_id').notNull(),
     event: text('event', { enum: deliveryEventNames }).notNull(),
     reason: text('reason'),
@@ -184,13 +201,13 @@ export const undeliverableAddresses = pgTable(
   ],
 );
 
-/** Invites whose recipients said that they do not know the sender. */
+/** Reports by invitees that they do not know the sender of an invite. */
 export const abuseReports = pgTable(
   'abuse_reports',
   {
     accountId: id('acc', 'account_id').notNull(),
     inviteId: id('inv', 'invite_id').notNull(),
-    /** Who vouched for the invite when it was reported. */
+    /** The inviter when it was reported. */
     invitedBy: id('usr', 'invited_by')
       .notNull()
       .references(() => users.id),
@@ -207,7 +224,7 @@ export const abuseReports = pgTable(
   ],
 );
 
-/** Addresses whose people asked not to be invited to an account again. */
+/** Addresses that opted out of invites from an account. */
 export const optOuts = pgTable(
   'opt_outs',
   {
@@ -220,7 +237,10 @@ export const optOuts = pgTable(
   (t) => [primaryKey({ columns: [t.accountId, t.email] }), index('opt_outs_email').on(t.email)],
 );
 
-/** The one offer of an account's ownership that stands. It ends with the membership of the one it was made to. */
+/**
+ * The pending ownership offer of an account. It is deleted with the membership of the member it was
+ * made to.
+ */
 export const ownershipTransfers = pgTable(
   'ownership_transfers',
   {

@@ -1,6 +1,6 @@
-// What the columns of JSON hold.
+// The types of JSON columns.
 
-/** Words of a permission in one language. Where one is missing, the catalogue's own is shown. */
+/** The texts of a permission in one language. The default is the catalogue's own text. */
 export interface PermissionText {
   title?: string;
   description?: string;
@@ -10,7 +10,10 @@ export interface PermissionText {
 /** By language tag (RFC 5646). */
 export type Translations = Record<string, PermissionText>;
 
-/** Properties that a question must name for a grant to count, and with which values: of its subject, its action and its resource. */
+/**
+ * Properties of the subject, action and resource that a check must name, with these values, for a
+ * grant to apply.
+ */
 export interface Condition {
   subject?: Record<string, unknown>;
   action?: Record<string, unknown>;

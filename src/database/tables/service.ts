@@ -1,4 +1,4 @@
-// The service's own: what it has promised, and what it counts.
+// Tables of the service itself.
 
 import { sql } from 'drizzle-orm';
 import { boolean, check, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
@@ -6,7 +6,10 @@ import { platformAccountId, uuidOf } from '../../ids/ids.ts';
 import { id, isOneOf, time } from './columns.ts';
 import { outboxKinds, outboxStatuses } from './words.ts';
 
-/** Mails promised in the transaction that calls for them, and sent after it. Ids only: no address, secret or token. */
+/**
+ * Messages, enqueued in the transaction of the change and sent after its commit. Ids only: no
+ * address, secret or token.
+ */
 export const outbox = pgTable(
   'outbox',
   {
@@ -23,9 +26,9 @@ export const outbox = pgTable(
     emailChangeId: id('emc', 'email_change_id'),
     userId: id('usr', 'user_id'),
     status: text('status', { enum: outboxStatuses }).notNull(),
-    /** Claims so far. Also the fence: only the claim that counted last may settle the row. */
+    /** The number of claims. Also a fencing token: only the latest claim may settle the row. */
     attempts: integer('attempts').notNull(),
-    /** When it may be claimed next; while a worker holds it, when its lease runs out. */
+    /** When it may be claimed next. For a claimed message, when the worker's lease ends. */
     dueAt: time('due_at').notNull(),
     createdAt: time('created_at').notNull(),
     settledAt: time('settled_at'),
@@ -33,7 +36,7 @@ export const outbox = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.id] }),
-    // Mail services and operators know a mail by its id alone.
+    // Mail services and operators name a message by its id alone.
     index('outbox_id').on(t.id),
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
     index('outbox_failed').on(t.settledAt).where(sql`status = 'failed'`),
@@ -42,7 +45,7 @@ export const outbox = pgTable(
   ],
 );
 
-/** The development mailbox: mails that were "sent" where no mail service is configured. */
+/** The development mailbox: mails "sent" without a configured mail service. */
 export const mailbox = pgTable(
   'mailbox',
   {
@@ -56,7 +59,10 @@ export const mailbox = pgTable(
   (t) => [index('mailbox_recipient').on(t.recipient, t.sentAt)],
 );
 
-/** How often something limited was done in the window that runs, where replicas share no Redis. Losing it loses a few minutes of counting. */
+/**
+ * Counts of the limits in their current windows, used without Redis. Losing them loses a few
+ * minutes of counting.
+ */
 export const rateLimits = pgTable(
   'rate_limits',
   {
@@ -67,7 +73,7 @@ export const rateLimits = pgTable(
   (t) => [index('rate_limits_resets_at').on(t.resetsAt)],
 );
 
-/** One row that the readiness check writes: a database that answers may still be read-only. */
+/** One row that the readiness check writes: a database that answers may be read-only. */
 export const writeChecks = pgTable(
   'write_checks',
   {

@@ -1,26 +1,32 @@
-// Shared by all accounts: who a person is, and how they prove it.
+// Tables of users, who are independent of accounts, and of their credentials.
 
 import { sql } from 'drizzle-orm';
 import { index, integer, pgTable, text, unique } from 'drizzle-orm/pg-core';
 import { id, time } from './columns.ts';
 
-/** A person with a login. The address is canonical and verified: nobody is here before they proved their mailbox. */
+/**
+ * A person with a login. The address is canonical and verified: a user is created only after
+ * proving the mailbox.
+ */
 export const users = pgTable('users', {
   id: id('usr', 'id').primaryKey(),
   email: text('email').notNull().unique(),
   name: text('name').notNull(),
-  /** None for someone who logs in at an identity provider, or has not chosen a password yet. */
+  /** Null for a user who logs in at an identity provider, or has not chosen a password yet. */
   passwordHash: text('password_hash'),
-  /** The language of mails to them: a language tag (RFC 5646). */
+  /** The language of mails to the user: a language tag (RFC 5646). */
   locale: text('locale'),
-  /** What the operator's own systems call them. */
+  /** The user's id in the operator's own systems. */
   externalId: text('external_id').unique(),
   createdAt: time('created_at').notNull(),
-  /** Since when an operator keeps them out: no session and no identity of theirs counts. */
+  /** When an operator disabled the user: no session or identity of theirs is accepted. */
   disabledAt: time('disabled_at'),
 });
 
-/** A login at an identity provider (OpenID Connect): its issuer and subject, which name one user for good. */
+/**
+ * A login at an identity provider (OpenID Connect): an issuer and subject, which always name the
+ * same user.
+ */
 export const identities = pgTable(
   'identities',
   {
@@ -36,9 +42,9 @@ export const identities = pgTable(
 );
 
 /**
- * A registration whose address is not verified yet. It stores only the address and the language:
- * the name and the password come with the link. One address may have several; verifying one deletes
- * them all.
+ * A registration whose address is not verified yet. The name and the password are not stored: they
+ * come with the link token. An address may have several registrations; verifying one deletes them
+ * all.
  */
 export const registrations = pgTable(
   'registrations',
@@ -53,7 +59,10 @@ export const registrations = pgTable(
   (t) => [index('registrations_email').on(t.email), index('registrations_expires_at').on(t.expiresAt)],
 );
 
-/** Someone asked to choose a new password. Kept for every address, so that asking is the same for all of them. */
+/**
+ * A request to choose a new password. Stored for every address, with or without a user, so that
+ * timing does not tell which.
+ */
 export const passwordResets = pgTable(
   'password_resets',
   {
@@ -66,8 +75,8 @@ export const passwordResets = pgTable(
 );
 
 /**
- * A requested change of a user's address. Kept once it is confirmed, since the mail to the old
- * address is written from it.
+ * A requested change of a user's address. It is kept after confirmation, because the mail to the
+ * old address is written from it.
  */
 export const emailChanges = pgTable(
   'email_changes',
@@ -76,7 +85,9 @@ export const emailChanges = pgTable(
     userId: id('usr', 'user_id')
       .notNull()
       .references(() => users.id),
-    /** The session that asked, which goes on when the others end; none where an identity did. */
+    /**
+     * The session that requested it, which remains when the others end; null if an identity did.
+     */
     sessionId: id('ses', 'session_id'),
     oldEmail: text('old_email').notNull(),
     email: text('email').notNull(),
@@ -98,24 +109,27 @@ export const sessions = pgTable(
       .notNull()
       .references(() => users.id),
     createdAt: time('created_at').notNull(),
-    /** When it ends unless it is used: each use puts it off, until its absolute end. */
+    /** When it expires if it is not used. Each use extends it, up to a maximum. */
     expiresAt: time('expires_at').notNull(),
     endedAt: time('ended_at'),
-    /** What the client called itself at its last use. */
+    /** The User-Agent of its last use. */
     userAgent: text('user_agent'),
-    /** From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one. */
+    /** The network of its last use: an IPv4 address, or the first 64 bits of an IPv6 address. */
     network: text('network'),
-    /** From where it was opened, by proving who one is: the network is known from then on, and no refresh moves it. */
+    /**
+     * The network of the login itself, which counts as known to the user. A refresh does not change
+     * it.
+     */
     loginNetwork: text('login_network'),
-    /** When it was last refreshed; none where it was not yet. */
+    /** When it was last refreshed; null: never. */
     lastUsedAt: time('last_used_at'),
-    /** How many times the answer to a refresh was repeated because it may have been lost. */
+    /** How many times the answer to a refresh was repeated, because it may have been lost. */
     refreshRetries: integer('refresh_retries').notNull().default(0),
   },
   (t) => [index('sessions_user').on(t.userId)],
 );
 
-/** Every refresh token that a session was given, as a hash. A used one stays, so that its second use is noticed. */
+/** The hash of every refresh token of a session. Used ones are kept, to detect their reuse. */
 export const refreshTokens = pgTable(
   'refresh_tokens',
   {
@@ -125,7 +139,7 @@ export const refreshTokens = pgTable(
       .references(() => sessions.id, { onDelete: 'cascade' }),
     createdAt: time('created_at').notNull(),
     usedAt: time('used_at'),
-    /** A hash of the client that used it, its network included. */
+    /** A hash of the client that used it, including its network. */
     usedBy: text('used_by'),
     /** A hash of the same client without its network; null in rows of older releases. */
     usedByAgent: text('used_by_agent'),

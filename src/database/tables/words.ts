@@ -1,14 +1,14 @@
-// Lists of words that tables, schemas and code share. This file imports nothing, so that each of
-// these can import it.
+// Lists of values that tables, schemas and code share. This file imports nothing, so that all of
+// them can import it.
 
-/** What can happen to a mail, by the outcome that it means, from least to most final. */
+/** The delivery events by outcome, from least to most final. */
 export const deliveryEventsOf = {
   waiting: ['queued', 'retrying', 'sent', 'processed', 'deferred'],
   delivered: ['delivered'],
   failed: ['blocked', 'failed', 'bounced', 'dropped', 'spam-reported'],
 } as const;
 
-/** The same, without the outcomes. A later event is more final. */
+/** All delivery events. A later one is more final. */
 export const deliveryEventNames = [
   ...deliveryEventsOf.waiting,
   ...deliveryEventsOf.delivered,
@@ -16,9 +16,8 @@ export const deliveryEventNames = [
 ] as const;
 
 /**
- * What the outbox can contain. A message of one kind can be one of several mails, whose words are
- * in `mail/kinds.ts`: a registration is `verify-email`, or `login-exists` if the address has a
- * user.
+ * The kinds of messages in the outbox. A kind may have several mails (`mail/kinds.ts`): for a
+ * registration, `verify-email`, or `login-exists` if the address has a user.
  */
 export const outboxKinds = [
   'invite',

@@ -5,22 +5,22 @@ import * as schema from './schema.ts';
 import { DatabaseSetupError } from './session-settings.ts';
 import { transaction } from './transaction.ts';
 
-const tableRights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+const tablePrivileges = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 
 const tables = Object.values(schema)
   .filter((it) => is(it, PgTable))
   .map(getTableName);
 
 /**
- * Grants a role what the service needs at run time, on the existing tables and on those of later
- * migrations.
+ * Grants a role the privileges that the service needs at run time, on the existing tables and on
+ * tables of later migrations.
  */
 export async function grantTables(db: Db, role: string): Promise<void> {
   const { rows } = (await db.execute(sql`select current_schema() as schema`)) as unknown as {
     rows: { schema: string }[];
   };
   const [schema, to] = [sql.identifier(rows[0]?.schema ?? 'public'), sql.identifier(role)];
-  const rights = sql.raw(tableRights.join(', '));
+  const rights = sql.raw(tablePrivileges.join(', '));
   await transaction(db, async (tx) => {
     await tx.execute(sql`grant usage on schema ${schema} to ${to}`);
     await tx.execute(sql`grant ${rights} on all tables in schema ${schema} to ${to}`);
@@ -30,13 +30,13 @@ export async function grantTables(db: Db, role: string): Promise<void> {
 
 /**
  * Verifies that the current role may read and write every table of a migrated database.
- * @throws DatabaseSetupError that names the first table with a missing privilege, and the
- * command that grants it.
+ * @throws DatabaseSetupError that names the first table with a missing privilege, and the command
+ * that grants it.
  */
-export async function requireTableRights(db: Db): Promise<void> {
+export async function requireTablePrivileges(db: Db): Promise<void> {
   const needed = [
     { table: 'migrations', rights: ['SELECT'] },
-    ...tables.map((table) => ({ table, rights: tableRights })),
+    ...tables.map((table) => ({ table, rights: tablePrivileges })),
   ];
   const { rows } = (await db.execute(sql`
     select current_user as role, needed.table, string_agg(r.name, ', ' order by r.position) as missing
@@ -50,6 +50,6 @@ export async function requireTableRights(db: Db): Promise<void> {
   if (!first) return;
   const { role, table, missing } = first;
   throw new DatabaseSetupError(
-    `role "${role}" lacks ${missing} on table "${table}": run "npm run migrate -- --role=${role}" as the role that owns the tables, or GRANT ${tableRights.join(', ')} ON each table TO "${role}"`,
+    `role "${role}" lacks ${missing} on table "${table}": run "npm run migrate -- --role=${role}" as the role that owns the tables, or GRANT ${tablePrivileges.join(', ')} ON each table TO "${role}"`,
   );
 }
