@@ -1,12 +1,12 @@
-/** A program of its own, for operators: `npm run check-config` says whether the service would start with these settings. */
+/** Program: `npm run check-config` checks the settings without starting the service. */
 import type { Config } from '../config/config.ts';
-import { settingsOrFail } from './program.ts';
+import { configOrFail } from './program.ts';
 
-const config = settingsOrFail();
-if (config) process.stdout.write(`The configuration is good.\n${summaryOf(config)}`);
+const config = configOrFail();
+if (config) process.stdout.write(`The configuration is valid.\n${summarise(config)}`);
 
-/** What it comes to, without any secret. */
-function summaryOf({ production, issuer, database, mail, mails, passwordLogin, identityProviders }: Config): string {
+/** What the settings mean, without secrets. */
+function summarise({ production, issuer, database, mail, mails, passwordLogin, identityProviders }: Config): string {
   const logins = [...(passwordLogin ? ['passwords'] : []), ...identityProviders.map((it) => it.issuer)];
   const lines = {
     Mode: production ? 'production' : 'development',

@@ -1,4 +1,4 @@
-/** A program of its own, for operators: `npm run key` makes the first platform key, and whatever comes after it by hand. */
+/** Program: `npm run key` creates a platform key. */
 import { parseArgs } from 'node:util';
 import { toPlatformKeyView } from '../access/api-keys/view.ts';
 import { platformScopes } from '../accounts/schemas.ts';
@@ -9,23 +9,23 @@ import { fail, onDatabase } from './program.ts';
 
 const usage = `Usage: npm run key -- [--name <name>] [--scopes <scope,…>] [--days <days>]
 
-Makes a platform key: for the operator's own backend. It is shown once, as "secret".
+Creates a platform key, for your own backend. The key is shown once, as "secret".
 
-  --name    what it is for; "platform" unless given
-  --scopes  what it may be used for, parted by commas; everything unless given:
+  --name    what the key is for (default: platform)
+  --scopes  what the key may be used for, separated by commas (default: everything):
             ${platformScopes.join(', ')}
-  --days    after how many days it ends; never unless given
+  --days    the number of days until the key expires (default: never)
 
-Others are made, rotated and revoked with it: /v1/platform-keys. It takes the settings of the
-service, which may run meanwhile, unless it is on the embedded database.
+With this key, your backend can create, rotate and revoke further keys: /v1/platform-keys. Run this
+with the settings of the service. The service may be running, unless it uses the embedded database.
 `;
 
-const asked = read();
-if (!asked) fail(usage, 2);
+const options = readOptions();
+if (!options) fail(usage, 2);
 else {
-  const { name, scopes, days } = asked;
+  const { name, scopes, days } = options;
   await onDatabase(async ({ db, now }) => {
-    // Before the first start there is nothing yet to put it in.
+    // Before the first start, the database has no tables.
     if (await isNew(db)) await migrate(db);
     const expiresAt = days === undefined ? null : new Date(now.getTime() + days * 24 * 3_600_000);
     const { row, text } = await makePlatformKey(db, { name, scopes, expiresAt }, now);
@@ -33,16 +33,16 @@ else {
   });
 }
 
-function read(): { name: string; scopes: string[]; days: number | undefined } | undefined {
+function readOptions(): { name: string; scopes: string[]; days: number | undefined } | undefined {
   const string = { type: 'string' } as const;
   try {
     const { values } = parseArgs({ options: { name: string, scopes: string, days: string } });
     const { name = 'platform', scopes = '*', days } = values;
     const list = scopes.split(',').map((it) => it.trim());
-    const isGood = list.every((it) => it === '*' || (platformScopes as readonly string[]).includes(it));
-    const isTime = days === undefined || /^[1-9]\d{0,3}$/.test(days);
+    const areScopesValid = list.every((it) => it === '*' || (platformScopes as readonly string[]).includes(it));
+    const areDaysValid = days === undefined || /^[1-9]\d{0,3}$/.test(days);
     const label = displayName(name);
-    return isGood && isTime && label !== undefined && [...label].length <= 100
+    return areScopesValid && areDaysValid && label !== undefined && [...label].length <= 100
       ? { name: label, scopes: list, days: days === undefined ? undefined : Number(days) }
       : undefined;
   } catch {

@@ -1,19 +1,22 @@
-/** A program of its own: `npm run mail:preview -- [folder]` writes every mail in every language into a folder of pages. */
+/**
+ * Program: `npm run mail:preview -- [folder]` writes every mail in every language as HTML and text
+ * files.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { mailKinds } from '../mail/kinds.ts';
 import { extremesOf, samplesOf } from '../mail/samples.ts';
 import type { MailWriter } from '../mail/write.ts';
 import { escapeHtml } from '../text/html.ts';
-import { settingsOrFail } from './program.ts';
+import { configOrFail } from './program.ts';
 
 const folder = resolve(process.argv[2] ?? 'mail-preview');
-const config = settingsOrFail();
+const config = configOrFail();
 if (config) {
   mkdirSync(folder, { recursive: true });
   const pages = writePages(config.mails);
-  writeFileSync(join(folder, 'index.html'), indexOf(pages));
-  process.stdout.write(`${pages.length} mails are in ${join(folder, 'index.html')}\n`);
+  writeFileSync(join(folder, 'index.html'), toIndex(pages));
+  process.stdout.write(`Wrote ${pages.length} mails. Open ${join(folder, 'index.html')}.\n`);
 }
 
 interface Page {
@@ -23,7 +26,7 @@ interface Page {
   bytes: number;
 }
 
-/** Writes each mail as the page and as the text that it is. */
+/** Writes the HTML part and the text part of each mail. */
 function writePages({ locales, write }: MailWriter): Page[] {
   return locales.flatMap((locale) =>
     mailKinds.flatMap((kind) =>
@@ -38,7 +41,7 @@ function writePages({ locales, write }: MailWriter): Page[] {
   );
 }
 
-function indexOf(pages: Page[]): string {
+function toIndex(pages: Page[]): string {
   const rows = pages.map(
     ({ locale, name, subject, bytes }) =>
       `<tr><td>${locale}</td><td><a href="${name}.html">${name}</a> <a href="${name}.txt">text</a></td><td><bdi>${escapeHtml(subject)}</bdi></td><td>${bytes}</td></tr>`,

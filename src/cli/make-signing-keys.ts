@@ -1,4 +1,4 @@
-/** A program of its own: prints a new JWK set with one private key, for `SIGNING_KEYS`. */
+/** Program: prints a new JWK set with one private key, for `SIGNING_KEYS`. */
 import { generateSigningKeys } from '../tokens/keys.ts';
 
 process.stdout.write(await generateSigningKeys());

@@ -3,7 +3,10 @@ import { readConfig } from '../config/config.ts';
 import { openDatabase } from '../database/database.ts';
 import { generateSigningKeys, parseSigningKeys } from '../tokens/keys.ts';
 
-/** The OpenAPI document, printed from the routes. No database is asked: the pool connects only when it is used. */
+/**
+ * The OpenAPI document, generated from the routes. Needs no database: the pool connects only when
+ * used.
+ */
 export async function openApiDocument() {
   const read = readConfig({ LOG_LEVEL: 'silent' });
   if ('mistakes' in read) throw new Error(read.mistakes.join('; '));

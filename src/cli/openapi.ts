@@ -1,12 +1,14 @@
-/** A program of its own: writes the OpenAPI document into the file named by its argument, or to standard output. */
+/**
+ * Program: writes the OpenAPI document to the file given as its argument, or to standard output.
+ */
 import { writeFileSync } from 'node:fs';
 import { openApiDocument } from './openapi-document.ts';
 
 const json = JSON.stringify(await openApiDocument(), null, 2);
-/** Patterns contain invisible characters; escaped, they are visible in the file. */
-const document = `${json.replaceAll(/[^\n\P{C}]|[^ \P{Z}]|\p{Default_Ignorable_Code_Point}|\u2800|\ufffc/gu, escapeOf)}\n`;
+/** Patterns contain invisible characters: escape them. */
+const document = `${json.replaceAll(/[^\n\P{C}]|[^ \P{Z}]|\p{Default_Ignorable_Code_Point}|\u2800|\ufffc/gu, escape)}\n`;
 
-function escapeOf(character: string): string {
+function escape(character: string): string {
   const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
   return units.map((it) => `\\u${it.toString(16).padStart(4, '0')}`).join('');
 }

@@ -1,25 +1,26 @@
-/** A program of its own, for operators: `npm run outbox`. */
+/** Program: `npm run outbox` shows and retries mails. */
 import { parseArgs } from 'node:util';
 import { type DeliveryId, idPattern } from '../ids/ids.ts';
 import { recordQueuedAgain } from '../invites/deliveries/store.ts';
 import { listOutbox, requireMail, retryFailed, retryMail } from '../mail/outbox/operator-actions.ts';
-import { fail, limitOf, type Operation, onDatabase } from './program.ts';
+import { fail, type OperatorContext, onDatabase, parseLimit } from './program.ts';
 
 const usage = `Usage: npm run outbox -- [<command>]
 
   list [--status=queued|failed] [--limit=<number>]
-                            what waits to be sent, longest due first, and what was given up, newest first;
-                            up to <number> of each, 50 unless said, and 1000 at most
-  show <mail>               one mail
-  retry <mail>              puts a mail back that was given up
+                            lists queued mails, longest due first, and failed mails, newest first:
+                            at most <number> of each (default: 50, maximum: 1000)
+  show <mail>               shows one mail
+  retry <mail>              queues a failed mail again
   retry --failed [--since=<time>]
-                            puts back every mail that was given up (since then)
+                            queues all failed mails again, or those that failed since <time>
 
-<mail> is an id (dlv_…), <time> such as 2026-11-25T09:30:00Z. It says nothing of what a mail says, or to
-whom. It takes the settings of the service, which may run meanwhile, unless it is on the embedded database.
+<mail> is an id (dlv_…), <time> a time such as 2026-11-25T09:30:00Z. The output contains no addresses
+and no content of mails. Run this with the settings of the service. The service may be running, unless
+it uses the embedded database.
 `;
 
-const isMail = new RegExp(idPattern('dlv'));
+const mailIdPattern = new RegExp(idPattern('dlv'));
 
 const options = {
   status: { type: 'string' },
@@ -28,25 +29,25 @@ const options = {
   since: { type: 'string' },
 } as const;
 
-type Work = (operation: Operation) => Promise<unknown>;
+type Work = (context: OperatorContext) => Promise<unknown>;
 
-const work = workIn(process.argv.slice(2));
+const work = parseCommand(process.argv.slice(2));
 if (!work) fail(usage, 2);
 else await onDatabase(work);
 
-/** What the words of the command line ask for; undefined where they ask for nothing that there is. */
-function workIn(args: string[]): Work | undefined {
+/** The work that the command line requests; undefined on usage errors. */
+function parseCommand(args: string[]): Work | undefined {
   try {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
     const [command = 'list', id, ...more] = positionals;
-    const given = Object.keys(values).sort().join(' ');
-    if (more.length > 0 || (id !== undefined && !isMail.test(id))) return undefined;
-    if (command === 'list' && id === undefined) return listing(values, given);
-    if (command === 'show' && id !== undefined && given === '') return ({ db }) => requireMail(db, id as DeliveryId);
-    if (command === 'retry' && id !== undefined && given === '') {
-      return (operation) => retryMail(operation, id as DeliveryId, recordQueuedAgain);
+    const flags = Object.keys(values).sort().join(' ');
+    if (more.length > 0 || (id !== undefined && !mailIdPattern.test(id))) return undefined;
+    if (command === 'list' && id === undefined) return listWork(values, flags);
+    if (command === 'show' && id !== undefined && flags === '') return ({ db }) => requireMail(db, id as DeliveryId);
+    if (command === 'retry' && id !== undefined && flags === '') {
+      return (context) => retryMail(context, id as DeliveryId, recordQueuedAgain);
     }
-    return command === 'retry' && id === undefined ? retrying(values, given) : undefined;
+    return command === 'retry' && id === undefined ? retryWork(values, flags) : undefined;
   } catch {
     return undefined;
   }
@@ -59,15 +60,15 @@ interface Values {
   since?: string;
 }
 
-function listing({ status, limit = '50' }: Values, given: string): Work | undefined {
-  const most = limitOf(limit);
-  const isKnown = status === undefined || status === 'queued' || status === 'failed';
-  if (most === undefined || !isKnown || /failed|since/.test(given)) return undefined;
-  return ({ db, now }) => listOutbox(db, { status, limit: most }, now);
+function listWork({ status, limit = '50' }: Values, flags: string): Work | undefined {
+  const max = parseLimit(limit);
+  const isStatus = status === undefined || status === 'queued' || status === 'failed';
+  if (max === undefined || !isStatus || /failed|since/.test(flags)) return undefined;
+  return ({ db, now }) => listOutbox(db, { status, limit: max }, now);
 }
 
-function retrying({ failed, since }: Values, given: string): Work | undefined {
+function retryWork({ failed, since }: Values, flags: string): Work | undefined {
   const from = since === undefined ? new Date(0) : new Date(since);
-  if (!failed || Number.isNaN(from.getTime()) || /limit|status/.test(given)) return undefined;
-  return (operation) => retryFailed(operation, from, recordQueuedAgain);
+  if (!failed || Number.isNaN(from.getTime()) || /limit|status/.test(flags)) return undefined;
+  return (context) => retryFailed(context, from, recordQueuedAgain);
 }

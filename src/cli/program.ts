@@ -3,19 +3,19 @@ import { type Db, openDatabase } from '../database/database.ts';
 import { driverError } from '../database/errors.ts';
 import { Problem } from '../problems/problem.ts';
 
-/** What a program for operators works with: what the service has, and the time at which it was started. */
-export interface Operation {
+/** What the programs for operators work with. `now` is the time of their start. */
+export interface OperatorContext {
   db: Db;
   config: Config;
   now: Date;
 }
 
 /**
- * Does something on the service's database, by the service's settings, and prints what comes of it as JSON. Whatever goes wrong
- * is said on standard error, and ends the program with 1.
+ * Runs work on the service's database, with the service's settings, and prints the result as JSON.
+ * On an error, prints it to standard error and sets exit code 1.
  */
-export async function onDatabase(work: (operation: Operation) => Promise<unknown>): Promise<void> {
-  const config = settingsOrFail();
+export async function onDatabase(work: (context: OperatorContext) => Promise<unknown>): Promise<void> {
+  const config = configOrFail();
   if (!config) return;
   try {
     const { db, verify, close } = await openDatabase(config.database);
@@ -24,29 +24,34 @@ export async function onDatabase(work: (operation: Operation) => Promise<unknown
       .finally(close);
     process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   } catch (error) {
-    fail(`${reasonOf(error)}\n`);
+    fail(`${messageOf(error)}\n`);
   }
 }
 
-/** The settings; undefined where there are mistakes in them, which are said, and end the program with 1. */
-export function settingsOrFail(): Config | undefined {
+/**
+ * Reads the settings. If they have mistakes, prints those, sets exit code 1 and returns undefined.
+ */
+export function configOrFail(): Config | undefined {
   const read = readConfig(process.env);
   if ('config' in read) return read.config;
   fail(`${read.mistakes.join('\n')}\n`);
   return undefined;
 }
 
-/** The driver's own words, without the statement and its parameters that wrap them. */
-export function reasonOf(error: unknown): string {
+/**
+ * The message of an error; for database errors the driver's own, without the statement and its
+ * parameters.
+ */
+export function messageOf(error: unknown): string {
   return error instanceof Problem ? error.message : String(driverError(error).message ?? error);
 }
 
-/** Ends the program, once it has nothing left to do: with 2 where it was not called as it should be. */
+/** Prints a message to standard error and sets the exit code: 2 for usage errors. */
 export function fail(message: string, code = 1): undefined {
   process.stderr.write(message);
   process.exitCode = code;
 }
 
-/** A number of an option that limits a list; undefined where it is none from 1 to 1000. */
-export const limitOf = (text: string): number | undefined =>
+/** The value of `--limit`; undefined if it is not a number from 1 to 1000. */
+export const parseLimit = (text: string): number | undefined =>
   /^[1-9]\d{0,3}$/.test(text) && Number(text) <= 1000 ? Number(text) : undefined;

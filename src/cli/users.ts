@@ -1,4 +1,4 @@
-/** A program of its own, for operators: `npm run users -- <command> <user>`. */
+/** Program: `npm run users -- <command> <user>` shows, disables and enables users. */
 import Fastify from 'fastify';
 import { loggerOptions } from '../http/logging.ts';
 import {
@@ -15,40 +15,40 @@ import { fail, onDatabase } from './program.ts';
 
 const usage = `Usage: npm run users -- <command> <user>
 
-  show <user>                     says who they are
-  disable <user>                  keeps them out, and ends every session of theirs
-  enable <user>                   lets them in again
-  end-sessions <user>             logs them out everywhere
-  link <user> <issuer> <subject>  lets them log in at an identity provider
+  show <user>                     shows the user
+  disable <user>                  disables the user and ends all their sessions
+  enable <user>                   enables the user again
+  end-sessions <user>             logs the user out everywhere
+  link <user> <issuer> <subject>  links a login at an identity provider to the user
 
-<user> is an address or an id (usr_…). It takes the settings of the service, which may run
-meanwhile, unless it is on the embedded database.
+<user> is an e-mail address or an id (usr_…). Run this with the settings of the service. The service
+may be running, unless it uses the embedded database.
 `;
 
-type Command = (it: Operating, user: UserRow, more: string[]) => Promise<void>;
+type Command = (it: Operating, user: UserRow, args: string[]) => Promise<void>;
 
-/** What each command does, and how many words it takes after the user. */
-const commands: Record<string, { words: number; run: Command }> = {
-  show: { words: 0, run: async () => {} },
-  disable: { words: 0, run: disableUser },
-  enable: { words: 0, run: enableUser },
-  'end-sessions': { words: 0, run: endSessionsOf },
-  link: { words: 2, run: (it, user, [issuer = '', subject = '']) => linkIdentityOf(it, user, issuer, subject) },
+/** What each command does, and how many arguments it takes after the user. */
+const commands: Record<string, { args: number; run: Command }> = {
+  show: { args: 0, run: async () => {} },
+  disable: { args: 0, run: disableUser },
+  enable: { args: 0, run: enableUser },
+  'end-sessions': { args: 0, run: endSessionsOf },
+  link: { args: 2, run: (it, user, [issuer = '', subject = '']) => linkIdentityOf(it, user, issuer, subject) },
 };
 
-const [name = '', who = '', ...more] = process.argv.slice(2);
+const [name = '', userName = '', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-if (!command || who === '' || more.length !== command.words) fail(usage, 2);
+if (!command || userName === '' || args.length !== command.args) fail(usage, 2);
 else {
   await onDatabase(async ({ db, now }) => {
-    await command.run({ db, now, logSecurityEvent: auditLine() }, await requireUserNamed(db, who), more);
-    const { passwordHash, ...user } = await requireUserNamed(db, who);
+    await command.run({ db, now, logSecurityEvent: stderrSecurityLog() }, await requireUserNamed(db, userName), args);
+    const { passwordHash, ...user } = await requireUserNamed(db, userName);
     return { ...user, hasPassword: passwordHash !== null };
   });
 }
 
-/** The same line as the service writes, on standard error: standard output is what was asked for. */
-function auditLine(): LogSecurityEvent {
+/** Logs to standard error, in the format of the service: standard output has the result. */
+function stderrSecurityLog(): LogSecurityEvent {
   const { log } = Fastify({ logger: { ...loggerOptions('info'), stream: process.stderr } });
   return (event, details) => log.info({ event, outcome: 'success', ...details }, 'security');
 }

@@ -102,7 +102,7 @@ t.test('npm run check-config', async (t) => {
     const secret = { SMTP_URL: 'smtps://user:swordfish@smtp.example.com', MAIL_FROM: 'invites@example.com' };
     const { stdout, code } = await runProgram('check-config', choice, [], secret);
     t.equal(code, 0);
-    t.match(stdout, /^The configuration is good\.\n.*embedded, in \/nowhere.*smtp, from invites@example\.com/s);
+    t.match(stdout, /^The configuration is valid\.\n.*embedded, in \/nowhere.*smtp, from invites@example\.com/s);
     t.notMatch(stdout, 'swordfish');
   });
 
@@ -118,8 +118,8 @@ t.test('npm run migrate', async (t) => {
   const choice = await freshDatabase(t);
   // The embedded database of a test is made with all of them.
   const first = await runProgram('migrate', choice, []);
-  t.match(first, { code: 0, stdout: isPostgres ? /^Applied \d+\.\n$/ : /\.\n$/ });
-  t.match(await runProgram('migrate', choice, []), { code: 0, stdout: 'Nothing was missing.\n' });
+  t.match(first, { code: 0, stdout: isPostgres ? /^Applied migrations: \d+\.\n$/ : /\.\n$/ });
+  t.match(await runProgram('migrate', choice, []), { code: 0, stdout: 'The database is up to date.\n' });
   const { stdout } = await runProgram('outbox', choice, []);
   t.match(JSON.parse(stdout), { counts: { queued: 0 } }, 'every table is there');
 });
