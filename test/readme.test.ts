@@ -143,7 +143,7 @@ t.test('the demo stops with a reason', async (t) => {
     close();
     await t.rejects(
       walk(base, () => {}),
-      { message: /No Usher answers at .*\n.*npm start/ },
+      { message: /Usher does not answer at .*\n.*npm start/ },
     );
   });
 
@@ -159,7 +159,7 @@ t.test('the demo stops with a reason', async (t) => {
     const { base } = await fake(t, (path) => [path === '/v1/auth/register' ? 500 : 200, {}]);
     await t.rejects(
       walk(base, () => {}),
-      { message: /^Step 1 should have been answered 202\nand was answered 500/ },
+      { message: /^Step 1: expected 202\nbut got 500/ },
     );
   });
 
@@ -173,7 +173,7 @@ t.test('the demo stops with a reason', async (t) => {
     });
     await t.rejects(
       walk(base, () => {}),
-      { message: /^Step 3 should have been answered 201 with .*Olivia/s },
+      { message: /^Step 3: expected 201 with .*Olivia/s },
     );
   });
 });

@@ -1,31 +1,35 @@
-import { theNewcomer } from './chapters/newcomer.ts';
-import { theOwner } from './chapters/owner.ts';
-import { thePartner } from './chapters/partner.ts';
-import { userManagement } from './chapters/user-management.ts';
+import { newcomerChapter } from './chapters/newcomer.ts';
+import { ownerChapter } from './chapters/owner.ts';
+import { partnerChapter } from './chapters/partner.ts';
+import { userManagementChapter } from './chapters/user-management.ts';
 import { requireService } from './support/mailbox.ts';
+import { createNarrator, type Person, type Print } from './support/narrator.ts';
 import type { Story } from './support/story.ts';
-import { createTeller, type Person, type Print } from './support/teller.ts';
 
-/** Walks the whole story over HTTP. @returns how many steps it took. @throws Surprise at the first that is not as expected. */
+/**
+ * Walks the whole story over HTTP.
+ * @returns the number of steps.
+ * @throws DemoError at the first unexpected answer.
+ */
 export async function walk(base: string, print: Print): Promise<number> {
   await requireService(base);
-  const teller = createTeller(base, print);
+  const narrator = createNarrator(base, print);
   const people = newPeople();
-  const account = await theOwner({ base, teller, ...people });
-  const story: Story = { base, teller, ...people, account, accountUrl: `/v1/accounts/${account.id}` };
-  await theNewcomer(story);
-  await thePartner(story);
-  await userManagement(story);
-  return teller.steps();
+  const account = await ownerChapter({ base, narrator, ...people });
+  const story: Story = { base, narrator, ...people, account, accountUrl: `/v1/accounts/${account.id}` };
+  await newcomerChapter(story);
+  await partnerChapter(story);
+  await userManagementChapter(story);
+  return narrator.countSteps();
 }
 
-/** Three people with addresses that nobody had before, so that the story can be told again on the same database. */
+/** Three people with new addresses, so that the demo can run several times on one database. */
 function newPeople() {
   const run = Date.now().toString(36);
-  const person = (name: string, key: string): Person => ({
+  const person = (name: string, user: string): Person => ({
     name,
-    email: `${key}-${run}@example.com`,
-    password: `${key} likes long passwords`,
+    email: `${user}-${run}@example.com`,
+    password: `${user} likes long passwords`,
   });
   return {
     olivia: person('Olivia Owner', 'olivia'),

@@ -2,30 +2,33 @@ import type { Account, List, Permission, Session } from '../support/answers.ts';
 import type { Story } from '../support/story.ts';
 import { getLogin } from './get-login.ts';
 
-/** Olivia gets a login and makes an account. */
-export async function theOwner(story: Pick<Story, 'base' | 'teller' | 'olivia'>): Promise<Account> {
-  const { teller, olivia } = story;
-  const { chapter, tell } = teller;
-  chapter('Olivia has a product with accounts');
+/** Olivia gets a login and creates an account. */
+export async function ownerChapter(story: Pick<Story, 'base' | 'narrator' | 'olivia'>): Promise<Account> {
+  const { narrator, olivia } = story;
+  const { chapter, step } = narrator;
+  chapter('Olivia creates an account');
   await getLogin(story, olivia);
-  const session = await tell<Session>('She logs in. The access token says who she is, never what she may do.', {
+  const session = await step<Session>('She logs in. The access token says who she is, but not what she may do.', {
     method: 'POST',
     path: '/v1/auth/login',
     body: { email: olivia.email, password: olivia.password },
     expect: 200,
-    holding: { tokenType: 'Bearer', user: { email: olivia.email } },
+    expectBody: { tokenType: 'Bearer', user: { email: olivia.email } },
     show: ({ user: _, ...rest }) => rest,
   });
   olivia.token = session.accessToken;
-  const account = await tell<Account>('She makes an account, and is its owner. An account always has exactly one.', {
-    method: 'POST',
-    path: '/v1/accounts',
-    by: olivia,
-    body: { name: 'Example Hosting' },
-    expect: 201,
-    holding: { name: 'Example Hosting', ownerId: session.user.id },
-  });
-  await tell<List<Permission>>('The catalogue holds what can be given, with words for the check-boxes of a page.', {
+  const account = await step<Account>(
+    'She creates an account and becomes its owner. An account always has exactly one owner.',
+    {
+      method: 'POST',
+      path: '/v1/accounts',
+      by: olivia,
+      body: { name: 'Example Hosting' },
+      expect: 201,
+      expectBody: { name: 'Example Hosting', ownerId: session.user.id },
+    },
+  );
+  await step<List<Permission>>('The catalogue lists the permissions, with titles for the check-boxes of a frontend.', {
     method: 'GET',
     path: '/v1/permissions',
     by: olivia,

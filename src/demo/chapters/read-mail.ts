@@ -1,24 +1,24 @@
-import { shortened } from '../support/lay-out.ts';
-import { linkIn, type Mail, mailboxOf, waitForMail } from '../support/mailbox.ts';
+import { shorten } from '../support/format-json.ts';
+import { findLink, type Mail, mailboxPath, waitForMail } from '../support/mailbox.ts';
+import type { Person } from '../support/narrator.ts';
 import type { Story } from '../support/story.ts';
-import type { Person } from '../support/teller.ts';
 
-/** Someone looks into their mailbox. @returns the token in the link of the mail with that subject. */
+/** Waits for the mail with this subject and shows it. @returns the token in its link. */
 export async function readMail(
-  { base, teller }: Pick<Story, 'base' | 'teller'>,
+  { base, narrator }: Pick<Story, 'base' | 'narrator'>,
   { email }: Person,
   subject: string,
   sentence: string,
 ): Promise<string> {
   await waitForMail(base, email, subject);
-  const { items } = await teller.tell<{ items: [Mail, ...Mail[]] }>(sentence, {
+  const { items } = await narrator.step<{ items: [Mail, ...Mail[]] }>(sentence, {
     method: 'GET',
-    path: mailboxOf(email),
+    path: mailboxPath(email),
     expect: 200,
     show: ({ items: [mail] }) => {
-      const { link, token } = linkIn(mail);
-      return { to: mail.to, subject: mail.subject, link: link.replace(token, shortened(token)) };
+      const { link, token } = findLink(mail);
+      return { to: mail.to, subject: mail.subject, link: link.replace(token, shorten(token)) };
     },
   });
-  return linkIn(items[0]).token;
+  return findLink(items[0]).token;
 }

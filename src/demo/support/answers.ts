@@ -1,4 +1,4 @@
-/** What the story reads from answers. The whole of them is in the OpenAPI document. */
+/** The parts of answers that the demo reads. The OpenAPI document has all of them. */
 
 export interface Session {
   accessToken: string;
@@ -63,6 +63,14 @@ export interface Problem {
   code: string;
   permission?: string;
 }
+
+/** The fields of a problem worth printing. */
+export const toProblemSummary = ({ code, title, detail, permission }: Problem) => ({
+  code,
+  title,
+  ...(detail === undefined ? {} : { detail }),
+  ...(permission === undefined ? {} : { permission }),
+});
 
 export interface List<T> {
   items: T[];

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** Something that the demo did not expect. Its message is for the person who runs it. */
-export class Surprise extends Error {}
+/** Stops the demo. The message is for the person who runs it. */
+export class DemoError extends Error {}
 
 export interface Call {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -12,14 +12,14 @@ export interface Call {
 
 export interface Answer {
   status: number;
-  /** Undefined where the answer has no body. */
+  /** Undefined if the answer has no body. */
   body: unknown;
 }
 
-/** Milliseconds until an answer is given up on. */
-const patience = 10_000;
+/** Milliseconds. */
+const timeout = 10_000;
 
-/** Makes one call. @throws Surprise where nobody answers, or the answer is not JSON. */
+/** Makes one call. @throws DemoError if there is no answer, or if it is not JSON. */
 export async function send(base: string, { method, path, body, token }: Call): Promise<Answer> {
   const headers = {
     accept: 'application/json',
@@ -27,23 +27,25 @@ export async function send(base: string, { method, path, body, token }: Call): P
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   const content = body === undefined ? {} : { body: JSON.stringify(body) };
-  const signal = AbortSignal.timeout(patience);
+  const signal = AbortSignal.timeout(timeout);
   try {
     const response = await fetch(new URL(path, base), { method, headers, signal, ...content });
     const text = await response.text();
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
   } catch (error) {
-    throw new Surprise(`${method} ${path} got no answer that can be read: ${reasonOf(error as Error)}.`);
+    throw new DemoError(`${method} ${path} failed: ${reasonOf(error as Error)}.`);
   }
 }
 
-/** Node says "fetch failed", and why in the cause. */
+/** The message of Node's fetch is only "fetch failed": its cause has the reason. */
 function reasonOf(error: Error): string {
   const cause = error.cause as { code?: string; message?: string } | undefined;
   return cause?.code ?? cause?.message ?? error.message;
 }
 
-/** Whether all that is expected is in what there is. A list matches where each entry does, in order, and none is left over. */
+/**
+ * Whether a value contains everything that is expected. Lists must have the same length and order.
+ */
 export function contains(actual: unknown, expected: unknown): boolean {
   if (typeof expected !== 'object' || expected === null) return isDeepStrictEqual(actual, expected);
   if (typeof actual !== 'object' || actual === null) return false;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Surprise, send } from './http.ts';
+import { DemoError, send } from './http.ts';
 
 export interface Mail {
   to: string;
@@ -7,47 +7,49 @@ export interface Mail {
   text: string;
 }
 
-/** Milliseconds that a mail may take, and between looks for it. */
-const patience = 20_000;
+/** Milliseconds: how long to wait for a mail, and between two looks. */
+const timeout = 20_000;
 const interval = 200;
 
-/** @throws Surprise, saying what to do, where the service or its mailbox is not there. */
+/** @throws DemoError that says what to do if the service or its mailbox is not available. */
 export async function requireService(base: string): Promise<void> {
   const ready = await send(base, { method: 'GET', path: '/readyz' }).catch((error: Error) => {
-    throw new Surprise(
-      `No Usher answers at ${base}.\nStart it with "npm start" in another shell, or say where it is: npm run demo -- http://localhost:3000\n(${error.message})`,
+    throw new DemoError(
+      `Usher does not answer at ${base}.\nStart it with "npm start" in another shell, or pass its URL: npm run demo -- http://localhost:3000\n(${error.message})`,
     );
   });
   if (ready.status !== 200) {
-    throw new Surprise(`${base}/readyz answered ${ready.status}: the service is not ready. Look into its log.`);
+    throw new DemoError(`${base}/readyz answered ${ready.status}: the service is not ready. See its log.`);
   }
   const mailbox = await send(base, { method: 'GET', path: '/dev/mailbox' });
   if (mailbox.status !== 200) {
-    throw new Surprise(
-      `${base}/dev/mailbox answered ${mailbox.status}: there is no mailbox, from which the demo reads its mails.\nStart the service without SMTP_URL and SENDGRID_API_KEY, and with NODE_ENV other than production.`,
+    throw new DemoError(
+      `${base}/dev/mailbox answered ${mailbox.status}: there is no mailbox, which the demo needs to read its mails.\nStart the service without SMTP_URL, SENDGRID_API_KEY and NODE_ENV=production.`,
     );
   }
 }
 
-export const mailboxOf = (email: string) => `/dev/mailbox?to=${encodeURIComponent(email)}`;
+export const mailboxPath = (email: string) => `/dev/mailbox?to=${encodeURIComponent(email)}`;
 
-/** Waits until the mail with that subject is there: mails leave a moment after the call that calls for them. */
+/**
+ * Waits until a mail with this subject arrives: mails are sent shortly after the call that enqueues
+ * them.
+ */
 export async function waitForMail(base: string, to: string, subject: string): Promise<void> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + timeout;
   while (Date.now() < deadline) {
-    const { body } = await send(base, { method: 'GET', path: mailboxOf(to) });
+    const { body } = await send(base, { method: 'GET', path: mailboxPath(to) });
     if ((body as { items?: Mail[] }).items?.[0]?.subject === subject) return;
     await pause(interval);
   }
-  throw new Surprise(
-    `No mail "${subject}" to ${to} came within ${patience / 1000} seconds. Look into the service's log.`,
-  );
+  throw new DemoError(`No mail "${subject}" to ${to} arrived within ${timeout / 1000} seconds. See the service's log.`);
 }
 
-/** The link in a mail, and the token in the link: a JWT, wherever the template of the link puts it. */
-export function linkIn({ subject, text }: Mail): { link: string; token: string } {
+/** The link in a mail, and the token in the link: a JWT, wherever the link template has it. */
+export function findLink({ subject, text }: Mail): { link: string; token: string } {
   const [link] = /https?:\/\/\S+/.exec(text) ?? [];
   const [token] = /[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/.exec(link ?? '') ?? [];
-  if (link === undefined || token === undefined) throw new Surprise(`The mail "${subject}" has no link with a token.`);
+  if (link === undefined || token === undefined)
+    throw new DemoError(`The mail "${subject}" contains no link with a token.`);
   return { link, token };
 }

@@ -1,14 +1,14 @@
 import type { Account } from './answers.ts';
-import type { createTeller, Person } from './teller.ts';
+import type { createNarrator, Person } from './narrator.ts';
 
-/** What the chapters share: who is in the story, and the account that it is about. */
+/** What the chapters share: the people and the account. */
 export interface Story {
   base: string;
-  teller: ReturnType<typeof createTeller>;
+  narrator: ReturnType<typeof createNarrator>;
   olivia: Person;
   adam: Person;
   paula: Person;
-  /** The address of the account in the API, once it is made. */
+  /** The path of the account in the API. */
   accountUrl: string;
   account: Account;
 }

@@ -1,9 +1,0 @@
-import type { Problem } from '../support/answers.ts';
-
-/** What is worth reading of a problem document. */
-export const refusal = ({ code, title, detail, permission }: Problem) => ({
-  code,
-  title,
-  ...(detail === undefined ? {} : { detail }),
-  ...(permission === undefined ? {} : { permission }),
-});
