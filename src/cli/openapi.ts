@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { openApiDocument } from './openapi-document.ts';
 
 const json = JSON.stringify(await openApiDocument(), null, 2);
-/** Patterns contain invisible characters: toEscapes them. */
+/** Patterns contain invisible characters: escape them. */
 const document = `${json.replaceAll(/[^\n\P{C}]|[^ \P{Z}]|\p{Default_Ignorable_Code_Point}|\u2800|\ufffc/gu, toEscapes)}\n`;
 
 function toEscapes(character: string): string {

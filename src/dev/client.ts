@@ -1,10 +1,10 @@
-/** What the scripts of the link pages share. Whatever was chosen by people is shown as text, never as HTML. */
+/** JavaScript that the link pages share. Texts from users are shown as text, never as HTML. */
 export const client = `
 const token = new URLSearchParams(location.hash.slice(1)).get('token');
 const $ = (id) => document.getElementById(id);
 const show = (id) => { for (const it of document.querySelectorAll('main > section')) it.hidden = it.id !== id; };
 
-// Asks Usher; a refusal is a problem document, and is thrown.
+// Calls the API. Throws the problem document if the call fails.
 async function post(path, body) {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -13,21 +13,22 @@ async function post(path, body) {
   return answer;
 }
 
-// Puts a problem document into words. Anything else that was thrown is a network that failed.
-function wordsOf({ title, detail, code, retryAfter, errors = [] }) {
+// The text for a problem document. Any other error is a network error.
+function problemText({ title, detail, code, retryAfter, errors = [] }) {
   if (!title) return 'Usher did not answer. Please try again.';
-  const why = code.endsWith('-token-invalid') && 'It may be cut short, too old, or used already.';
-  const wait = retryAfter && 'Try again in ' + waitOf(retryAfter) + '.';
-  const places = errors.map((it) => (it.pointer ?? '').split('/').pop() + ' ' + it.detail);
-  return [title, detail, why, wait, ...places].filter(Boolean).join('\\n');
+  const hint = code.endsWith('-token-invalid') && 'The link may be incomplete, expired or already used.';
+  const wait = retryAfter && 'Try again in ' + formatSeconds(retryAfter) + '.';
+  const details = errors.map((it) => (it.pointer ?? '').split('/').pop() + ' ' + it.detail);
+  return [title, detail, hint, wait, ...details].filter(Boolean).join('\\n');
 }
 
-function waitOf(seconds) {
+function formatSeconds(seconds) {
   if (seconds < 90) return seconds === 1 ? 'a second' : seconds + ' seconds';
   return seconds < 5400 ? Math.ceil(seconds / 60) + ' minutes' : Math.ceil(seconds / 3600) + ' hours';
 }
 
-// Does what a form or a button asks for: one at a time, with its refusal in words.
+// Runs the action of a form or a button. Disables all buttons meanwhile, and shows the problem if
+// it fails.
 async function attempt(work) {
   const buttons = document.querySelectorAll('button');
   $('problem').textContent = '';
@@ -35,7 +36,7 @@ async function attempt(work) {
   try {
     await work();
   } catch (problem) {
-    $('problem').textContent = wordsOf(problem);
+    $('problem').textContent = problemText(problem);
     $('problem').scrollIntoView({ block: 'nearest' });
   }
   for (const it of buttons) it.disabled = false;

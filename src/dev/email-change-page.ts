@@ -1,23 +1,25 @@
 import { client } from './client.ts';
 import { html } from './html.ts';
 import type { Page } from './page.ts';
-import { noLink, refusal, standIn } from './parts.ts';
+import { missingLink, problemMessage, sampleNote } from './parts.ts';
 
 const body = html`<main class="small">
 <h1>Confirm your new e-mail address</h1>
 <section id="ask">
-<p>From then on you log in with the new address, and your other sessions are logged out.</p>
+<p>After this you log in with the new address, and your other sessions are logged out.</p>
 <p><button id="confirm">Confirm the address</button></p>
 </section>
 <section id="done" hidden>
-<p>Your login has the address <strong id="email"></strong> now. Word of it went to the old one.</p>
+<p>You now log in with <strong id="email"></strong>. A notice was sent to your old address.</p>
 </section>
-${noLink}
-${refusal}
-${standIn('EMAIL_CHANGE_URL')}
+${missingLink}
+${problemMessage}
+${sampleNote('EMAIL_CHANGE_URL')}
 </main>`;
 
-/** Opening it changes nothing: a mail scanner that follows links moves no login. */
+/**
+ * Opening the page changes nothing, so mail scanners that follow links don't confirm the address.
+ */
 const script = `${client}
 if (!token) show('no-link');
 

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../text/html.ts';
 
-/** Text that is HTML already, as only `html` makes it. */
+/** Safe HTML, created by `html`. */
 export interface Html {
   readonly markup: string;
 }
@@ -13,7 +13,9 @@ const render = (value: string | Html | Html[]): string => {
     .join('');
 };
 
-/** A template of HTML. Every text in it is escaped, for an element as for a quoted attribute; only what is HTML already is not. */
+/**
+ * An HTML template. Strings are escaped, for elements and quoted attributes; `Html` values are not.
+ */
 export function html(parts: TemplateStringsArray, ...values: (string | Html | Html[])[]): Html {
   return { markup: parts.map((part, i) => (i === 0 ? part : render(values[i - 1] as string) + part)).join('') };
 }

@@ -1,7 +1,7 @@
 import { client } from './client.ts';
 import { html } from './html.ts';
 import type { Page } from './page.ts';
-import { newPassword, passwordField, refusal, standIn } from './parts.ts';
+import { newPassword, passwordField, problemMessage, sampleNote } from './parts.ts';
 
 const body = html`<main class="small">
 <section id="opening"><h1>Your invite</h1></section>
@@ -31,37 +31,37 @@ ${passwordField({ id: 'new-password', label: newPassword, kind: 'new' })}
 </section>
 <section id="accepted" hidden>
 <h1>You are a member of <bdi id="joined"></bdi></h1>
-<p>You are logged in as <strong id="me"></strong>. What you may do there: <span id="granted"></span>.</p>
-<p>Next: log in with <code>POST /v1/auth/login</code> in <a href="/docs">the docs</a>, put the access token into Authorize, and call <code>GET /v1/me/accounts</code>.</p>
+<p>You are logged in as <strong id="me"></strong>. Your access: <span id="granted"></span>.</p>
+<p>Next: log in with <code>POST /v1/auth/login</code> in <a href="/docs">the docs</a>, enter the access token under Authorize, and call <code>GET /v1/me/accounts</code>.</p>
 </section>
 <section id="declined" hidden>
-<h1>You declined</h1>
-<p>You are not a member of <bdi id="refused"></bdi>, and the link no longer works. If you change your mind, ask to be invited again.</p>
+<h1>Invite declined</h1>
+<p>You are not a member of <bdi id="refused"></bdi>, and the link no longer works. If you change your mind, ask for a new invite.</p>
 </section>
 <section id="no-link" hidden>
-<h1>Where is your invite?</h1>
-<p>This page needs the Accept Invite link from a mail. Look into the <a href="/dev/mailbox">mailbox</a>.</p>
+<h1>No invite</h1>
+<p>Open this page with the Accept Invite link from a mail in the <a href="/dev/mailbox">mailbox</a>.</p>
 </section>
-${refusal}
-${standIn('ACCEPT_URL')}
+${problemMessage}
+${sampleNote('ACCEPT_URL')}
 </main>`;
 
 const script = `${client}
-const inWords = ({ ownership, access, permissions }) => {
-  if (ownership) return 'the ownership';
+const formatAccess = ({ ownership, access, permissions }) => {
+  if (ownership) return 'ownership of the account';
   if (access.allPermissions) return 'all permissions';
-  return permissions.map((it) => it.title).join(', ') || 'nothing yet';
+  return permissions.map((it) => it.title).join(', ') || 'no permissions yet';
 };
 
 let granted;
 
-// Looking changes nothing: only accept and decline do.
+// The preview changes nothing.
 async function preview() {
   const offer = await post('/v1/invites/preview', { token });
   $('inviter').textContent = offer.invitedBy.name;
   $('account').textContent = offer.account.name;
   $('email').textContent = offer.email;
-  granted = inWords(offer);
+  granted = formatAccess(offer);
   $('access').textContent = granted;
   $('until').textContent = new Date(offer.expiresAt).toLocaleString('en-GB', { dateStyle: 'full', timeStyle: 'short' });
   $('message').textContent = offer.message;
@@ -75,7 +75,7 @@ async function preview() {
 
 async function accept(way) {
   const { account, session } = await post('/v1/invites/accept', { token, ...way });
-  // A frontend keeps the session (accessToken, refreshToken) and leads into the account from here.
+  // A frontend would keep the session (accessToken, refreshToken) and open the account.
   $('joined').textContent = account.name;
   $('granted').textContent = granted;
   $('me').textContent = session.user.email;

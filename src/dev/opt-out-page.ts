@@ -1,24 +1,24 @@
 import { client } from './client.ts';
 import { html } from './html.ts';
 import type { Page } from './page.ts';
-import { noLink, refusal, standIn } from './parts.ts';
+import { missingLink, problemMessage, sampleNote } from './parts.ts';
 
 const body = html`<main class="small">
 <h1>No more invites</h1>
 <section id="ask">
-<p>The account that sent you this invite can’t invite you again, and the invite is declined if it still waits for you. Other accounts still can.</p>
+<p>The account that sent you this invite will not be able to invite you again, and this invite is declined if it is still pending. Other accounts can still invite you.</p>
 <p><button id="opt-out">Don’t invite me again</button></p>
 </section>
 <section id="done" hidden>
-<p><bdi id="account"></bdi> can’t invite <strong id="email"></strong> any more.</p>
-<p>If you change your mind, log in with this address and take it back: <code>DELETE /v1/me/opt-outs/<span id="account-id"></span></code>.</p>
+<p><bdi id="account"></bdi> can no longer invite <strong id="email"></strong>.</p>
+<p>If you change your mind, log in with this address and call <code>DELETE /v1/me/opt-outs/<span id="account-id"></span></code>.</p>
 </section>
-${noLink}
-${refusal}
-${standIn('OPT_OUT_URL')}
+${missingLink}
+${problemMessage}
+${sampleNote('OPT_OUT_URL')}
 </main>`;
 
-/** Opening it changes nothing: a mail scanner that follows links declines no invite. */
+/** Opening the page changes nothing, so mail scanners that follow links don't decline invites. */
 const script = `${client}
 if (!token) show('no-link');
 

@@ -5,9 +5,9 @@ import { type Html, html } from './html.ts';
 export interface Page {
   title: string;
   body: Html;
-  /** JavaScript that runs after the body. Fixed text of ours: nothing that anybody chose is ever written into it. */
+  /** JavaScript that runs after the body. Must be constant: never insert user input. */
   script?: string;
-  /** Whether it frames mails, which carry styles of their own. */
+  /** Whether the page has mails in frames, which have their own styles. */
   framesMails?: boolean;
 }
 
@@ -58,14 +58,15 @@ const style = `
 `;
 
 /**
- * Sends a page under the strictest policy that it works with: its own style and script by their hashes, calls to this service,
- * and no image but those inside it. A framed mail inherits the policy, so its styles have to be allowed by kind.
+ * Sends a page with the strictest content security policy that it works with: only its own style
+ * and script, by hash, calls to this service, and inline images. Mails in frames inherit the
+ * policy, so they need `unsafe-inline` styles.
  */
 export function sendPage(reply: FastifyReply, { title, body, script, framesMails = false }: Page): FastifyReply {
   const policy = [
     "default-src 'none'",
-    `style-src ${framesMails ? "'unsafe-inline'" : hashOf(style)}`,
-    ...(script === undefined ? [] : [`script-src ${hashOf(script)}`, "connect-src 'self'"]),
+    `style-src ${framesMails ? "'unsafe-inline'" : toHashSource(style)}`,
+    ...(script === undefined ? [] : [`script-src ${toHashSource(script)}`, "connect-src 'self'"]),
     'img-src data:',
     "form-action 'none'",
     "base-uri 'none'",
@@ -88,4 +89,4 @@ ${body}${script === undefined ? [] : { markup: `<script>${script}</script>` }}
   return reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(page.markup);
 }
 
-const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+const toHashSource = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -3,7 +3,7 @@ import { type Html, html } from './html.ts';
 
 const { min, max } = passwordLength;
 
-/** What a field for a new password is called. */
+/** The label of a field for a new password. */
 export const newPassword = `New password, at least ${min} characters`;
 
 interface PasswordField {
@@ -13,24 +13,24 @@ interface PasswordField {
 }
 
 /**
- * A field for a password, hidden until its button shows it (OWASP ASVS 5.0, 6.2.6). It may be pasted into, and a password
- * manager is told what belongs there (6.2.7).
+ * A password field with a button that shows the password (OWASP ASVS 5.0, 6.2.6). It allows
+ * pasting, and has `autocomplete` for password managers (6.2.7).
  */
 export function passwordField({ id, label, kind }: PasswordField): Html {
-  const shortest = kind === 'new' ? html` minlength="${String(min)}"` : [];
+  const minLength = kind === 'new' ? html` minlength="${String(min)}"` : [];
   return html`<label for="${id}">${label}</label>
-<p class="secret"><input id="${id}" name="password" type="password" autocomplete="${kind}-password"${shortest} maxlength="${String(max)}" required>
+<p class="secret"><input id="${id}" name="password" type="password" autocomplete="${kind}-password"${minLength} maxlength="${String(max)}" required>
 <button type="button" class="second show" aria-label="Show the password">Show</button></p>`;
 }
 
-/** Where a refusal is put into words. */
-export const refusal = html`<p id="problem" class="wrong" role="alert"></p>`;
+/** Shows the problem if a call fails. */
+export const problemMessage = html`<p id="problem" class="wrong" role="alert"></p>`;
 
-/** What a page says that was opened without its link. */
-export const noLink = html`<section id="no-link" hidden>
-<p>This page needs the link from a mail. Look into the <a href="/dev/mailbox">mailbox</a>.</p>
+/** Shown if a page is opened without its link. */
+export const missingLink = html`<section id="no-link" hidden>
+<p>Open this page with the link from a mail in the <a href="/dev/mailbox">mailbox</a>.</p>
 </section>`;
 
-/** The end of each page behind a link. */
-export const standIn = (setting: string): Html =>
-  html`<p class="soft">This page stands in for a page of your own frontend, and its source is a sample of one. <code>${setting}</code> says where yours is.</p>`;
+/** The footer of each link page. */
+export const sampleNote = (setting: string): Html =>
+  html`<p class="soft">This page is a sample for development. Replace it with a page of your frontend, and set <code>${setting}</code> to its URL.</p>`;

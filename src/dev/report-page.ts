@@ -1,23 +1,23 @@
 import { client } from './client.ts';
 import { html } from './html.ts';
 import type { Page } from './page.ts';
-import { noLink, refusal, standIn } from './parts.ts';
+import { missingLink, problemMessage, sampleNote } from './parts.ts';
 
 const body = html`<main class="small">
 <h1>Report an invite</h1>
 <section id="ask">
-<p>You don’t know who sent you this invite? Whoever runs this service is told, and the account can’t invite you again. The sender is not told that it was reported.</p>
+<p>If you don’t know the sender of this invite, report it to the operator of this service. The account will not be able to invite you again. The sender is not notified.</p>
 <p><button id="report">Report this invite</button></p>
 </section>
 <section id="done" hidden>
-<p>Thank you: it is reported. <bdi id="account"></bdi> can’t invite <strong id="email"></strong> any more.</p>
+<p>Thank you for your report. <bdi id="account"></bdi> can no longer invite <strong id="email"></strong>.</p>
 </section>
-${noLink}
-${refusal}
-${standIn('REPORT_URL')}
+${missingLink}
+${problemMessage}
+${sampleNote('REPORT_URL')}
 </main>`;
 
-/** Opening it changes nothing: a mail scanner that follows links reports nobody. */
+/** Opening the page changes nothing, so mail scanners that follow links don't report invites. */
 const script = `${client}
 if (!token) show('no-link');
 

@@ -1,42 +1,52 @@
 import { client } from './client.ts';
 import { html } from './html.ts';
 import type { Page } from './page.ts';
-import { newPassword, passwordField, refusal, standIn } from './parts.ts';
-import { requestReset, resetRequested } from './reset-request.ts';
+import { newPassword, passwordField, problemMessage, sampleNote } from './parts.ts';
 
 const body = html`<main class="small">
 <h1>Choose a new password</h1>
 <section id="choose">
 <form>
 ${passwordField({ id: 'new-password', label: newPassword, kind: 'new' })}
-<p>When you set it, you are logged out everywhere else.</p>
+<p>Your other sessions are logged out.</p>
 <p><button>Set the password</button></p>
 </form>
 </section>
 <section id="done" hidden>
-<p>The password of <strong id="me"></strong> is set, and you are logged out everywhere else.</p>
+<p>The new password of <strong id="me"></strong> is set, and your other sessions are logged out.</p>
 <p>Next: log in with <code>POST /v1/auth/login</code> in <a href="/docs">the docs</a>.</p>
 </section>
-${refusal}
+${problemMessage}
 <section id="ask" hidden>
-<p>We mail you a link with which you choose it.</p>
+<p>We will send you a link to choose a new password.</p>
 <form>
 <label>E-mail address <input name="email" type="email" autocomplete="username" required></label>
 <p><button>Send the link</button></p>
 </form>
 </section>
-${resetRequested}
-${standIn('RESET_URL')}
+<section id="requested" hidden>
+<p>If <strong id="address"></strong> has a login, a mail with a link to choose a new password is on its way.</p>
+<p>In development, mails are in the <a id="mails" href="/dev/mailbox">mailbox</a>.</p>
+</section>
+${sampleNote('RESET_URL')}
 </main>`;
 
-/** Without a link, or with one that is dead, this is where to ask for one. Opening it changes nothing. */
-const script = `${client}${requestReset}
+/** Opening the page changes nothing. Without a valid link it offers to send one. */
+const script = `${client}
+// The page is the same for every address, with or without a login.
+async function requestReset(email) {
+  await post('/v1/auth/password-reset', { email });
+  $('address').textContent = email;
+  $('mails').href = '/dev/mailbox?to=' + encodeURIComponent(email);
+  show('requested');
+}
+
 if (!token) show('ask');
 
 onSubmit('choose', async ({ password }) => {
   try {
     const session = await post('/v1/auth/password-reset/confirm', { token, password });
-    // A frontend keeps the session (accessToken, refreshToken) and goes on from here.
+    // A frontend would keep the session (accessToken, refreshToken) and continue from here.
     $('me').textContent = session.user.email;
     show('done');
   } catch (problem) {

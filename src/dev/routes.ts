@@ -30,14 +30,14 @@ const linkPages = {
 
 const hidden = { hide: true, security: publicRoute };
 
-/** For development alone: in production these do not exist. */
+/** Pages for development. They do not exist in production. */
 export const devRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async (app, { service }) => {
   const { config, db } = service;
 
   if (config.mail.kind === 'mailbox') {
     app.get('/dev/mailbox', { schema: { ...hidden, querystring: MailboxQuery } }, async (request, reply) => {
-      const { to: asked } = request.query;
-      const to = asked === undefined ? undefined : requireEmailParameter(asked, 'to');
+      const { to: recipient } = request.query;
+      const to = recipient === undefined ? undefined : requireEmailParameter(recipient, 'to');
       const mails = await listMails(db, to);
       const items = mails.map(({ recipient, ...mail }) => ({ ...mail, to: recipient }));
       reply.header('vary', 'accept');
@@ -46,7 +46,8 @@ export const devRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async 
     });
   }
 
-  // They stand in for pages of the operator's own frontend. The browser reads the token from the fragment: it never comes here.
+  // Samples for the pages of the operator's own frontend. The token is in the fragment, which
+  // browsers don't send.
   for (const [url, page] of Object.entries(linkPages)) {
     app.get(url, { schema: hidden }, async (_, reply) => sendPage(reply, page));
   }
