@@ -1,8 +1,10 @@
 /**
- * What is lost when something breaks under load? Two replicas of the built service on one Postgres get requests at a steady rate, reads
- * and writes, from a client that does what a load balancer does: it asks `/readyz` and sends to those that are ready. Meanwhile replicas are
- * stopped, killed and started, and the database is frozen and taken away. `npm run bench:faults`; `RATE` is how many requests are sent
- * each second (200). It starts a Postgres of its own, or makes a database on the server of `DATABASE_URL`.
+ * Measures what is lost when something breaks under load. A client sends reads and writes at a
+ * steady rate to two replicas of the built service on one Postgres. Like a load balancer, it checks
+ * `/readyz` and sends requests to the replicas that are ready. Meanwhile replicas are stopped,
+ * killed and started, and the database is frozen and cut off. `npm run bench:faults` starts its own
+ * Postgres, or creates a database on the server of `DATABASE_URL`. `RATE` is the number of requests
+ * per second (default: 200).
  */
 import { Agent, request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,22 +20,22 @@ import { freshPostgres } from './support/postgres.ts';
 import { type SeededAccount, seedAccount } from './support/seed.ts';
 
 const rate = Number(process.env.RATE ?? 200);
-/** Milliseconds between two looks at who is ready. */
-const probing = 200;
+/** Milliseconds between readiness checks. */
+const probeInterval = 200;
 
-/** What the helpers of the tests need of a test: something to do at the end. */
+/** The test helpers use only `teardown` of a test. */
 const endings: (() => unknown)[] = [];
 const ending = { teardown: (end: () => unknown) => void endings.unshift(end) } as unknown as Test;
 
 interface Counts {
   sent: number;
-  well: number;
+  succeeded: number;
   unavailable: number;
-  otherwise: number;
+  otherStatus: number;
   lost: number;
-  /** Answered 201, and not in the database. */
+  /** Invites that were answered with 201 but are not in the database. */
   missing: number;
-  /** Milliseconds that the slowest answer took. */
+  /** Duration of the slowest answer in milliseconds. */
   slowest: number;
 }
 
@@ -67,18 +69,20 @@ async function run(): Promise<void> {
   const measure = async (name: string, seconds: number, break_: () => Promise<unknown>) => {
     process.stdout.write(`${name}\n`);
     const counts = await loadWhile({ url, account, replicas: () => replicas, seconds }, break_);
-    const { sent, well, unavailable, otherwise, lost, missing, slowest } = counts;
-    lines.push(`| ${[name, sent, well, unavailable, otherwise, lost, missing, Math.round(slowest)].join(' | ')} |`);
-    await settled(replicas);
+    const { sent, succeeded, unavailable, otherStatus, lost, missing, slowest } = counts;
+    lines.push(
+      `| ${[name, sent, succeeded, unavailable, otherStatus, lost, missing, Math.round(slowest)].join(' | ')} |`,
+    );
+    await untilReady(replicas);
   };
-  /** Ends one replica and starts another in its place. */
+  /** Replaces a replica: starts a new one, then ends the old one. */
   const replace = async (at: number, signal: NodeJS.Signals, delay = 2) => {
     const [old] = replicas.splice(at, 1, await start(delay)) as [RunningService];
     await old.end(signal);
   };
 
-  await settled(replicas);
-  await measure('nothing', 10, async () => {});
+  await untilReady(replicas);
+  await measure('no fault', 10, async () => {});
   await measure('SIGTERM to both, one after the other, each replaced', 20, async () => {
     for (const at of [0, 1]) await replace(at, 'SIGTERM');
   });
@@ -97,13 +101,13 @@ async function run(): Promise<void> {
     await replicas[1]?.end('SIGKILL');
   });
   replicas = [replicas[0] as RunningService, await start(2)];
-  await measure('the database frozen for 15 s: it accepts, and answers nothing', 45, async () => {
+  await measure('the database frozen for 15 s: it accepts connections, but does not answer', 45, async () => {
     await sleep(3_000);
     proxy.freeze();
     await sleep(15_000);
     proxy.thaw();
   });
-  await measure('the database gone for 10 s', 25, async () => {
+  await measure('the database unreachable for 10 s', 25, async () => {
     await sleep(3_000);
     proxy.cut();
     await sleep(10_000);
@@ -112,7 +116,7 @@ async function run(): Promise<void> {
   process.stdout.write(
     [
       `\n${version}, Node ${process.version}; ${rate} requests a second, half of them checks and half invites, to two replicas.\n`,
-      '| What happens meanwhile | Sent | Answered well | Answered 503 | Otherwise | Lost | Answered 201 and not kept | Slowest ms |',
+      '| Fault | Sent | 2xx | 503 | Other status | No answer | Answered 201 but not stored | Slowest ms |',
       '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
       ...lines,
       '',
@@ -127,52 +131,55 @@ interface Load {
   seconds: number;
 }
 
-/** Sends requests for some seconds, while something happens. */
-async function loadWhile({ url, account, replicas, seconds }: Load, happen: () => Promise<unknown>): Promise<Counts> {
-  const counts: Counts = { sent: 0, well: 0, unavailable: 0, otherwise: 0, lost: 0, missing: 0, slowest: 0 };
-  const made: string[] = [];
+/** Sends requests for some seconds, and causes a fault meanwhile. */
+async function loadWhile(
+  { url, account, replicas, seconds }: Load,
+  causeFault: () => Promise<unknown>,
+): Promise<Counts> {
+  const counts: Counts = { sent: 0, succeeded: 0, unavailable: 0, otherStatus: 0, lost: 0, missing: 0, slowest: 0 };
+  const createdEmails: string[] = [];
   const running = new Set<Promise<void>>();
   let ready: RunningService[] = replicas();
   let turn = 0;
   const probe = setInterval(async () => {
     const all = replicas();
-    const states = await Promise.all(all.map((it) => ask(it.url, 'GET', '/readyz').catch(() => 0)));
+    const states = await Promise.all(all.map((it) => send(it.url, 'GET', '/readyz').catch(() => 0)));
     const able = all.filter((_, i) => states[i] === 200);
-    // With none that is ready, a load balancer goes on with all that it has.
+    // If none is ready, a load balancer uses all of them.
     ready = able.length > 0 ? able : all;
-  }, probing);
+  }, probeInterval);
 
   const sendOne = async () => {
     const target = ready[turn++ % ready.length] as RunningService;
-    const begun = performance.now();
+    const startedAt = performance.now();
     const isWrite = turn % 2 === 0;
     const email = `${newId('inv')}@example.com`;
     const member = account.members[turn % account.members.length];
     const status = await (isWrite
-      ? ask(target.url, 'POST', `/v1/accounts/${account.id}/invites`, account.key, {
+      ? send(target.url, 'POST', `/v1/accounts/${account.id}/invites`, account.key, {
           email,
           access: { permissions: [] },
         })
-      : ask(
+      : send(
           target.url,
           'GET',
           `/v1/accounts/${account.id}/check?userId=${member?.id}&permission=tickets:open`,
           account.key,
         )
     ).catch(() => 0);
-    counts.slowest = Math.max(counts.slowest, performance.now() - begun);
+    counts.slowest = Math.max(counts.slowest, performance.now() - startedAt);
     if (status === 0) counts.lost += 1;
     else if (status === 503) counts.unavailable += 1;
-    else if (status < 300) counts.well += 1;
-    else counts.otherwise += 1;
-    if (status === 201) made.push(email);
+    else if (status < 300) counts.succeeded += 1;
+    else counts.otherStatus += 1;
+    if (status === 201) createdEmails.push(email);
   };
 
-  const happening = sleep(2_000).then(happen);
+  const fault = sleep(2_000).then(causeFault);
   const end = performance.now() + seconds * 1_000;
-  const began = performance.now();
+  const start = performance.now();
   while (performance.now() < end) {
-    const due = Math.floor(((performance.now() - began) / 1_000) * rate);
+    const due = Math.floor(((performance.now() - start) / 1_000) * rate);
     for (; counts.sent < due; counts.sent++) {
       const one: Promise<void> = sendOne().finally(() => running.delete(one));
       running.add(one);
@@ -180,34 +187,34 @@ async function loadWhile({ url, account, replicas, seconds }: Load, happen: () =
     await sleep(5);
   }
   clearInterval(probe);
-  await happening;
+  await fault;
   await Promise.all(running);
-  counts.missing = await missingOf(url, made);
+  counts.missing = await countMissing(url, createdEmails);
   return counts;
 }
 
-/** How many of the invites that were answered are not in the database. */
-async function missingOf(url: string, emails: string[]): Promise<number> {
+/** How many of these invites are not in the database. */
+async function countMissing(url: string, emails: string[]): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const { rows } = await client.query(
-    'select count(*)::int as kept from invites join unnest($1::text[]) as made on made = email',
+    'select count(*)::int as stored from invites join unnest($1::text[]) as created on created = email',
     [emails],
   );
   await client.end();
-  return emails.length - rows[0].kept;
+  return emails.length - rows[0].stored;
 }
 
-/** Waits until all that are left are ready. */
-async function settled(replicas: RunningService[]): Promise<void> {
+/** Waits until all running replicas are ready. */
+async function untilReady(replicas: RunningService[]): Promise<void> {
   for (const { url } of replicas.filter((it) => !it.isOver())) {
-    while ((await ask(url, 'GET', '/readyz').catch(() => 0)) !== 200) await sleep(100);
+    while ((await send(url, 'GET', '/readyz').catch(() => 0)) !== 200) await sleep(100);
   }
 }
 
-/** @returns the status of the answer. @throws where there was none. */
-function ask(base: string, method: string, path: string, token?: string, body?: object): Promise<number> {
-  return new Promise((answered, lost) => {
+/** @returns the status of the answer. @throws if there is no answer. */
+function send(base: string, method: string, path: string, token?: string, body?: object): Promise<number> {
+  return new Promise((resolve, reject) => {
     const payload = body && JSON.stringify(body);
     const headers = {
       ...(token && { authorization: `Bearer ${token}` }),
@@ -215,8 +222,8 @@ function ask(base: string, method: string, path: string, token?: string, body?: 
     };
     const outgoing = httpRequest(base + path, { agent, method, headers }, (response) => {
       response.resume();
-      response.on('end', () => answered(response.statusCode ?? 0)).on('error', lost);
+      response.on('end', () => resolve(response.statusCode ?? 0)).on('error', reject);
     });
-    outgoing.on('error', lost).end(payload);
+    outgoing.on('error', reject).end(payload);
   });
 }

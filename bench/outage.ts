@@ -1,7 +1,9 @@
 /**
- * Does every invite end delivered, or named as failed, while SendGrid fails a third of the time in every way it can, and the
- * service is killed again and again meanwhile? `npm run bench:outage`; `DATABASE_URL` names the Postgres server, on which a database is
- * made and dropped again; `INVITES` is how many (500 unless set), `KILLS` how often it is killed with `kill -9` (5).
+ * Checks that the mail of every invite is delivered or reported as failed, while a third of the
+ * requests to SendGrid fail in various ways and the service is killed several times. `npm run
+ * bench:outage` creates a database on the server of `DATABASE_URL` and drops it at the end.
+ * `INVITES` is the number of invites (default: 500), `KILLS` how often the service is killed with
+ * `kill -9` (default: 5).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -11,16 +13,16 @@ import { eventOf, newWebhookKey, seconds } from '../test/support/sendgrid-events
 import { type SendgridAnswer, type SendgridRequest, startSendgridServer } from '../test/support/sendgrid-server.ts';
 
 const server = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
-const invitesWanted = Number(process.env.INVITES ?? 500);
+const inviteCount = Number(process.env.INVITES ?? 500);
 const kills = Number(process.env.KILLS ?? 5);
 const password = 'correct horse battery staple';
 const name = `usher_bench_${process.pid}`;
 
-/** What the helpers of the tests need of a test: something to do at the end. */
+/** The test helpers use only `teardown` of a test. */
 const endings: (() => unknown)[] = [];
 const ending = { teardown: (end: () => unknown) => void endings.unshift(end) } as unknown as Test;
 
-/** Every way in which SendGrid fails, each as often as the others. */
+/** The ways in which SendGrid fails, with equal probability. */
 const faults: Record<string, SendgridAnswer> = {
   '400': { status: 400 },
   '401': { status: 401 },
@@ -36,13 +38,13 @@ const faults: Record<string, SendgridAnswer> = {
   cut: 'cut',
   silence: 'hang',
 };
-const told: Record<string, number> = {};
+const answerCounts: Record<string, number> = {};
 
 function answerFor(): SendgridAnswer {
   const names = Object.keys(faults);
-  const fault = Math.random() < 1 / 3 ? (names[Math.floor(Math.random() * names.length)] as string) : 'well';
-  told[fault] = (told[fault] ?? 0) + 1;
-  if (fault === 'well') return { status: 202 };
+  const fault = Math.random() < 1 / 3 ? (names[Math.floor(Math.random() * names.length)] as string) : 'none';
+  answerCounts[fault] = (answerCounts[fault] ?? 0) + 1;
+  if (fault === 'none') return { status: 202 };
   return fault === 'slow' ? { status: 202, after: sleep(2_000) } : (faults[fault] as SendgridAnswer);
 }
 
@@ -68,12 +70,12 @@ async function run(): Promise<void> {
       service = await startProcess(ending, env);
     }
   })();
-  const begun = Date.now();
+  const start = Date.now();
   const invites = await inviteAll(() => service, account);
-  const invited = Date.now() - begun;
+  const invited = Date.now() - start;
   await killing;
-  const outcomes = await allEnded(() => service, account, sendgrid, key);
-  report({ invites, outcomes, sendgrid, invited, took: Date.now() - begun });
+  const outcomes = await untilSettled(() => service, account, sendgrid, key);
+  report({ invites, outcomes, sendgrid, invited, took: Date.now() - start });
 }
 
 function environment(sendgridUrl: string, verificationKey: string): Record<string, string> {
@@ -104,16 +106,19 @@ async function newAccount({ url }: RunningService, sendgrid: Sendgrid): Promise<
   const { body } = await request(url, 'POST', '/v1/auth/verify-email', {
     body: { token: link, name: 'Olivia Owner', password },
   });
-  const made = await request(url, 'POST', '/v1/accounts', {
+  const created = await request(url, 'POST', '/v1/accounts', {
     body: { name: 'Example Hosting' },
     token: body.accessToken,
   });
-  return { url: `/v1/accounts/${made.body.id}`, token: () => body.accessToken };
+  return { url: `/v1/accounts/${created.body.id}`, token: () => body.accessToken };
 }
 
-/** Invites them, ten at a time; a call that was cut by a kill is made again, and then finds its invite pending. */
+/**
+ * Creates the invites, ten at a time. A call that a kill interrupted is retried, and may find its
+ * invite pending.
+ */
 async function inviteAll(service: () => RunningService, account: Account): Promise<number> {
-  const emails = Array.from({ length: invitesWanted }, (_, i) => `invitee-${i}@example.com`);
+  const emails = Array.from({ length: inviteCount }, (_, i) => `invitee-${i}@example.com`);
   const each = async (): Promise<void> => {
     for (let email = emails.pop(); email !== undefined; email = emails.pop()) {
       const body = { email, access: { allPermissions: true } };
@@ -125,29 +130,40 @@ async function inviteAll(service: () => RunningService, account: Account): Promi
     }
   };
   await Promise.all(Array.from({ length: 10 }, each));
-  return invitesWanted;
+  return inviteCount;
 }
 
-type Ended = { id: string; email: string; delivery: { event: string; attempts: number; reason: string | null } };
+type SettledInvite = {
+  id: string;
+  email: string;
+  delivery: { event: string; attempts: number; reason: string | null };
+};
 
-/** Waits until the mail of every invite has come to an end. SendGrid tells what it has delivered, as it does: late and twice. */
-async function allEnded(
+/**
+ * Waits until the mail of every invite is delivered or failed. Like the real one, SendGrid reports
+ * deliveries late and repeatedly.
+ */
+async function untilSettled(
   service: () => RunningService,
   account: Account,
   sendgrid: Sendgrid,
   key: ReturnType<typeof newWebhookKey>,
 ) {
   return eventually(async () => {
-    await tell(service(), sendgrid.requests.filter(wasTaken), key);
+    await reportDelivered(service(), sendgrid.requests.filter(mayBeSent), key);
     const waiting = await list(service(), account, 'waiting');
     if (waiting.length > 0) return undefined;
     return { delivered: await list(service(), account, 'delivered'), failed: await list(service(), account, 'failed') };
   }, 1_200_000);
 }
 
-async function tell({ url }: RunningService, taken: SendgridRequest[], key: ReturnType<typeof newWebhookKey>) {
+async function reportDelivered(
+  { url }: RunningService,
+  requests: SendgridRequest[],
+  key: ReturnType<typeof newWebhookKey>,
+) {
   const now = new Date();
-  const events = taken.map((it) => {
+  const events = requests.map((it) => {
     const id = it.body.custom_args?.deliveryId ?? '';
     return eventOf(id, 'delivered', now, { sg_event_id: `delivered ${id}` });
   });
@@ -160,7 +176,12 @@ async function tell({ url }: RunningService, taken: SendgridRequest[], key: Retu
   if (answer.status !== 204) throw new Error(`the webhook answered ${answer.status}: ${await answer.text()}`);
 }
 
-async function list({ url }: RunningService, account: Account, delivery: string, cursor = ''): Promise<Ended[]> {
+async function list(
+  { url }: RunningService,
+  account: Account,
+  delivery: string,
+  cursor = '',
+): Promise<SettledInvite[]> {
   const more = cursor === '' ? '' : `&cursor=${cursor}`;
   const path = `${account.url}/invites?delivery=${delivery}&limit=100${more}`;
   const { body } = await request(url, 'GET', path, { token: account.token() });
@@ -169,36 +190,36 @@ async function list({ url }: RunningService, account: Account, delivery: string,
     : [...body.items, ...(await list({ url } as RunningService, account, delivery, body.nextCursor))];
 }
 
-/** The whole mail arrived, and no refusal was answered: whatever SendGrid has read, it may have sent. */
-function wasTaken({ status, answer }: SendgridRequest): boolean {
+/** Whether SendGrid may have sent the mail: it read the whole request and did not refuse it. */
+function mayBeSent({ status, answer }: SendgridRequest): boolean {
   return status === 202 || typeof answer === 'string';
 }
 
-async function eventually<T>(look: () => Promise<T> | T, within = 11_200_000): Promise<NonNullable<T>> {
+async function eventually<T>(find: () => Promise<T> | T, within = 11_200_000): Promise<NonNullable<T>> {
   let cause: unknown;
   for (const end = Date.now() + within; Date.now() < end; await sleep(250)) {
     try {
-      const found = await look();
+      const found = await find();
       if (found) return found;
     } catch (error) {
-      // It may be just starting again.
+      // The service may be restarting.
       cause = error;
     }
   }
-  throw new Error('it took too long', { cause });
+  throw new Error('timed out', { cause });
 }
 
 interface Findings {
   invites: number;
-  outcomes: { delivered: Ended[]; failed: Ended[] };
+  outcomes: { delivered: SettledInvite[]; failed: SettledInvite[] };
   sendgrid: Sendgrid;
   invited: number;
   took: number;
 }
 
-/** @throws an Error where an invite is lost, or ended without a reason. */
+/** @throws an Error if an invite is lost, or failed without a reason. */
 function report({ invites, outcomes: { delivered, failed }, sendgrid, invited, took }: Findings): void {
-  const byDelivery = groupBy(sendgrid.requests.filter(wasTaken), (it) => it.body.custom_args?.deliveryId);
+  const byDelivery = groupBy(sendgrid.requests.filter(mayBeSent), (it) => it.body.custom_args?.deliveryId);
   const twice = [...byDelivery.values()].filter((it) => it.length > 1);
   const unanswered = (it: SendgridRequest[]) => it.slice(0, -1).some((each) => typeof each.answer === 'string');
   const reasons = groupBy(failed, (it) => it.delivery.reason ?? 'no reason');
@@ -207,21 +228,21 @@ function report({ invites, outcomes: { delivered, failed }, sendgrid, invited, t
     delivered: delivered.length,
     failed: failed.length,
     lost: invites - delivered.length - failed.length,
-    'asked of SendGrid': sendgrid.requests.length,
+    'requests to SendGrid': sendgrid.requests.length,
     'sent twice or more': twice.length,
-    'of these after an answer that was cut, halved or missing': twice.filter(unanswered).length,
-    'of these because it was killed before it wrote down what came of it': twice.filter((it) => !unanswered(it)).length,
-    'most tries of one mail': Math.max(...[...delivered, ...failed].map((it) => it.delivery.attempts)),
+    'of these, after an incomplete or missing answer': twice.filter(unanswered).length,
+    'of these, after a kill before the result was stored': twice.filter((it) => !unanswered(it)).length,
+    'most attempts for one mail': Math.max(...[...delivered, ...failed].map((it) => it.delivery.attempts)),
     'seconds to invite': Math.round(invited / 1000),
-    'seconds in all': Math.round(took / 1000),
+    'seconds in total': Math.round(took / 1000),
   };
-  // biome-ignore-start lint/suspicious/noConsole: it is what this program is for
+  // biome-ignore-start lint/suspicious/noConsole: this program prints to the console
   console.table(lines);
-  console.table(told);
+  console.table(answerCounts);
   console.table(Object.fromEntries([...reasons].map(([reason, them]) => [reason, them.length])));
   // biome-ignore-end lint/suspicious/noConsole: the same
   if (lines.lost !== 0) throw new Error(`${lines.lost} invites are lost`);
-  if (reasons.has('no reason')) throw new Error('some failed and say no reason');
+  if (reasons.has('no reason')) throw new Error('some invites failed without a reason');
 }
 
 function groupBy<Item, Key>(items: Item[], keyOf: (it: Item) => Key): Map<Key, Item[]> {

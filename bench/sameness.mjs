@@ -1,7 +1,8 @@
 /**
- * Do login, registration and reset take alike for known and unknown addresses? Measures the distributions over HTTP against the
- * built service on Postgres, in random order. `npm run bench:sameness`; `DATABASE_URL` names the server, on which a database
- * is made and dropped again; `ROUNDS` is how many requests of each kind (300 unless set).
+ * Checks that login, registration and reset take equally long for known and unknown addresses.
+ * Measures the distributions over HTTP, in random order, on the built service on Postgres.
+ * `npm run bench:sameness` creates a database on the server of `DATABASE_URL` and drops it at the
+ * end. `ROUNDS` is the number of requests of each kind (default: 300).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +12,7 @@ const server = process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/p
 const rounds = Number(process.env.ROUNDS ?? 300);
 const password = 'correct horse battery staple';
 const name = `usher_bench_${process.pid}`;
-let strangers = 0;
+let unknownAddresses = 0;
 
 await asAdmin(`create database ${name}`);
 const url = new URL(server);
@@ -21,13 +22,13 @@ const service = spawn(process.execPath, ['dist/main.js'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 try {
-  const base = await ready();
+  const base = await untilReady();
   const people = await seed(base);
   const table = [];
-  table.push(...(await compare('login, wrong password', base, loginOf(people))));
-  table.push(...(await compare('registration', base, registrationOf(people))));
-  table.push(...(await compare('reset', base, resetOf(people))));
-  // biome-ignore lint/suspicious/noConsole: it is what this program is for
+  table.push(...(await compare('login, wrong password', base, loginCases(people))));
+  table.push(...(await compare('registration', base, registrationCases(people))));
+  table.push(...(await compare('reset', base, resetCases(people))));
+  // biome-ignore lint/suspicious/noConsole: this program prints to the console
   console.table(table);
 } finally {
   service.kill('SIGTERM');
@@ -35,33 +36,35 @@ try {
   await asAdmin(`drop database if exists ${name} with (force)`);
 }
 
-/** The first column of each comparison is an unknown address; what the others are compared with. */
-function loginOf({ known, withoutPassword, disabled }) {
+/** The first case is an unknown address: the others are compared with it. */
+function loginCases({ known, withoutPassword, disabled }) {
   const logIn = (email) => ['/v1/auth/login', { email, password: 'not the right one at all' }];
   return {
-    unknown: () => logIn(stranger()),
+    unknown: () => logIn(unknownAddress()),
     known: () => logIn(any(known)),
     'without a password': () => logIn(any(withoutPassword)),
     disabled: () => logIn(any(disabled)),
   };
 }
 
-function registrationOf({ known }) {
+function registrationCases({ known }) {
   const register = (email) => ['/v1/auth/register', { email }];
-  return { unknown: () => register(stranger()), known: () => register(any(known)) };
+  return { unknown: () => register(unknownAddress()), known: () => register(any(known)) };
 }
 
-function resetOf({ known, withoutPassword }) {
+function resetCases({ known, withoutPassword }) {
   const reset = (email) => ['/v1/auth/password-reset', { email }];
   return {
-    unknown: () => reset(stranger()),
+    unknown: () => reset(unknownAddress()),
     known: () => reset(any(known)),
     'without a password': () => reset(any(withoutPassword)),
   };
 }
 
-/** Times every case in random order, so that whatever else the machine does falls on all of them alike. */
-async function compare(what, base, cases) {
+/**
+ * Times the cases in random order, so that other load on the machine affects all of them equally.
+ */
+async function compare(route, base, cases) {
   const order = Object.keys(cases).flatMap((it) => Array(rounds).fill(it));
   for (let i = order.length - 1; i > 0; i -= 1) {
     const j = Math.floor(Math.random() * (i + 1));
@@ -76,20 +79,20 @@ async function compare(what, base, cases) {
     times[it].push(performance.now() - start);
   }
   const [first, ...others] = Object.keys(cases);
-  return [row(what, first, times[first]), ...others.map((it) => row(what, it, times[it], times[first]))];
+  return [row(route, first, times[first]), ...others.map((it) => row(route, it, times[it], times[first]))];
 }
 
-function row(what, address, times, against) {
+function row(route, address, times, against) {
   const at = (part) => Number(quantile(times, part).toFixed(2));
   return {
-    what,
+    route,
     address,
     'p10 ms': at(0.1),
     'p50 ms': at(0.5),
     'p90 ms': at(0.9),
     'p99 ms': at(0.99),
     'p50 ratio': against ? Number((quantile(times, 0.5) / quantile(against, 0.5)).toFixed(3)) : 1,
-    // How often a request of this kind is slower than one with an unknown address: 0.5 tells an attacker nothing.
+    // How often a request is slower than one for an unknown address: 0.5 tells an attacker nothing.
     'slower than unknown': against ? Number(slowerThan(times, against).toFixed(3)) : 0.5,
   };
 }
@@ -106,21 +109,21 @@ function slowerThan(times, others) {
   return slower / (times.length * others.length);
 }
 
-function stranger() {
-  strangers += 1;
-  return `stranger-${strangers}@example.com`;
+function unknownAddress() {
+  unknownAddresses += 1;
+  return `unknown-${unknownAddresses}@example.com`;
 }
 
 function any(list) {
   return list[Math.floor(Math.random() * list.length)];
 }
 
-/** Some people who have a login, made as they are: by registering and verifying. */
+/** Creates users through the API, by registering and verifying. */
 async function seed(base) {
   const emails = Array.from({ length: 30 }, (_, i) => `person-${i}@example.com`);
   for (const email of emails) {
     await post(base, '/v1/auth/register', { email });
-    const token = await tokenOf(base, email);
+    const token = await readToken(base, email);
     await post(base, '/v1/auth/verify-email', { token, name: 'Some Body', password });
   }
   const client = new pg.Client({ connectionString: url.href });
@@ -131,7 +134,7 @@ async function seed(base) {
   return { known: emails.slice(0, 10), withoutPassword: emails.slice(10, 20), disabled: emails.slice(20) };
 }
 
-async function tokenOf(base, email) {
+async function readToken(base, email) {
   for (let tries = 0; tries < 100; tries += 1) {
     const answer = await fetch(`${base}/dev/mailbox?to=${email}`, { headers: { accept: 'application/json' } });
     const [mail] = (await answer.json()).items;
@@ -148,7 +151,7 @@ async function post(base, path, body) {
   if (answer.status >= 500 || answer.status === 429) throw new Error(`${path} answered ${answer.status}`);
 }
 
-async function ready() {
+async function untilReady() {
   let printed = '';
   for await (const chunk of service.stdout) {
     printed += chunk;

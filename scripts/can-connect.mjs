@@ -1,4 +1,4 @@
-/** Exits 0 if a PostgreSQL answers under a URL: `node scripts/can-connect.mjs postgres://…`. */
+/** Exits with 0 if PostgreSQL answers at a URL: `node scripts/can-connect.mjs postgres://…`. */
 import pg from 'pg';
 
 const client = new pg.Client({ connectionString: process.argv[2], connectionTimeoutMillis: 3_000 });

@@ -1,6 +1,6 @@
 /**
  * Copies the files that tsc does not emit into a build: `node scripts/copy-assets.mjs dist`, or
- * `build` for the build of the tests, which has the folders of the project.
+ * `build` for the build of the tests, which has the same folders as the project.
  */
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';

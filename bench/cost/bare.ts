@@ -1,7 +1,7 @@
 /**
- * The least that each request could cost: `node:http`, `pg` and one prepared statement, without
- * authentication, permissions or validation. `GET /<audience>/<n>` runs the statement of the file
- * named on the command line, with the n-th values of that audience. The POSTs write their body.
+ * The minimum cost of each request: `node:http`, `pg` and one prepared statement, without
+ * authentication, permissions or validation. `GET /<audience>/<n>` runs the statement in the file
+ * given as the argument, with the n-th values of that audience. The POSTs write their body.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,8 @@ const read = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as BareRead
 const pool = new pg.Pool({
   connectionString: process.env.DATABASE_URL,
   max: Number(process.env.DATABASE_POOL_SIZE),
-  // As the service has it: without it, Postgres would plan some statements at each execution.
+  // The same setting as in the service: without it, Postgres would plan some statements at each
+  // execution.
   options: '-c plan_cache_mode=force_generic_plan',
 });
 
@@ -63,12 +64,12 @@ const writes: Record<string, (body: Body) => Promise<object>> = {
   },
   /** Compares the same password hash, and inserts a session and its refresh token. */
   async login({ email, password = '' }) {
-    const found = await pool.query({
+    const result = await pool.query({
       name: 'find',
       text: 'select id, email, name, password_hash from users where email = $1',
       values: [email],
     });
-    const user = found.rows[0];
+    const user = result.rows[0];
     if (!(await verify(user.password_hash, password))) throw new Error('wrong password');
     const token = randomBytes(32).toString('base64url');
     await pool.query({
@@ -83,7 +84,7 @@ const writes: Record<string, (body: Body) => Promise<object>> = {
   },
 };
 
-async function bodyOf(request: http.IncomingMessage): Promise<Body> {
+async function readBody(request: http.IncomingMessage): Promise<Body> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part);
   return JSON.parse(Buffer.concat(parts).toString());
@@ -92,7 +93,7 @@ async function bodyOf(request: http.IncomingMessage): Promise<Body> {
 const server = http.createServer(async (request, response) => {
   const [, name = '', n] = (request.url ?? '').split('/');
   const write = writes[name];
-  const answer = await (write ? write(await bodyOf(request)) : list(name, Number(n)));
+  const answer = await (write ? write(await readBody(request)) : list(name, Number(n)));
   const body = JSON.stringify(answer);
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);

@@ -5,7 +5,7 @@ import type { Service } from '../../src/service.ts';
 import { type Invitee, type SeededAccount, type SeededMember, seedInvitees } from '../support/seed.ts';
 import type { Request, Requests } from './load.ts';
 
-/** Whether the requests come from a thousand callers in turn, or from one of them. */
+/** Whether the requests come from a thousand callers in turn, or from one caller. */
 export type Audience = 'many' | 'one';
 
 /** The same request to the service and to the bare server. */
@@ -14,7 +14,10 @@ export interface Pair {
   bare: Request;
 }
 
-/** A list of requests to send in turn, or for writes a new request each time. */
+/**
+ * A list of requests to send in turn, or, for writes, a function that gives a new request each
+ * time.
+ */
 export type Series = Pair[] | { [Server in keyof Pair]: () => Request };
 
 export const requestsOf = (series: Series, server: keyof Pair): Requests =>
@@ -26,7 +29,7 @@ export interface Bench {
   /** A hundred accounts of a thousand members each. */
   manyAccounts: Pick<SeededAccount, 'id'>[];
   /** How many invites each server accepts at most in one measurement. */
-  acceptable: { [Server in keyof Pair]: number };
+  maxAccepts: { [Server in keyof Pair]: number };
   password: string;
 }
 
@@ -34,7 +37,7 @@ export interface Kind {
   name: string;
   /** For reads: which of the service's statements the bare server runs. */
   statement?: 'first' | 'last';
-  /** Whether the size of an account can't matter: then it is measured once. */
+  /** Whether the request does not concern an account, and so is measured only once. */
   isOutsideAccounts?: boolean;
   requests(bench: Bench, account: SeededAccount, audience: Audience): Series | Promise<Series>;
 }
@@ -48,13 +51,13 @@ const post = (path: string, body: object, token?: string): Request => ({
   body: JSON.stringify(body),
 });
 
-const accessTokenOf = ({ service }: Bench, userId: SeededMember['id'], sessionId: SeededMember['sessionId']) =>
+const signAccessToken = ({ service }: Bench, userId: SeededMember['id'], sessionId: SeededMember['sessionId']) =>
   service.accessTokens.sign(userId, sessionId, new Date());
 
 type Credential = 'access token' | 'API key';
 
-/** The callers in turn, each with a credential. */
-function callersOf(
+/** The callers, each with a credential. */
+function listCallers(
   bench: Bench,
   { members }: SeededAccount,
   audience: Audience,
@@ -63,38 +66,38 @@ function callersOf(
   const callers = audience === 'many' ? members : members.slice(0, 1);
   return callers.map((it) => ({
     id: it.id,
-    token: credential === 'API key' ? it.key : accessTokenOf(bench, it.id, it.sessionId),
+    token: credential === 'API key' ? it.key : signAccessToken(bench, it.id, it.sessionId),
   }));
 }
 
-/** The n-th of some things in turn. */
-const nth = <Thing>(things: readonly Thing[], n: number) => things[n % things.length] as Thing;
+/** The n-th item, starting over at the end. */
+const nth = <Item>(items: readonly Item[], n: number) => items[n % items.length] as Item;
 
 const bareRead = (audience: Audience, n: number): Request => ({ method: 'GET', path: `/${audience}/${n}` });
 
-/** Each caller in turn asks about another member: one caller asks about all of them. */
-const asking = (
+/** Each caller in turn checks a different member; a single caller checks all of them. */
+const checkKind = (
   name: string,
   credential: Credential,
-  ask: (account: SeededAccount, n: number, token: string) => Request,
+  toRequest: (account: SeededAccount, n: number, token: string) => Request,
 ): Kind => ({
   name,
   statement: 'first',
   requests(bench, account, audience) {
-    const callers = callersOf(bench, account, audience, credential);
+    const callers = listCallers(bench, account, audience, credential);
     return account.members.map((_, n) => ({
-      service: ask(account, n + 1, nth(callers, n).token),
+      service: toRequest(account, n + 1, nth(callers, n).token),
       bare: bareRead(audience, n),
     }));
   },
 });
 
 /** Each caller in turn reads the same page. */
-const reading = (name: string, path: (account: SeededAccount) => string): Kind => ({
+const readKind = (name: string, path: (account: SeededAccount) => string): Kind => ({
   name,
   statement: 'last',
   requests: (bench, account, audience) =>
-    callersOf(bench, account, audience).map(({ token }, n) => ({
+    listCallers(bench, account, audience).map(({ token }, n) => ({
       service: get(path(account), token),
       bare: bareRead(audience, n),
     })),
@@ -115,27 +118,27 @@ const evaluate = (account: SeededAccount, n: number, token: string) =>
 const evaluateMany = (account: SeededAccount, n: number, token: string) =>
   post(
     '/access/v1/evaluations',
-    { evaluations: Array.from({ length: 50 }, (_, more) => evaluation(account, n + more)) },
+    { evaluations: Array.from({ length: 50 }, (_, i) => evaluation(account, n + i)) },
     token,
   );
 
 export const kinds: Kind[] = [
-  asking('check', 'access token', check),
-  asking('check, API key', 'API key', check),
-  asking('AuthZEN evaluation', 'access token', evaluate),
-  asking('AuthZEN evaluation, API key', 'API key', evaluate),
-  asking('50 AuthZEN evaluations, API key', 'API key', evaluateMany),
-  reading('members, first page', ({ id }) => `/v1/accounts/${id}/members`),
-  reading('members, deep page', ({ id, middle }) => `/v1/accounts/${id}/members?cursor=${middle.members}`),
-  reading('pending invites, first page', ({ id }) => `/v1/accounts/${id}/invites?status=pending`),
-  reading(
+  checkKind('check', 'access token', check),
+  checkKind('check, API key', 'API key', check),
+  checkKind('AuthZEN evaluation', 'access token', evaluate),
+  checkKind('AuthZEN evaluation, API key', 'API key', evaluate),
+  checkKind('50 AuthZEN evaluations, API key', 'API key', evaluateMany),
+  readKind('members, first page', ({ id }) => `/v1/accounts/${id}/members`),
+  readKind('members, deep page', ({ id, middle }) => `/v1/accounts/${id}/members?cursor=${middle.members}`),
+  readKind('pending invites, first page', ({ id }) => `/v1/accounts/${id}/invites?status=pending`),
+  readKind(
     'pending invites, deep page',
     ({ id, middle }) => `/v1/accounts/${id}/invites?status=pending&cursor=${middle.invites}`,
   ),
   {
     name: 'create invite',
     requests(bench, account, audience) {
-      const callers = callersOf(bench, account, audience);
+      const callers = listCallers(bench, account, audience);
       const permissions = ['invoices:read', 'tickets:open'];
       let n = 0;
       const next = () => ({ ...nth(callers, n++), email: `${newId('inv')}@example.com` });
@@ -162,10 +165,11 @@ export const kinds: Kind[] = [
         bench.database.withoutTimeouts((db) =>
           seedInvitees(db, { accountIds, count, ...(inviter && { inviterId: inviter.id }) }),
         );
-      const ofService: Request[] = [];
-      for (const invitee of await seed(bench.acceptable.service)) ofService.push(await acceptance(bench, invitee));
-      const ofBare = (await seed(bench.acceptable.bare)).map(bareAcceptance);
-      return { service: () => takeFrom(ofService), bare: () => takeFrom(ofBare) };
+      const serviceRequests: Request[] = [];
+      for (const invitee of await seed(bench.maxAccepts.service))
+        serviceRequests.push(await toAcceptRequest(bench, invitee));
+      const bareRequests = (await seed(bench.maxAccepts.bare)).map(toBareAcceptRequest);
+      return { service: () => takeFrom(serviceRequests), bare: () => takeFrom(bareRequests) };
     },
   },
   {
@@ -183,14 +187,14 @@ export const kinds: Kind[] = [
 
 const inviteLifetime = 7 * 24 * 3_600_000;
 
-async function acceptance(bench: Bench, { accountId, inviteId, userId, sessionId }: Invitee): Promise<Request> {
+async function toAcceptRequest(bench: Bench, { accountId, inviteId, userId, sessionId }: Invitee): Promise<Request> {
   const now = new Date();
   const expiresAt = new Date(now.getTime() + inviteLifetime);
   const token = await signInviteToken(bench.service, { accountId, inviteId, sending: 1 }, { now, expiresAt });
-  return post('/v1/invites/accept', { token }, accessTokenOf(bench, userId, sessionId));
+  return post('/v1/invites/accept', { token }, signAccessToken(bench, userId, sessionId));
 }
 
-const bareAcceptance = ({ accountId, inviteId, userId }: Invitee): Request =>
+const toBareAcceptRequest = ({ accountId, inviteId, userId }: Invitee): Request =>
   post('/accept', {
     accountId: uuidOf('acc', accountId),
     inviteId: uuidOf('inv', inviteId),

@@ -9,17 +9,17 @@ export interface Request {
   body?: string;
 }
 
-/** What the load generator sends: a list in turn, or a new request each time. */
+/** What the load generator sends: the requests of a list in turn, or a new request each time. */
 export type Requests = readonly Request[] | (() => Request);
 
-/** Gives the requests one by one. */
-export function inTurn(requests: Requests): () => Request {
+/** A function that gives the requests one by one. */
+export function roundRobin(requests: Requests): () => Request {
   if (typeof requests === 'function') return requests;
   let n = 0;
   return () => requests[n++ % requests.length] as Request;
 }
 
-/** A server, and its process. */
+/** A server and its process. */
 export interface Target {
   url: string;
   pid: number;
@@ -30,81 +30,81 @@ export interface Measured {
   /** Milliseconds. */
   p50: number;
   p99: number;
-  /** Milliseconds of processor time of the server's process for each request. */
+  /** Processor time of the server's process for each request, in milliseconds. */
   cpu: number;
 }
 
-/** How long a load lasts: some seconds, or until so many requests are answered. */
+/** The load ends after a time, or after an amount of answered requests. */
 export type Load = { connections: number } & ({ seconds: number } | { amount: number });
 
-/** Loads a server. @throws if it answers anything but 2xx. */
+/** Loads a server. @throws if any answer is not 2xx. */
 export async function load(
   { url, pid }: Target,
   requests: Requests,
   { connections, ...length }: Load,
 ): Promise<Measured> {
-  // Autocannon ends a run at a sample: by default once a second, which would double short runs.
+  // Autocannon ends a run at a sample. The default of one second would double short runs.
   const end = 'amount' in length ? length : { duration: length.seconds };
-  const options = { url, connections, sampleInt: 20, ...end, ...sending(requests, connections) };
-  const before = await processorTimeOf(pid);
-  let begin = performance.now();
+  const options = { url, connections, sampleInt: 20, ...end, ...requestOptions(requests, connections) };
+  const before = await readProcessorTime(pid);
+  let start = performance.now();
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const run = autocannon(options, (error, it) => (error ? reject(error) : resolve(it)));
-    // The time begins once all requests of the list are built.
+    // Measure from when all requests of the list are built.
     run.once('start', () => {
-      begin = performance.now();
+      start = performance.now();
     });
   });
-  const duration = (performance.now() - begin) / 1000;
-  const cpu = ((await processorTimeOf(pid)) - before) / result.requests.total;
+  const duration = (performance.now() - start) / 1000;
+  const cpu = ((await readProcessorTime(pid)) - before) / result.requests.total;
   const { non2xx, errors, statusCodeStats } = result;
   if (non2xx > 0 || errors > 0) throw new Error(`${errors} errors, and ${JSON.stringify(statusCodeStats)}`);
   await untilIdle(pid);
   return { perSecond: result.requests.total / duration, p50: result.latency.p50, p99: result.latency.p99, cpu };
 }
 
-function sending(requests: Requests, connections: number): Partial<autocannon.Options> {
+function requestOptions(requests: Requests, connections: number): Partial<autocannon.Options> {
   if (typeof requests === 'function') {
     return { requests: [{ method: 'POST', setupRequest: (request) => ({ ...request, ...requests() }) }] };
   }
-  // Each connection has its own part of the list: with the same list, all connections would send
-  // the request of one caller at a time.
+  // Each connection has its own part of the list. With the same list, all connections would send
+  // requests of the same caller at the same time.
   let connection = 0;
   const setupClient = (client: autocannon.Client) => {
-    client.setRequests(partOf(requests, connection++, connections));
+    client.setRequests(selectPart(requests, connection++, connections));
   };
   return { setupClient };
 }
 
-/** Every `connections`-th request of the list, from the place of this connection on. */
-function partOf(requests: readonly Request[], connection: number, connections: number): Request[] {
+/** Every `connections`-th request of the list, starting at the index of this connection. */
+function selectPart(requests: readonly Request[], connection: number, connections: number): Request[] {
   const first = connection % requests.length;
   return requests.filter((_, at) => at >= first && (at - first) % connections === 0);
 }
 
-/** The value in the middle; of an even number, the higher of the two. */
-export function medianOf(values: number[]): number {
+/** The middle value, or the higher of the two middle values. */
+export function median(values: number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** Waits, a second at most, for the requests on which the load generator hung up. */
+/** Waits at most a second for requests that the load generator aborted. */
 async function untilIdle(pid: number): Promise<void> {
   for (let i = 0; i < 20; i++) {
-    const before = await processorTimeOf(pid);
+    const before = await readProcessorTime(pid);
     await setTimeout(50);
-    if ((await processorTimeOf(pid)) === before) return;
+    if ((await readProcessorTime(pid)) === before) return;
   }
 }
 
-/** The processor time of a process in milliseconds. Linux counts it in hundredths of a second. */
-async function processorTimeOf(pid: number): Promise<number> {
+/** The processor time of a process in milliseconds. Linux counts in hundredths of a second. */
+async function readProcessorTime(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** The memory of a process in megabytes. */
-export async function memoryOf(pid: number): Promise<number> {
+export async function readMemory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024);
 }

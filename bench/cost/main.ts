@@ -1,9 +1,9 @@
 /**
- * What requests cost over HTTP, compared with a bare server that does the same minimum of SQL:
- * docs/performance.md says how it is measured. `npm run bench` starts its own Postgres; with
+ * Measures requests over HTTP, compared with a bare server that runs only the necessary SQL.
+ * docs/performance.md explains the method. `npm run bench` starts its own Postgres; with
  * `DATABASE_URL` it creates a database on that server, and drops it at the end.
- * `ONLY` is a regular expression that selects kinds by their names; `ROUNDS` is the number of
- * rounds of each kind, `SECONDS` the length of one.
+ * `ONLY` is a regular expression that selects kinds by name, `ROUNDS` the number of rounds of each
+ * kind, `SECONDS` the length of a round.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,8 +24,8 @@ import { freshPostgres } from '../support/postgres.ts';
 import { type SeededAccount, seedAccount, seedAccounts } from '../support/seed.ts';
 import { measureFirstRequests } from './cold.ts';
 import { type Audience, type Bench, type Kind, kinds, type Pair, requestsOf, type Series } from './kinds.ts';
-import { type Load, load, memoryOf, type Target } from './load.ts';
-import { numeral, performanceTables, progressOf, type Result, type Round, shortTable } from './report.ts';
+import { type Load, load, readMemory, type Target } from './load.ts';
+import { formatNumber, formatProgress, performanceTables, type Result, type Round, shortTable } from './report.ts';
 import { type BareRead, type Statement, watchStatements } from './statements.ts';
 
 const seconds = Number(process.env.SECONDS ?? 0.75);
@@ -39,19 +39,19 @@ const poolSize = 20;
 const password = 'correct horse battery staple';
 /**
  * The load before the rounds: many more clients than the pools have connections, so that every
- * connection prepares every statement. All requests are answered: none is left for the rounds.
+ * connection prepares every statement. It ends when all requests are answered.
  */
 const warmUp = { connections: 100, amount: 1_000 };
-/** How many invites are seeded to be accepted: more than a processor accepts in a second. */
+/** How many invites are seeded: more than one processor can accept in a second. */
 const acceptsPerSecond = { service: 1_200, bare: 3_000 };
 const servers = ['service', 'bare'] as const;
 const audiences = ['many', 'one'] as const;
 
 const endings: (() => unknown)[] = [];
-/** The helpers of the tests need no more of a test than this. */
+/** The test helpers use only `teardown` of a test. */
 const ending = { teardown: (end: () => unknown) => void endings.unshift(end) } as unknown as Test;
 
-const say = (text: string) => void process.stdout.write(`${text}\n`);
+const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 try {
   await run();
@@ -68,37 +68,37 @@ async function run(): Promise<void> {
   await database.withoutTimeouts(migrate);
 
   const sendgrid = await startSendgridServer(ending);
-  // SendGrid never answers, so that sending mail is not measured.
+  // SendGrid never answers, so that sending mails is not measured.
   sendgrid.answerWith({ status: 202, after: new Promise(() => {}) });
   const env = environment(databaseUrl, sendgrid.url, await generateSigningKeys());
   const { app, service } = await appInThisProcess(env, database.db);
 
-  say(`Seeding accounts of ${sizes.map(numeral).join(' and ')} members and pending invites.`);
+  print(`Seeding accounts of ${sizes.map(formatNumber).join(' and ')} members and pending invites.`);
   const { accounts, manyAccounts } = await database.withoutTimeouts(seed);
 
   await buildOnce();
   const begin = performance.now();
   const started = await startProcess(ending, env);
   const readyAfter = performance.now() - begin;
-  const idle = await memoryOf(started.pid);
+  const idle = await readMemory(started.pid);
 
-  const bench: Bench = { service, database, manyAccounts, acceptable: acceptable(), password };
+  const bench: Bench = { service, database, manyAccounts, maxAccepts: maxAccepts(), password };
   const setup: Setup = { bench, app, log, databaseUrl, started };
   const results: Result[] = [];
   for (const kind of chosen) {
     for (const [i, account] of accounts.entries()) {
       if (i > 0 && kind.isOutsideAccounts) continue;
       const result = await measureKind(setup, kind, account);
-      say(progressOf(result));
+      print(formatProgress(result));
       results.push(result);
     }
   }
-  say(
+  print(
     [
       '\nFor docs/performance.md:\n',
       `${version}, Node ${process.version}, ${availableParallelism()} processors, the median of ${rounds} rounds of ${seconds} s.\n`,
       performanceTables(results),
-      `\nReady ${(readyAfter / 1000).toFixed(1)} s after the start, with ${idle} MB of memory; ${await memoryOf(started.pid)} MB after the benchmark.`,
+      `\nReady ${(readyAfter / 1000).toFixed(1)} s after the start, with ${idle} MB of memory; ${await readMemory(started.pid)} MB after the benchmark.`,
       '\nFor the README:\n',
       shortTable(results),
     ].join('\n'),
@@ -114,14 +114,14 @@ async function seed(db: Db) {
   return { accounts, manyAccounts };
 }
 
-/** How many invites are seeded for one measurement of accepts. */
-function acceptable(): Bench['acceptable'] {
+/** How many invites to seed for one measurement of accepts. */
+function maxAccepts(): Bench['maxAccepts'] {
   const processorSeconds = availableParallelism() * rounds * seconds;
-  // A hundred for the requests that are sent one by one.
-  const more = warmUp.amount + 100;
+  // Plus a hundred for the requests that are sent one by one.
+  const extra = warmUp.amount + 100;
   return {
-    service: Math.ceil(acceptsPerSecond.service * processorSeconds) + more,
-    bare: Math.ceil(acceptsPerSecond.bare * processorSeconds) + more,
+    service: Math.ceil(acceptsPerSecond.service * processorSeconds) + extra,
+    bare: Math.ceil(acceptsPerSecond.bare * processorSeconds) + extra,
   };
 }
 
@@ -131,7 +131,7 @@ interface Setup {
   app: FastifyInstance;
   log: Statement[];
   databaseUrl: string;
-  /** The service in a process of its own, which is measured. */
+  /** The service in its own process, which is measured. */
   started: Target;
 }
 

@@ -9,7 +9,10 @@ import type { Test } from 'tap';
 
 const run = promisify(execFile);
 
-/** An empty database: on the server of `DATABASE_URL`, where it is dropped at the end, or on a Postgres of its own. */
+/**
+ * Creates an empty database on the server of `DATABASE_URL`, or on its own Postgres. It is dropped
+ * at the end.
+ */
 export async function freshPostgres(ending: Pick<Test, 'teardown'>): Promise<{ url: string; version: string }> {
   const server = process.env.DATABASE_URL;
   if (!server) {
@@ -33,25 +36,26 @@ async function asAdmin(server: string, statement: string): Promise<Record<string
 }
 
 interface ServerOptions {
-  /** Files to copy into its data folder, by their names there. */
+  /** Files to copy into the data folder, by their names there. */
   files?: Record<string, string>;
-  /** More command-line options of the server. */
+  /** Extra command-line options of the server. */
   options?: string[];
 }
 
 /**
- * A Postgres of its own in a temporary folder, with the settings that it comes with, durability among them.
- * @returns the address of its server, and how it is stopped and removed. @throws where none is installed.
+ * Starts a Postgres server in a temporary folder, with its default settings, including durability.
+ * @returns its URL, and a function that stops and removes it.
+ * @throws an Error if Postgres is not installed.
  */
-export async function startPostgres({ files = {}, options: more = [] }: ServerOptions = {}): Promise<{
+export async function startPostgres({ files = {}, options: extra = [] }: ServerOptions = {}): Promise<{
   url: string;
   version: string;
   stop(): Promise<void>;
 }> {
-  const bin = await newestPostgres();
+  const bin = await findNewestPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'usher-postgres-'));
   const port = await freePort();
-  // Postgres runs as nobody who may do everything: as root, it is started as the user of Debian's package.
+  // Postgres refuses to run as root, so root starts it as the user of Debian's package.
   const as = userInfo().uid === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
   const tool = (name: string, ...parameters: string[]) => {
     const [command, ...rest] = [...as, join(bin, name), ...parameters] as [string, ...string[]];
@@ -64,7 +68,7 @@ export async function startPostgres({ files = {}, options: more = [] }: ServerOp
     const owner = as.length > 0 ? ['-o', 'postgres'] : [];
     await run('install', ['-m', '600', ...owner, path, join(data, name)]);
   }
-  const options = [`-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`, ...more].join(' ');
+  const options = [`-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`, ...extra].join(' ');
   await tool('pg_ctl', '-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start');
   const { stdout } = await tool('postgres', '--version');
   return {
@@ -77,8 +81,8 @@ export async function startPostgres({ files = {}, options: more = [] }: ServerOp
   };
 }
 
-/** Where Debian's packages put it, of which the newest counts. */
-async function newestPostgres(): Promise<string> {
+/** The folder of the newest version among Debian's packages. */
+async function findNewestPostgres(): Promise<string> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => []);
   const newest = versions.sort((one, other) => Number(other) - Number(one))[0];
   if (!newest) throw new Error('No PostgreSQL is installed: install Debian’s package postgresql, or set DATABASE_URL.');
@@ -86,10 +90,10 @@ async function newestPostgres(): Promise<string> {
 }
 
 function freePort(): Promise<number> {
-  return new Promise((found) => {
+  return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address() as { port: number };
-      server.close(() => found(port));
+      server.close(() => resolve(port));
     });
   });
 }

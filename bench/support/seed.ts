@@ -28,8 +28,8 @@ export interface SeededMember {
 const permissions = '{members:read,invites:read,invites:manage,invoices:read,tickets:open}';
 
 /**
- * An account with an owner, `size` members and `size` pending invites. A fifth of the members have
- * a role, a tenth have grants on resources.
+ * Creates an account with an owner, `size` members and `size` pending invites. A fifth of the
+ * members have a role, a tenth have grants on resources.
  * @param sampled how many members get a session and an API key.
  * @param hash the password hash of every member.
  */
@@ -68,7 +68,7 @@ export async function seedAccount(
   };
 }
 
-/** Several such accounts. Each kind of row is one statement, however many accounts there are. */
+/** Creates several such accounts, with one statement for each kind of row. */
 export async function seedAccounts(
   db: Db,
   count: number,
@@ -136,7 +136,7 @@ async function withCredentials(
   }));
 }
 
-/** An API key for each of these members, in their order. */
+/** Creates an API key for each of these members, in order. */
 async function seedKeys(db: Db, accountId: AccountId, userIds: UserId[], scopes: string): Promise<string[]> {
   const keys = userIds.map((userId) => {
     const id = newId('key');
@@ -158,8 +158,8 @@ export interface Invitee {
 }
 
 /**
- * Users with a session and an invite into one of the accounts. The invites are spread evenly over
- * all members of the accounts as inviters, or come from one.
+ * Creates users with a session and an invite to one of the accounts. The inviter is `inviterId`, or
+ * each member of the accounts in turn.
  */
 export async function seedInvitees(
   db: Db,
