@@ -12,7 +12,7 @@ await buildOnce();
 
 const run = (choice: DatabaseChoice, ...words: string[]) => runProgram('users', choice, words);
 
-t.test('npm run users', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
+t.test('npm run users', { skip: needsPostgres('the same on both databases') }, async (t) => {
   const choice = await freshDatabase(t);
   const database = await openDatabase(choice);
   await migrate(database.db);
@@ -26,7 +26,7 @@ t.test('npm run users', { skip: needsPostgres('the same on either database, once
   await database.db.insert(users).values(user);
   await database.close();
 
-  await t.test('says who someone is, by address in any spelling or by id, and nothing secret', async (t) => {
+  await t.test('show prints a user by e-mail address in any spelling or by id, without secrets', async (t) => {
     for (const who of [user.email, ` ${user.email.toUpperCase()}\u00a0`, user.id]) {
       const { stdout, code } = await run(choice, 'show', who);
       t.equal(code, 0);
@@ -35,25 +35,25 @@ t.test('npm run users', { skip: needsPostgres('the same on either database, once
     }
   });
 
-  await t.test('writes what it did into the audit log, on standard error', async (t) => {
+  await t.test('disable writes an audit log line to standard error', async (t) => {
     const { stdout, stderr } = await run(choice, 'disable', user.id);
     t.match(JSON.parse(stdout), { disabledAt: /^\d{4}-/ });
     t.match(JSON.parse(stderr), { msg: 'security', event: 'user_disabled', userId: user.id, by: 'operator' });
   });
 
-  await t.test('links an identity, which can be one user’s alone', async (t) => {
-    const named = ['https://login.example.com', 'subject-1'];
-    t.equal((await run(choice, 'link', user.email, ...named)).code, 0);
-    const again = await run(choice, 'link', user.email, ...named);
+  await t.test('link adds an identity, and fails if it is already linked', async (t) => {
+    const identity = ['https://login.example.com', 'subject-1'];
+    t.equal((await run(choice, 'link', user.email, ...identity)).code, 0);
+    const again = await run(choice, 'link', user.email, ...identity);
     t.match(again, { code: 1, stderr: /belongs to another login/ });
     const database = await openDatabase(choice);
     const rows = await database.db.select().from(identities).where(eq(identities.userId, user.id));
     await database.close();
-    t.match(rows, [{ issuer: named[0], subject: named[1] }]);
+    t.match(rows, [{ issuer: identity[0], subject: identity[1] }]);
     t.equal(rows.length, 1);
   });
 
-  await t.test('does nothing for someone it does not know, and explains itself', async (t) => {
+  await t.test('An unknown user exits with 1, and a usage error exits with 2 and prints the usage', async (t) => {
     t.match(await run(choice, 'disable', 'nobody@example.com'), { code: 1, stdout: '', stderr: /no user nobody@/ });
     t.match(await run(choice, 'disable', 'hans'), { code: 1, stdout: '', stderr: /hans is neither an address nor/ });
     for (const words of [[], ['destroy', user.email], ['disable'], ['link', user.email, 'x'], ['constructor', 'x']]) {
@@ -62,13 +62,13 @@ t.test('npm run users', { skip: needsPostgres('the same on either database, once
   });
 });
 
-t.test('An operator keeps someone out while the service runs', { skip: needsPostgres() }, async (t) => {
+t.test('npm run users, while the service runs', { skip: needsPostgres() }, async (t) => {
   const { call, choice, newUser, db } = await startService(t);
   const user = await newUser();
   const me = (token: string) => call('GET', '/v1/me', { token });
   const logIn = () => call('POST', '/v1/auth/login', { body: { email: user.email, password } });
 
-  await t.test('disable: from the next request on nothing of theirs counts', async (t) => {
+  await t.test('disable rejects the user’s tokens and logins from the next request on', async (t) => {
     t.equal((await me(user.token)).status, 200);
     await run(choice, 'disable', user.email);
     t.equal((await me(user.token)).code, 'unauthenticated');
@@ -77,13 +77,13 @@ t.test('An operator keeps someone out while the service runs', { skip: needsPost
     t.equal((await logIn()).code, 'user-disabled');
   });
 
-  await t.test('enable: they log in again, and what was ended stays ended', async (t) => {
+  await t.test('enable lets the user log in again, but does not restore ended sessions', async (t) => {
     await run(choice, 'enable', user.email);
     t.equal((await me(user.token)).code, 'unauthenticated');
     t.equal((await logIn()).status, 200);
   });
 
-  await t.test('end-sessions: they are logged out everywhere, and may log in', async (t) => {
+  await t.test('end-sessions logs the user out everywhere, but lets them log in again', async (t) => {
     const tokens = [(await logIn()).body.accessToken, (await logIn()).body.accessToken];
     await run(choice, 'end-sessions', user.id);
     for (const token of tokens) t.equal((await me(token)).code, 'unauthenticated');
@@ -98,7 +98,7 @@ t.test('An operator keeps someone out while the service runs', { skip: needsPost
 
 t.test('npm run check-config', async (t) => {
   const choice = { kind: 'embedded', dataDir: '/nowhere' } as const;
-  await t.test('says that all is well and what it comes to, and shows no secret', async (t) => {
+  await t.test('prints a summary of valid settings without secrets', async (t) => {
     const secret = { SMTP_URL: 'smtps://user:swordfish@smtp.example.com', MAIL_FROM: 'invites@example.com' };
     const { stdout, code } = await runProgram('check-config', choice, [], secret);
     t.equal(code, 0);
@@ -106,7 +106,7 @@ t.test('npm run check-config', async (t) => {
     t.notMatch(stdout, 'swordfish');
   });
 
-  await t.test('says every mistake at once, and opens nothing', async (t) => {
+  await t.test('prints all mistakes at once', async (t) => {
     const wrong = { PORT: 'x', NODE_ENV: 'production' };
     const { stderr, stdout, code } = await runProgram('check-config', choice, [], wrong);
     t.match({ stdout, code }, { stdout: '', code: 1 });
@@ -116,10 +116,10 @@ t.test('npm run check-config', async (t) => {
 
 t.test('npm run migrate', async (t) => {
   const choice = await freshDatabase(t);
-  // The embedded database of a test is made with all of them.
+  // The embedded database of a test already has all migrations.
   const first = await runProgram('migrate', choice, []);
   t.match(first, { code: 0, stdout: isPostgres ? /^Applied migrations: \d+\.\n$/ : /\.\n$/ });
   t.match(await runProgram('migrate', choice, []), { code: 0, stdout: 'The database is up to date.\n' });
   const { stdout } = await runProgram('outbox', choice, []);
-  t.match(JSON.parse(stdout), { counts: { queued: 0 } }, 'every table is there');
+  t.match(JSON.parse(stdout), { counts: { queued: 0 } }, 'all tables exist');
 });

@@ -11,20 +11,20 @@ await buildOnce();
 
 const runOutbox = (choice: DatabaseChoice, ...words: string[]) => runProgram('outbox', choice, words);
 
-t.test('npm run outbox', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
+t.test('npm run outbox', { skip: needsPostgres('the same on both databases') }, async (t) => {
   const choice = await freshDatabase(t);
   const database = await openDatabase(choice);
   await migrate(database.db);
   await database.close();
 
-  await t.test('says that nothing waits', async (t) => {
+  await t.test('list prints zero counts for an empty outbox', async (t) => {
     const { stdout, code } = await runOutbox(choice);
     t.equal(code, 0);
     const counts = { queued: 0, due: 0, failed: 0, oldestDueAt: null };
     t.strictSame(JSON.parse(stdout), { counts, queued: [], failed: [] });
   });
 
-  await t.test('explains itself where it is asked for what there is not', async (t) => {
+  await t.test('A usage error exits with 2 and prints the usage, and an unknown mail exits with 1', async (t) => {
     const id = newId('dlv');
     const nonsense = [
       'destroy',
@@ -48,7 +48,7 @@ t.test('npm run outbox', { skip: needsPostgres('the same on either database, onc
   });
 });
 
-t.test('An operator puts mails back that were given up', { skip: needsPostgres() }, async (t) => {
+t.test('npm run outbox, with failed mails', { skip: needsPostgres() }, async (t) => {
   const service = await startService(t);
   const { call, choice } = service;
   const account = await service.newAccount();
@@ -65,14 +65,14 @@ t.test('An operator puts mails back that were given up', { skip: needsPostgres()
   const outboxNow = async (...words: string[]) => JSON.parse((await runOutbox(choice, ...words)).stdout);
   const [one, other, revoked] = [await inviteOne(), await inviteOne(), await inviteOne()];
 
-  await t.test('list and show: what waits, and why something was given up, without any address', async (t) => {
+  await t.test('list and show print queued and failed mails with reasons, without addresses', async (t) => {
     const waiting = await outboxNow('list', '--status=queued');
     t.match(waiting.counts, { queued: 3, due: 3, failed: 0 });
-    t.equal(waiting.queued[0].id, one.mail, 'longest due first');
+    t.equal(waiting.queued[0].id, one.mail, 'the longest due comes first');
     await refusing.drain();
-    const given = await runOutbox(choice);
-    t.notMatch(given.stdout, '@');
-    const { counts, failed } = JSON.parse(given.stdout);
+    const output = await runOutbox(choice);
+    t.notMatch(output.stdout, '@');
+    const { counts, failed } = JSON.parse(output.stdout);
     t.match(counts, { queued: 0, due: 0, failed: 3, oldestDueAt: null });
     t.match(
       failed.map((it: object) => it),
@@ -83,11 +83,11 @@ t.test('An operator puts mails back that were given up', { skip: needsPostgres()
     t.match(await deliveryOf(one), { event: 'failed', reason });
   });
 
-  await t.test('retry: one, and its invite waits again', async (t) => {
+  await t.test('retry queues one failed mail again', async (t) => {
     t.match(await outboxNow('retry', one.mail), { id: one.mail, status: 'queued', attempts: 0 });
     t.match(await runOutbox(choice, 'retry', one.mail), { code: 1, stderr: /No mail dlv_\w+ was given up/ });
     t.match(await deliveryOf(one), { event: 'queued', reason: null, attempts: 0 });
-    t.match(await deliveryOf(other), { event: 'failed' }, 'the others as before');
+    t.match(await deliveryOf(other), { event: 'failed' }, 'other mails stay failed');
     const { mails, transport } = keepingTransport();
     await workerOf(service, { transport }).drain();
     t.same(
@@ -102,17 +102,20 @@ t.test('An operator puts mails back that were given up', { skip: needsPostgres()
     );
   });
 
-  await t.test('retry --failed: all that were given up since then; what came to its end is not sent', async (t) => {
-    const later = new Date(Date.now() + 60_000).toISOString();
-    t.same(await outboxNow('retry', '--failed', `--since=${later}`), { putBack: 0 });
-    await call('POST', `${revoked.url}/revoke`, { token });
-    t.same(await outboxNow('retry', '--failed'), { putBack: 2 });
-    const { mails, transport } = keepingTransport();
-    await workerOf(service, { transport }).drain();
-    t.same(
-      mails.map((it) => it.to),
-      [other.email],
-    );
-    t.match((await outboxNow()).counts, { queued: 0, failed: 0 });
-  });
+  await t.test(
+    'retry --failed queues all failed mails since a time; mails of revoked invites are not sent',
+    async (t) => {
+      const later = new Date(Date.now() + 60_000).toISOString();
+      t.same(await outboxNow('retry', '--failed', `--since=${later}`), { putBack: 0 });
+      await call('POST', `${revoked.url}/revoke`, { token });
+      t.same(await outboxNow('retry', '--failed'), { putBack: 2 });
+      const { mails, transport } = keepingTransport();
+      await workerOf(service, { transport }).drain();
+      t.same(
+        mails.map((it) => it.to),
+        [other.email],
+      );
+      t.match((await outboxNow()).counts, { queued: 0, failed: 0 });
+    },
+  );
 });

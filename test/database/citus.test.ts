@@ -14,14 +14,11 @@ import { readDocument } from '../support/openapi.ts';
 import { eventOf, newWebhookKey, postToWebhook, seconds } from '../support/sendgrid-events.ts';
 import { newEmail, password, startService } from '../support/service.ts';
 
-// docs/operators.md: what Citus 13.2 refuses. Nothing here needs Citus: statements are read for
-// what it would refuse.
+// Checks statements for what Citus 13.2 refuses (docs/operators.md). Needs no Citus: the statements
+// are parsed.
 
-/**
- * Called by the helpers that make users, members and accounts, above the list of calls; the others
- * read no account.
- */
-const elsewhereCalled = [
+/** Operations that test helpers call, or that read no account. */
+const excludedOperations = [
   ...['register', 'verifyEmail', 'createAccount', 'acceptInvite', 'takeSendgridEvents', 'optOutByOneClick'],
   ...[
     'linkIdentity',
@@ -34,33 +31,36 @@ const elsewhereCalled = [
   ],
 ];
 
-/** Statements that are about many accounts, and why. Each begins like this. */
+/** Statements about several accounts, with the reason. */
 const acrossAccounts: [reason: string, statement: RegExp][] = [
   [
     'the worker claims mails of any account',
     /^with "due" as \(select "account_id", "id" from "outbox" .*update "outbox" set/,
   ],
   [
-    'keys made with a platform key are of any accounts',
+    'keys created with a platform key may be of any account',
     /^update accounts set epoch .*select account_id from account_keys/,
   ],
-  ['those keys end with it', /^update "account_keys" set "(revoked|expires)_at" = /],
-  ['the invites that were made with them, too', /^with "theirs" as \(select "account_id", "id" from "invites"/],
-  ['a mail service knows a mail by its id', /^select "account_id", "id" from "outbox" where/],
-  ['an operator looks at the outbox', /^select (count\(\*\) filter|"account_id", "id", "kind").* from "outbox"/],
-  ['an operator puts mails back', /^update "outbox" set "status" = \$1, "attempts"/],
-  ['mails that were put back are of any accounts', /^update "invites" set delivery_event = 'queued'/],
-  ['someone’s own accounts', /from "memberships" inner join "accounts" .* where \("memberships"\."user_id" = \$/],
+  ['those keys end with the platform key', /^update "account_keys" set "(revoked|expires)_at" = /],
+  ['so do the invites created with them', /^with "theirs" as \(select "account_id", "id" from "invites"/],
+  ['a mail service names a mail by its id', /^select "account_id", "id" from "outbox" where/],
+  ['an operator lists the outbox', /^select (count\(\*\) filter|"account_id", "id", "kind").* from "outbox"/],
+  ['an operator retries mails', /^update "outbox" set "status" = \$1, "attempts"/],
+  ['retried mails may be of any account', /^update "invites" set delivery_event = 'queued'/],
+  ['the accounts of a user', /from "memberships" inner join "accounts" .* where \("memberships"\."user_id" = \$/],
   ['the invites for an address', /^select .* from "invites" .*where \("invites"\."email" = \$/],
-  ['whom an address refused', /^select .* from "opt_outs" .* where "opt_outs"\."email" = \$/],
-  ['an operator looks at reports', /^select .* from (\(select "invited_by" from )?"abuse_reports"/],
-  ['an operator disables someone in all of their accounts', /^update accounts set epoch = epoch \+ 1 where id in/],
+  ['the opt-outs of an address', /^select .* from "opt_outs" .* where "opt_outs"\."email" = \$/],
+  ['an operator lists reports', /^select .* from (\(select "invited_by" from )?"abuse_reports"/],
+  ['an operator disables a user in all accounts', /^update accounts set epoch = epoch \+ 1 where id in/],
   ['a change of the catalogue', /^with wanted as /],
   [
-    'a permission is taken from everyone',
+    'a permission is removed from all members',
     /^(update|delete from) "\w+" (set \w+ = array\(|where "grants"\."permission")/,
   ],
-  ['a preset may be given in any account', /^select exists \(select 1 from "memberships" where "memberships"\."roles"/],
+  [
+    'a preset may be assigned in any account',
+    /^select exists \(select 1 from "memberships" where "memberships"\."roles"/,
+  ],
   [
     'the platform searches all accounts',
     /^with q as materialized .* select a\.id from memberships m join accounts a on/,
@@ -82,7 +82,7 @@ async function readDistribution(): Promise<Omit<Distribution, 'cycles'>> {
   };
 }
 
-t.test('a statement that Citus would refuse is found', (t) => {
+t.test('The checker finds statements that Citus would refuse', (t) => {
   const distribution: Distribution = {
     distributed: new Map([
       ['accounts', 'id'],
@@ -166,7 +166,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     },
     statements: { logQuery: (it) => void statements.add(it) },
   });
-  // Statements are those that a Citus cluster gets.
+  // Send the statements that a Citus cluster would get.
   setTraits(sv.db, { isUnnamed: false, isDistributed: true });
   // Migrations are run before the tables are distributed.
   statements.clear();
@@ -176,12 +176,12 @@ t.test('Every query for something an account owns names the account', async (t) 
     sql`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1`,
   )) as unknown as { rows: { name: string }[] };
 
-  t.test('each table is distributed by account, on every node, or local: docs/citus.sql', async (t) => {
+  t.test('Each table is distributed, a reference table or local in docs/citus.sql', async (t) => {
     const { distributed, reference, local } = distribution;
     t.same([...distributed.keys(), ...reference, ...local].sort(), tables.map((it) => it.name).sort());
   });
 
-  t.test('an account’s tables have its id first in every key, also in foreign keys', async (t) => {
+  t.test('Tables of an account have its id first in every key and foreign key', async (t) => {
     const { rows: keys } = (await sv.db.execute(sql`
       select c.relname as table, i.relname as name, a.attname as first from pg_index x
       join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
@@ -201,7 +201,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     }
   });
 
-  t.test('and Citus plans every statement', async (t) => {
+  t.test('Citus can plan every statement', async (t) => {
     const calls = new Set<string>();
     const { operations } = readDocument(app);
     const operationOf = (method: string, path: string) =>
@@ -406,9 +406,9 @@ t.test('Every query for something an account owns names the account', async (t) 
     const own = [...statements].filter((it) => !/pg_class|^select id from outbox/.test(it)).map(onOneLine);
     t.ok(own.length > 140, `${own.length} statements`);
     t.same(
-      operations.map((it) => it.id).filter((it) => !calls.has(it) && !elsewhereCalled.includes(it)),
+      operations.map((it) => it.id).filter((it) => !calls.has(it) && !excludedOperations.includes(it)),
       [],
-      'each call',
+      'every operation was called',
     );
     for (const statement of own) {
       const found = refusedShapes(statement, { ...distribution, cycles });

@@ -35,7 +35,7 @@ async function openFresh(t: Test): Promise<OpenDatabase> {
 }
 
 t.test('migrations', async (t) => {
-  t.test('stand in the journal in the order in which they are applied, each with its file', async (t) => {
+  t.test('are in the journal in the order of application, each with its file', async (t) => {
     const { entries } = journal;
     t.same(
       entries.map((it) => it.idx),
@@ -45,14 +45,14 @@ t.test('migrations', async (t) => {
     t.same(
       times,
       [...times].sort((a, b) => a - b),
-      'a later one has a later time',
+      'times increase',
     );
     t.equal(new Set(times).size, times.length);
     const files = (await readdir(migrationsFolder)).filter((it) => it.endsWith('.sql'));
-    t.same(files.sort(), entries.map((it) => `${it.tag}.sql`).sort(), 'no file is left out, and none is missing');
+    t.same(files.sort(), entries.map((it) => `${it.tag}.sql`).sort(), 'the files match the journal');
   });
 
-  t.test('name no schema when they are applied: search_path selects it', async (t) => {
+  t.test('name no schema: search_path selects it', async (t) => {
     for (const { tag } of journal.entries) {
       const text = await readFile(join(migrationsFolder, `${tag}.sql`), 'utf8');
       t.notMatch(unqualified(text), /\bpublic"?\s*\.|set\s+schema|search_path/i, tag);
@@ -64,30 +64,30 @@ t.test('migrations', async (t) => {
     await migrate(db);
     const applied = await rowsOf<{ hash: string }>(db, sql`select hash from migrations`);
     t.equal(applied.length, journal.entries.length);
-    t.equal(await migrate(db), 0, 'the second start applies nothing');
+    t.equal(await migrate(db), 0, 'a second run applies nothing');
     t.same(await rowsOf(db, sql`select hash from migrations`), applied);
   });
 
-  t.test('one that was edited after it was applied stops the start', async (t) => {
+  t.test('fail if one was edited after it was applied', async (t) => {
     const { db } = await openFresh(t);
     await migrate(db);
     await db.execute(sql`update migrations set hash = 'another text' where position = 0`);
     await t.rejects(migrate(db), { message: /was edited/ });
     const { length } = await rowsOf(db, sql`select hash from migrations`);
-    t.equal(length, journal.entries.length, 'and nothing was changed');
+    t.equal(length, journal.entries.length, 'nothing was changed');
   });
 
-  t.test('make the tables that the code describes', async (t) => {
+  t.test('create the tables that the code describes', async (t) => {
     const { db } = await openFresh(t);
     await migrate(db);
     const tables = Object.values(schema).filter((it) => is(it, PgTable)) as PgTable[];
-    t.same(await columnsThatAre(db), tables.flatMap(columnsDescribed).sort(), 'tables and columns');
-    t.same(await constraintsThatAre(db), tables.flatMap(constraintsDescribed).sort(), 'keys, indexes and checks');
+    t.same(await readColumns(db), tables.flatMap(describeColumns).sort(), 'tables and columns');
+    t.same(await readConstraints(db), tables.flatMap(describeConstraints).sort(), 'keys, indexes and checks');
   });
 });
 
 /** `table.column type [not null] [default]` of each column. */
-function columnsDescribed(table: PgTable): string[] {
+function describeColumns(table: PgTable): string[] {
   const { name, columns } = getTableConfig(table);
   return columns.map((it) => {
     const type = it.getSQLType().replace('timestamp (', 'timestamp(');
@@ -95,7 +95,7 @@ function columnsDescribed(table: PgTable): string[] {
   });
 }
 
-async function columnsThatAre(db: Db): Promise<string[]> {
+async function readColumns(db: Db): Promise<string[]> {
   const rows = await rowsOf<{ line: string }>(
     db,
     sql`select c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
@@ -108,7 +108,7 @@ async function columnsThatAre(db: Db): Promise<string[]> {
 }
 
 /** `table.name` of each index, check and key. */
-function constraintsDescribed(table: PgTable): string[] {
+function describeConstraints(table: PgTable): string[] {
   const { name, columns, indexes, checks, foreignKeys, primaryKeys, uniqueConstraints } = getTableConfig(table);
   const names = [
     ...indexes.map((it) => it.config.name),
@@ -122,7 +122,7 @@ function constraintsDescribed(table: PgTable): string[] {
   return names.map((it) => `${name}.${it}`);
 }
 
-async function constraintsThatAre(db: Db): Promise<string[]> {
+async function readConstraints(db: Db): Promise<string[]> {
   const rows = await rowsOf<{ line: string }>(
     db,
     sql`select tablename || '.' || indexname as line from pg_indexes where schemaname = 'public' and tablename <> 'migrations'
@@ -137,7 +137,7 @@ if (!isPostgres) t.test('the embedded database', embeddedTests);
 t.test('Postgres', { skip: needsPostgres() }, postgresTests);
 
 async function embeddedTests(t: Test): Promise<void> {
-  t.test('is for one process: the second is told what to do, and the first goes on', async (t) => {
+  t.test('can be opened by one process only: a second one gets an error that says what to do', async (t) => {
     const choice = await freshDatabase(t);
     const first = await openDatabase(choice);
     t.teardown(() => first.close());
@@ -149,7 +149,7 @@ async function embeddedTests(t: Test): Promise<void> {
     t.equal(await first.db.$count(schema.users), 0, 'the first still answers');
   });
 
-  t.test('opens again once it is closed', async (t) => {
+  t.test('can be opened again after it was closed', async (t) => {
     const choice = await freshDatabase(t);
     await (await openDatabase(choice)).close();
     const again = await openDatabase(choice);
@@ -157,7 +157,7 @@ async function embeddedTests(t: Test): Promise<void> {
     await again.close();
   });
 
-  t.test('works in a folder deeper than a socket path may be, made by someone else and open to all', async (t) => {
+  t.test('works in an existing world-readable folder whose path is too long for a socket', async (t) => {
     const top = await mkdtemp(join(tmpdir(), 'usher-test-'));
     t.teardown(() => rm(top, { recursive: true, force: true }));
     const dataDir = join(top, 'a-folder-with-a-long-name'.repeat(3), 'and-one-more-below-it'.repeat(4), 'data');
@@ -168,10 +168,10 @@ async function embeddedTests(t: Test): Promise<void> {
     await migrate(database.db);
     t.equal(await database.db.$count(schema.users), 0);
     await t.rejects(openDatabase({ kind: 'embedded', dataDir }), { message: /^another process is using/ });
-    t.equal((await stat(join(dataDir, 'database'))).mode & 0o777, 0o700, 'nobody else can read what is in it');
+    t.equal((await stat(join(dataDir, 'database'))).mode & 0o777, 0o700, 'only its owner can read the database');
   });
 
-  t.test('has every session setting that the code relies on, whatever its defaults are', async (t) => {
+  t.test('overrides the default session settings of the database', async (t) => {
     const choice = await freshDatabase(t);
     const first = await openDatabase(choice);
     for (const setting of [`datestyle to 'German'`, `timezone to 'Asia/Kolkata'`]) {
@@ -186,7 +186,7 @@ async function embeddedTests(t: Test): Promise<void> {
     t.match(await db.query.users.findFirst({ where: eq(schema.users.email, 'a@example.com') }), { createdAt });
   });
 
-  t.test('the lock', async (t) => {
+  t.test('The folder lock', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'usher-test-'));
     t.teardown(() => rm(folder, { recursive: true, force: true }));
     const holder = spawn(process.execPath, [
@@ -196,23 +196,23 @@ async function embeddedTests(t: Test): Promise<void> {
     t.teardown(() => holder.kill('SIGKILL'));
     await once(holder.stdout, 'data');
 
-    t.test('holds while its process does, also where that answers nothing', { timeout: 10_000 }, async (t) => {
+    t.test('lasts as long as its process, even if the process does not answer', { timeout: 10_000 }, async (t) => {
       await t.rejects(lockFolder(folder), { message: /^another process is using/ });
     });
 
-    t.test('is free as soon as its process is killed, and never goes to two', async (t) => {
+    t.test('is released when its process is killed, and is taken by at most one process', async (t) => {
       holder.kill('SIGKILL');
       await once(holder, 'exit');
       const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
       const takers = tries.filter((it) => it.status === 'fulfilled');
-      t.ok(takers.length <= 1, `${takers.length} of eight at once took it`);
+      t.ok(takers.length <= 1, `${takers.length} of eight attempts took it`);
       for (const it of takers) await it.value();
       const unlock = await lockFolder(folder);
       await t.rejects(lockFolder(folder), { message: /^another process is using/ });
       await unlock();
     });
 
-    t.test('a folder that can not be locked is not said to be in use', async (t) => {
+    t.test('reports a folder that cannot be locked as such, not as in use', async (t) => {
       await t.rejects(lockFolder(join(folder, 'nothing-here')), { code: /ENOENT|EACCES/ });
     });
   });
@@ -227,15 +227,15 @@ async function postgresTests(t: Test): Promise<void> {
     return choice.url;
   }
 
-  t.test('four that start at once on an empty database all succeed', async (t) => {
+  t.test('Four replicas that start at once on an empty database all succeed', async (t) => {
     const url = await freshUrl(t);
     const replicas = await Promise.all([1, 2, 3, 4].map(() => openDatabase({ kind: 'postgres', url })));
     const applied = await Promise.all(replicas.map((it) => it.withoutTimeouts(migrate)));
     await Promise.all(replicas.map((it) => it.close()));
-    t.same(applied.sort(), [0, 0, 0, journal.entries.length], 'one applied everything, the others nothing');
+    t.same(applied.sort(), [0, 0, 0, journal.entries.length], 'one replica applied all migrations');
   });
 
-  t.test('a replica waits for a migration that takes longer than a request may', async (t) => {
+  t.test('A replica waits for a migration that takes longer than the timeouts', async (t) => {
     const url = await freshUrl(t);
     const first = await openDatabase({ kind: 'postgres', url });
     const second = await openDatabase({ kind: 'postgres', url }, undefined, short);
@@ -259,13 +259,13 @@ async function postgresTests(t: Test): Promise<void> {
     t.equal(await waiting, 0);
   });
 
-  t.test('a host that vanished costs each request no more than the timeouts, and no connection for good', async (t) => {
+  t.test('If the host vanishes, each request fails within the timeouts, and connections recover', async (t) => {
     const proxy = await startPostgresProxy(t, await freshUrl(t));
     const { db, close } = await openDatabase({ kind: 'postgres', url: proxy.url }, undefined, short);
     t.teardown(close);
     const inTransaction = () => transaction(db, (tx) => tx.execute(sql`select 1`));
     const query = () => db.execute(sql`select 1`);
-    // Every connection of the pool is open, and then silent.
+    // Open every connection of the pool before freezing.
     await Promise.all(Array.from({ length: 10 }, inTransaction));
     proxy.freeze();
     const begun = performance.now();
@@ -274,15 +274,15 @@ async function postgresTests(t: Test): Promise<void> {
     const took = performance.now() - begun;
     t.ok(
       failed.every((it) => it.status === 'rejected' && isUnavailable(it.reason)),
-      'each is told that the database is away',
+      'each fails as unavailable',
     );
-    t.ok(took < short.connect + short.answer + 1_500, `all were told within ${Math.round(took)} ms`);
+    t.ok(took < short.connect + short.answer + 1_500, `all failed within ${Math.round(took)} ms`);
     proxy.thaw();
     await Promise.all(Array.from({ length: 24 }, inTransaction));
-    t.pass('it serves as before, though the old connections never answered');
+    t.pass('new connections replace the frozen ones');
   });
 
-  t.test('one that is lost in mid-transaction fails that transaction and nothing else', async (t) => {
+  t.test('A connection lost in a transaction fails only that transaction', async (t) => {
     const proxy = await startPostgresProxy(t, await freshUrl(t));
     const { db, close } = await openDatabase({ kind: 'postgres', url: proxy.url });
     t.teardown(close);
@@ -295,12 +295,12 @@ async function postgresTests(t: Test): Promise<void> {
       lost.catch((error) => Promise.reject(new Error(String(isUnavailable(error))))),
       { message: 'true' },
     );
-    await t.rejects(db.execute(sql`select 1`), 'while it is away');
+    await t.rejects(db.execute(sql`select 1`), 'while the database is unreachable');
     await proxy.restore();
-    t.same(await rowsOf(db, sql`select to_regclass('made') as made`), [{ made: null }], 'nothing half made is there');
+    t.same(await rowsOf(db, sql`select to_regclass('made') as made`), [{ made: null }], 'the transaction left nothing');
   });
 
-  t.test('an operator who ends its connections is survived as well', async (t) => {
+  t.test('The pool recovers when an operator terminates its connections', async (t) => {
     const url = await freshUrl(t);
     const { db, close } = await openDatabase({ kind: 'postgres', url });
     t.teardown(close);

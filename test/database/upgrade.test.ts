@@ -12,7 +12,7 @@ import { day, freshDatabase, newEmail, password, startService } from '../support
 
 const migrationsFolder = join(root, 'migrations');
 
-/** The oldest schema that was released, as its release left it. */
+/** Creates the schema of the oldest release. */
 async function migrateToOldest(db: Db): Promise<void> {
   // A fresh embedded database has the newest schema already.
   await db.execute(sql`drop schema public cascade`);
@@ -26,7 +26,7 @@ async function migrateToOldest(db: Db): Promise<void> {
   await db.execute(sql`insert into migrations values (${oldest?.hash}, 0, now())`);
 }
 
-/** A row of every kind, as that release wrote them: an account with an owner, a member, and an invite whose mail is due. */
+/** Inserts rows as that release did: an account with an owner, a member, and an invite whose mail is due. */
 async function fill(db: Db) {
   const [account, owner, member] = [newId('acc'), newId('usr'), newId('usr')];
   const [a, o, m] = [uuidOf('acc', account), uuidOf('usr', owner), uuidOf('usr', member)];
@@ -62,7 +62,7 @@ async function fill(db: Db) {
   return { account, session, emails, registration };
 }
 
-t.test('a database of the oldest release goes on with all that was in it', async (t) => {
+t.test('A database of the oldest release is upgraded with all its data', async (t) => {
   const database = await freshDatabase(t);
   const old = await openDatabase(database);
   await migrateToOldest(old.db);
@@ -87,7 +87,7 @@ t.test('a database of the oldest release goes on with all that was in it', async
   const member = await logIn({ email: emails.member });
   const { body } = await call('GET', '/v1/me/accounts', { token: member });
   t.match(body.items[0].access, { permissions: ['invoices:pay', 'members:read'], roles: [], endsAt: null });
-  t.ok(body.items[0].effectivePermissions.includes('invoices:read'), 'and what is implied today comes with it');
+  t.ok(body.items[0].effectivePermissions.includes('invoices:read'), 'includes permissions implied today');
 
   const invites = await call('GET', `${url}/invites?status=pending`, { token });
   t.match(invites.body.items, [{ email: emails.guest, status: 'pending', access: { permissions: ['domains:read'] } }]);
@@ -99,9 +99,13 @@ t.test('a database of the oldest release goes on with all that was in it', async
   t.equal(
     (await call('DELETE', `/v1/me/sessions/${idOf('ses', session)}`, { token })).status,
     204,
-    'its sessions stand',
+    'its sessions are still active',
   );
-  t.equal((await call('POST', `${url}/ownership-transfer/accept`, { token: member })).status, 200, 'and its offers');
+  t.equal(
+    (await call('POST', `${url}/ownership-transfer/accept`, { token: member })).status,
+    200,
+    'its ownership offers are still pending',
+  );
   const { rows } = (await db.execute(sql`select count(*)::int as kept from registrations`)) as unknown as {
     rows: { kept: number }[];
   };
@@ -109,10 +113,14 @@ t.test('a database of the oldest release goes on with all that was in it', async
   const { rows: mails } = (await db.execute(
     sql`select count(*)::int as count from outbox where account_id = ${uuidOf('acc', platformAccountId)}`,
   )) as unknown as { rows: { count: number }[] };
-  t.equal(mails[0]?.count, 1, 'a mail of no account has the account that stands for none');
+  t.equal(mails[0]?.count, 1, 'a mail without an account has the platform’s account id');
   const { id, email } = registration;
   const expiresAt = new Date(clock().getTime() + day);
   const nina = { token: await signVerificationToken(service, { id, expiresAt }, clock()), name: 'Nina New', password };
   const verified = await call('POST', '/v1/auth/verify-email', { body: nina });
-  t.match(verified, { status: 201, body: { user: { email, name: 'Nina New' } } }, 'a link mailed before still works');
+  t.match(
+    verified,
+    { status: 201, body: { user: { email, name: 'Nina New' } } },
+    'a link mailed before the upgrade still works',
+  );
 });

@@ -36,7 +36,7 @@ function policyOf(headers: Record<string, unknown>): Record<string, string[]> {
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** What stands between the tags of the only element of a name. */
+/** The content of the only element with a name. */
 function inside(html: string, element: string): string {
   const [all, text] = new RegExp(`<${element}>([^]*?)</${element}>`).exec(html) ?? [];
   if (all === undefined) throw new Error(`no ${element} in the page`);
@@ -53,7 +53,7 @@ t.test('GET /dev/mailbox', async (t) => {
   await invite(account, account.owner, adam);
   await mailsTo(adam);
 
-  await t.test('answers JSON to whoever accepts it: the mails, newest first', async (t) => {
+  await t.test('returns the mails as JSON, newest first, if the client accepts JSON', async (t) => {
     const { status, body } = await call('GET', '/dev/mailbox', { headers: asJson });
     t.equal(status, 200);
     t.same(Object.keys(body), ['items']);
@@ -68,11 +68,11 @@ t.test('GET /dev/mailbox', async (t) => {
     const [mail] = body.items;
     t.equal(mail.subject, 'Olivia Owner invites you to Example Hosting');
     const link = /http:\S+\/dev\/invite#token=[\w.-]+/.exec(mail.text)?.[0];
-    t.ok(link, 'the text part holds the link');
-    t.ok(mail.html.includes(`href="${link}"`), 'and the HTML part the same one');
+    t.ok(link, 'the text part has the link');
+    t.ok(mail.html.includes(`href="${link}"`), 'the HTML part has the same link');
   });
 
-  await t.test('shows the mails to one address, in whatever way it is written', async (t) => {
+  await t.test('filters by address, in any spelling', async (t) => {
     for (const to of [adam, adam.toUpperCase()]) {
       const { body } = await call('GET', `/dev/mailbox?to=${encodeURIComponent(to)}`, { headers: asJson });
       t.same(
@@ -83,10 +83,10 @@ t.test('GET /dev/mailbox', async (t) => {
     const { body } = await call('GET', `/dev/mailbox?to=${newEmail('nobody')}`, { headers: asJson });
     t.same(body.items, []);
     const unknown = await call('GET', '/dev/mailbox?from=x', { headers: asJson });
-    t.equal(unknown.code, 'invalid-request', 'and knows no other filter');
+    t.equal(unknown.code, 'invalid-request', 'no other filter exists');
   });
 
-  await t.test('is a page otherwise, that never runs a script and frames each mail without any right', async (t) => {
+  await t.test('returns an HTML page without scripts by default, with each mail in a sandboxed frame', async (t) => {
     for (const headers of [{}, { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }]) {
       const { status, html, type, policy } = await pageAt('/dev/mailbox', headers);
       t.equal(status, 200);
@@ -100,12 +100,12 @@ t.test('GET /dev/mailbox', async (t) => {
     }
   });
 
-  await t.test('says what to do where there is nothing', async (t) => {
+  await t.test('says what to do if the mailbox is empty', async (t) => {
     const { html } = await pageAt(`/dev/mailbox?to=${newEmail('nobody')}`);
     t.match(html, 'npm run demo');
   });
 
-  await t.test('escapes what people chose, in the page and in the mail', async (t) => {
+  await t.test('escapes names and messages in the page and in the mail', async (t) => {
     const name = '<b>Olivia</b> "Owner" & \'Co\'';
     const hostile = '<script>alert(1)</script>';
     const owner = await newUser(newEmail('owner'), name);
@@ -115,8 +115,8 @@ t.test('GET /dev/mailbox', async (t) => {
     await invite({ url: `/v1/accounts/${made.id}` }, owner, invitee, access, { message: '</blockquote><img src=x>' });
     const [mail] = await mailsTo(invitee);
 
-    t.equal(mail?.subject, `${name} invites you to ${hostile}`, 'a subject is text');
-    t.match(mail?.text, `${name} has invited you`, 'and so is the text part');
+    t.equal(mail?.subject, `${name} invites you to ${hostile}`, 'the subject is plain text');
+    t.match(mail?.text, `${name} has invited you`, 'the text part is plain text');
     t.match(mail?.html, '&lt;b&gt;Olivia&lt;/b&gt; &quot;Owner&quot; &amp; &#39;Co&#39;');
     t.match(mail?.html, '&lt;script&gt;alert(1)&lt;/script&gt;');
     t.match(mail?.html, '&lt;/blockquote&gt;&lt;img src=x&gt;');
@@ -126,15 +126,15 @@ t.test('GET /dev/mailbox', async (t) => {
     t.match(html, '&lt;b&gt;Olivia&lt;/b&gt;');
     t.notMatch(html, /<b>|<script|<img|<blockquote/);
     const framed = unescaped(/ srcdoc="([^"]*)"/.exec(html)?.[1] ?? '');
-    t.equal(framed.replace('<base target="_blank">', ''), mail?.html, 'the mail is framed whole, as it was written');
+    t.equal(framed.replace('<base target="_blank">', ''), mail?.html, 'the frame has the complete mail');
 
     const echoed = await pageAt(`/dev/mailbox?to=${encodeURIComponent('"><script>alert(1)</script>')}`);
-    t.equal(echoed.status, 400, 'which is no address');
+    t.equal(echoed.status, 400, 'not an address');
     t.notMatch(echoed.html, '<script');
   });
 });
 
-t.test('the subject of a mail is one line', async (t) => {
+t.test('The subject of a mail is a single line', async (t) => {
   for (const lineBreak of ['\r\n', '\r', '\n', '\u0085', '\u2028', '\u2029', '\v', '\0']) {
     const { subject } = createMailWriter().write('invite', [], {
       inviter: `Olivia${lineBreak}Bcc: mallory@example.com`,
@@ -152,9 +152,9 @@ t.test('the subject of a mail is one line', async (t) => {
   }
 });
 
-t.test('the pages behind the links', async (t) => {
+t.test('The link pages', async (t) => {
   for (const url of linkPages) {
-    await t.test(`${url} runs its own script and no other`, async (t) => {
+    await t.test(`${url} runs only its own script`, async (t) => {
       const { status, html, type, policy } = await pageAt(url);
       t.equal(status, 200);
       t.equal(type, 'text/html; charset=utf-8');
@@ -162,23 +162,23 @@ t.test('the pages behind the links', async (t) => {
       t.same(policy['script-src'], [hashOf(inside(html, 'script'))]);
       t.same(policy['style-src'], [hashOf(inside(html, 'style'))]);
       t.same(policy['connect-src'], ["'self'"]);
-      t.same(policy['form-action'], ["'none'"], 'a form never puts a password into an address');
+      t.same(policy['form-action'], ["'none'"], 'a form never puts a password into a URL');
       t.same(policy['frame-ancestors'], ["'none'"]);
       t.notMatch(inside(html, 'script'), /innerHTML|outerHTML|insertAdjacent|document\.write/);
     });
 
-    await t.test(`${url} never holds a token`, async (t) => {
+    await t.test(`${url} never contains a token`, async (t) => {
       const token = 'eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl';
       const { html } = await pageAt(url);
       t.notMatch(html, /eyJ|[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}/);
       t.equal((await pageAt(url, { cookie: token, referer: `http://x/#token=${token}` })).html, html);
       const inQuery = await app.inject({ url: `${url}?token=${token}` });
-      t.equal(inQuery.statusCode, 400, 'nor takes one where a server would see it');
+      t.equal(inQuery.statusCode, 400, 'a token in the query is rejected');
       t.notMatch(inQuery.body, token);
     });
   }
 
-  await t.test('are where the links in the mails lead', async (t) => {
+  await t.test('are the targets of the links in mails', async (t) => {
     const account = await newAccount();
     const [adam, next] = [newEmail('adam'), newEmail('next')];
     await invite(account, account.owner, adam);
@@ -190,11 +190,11 @@ t.test('the pages behind the links', async (t) => {
     t.same(links.map((it) => it.pathname).sort(), [...linkPages].sort());
     for (const { hash, search, pathname } of links) {
       t.match(hash, /^#token=[\w.-]+$/, `${pathname}: the token is in the fragment`);
-      t.equal(search, '', 'and nowhere else');
+      t.equal(search, '', 'nothing is in the query');
     }
   });
 
-  await t.test('opening one changes nothing', async (t) => {
+  await t.test('change nothing when opened', async (t) => {
     const account = await newAccount();
     const email = newEmail('adam');
     await invite(account, account.owner, email);
@@ -211,7 +211,7 @@ t.test('the pages behind the links', async (t) => {
   });
 });
 
-t.test('the docs page needs no credential and runs its own scripts', async (t) => {
+t.test('The docs page needs no credential and runs only its own scripts', async (t) => {
   const { status, html, policy } = await pageAt('/docs');
   t.equal(status, 200);
   t.same(policy['default-src'], ["'none'"]);
@@ -221,10 +221,14 @@ t.test('the docs page needs no credential and runs its own scripts', async (t) =
   t.ok(files.length >= 5);
   for (const file of [...files, '/docs/json']) t.equal((await pageAt(file)).status, 200, file);
   const { policy: elsewhere } = await pageAt('/openapi.json');
-  t.same(elsewhere, { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }, 'everything else stays strict');
+  t.same(
+    elsewhere,
+    { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+    'other routes keep the strict policy',
+  );
 });
 
-t.test('in production there is no /dev', async (t) => {
+t.test('/dev does not exist in production', async (t) => {
   const { call } = await startService(t, {
     env: {
       NODE_ENV: 'production',
