@@ -7,10 +7,10 @@ import { root } from './support/root.ts';
 const sourceFolder = join(root, 'src');
 
 interface Import {
-  /** A path below `src` for what is ours, a package's name for what is not. */
+  /** A path below `src` for our files, else a package name. */
   target: string;
   isOurs: boolean;
-  /** Gone when it runs: a type alone. */
+  /** Whether only types are imported. */
   isType: boolean;
 }
 
@@ -28,7 +28,7 @@ const sources: Source[] = readdirSync(sourceFolder, { recursive: true, encoding:
     return { path, text, imports: importsOf(path, text) };
   });
 
-/** The folders whose names are the product. */
+/** The folders of the product's features. */
 const features = [
   'users',
   'accounts',
@@ -60,11 +60,11 @@ const isFastify = ({ target }: Import) => /^(@?fastify)(\/|$)/.test(target);
 const isDrizzle = ({ target }: Import) => /^(drizzle-orm|pg|@electric-sql\/pglite)(\/|$)/.test(target);
 const isTables = ({ target }: Import) => target === 'database/schema.ts';
 
-/** The imports of some files that a rule forbids, a line each. */
+/** The forbidden imports of some files, one line each. */
 const offending = (files: Source[], isForbidden: (it: Import) => boolean) =>
   files.flatMap(({ path, imports }) => imports.filter(isForbidden).map(({ target }) => `${path} imports ${target}`));
 
-t.test('the files that this is about are there', async (t) => {
+t.test('The files that the rules cover exist', async (t) => {
   t.ok(sources.length >= 80, `${sources.length} files`);
   for (const feature of features) {
     t.ok(
@@ -81,14 +81,14 @@ t.test('the files that this is about are there', async (t) => {
   t.ok(routes.length >= 8, `${routes.length} files of routes`);
 });
 
-t.test('routes know no SQL and no table', async (t) => {
+t.test('Routes use no SQL and no tables', async (t) => {
   t.same(
     offending(routes, (it) => isDrizzle(it) || isTables(it)),
     [],
   );
 });
 
-t.test('schemas know the shapes of the world, and nothing else of ours', async (t) => {
+t.test('Schemas import only schemas, types and value lists', async (t) => {
   // They import nothing that runs with a framework or a database.
   const leaves = ['ids/ids.ts', 'text/characters.ts', 'database/tables/words.ts'];
   const ofRooms = schemas.filter((it) => it.path !== 'schemas.ts');
@@ -100,7 +100,7 @@ t.test('schemas know the shapes of the world, and nothing else of ours', async (
   );
 });
 
-t.test('verbs and rules know neither HTTP’s framework nor SQL', async (t) => {
+t.test('Verbs and rules use neither the HTTP framework nor SQL', async (t) => {
   t.same(
     offending(verbsAndRules, (it) => isFastify(it) || isDrizzle(it) || isTables(it)),
     [],
@@ -108,18 +108,18 @@ t.test('verbs and rules know neither HTTP’s framework nor SQL', async (t) => {
   t.same(
     offending(verbsAndRules, (it) => it.target.startsWith('http/')),
     [],
-    'nor what is only HTTP',
+    'no HTTP helpers either',
   );
 });
 
-t.test('rules ask no store', async (t) => {
+t.test('Rules use no store', async (t) => {
   t.same(
     offending(named(/\/rules\.ts$/), (it) => it.target.endsWith('store.ts') || it.target.startsWith('database/')),
     [],
   );
 });
 
-t.test('rules in SQL and TypeScript run no statement', async (t) => {
+t.test('Rules in SQL and TypeScript run no statements', async (t) => {
   t.ok(twins.length > 0);
   t.same(
     offending(twins, ({ target }) => target.endsWith('store.ts') || target === 'database/database.ts'),
@@ -127,14 +127,14 @@ t.test('rules in SQL and TypeScript run no statement', async (t) => {
   );
 });
 
-t.test('stores know no HTTP', async (t) => {
+t.test('Stores do not use HTTP', async (t) => {
   t.same(
     offending(stores, (it) => isFastify(it) || it.target.startsWith('http/')),
     [],
   );
 });
 
-t.test('transactions open in verbs, never in routes or stores', async (t) => {
+t.test('Transactions are opened in verbs, not in routes or stores', async (t) => {
   const opening = [...routes, ...stores].filter((it) => /\btransaction\(/.test(it.text));
   t.same(
     opening.map((it) => it.path),
@@ -142,7 +142,7 @@ t.test('transactions open in verbs, never in routes or stores', async (t) => {
   );
 });
 
-t.test('transactions are opened by transaction.ts alone, which closes broken connections', async (t) => {
+t.test('Only transaction.ts opens transactions, because it closes broken connections', async (t) => {
   const opening = sources.filter((it) => it.text.includes('.transaction('));
   t.same(
     opening.map((it) => it.path),
@@ -150,7 +150,7 @@ t.test('transactions are opened by transaction.ts alone, which closes broken con
   );
 });
 
-t.test('every message is inserted into the outbox in one place', async (t) => {
+t.test('Only enqueue.ts inserts messages into the outbox', async (t) => {
   const inserting = sources.filter((it) => /insert\(outbox\)|insert into (outbox|\$\{outbox\})/.test(it.text));
   t.same(
     inserting.map((it) => it.path),
@@ -158,7 +158,7 @@ t.test('every message is inserted into the outbox in one place', async (t) => {
   );
 });
 
-t.test('statuses of refusals are known to problems.ts alone', async (t) => {
+t.test('Only problems.ts has the statuses of problems', async (t) => {
   const saying = [...routes, ...stores, ...verbsAndRules].filter((it) => /\.(code|status)\((4|5)\d\d\)/.test(it.text));
   t.same(
     saying.map((it) => it.path),
@@ -166,7 +166,7 @@ t.test('statuses of refusals are known to problems.ts alone', async (t) => {
   );
 });
 
-t.test('each JWT library has its purposes (docs/decisions/jwt-libraries.md)', async (t) => {
+t.test('Each JWT library is used only for its purposes (docs/decisions/jwt-libraries.md)', async (t) => {
   const importing = (library: string) =>
     sources.filter((it) => it.imports.some(({ target }) => target === library)).map((it) => it.path);
   t.same(importing('@fastify/jwt'), ['tokens/access-token.ts']);
@@ -176,7 +176,7 @@ t.test('each JWT library has its purposes (docs/decisions/jwt-libraries.md)', as
   );
 });
 
-/** The rooms and the files beside them, from the top down: each uses those below it, and none above. */
+/** The top-level folders and files. Each may import only those after it. */
 const order = [
   ...['main.ts', 'cli', 'app.ts', 'demo', 'dev', 'schemas.ts', 'mail-writers.ts', 'gauges.ts'],
   ...['lifecycle', 'platform', 'access', 'invites', 'ownership', 'memberships', 'accounts', 'users'],
@@ -184,18 +184,18 @@ const order = [
   ...['problems', 'telemetry', 'database', 'ids'],
 ];
 
-t.test('rooms', async (t) => {
+t.test('Top-level folders', async (t) => {
   const roomOf = (path: string) => path.split('/')[0] as string;
   const folderOf = (path: string) => (path.includes('/') ? dirname(path) : path);
   const ownImports = sources.flatMap(({ path, imports }) =>
     imports.filter((it) => it.isOurs).map((it) => ({ path, target: it.target, isType: it.isType })),
   );
 
-  t.test('are those of the list', async (t) => {
+  t.test('are those in the list', async (t) => {
     t.same([...new Set(sources.map((it) => roomOf(it.path)))].sort(), [...order].sort());
   });
 
-  t.test('use only rooms below them, types included', async (t) => {
+  t.test('import only folders below them, including types', async (t) => {
     const upwards = ownImports.filter((it) => order.indexOf(roomOf(it.path)) > order.indexOf(roomOf(it.target)));
     t.ok(ownImports.length > 1_000, `${ownImports.length} imports`);
     t.same(
@@ -204,39 +204,35 @@ t.test('rooms', async (t) => {
     );
   });
 
-  t.test('have sub-rooms without circles, types included', async (t) => {
+  t.test('have subfolders without import cycles, including types', async (t) => {
     const edges = ownImports
       .map((it) => ({ from: folderOf(it.path), to: folderOf(it.target), by: `${it.path} imports ${it.target}` }))
       .filter((it) => it.from !== it.to);
-    t.ok(new Set(edges.map((it) => it.from)).size > order.length, 'there are sub-rooms');
-    t.same(circleIn(edges), []);
+    t.ok(new Set(edges.map((it) => it.from)).size > order.length, 'there are subfolders');
+    t.same(findCycle(edges), []);
   });
 
-  t.test('have files without circles at run time', async (t) => {
+  t.test('have files without import cycles at run time', async (t) => {
     const edges = sources.flatMap(({ path, imports }) =>
       imports
         .filter((it) => it.isOurs && !it.isType)
         .map((it) => ({ from: path, to: it.target, by: `${path} imports ${it.target}` })),
     );
-    t.same(circleIn(edges), []);
+    t.same(findCycle(edges), []);
   });
 
-  t.test('a circle would be seen', async (t) => {
+  t.test('are checked by a function that finds cycles', async (t) => {
     const edge = (from: string, to: string) => ({ from, to, by: `${from}-${to}` });
-    t.same(circleIn([edge('a', 'b'), edge('b', 'c'), edge('a', 'c')]), []);
-    t.same(circleIn([edge('a', 'b'), edge('b', 'c'), edge('c', 'b'), edge('c', 'd')]).sort(), ['b-c', 'c-b']);
+    t.same(findCycle([edge('a', 'b'), edge('b', 'c'), edge('a', 'c')]), []);
+    t.same(findCycle([edge('a', 'b'), edge('b', 'c'), edge('c', 'b'), edge('c', 'd')]).sort(), ['b-c', 'c-b']);
   });
 });
 
-t.test('nothing but config reads the environment, which main hands to it', async (t) => {
+t.test('Only the programs read the environment, and pass it to readConfig', async (t) => {
   const reading = sources.filter((it) =>
     /process\s*(\??\.\s*|\??\.?\[\s*['"`])env\b|from 'node:process'/.test(it.text),
   );
-  t.same(
-    reading.map((it) => it.path).sort(),
-    ['cli/program.ts', 'main.ts'],
-    'the programs, and nothing that they are made of',
-  );
+  t.same(reading.map((it) => it.path).sort(), ['cli/program.ts', 'main.ts'], 'only the programs');
   for (const { text, path } of reading) {
     const uses = text.match(/.*process\.env.*/g) ?? [];
     t.same(
@@ -247,13 +243,13 @@ t.test('nothing but config reads the environment, which main hands to it', async
   }
 });
 
-t.test('the clock is read in one place: elsewhere `now` is data', async (t) => {
+t.test('The clock is read in one place; elsewhere `now` is a parameter', async (t) => {
   const ofService = sources.filter((it) => !it.path.startsWith('demo/'));
   const reading = ofService.filter((it) => /new Date\(\)|Date\.now\(|performance\.now\(/.test(it.text));
   t.same(reading.map((it) => it.path).sort(), ['app.ts', 'cli/program.ts']);
 });
 
-t.test('no file outgrows 260 lines', async (t) => {
+t.test('No file is longer than 260 lines', async (t) => {
   const long = sources.map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }));
   t.same(
     long.filter((it) => it.lines > 260),
@@ -270,7 +266,7 @@ function importsOf(path: string, text: string): Import[] {
     found.push({ target, isOurs, isType });
   };
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeAlone(node.importClause));
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, importsOnlyTypes(node.importClause));
     if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
     if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
@@ -281,7 +277,7 @@ function importsOf(path: string, text: string): Import[] {
   return found;
 }
 
-function isTypeAlone(clause: ts.ImportClause | undefined): boolean {
+function importsOnlyTypes(clause: ts.ImportClause | undefined): boolean {
   if (!clause) return false;
   if (clause.isTypeOnly) return true;
   const names = clause.namedBindings;
@@ -295,8 +291,8 @@ interface Edge {
   by: string;
 }
 
-/** The imports that stand in a circle; none where there is an order. */
-function circleIn(edges: Edge[]): string[] {
+/** The imports that are part of a cycle. */
+function findCycle(edges: Edge[]): string[] {
   const reachable = (from: string): Set<string> => {
     const seen = new Set<string>();
     const open = [from];

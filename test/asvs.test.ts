@@ -8,7 +8,7 @@ import { startService } from './support/service.ts';
 
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-/** The requirements of levels 1 and 2 in V6, V7, V8, V9 and V16 of ASVS 5.0.0: how many each section has, from its first. */
+/** The requirements of levels 1 and 2 in V6, V7, V8, V9 and V16 of ASVS 5.0.0, by section. */
 const required: Record<string, number[]> = {
   '6.1': [1, 2, 3],
   '6.2': [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
@@ -49,14 +49,14 @@ const rows: Row[] = [...read('docs/asvs.md').matchAll(/^\| (\d+\.\d+\.\d+) .*$/g
 });
 
 t.test('docs/asvs.md', async (t) => {
-  t.test('has each requirement of levels 1 and 2 once', async (t) => {
+  t.test('lists each requirement of levels 1 and 2 once', async (t) => {
     const expected = Object.entries(required).flatMap(([section, numbers]) => numbers.map((it) => `${section}.${it}`));
     const listed = rows.filter((it) => it.level !== '3').map((it) => it.requirement);
     t.same([...listed].sort(), expected.sort());
     t.equal(new Set(rows.map((it) => it.requirement)).size, rows.length);
   });
 
-  t.test('says of each how it is met, and names a test that exists or a reason', async (t) => {
+  t.test('says how each requirement is met, and names an existing test or a reason', async (t) => {
     for (const { requirement, how, shown } of rows) {
       t.ok(how.length > 0, requirement);
       const named = [...shown.matchAll(/`(test\/[\w/-]+\.test\.ts)`: “([^”]+)”/g)];
@@ -71,7 +71,7 @@ t.test('docs/asvs.md', async (t) => {
   });
 });
 
-t.test('every public route that proves who someone is stands in docs/security.md', async (t) => {
+t.test('docs/security.md lists every public route that authenticates a user', async (t) => {
   const ways = read('docs/security.md').split('## Passwords')[0] as string;
   const { paths } = JSON.parse(read('openapi/openapi.json')) as { paths: Record<string, Record<string, Operation>> };
   const opening = Object.entries(paths).flatMap(([path, operations]) =>
@@ -89,7 +89,7 @@ interface Operation {
   security?: Record<string, string[]>[];
 }
 
-t.test('a new database has no user, and nobody can log in', async (t) => {
+t.test('A new database has no users and no default login', async (t) => {
   const { call, db } = await startService(t);
   t.match(await db.select({ users: count() }).from(users), [{ users: 0 }]);
   for (const email of ['admin@example.com', 'root@localhost.localdomain', 'usher@example.com']) {

@@ -19,14 +19,14 @@ t.setTimeout(240_000);
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const separator = '--- next ---';
 
-/** What needs something that a test has not, or is run elsewhere; each with how it is proven. */
-const notHere: [RegExp, string][] = [
-  [/^docker /, 'there is no Docker engine here: .ci/container builds and runs the image'],
-  [/^npm (ci|cit)/, '.ci/run begins with them'],
-  [/^npm run demo/, 'test/readme.test.ts walks it'],
+/** Commands that this test does not run, with where they are tested. */
+const excluded: [RegExp, string][] = [
+  [/^docker /, '.ci/container builds and runs the image'],
+  [/^npm (ci|cit)/, '.ci/run starts with it'],
+  [/^npm run demo/, 'test/readme.test.ts runs it'],
 ];
 
-/** What the blocks of settings, as JSON, are read by. */
+/** The parsers of JSON settings in pages. */
 const readers: Record<string, (text: string) => unknown> = {
   'docs/mail.md': parseSendgridTemplates,
   'docs/security.md': parseIdentityProviders,
@@ -53,7 +53,7 @@ const pages = {
   // test/readme.test.ts runs the stories of README.md and docs/walkthrough.md.
 };
 
-t.test('settings that pages show are ones that the service takes', async (t) => {
+t.test('The settings shown in docs are valid', async (t) => {
   for (const [page, text] of Object.entries(pages)) {
     for (const { language, content } of blocksOf(text)) {
       if (language === 'json') t.ok(readers[page]?.(content), `${page}: ${content.slice(0, 40)}`);
@@ -67,47 +67,51 @@ t.test('settings that pages show are ones that the service takes', async (t) => 
   }
 });
 
-t.test('the code of every page does what the page says', { skip: needsPostgres('once is enough') }, async (t) => {
-  await buildOnce();
-  const port = await freePort();
-  const base = `http://127.0.0.1:${port}`;
-  const service = await startService(t, { env: { ISSUER: base, TOKEN_AUDIENCES: 'https://billing.example.com' } });
-  await service.app.listen({ host: '127.0.0.1', port });
-  service.worker.start();
-  t.teardown(() => service.worker.stop());
-  const known = new Set(['sh', 'ts', 'json', 'text', 'ini', 'csv']);
+t.test(
+  'The code in docs works and prints what is shown',
+  { skip: needsPostgres('the same on both databases') },
+  async (t) => {
+    await buildOnce();
+    const port = await freePort();
+    const base = `http://127.0.0.1:${port}`;
+    const service = await startService(t, { env: { ISSUER: base, TOKEN_AUDIENCES: 'https://billing.example.com' } });
+    await service.app.listen({ host: '127.0.0.1', port });
+    service.worker.start();
+    t.teardown(() => service.worker.stop());
+    const known = new Set(['sh', 'ts', 'json', 'text', 'ini', 'csv']);
 
-  for (const [page, text] of Object.entries(pages)) {
-    await t.test(page, async (t) => {
-      const blocks = blocksOf(text);
-      t.same(
-        blocks.filter((it) => !known.has(it.language)).map((it) => it.language),
-        [],
-        'every block is of a kind that is run',
-      );
-      const commands = blocks.filter(
-        ({ language, content }) => language === 'sh' && !notHere.some(([it]) => it.test(content)),
-      );
-      const modules = blocks.filter((it) => it.language === 'ts');
-      if (commands.length + modules.length === 0) return;
-      const world = await worldOf(t, service, base);
-      const folder = await folderFor(t, blocks, base, modules);
-      const printed = await runAll(folder, {
-        commands,
-        modules,
-        base,
-        env: { ...world, START_PORT: String(await freePort()) },
+    for (const [page, text] of Object.entries(pages)) {
+      await t.test(page, async (t) => {
+        const blocks = blocksOf(text);
+        t.same(
+          blocks.filter((it) => !known.has(it.language)).map((it) => it.language),
+          [],
+          'every block has a known language',
+        );
+        const commands = blocks.filter(
+          ({ language, content }) => language === 'sh' && !excluded.some(([it]) => it.test(content)),
+        );
+        const modules = blocks.filter((it) => it.language === 'ts');
+        if (commands.length + modules.length === 0) return;
+        const world = await createWorld(t, service, base);
+        const folder = await createFolder(t, blocks, base, modules);
+        const printed = await runAll(folder, {
+          commands,
+          modules,
+          base,
+          env: { ...world, START_PORT: String(await freePort()) },
+        });
+        for (const [i, { content, shown }] of [...commands, ...modules].entries()) {
+          if (shown === '') continue;
+          t.match(withoutSpace(printed[i] ?? ''), patternOf(shown), content.trim().split('\n').at(-1) as string);
+        }
       });
-      for (const [i, { content, shown }] of [...commands, ...modules].entries()) {
-        if (shown === '') continue;
-        t.match(withoutSpace(printed[i] ?? ''), patternOf(shown), content.trim().split('\n').at(-1) as string);
-      }
-    });
-  }
-});
+    }
+  },
+);
 
-/** An account with people in it, and the names that pages call them by. */
-async function worldOf(t: Test, service: Awaited<ReturnType<typeof startService>>, base: string) {
+/** Creates an account with users, and the environment variables that the pages use for them. */
+async function createWorld(t: Test, service: Awaited<ReturnType<typeof startService>>, base: string) {
   const { newAccount, newMember, newAccountKey, newPlatformKey, invite, tokenFor, choice, db } = service;
   const account = await newAccount();
   const member = await newMember(account, { permissions: ['invoices:read'] });
@@ -122,7 +126,7 @@ async function worldOf(t: Test, service: Awaited<ReturnType<typeof startService>
     end $$`),
   );
   t.teardown(() => db.execute(`drop database if exists usher_restored with (force)`));
-  // Whom an operator keeps out, by the address that the page names.
+  // The user whom the page disables.
   await db.execute(`update users set email = 'adam@example.com' where id = (select user_id from memberships order by created_at desc limit 1)
     and not exists (select from users where email = 'adam@example.com')`);
   return {
@@ -142,8 +146,8 @@ async function worldOf(t: Test, service: Awaited<ReturnType<typeof startService>
   };
 }
 
-/** A folder with what the blocks of a page ask for: files that it shows, and a package for its TypeScript. */
-async function folderFor(t: Test, blocks: Block[], base: string, modules: Block[]): Promise<string> {
+/** Creates a folder with the files that a page needs, and a package for its TypeScript. */
+async function createFolder(t: Test, blocks: Block[], base: string, modules: Block[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'usher-docs-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   await mkdir(join(folder, 'our-mails'));
@@ -167,12 +171,12 @@ async function folderFor(t: Test, blocks: Block[], base: string, modules: Block[
     'surroundings.ts': `globalThis.location = { hash: '#token=' + process.env.INVITE_TOKEN } as Location;\n`,
     'page.ts': `import './surroundings.js';\n${modules.map(({ content }) => `${content}\nconsole.log('${separator}');\n`).join('')}`,
   };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), atHome(text, base));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), withTestUrl(text, base));
   return folder;
 }
 
-/** Pages name the service where it is when it was just started, or where it may be in production. */
-const atHome = (text: string, base: string) =>
+/** Replaces the service URLs of pages, for development and production, with the test's. */
+const withTestUrl = (text: string, base: string) =>
   text.replaceAll(/http:\/\/localhost:3000|https:\/\/usher\.example\.com(?=[/'"])/g, base);
 
 interface Run {
@@ -182,9 +186,13 @@ interface Run {
   env: Record<string, string>;
 }
 
-/** Runs the commands in order, and then the module. @returns what each block printed. @throws where one of them failed. */
+/**
+ * Runs the commands in order, and then the module.
+ * @returns the output of each block.
+ * @throws if one fails.
+ */
 async function runAll(folder: string, { commands, modules, base, env }: Run): Promise<string[]> {
-  const lines = commands.map(({ content }) => `${atHome(content, base)}\necho '${separator}'`);
+  const lines = commands.map(({ content }) => `${withTestUrl(content, base)}\necho '${separator}'`);
   if (modules.length > 0) {
     lines.push(`node "$ROOT/node_modules/typescript7/bin/tsc" -p . >&2`, 'node page.js');
   }

@@ -26,18 +26,18 @@ interface Operation {
 }
 type Schema = { $ref?: string; examples?: unknown[]; properties?: Record<string, Schema>; [key: string]: unknown };
 
-t.test('the OpenAPI document', async (t) => {
+t.test('The OpenAPI document', async (t) => {
   const printed = JSON.parse(JSON.stringify(await openApiDocument()));
   const operations = Object.entries(printed.paths as Record<string, Record<string, Operation>>).flatMap(
     ([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, ...operation })),
   );
 
-  t.test('is the one that is committed: `npm run openapi` prints it anew', async (t) => {
+  t.test('is committed and up to date; `npm run openapi` updates it', async (t) => {
     t.same(printed, JSON.parse(readFileSync(committed, 'utf8')));
   });
 
-  t.test('is the one that the committed client types were generated from', async (t) => {
+  t.test('matches the committed client types', async (t) => {
     const generated = astToString(await openapiTS(committed));
     const body = readFileSync(clientTypes, 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\s*/, '');
     t.equal(generated.trim(), body.trim());
@@ -45,9 +45,9 @@ t.test('the OpenAPI document', async (t) => {
 
   t.test('describes every operation', async (t) => {
     const ids = operations.map((it) => it.operationId);
-    t.equal(new Set(ids).size, ids.length, 'each operationId is there once');
+    t.equal(new Set(ids).size, ids.length, 'each operationId is unique');
     for (const { name, operationId, summary, description, tags, responses, 'x-problems': problems } of operations) {
-      t.ok(operationId && summary && description && tags?.length === 1, `${name} has words`);
+      t.ok(operationId && summary && description && tags?.length === 1, `${name} has texts`);
       t.ok(problems?.includes('internal-error'), `${name} lists its problems`);
       for (const [status, response] of Object.entries(responses)) {
         t.not(response.description, 'Default Response', `${name} ${status} is described`);
@@ -55,7 +55,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
-  t.test('bounds every text, number and list', async (t) => {
+  t.test('limits the size of every string, number and list', async (t) => {
     const all = schemasIn({ paths: printed.paths, components: printed.components });
     const isOf = (schema: Schema, type: string) =>
       [schema.type].flat().includes(type) && !schema.enum && !('const' in schema);
@@ -71,7 +71,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
-  t.test('has no pattern that only one engine reads', async (t) => {
+  t.test('has only patterns that work in every regular expression engine', async (t) => {
     const patterns = new Set(schemasIn(printed).flatMap(([, { pattern }]) => (pattern === undefined ? [] : [pattern])));
     t.ok(patterns.size >= 15, `${patterns.size} patterns`);
     const compiles = (pattern: string, flags: string) => {
@@ -110,7 +110,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
-  t.test('says which answers tell how much of a limit is left, and when to try again', async (t) => {
+  t.test('documents the RateLimit and Retry-After headers of answers', async (t) => {
     const limited = operations.filter((it) => it['x-network-limit']);
     t.ok(limited.length >= 10, `${limited.length} operations`);
     for (const { name, responses, 'x-network-limit': limit } of operations) {
@@ -121,7 +121,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   });
 
-  t.test('has an example for every body, and it is valid', async (t) => {
+  t.test('has a valid example for every body', async (t) => {
     const ajv = new Ajv2020({ strict: false });
     addFormats.default(ajv);
     ajv.addSchema({ ...printed, $id: 'document' });
@@ -134,14 +134,14 @@ t.test('the OpenAPI document', async (t) => {
   });
 });
 
-/** Every schema in a part of the document, with its place. */
+/** Every schema in a part of the document, with its path. */
 function schemasIn(part: unknown, place = '#'): [place: string, schema: Schema][] {
   if (typeof part !== 'object' || part === null) return [];
   const inner = Object.entries(part).flatMap(([key, it]) => schemasIn(it, `${place}/${key}`));
   return 'type' in part && !place.endsWith('/properties') ? [[place, part as Schema], ...inner] : inner;
 }
 
-/** The example that a reader sees: the schema's own, or one made of its required properties'. */
+/** The example that a reader sees: the schema's own, or one built from its required properties. */
 function exampleOf(document: { components: { schemas: Record<string, Schema> } }, schema: Schema): unknown {
   const named = schema.$ref?.split('/').at(-1);
   const resolved = named === undefined ? schema : (document.components.schemas[named] as Schema);
@@ -150,7 +150,7 @@ function exampleOf(document: { components: { schemas: Record<string, Schema> } }
   return Object.fromEntries(required.map((key) => [key, exampleOf(document, resolved.properties?.[key] as Schema)]));
 }
 
-t.test('a client generated from the committed document walks the story, typed, without a cast', async (t) => {
+t.test('A generated client walks the story with full types and no casts', async (t) => {
   const { app, tokenFor } = await startService(t);
   await app.listen({ port: 0 });
   const baseUrl = `http://localhost:${(app.server.address() as { port: number }).port}`;
@@ -198,7 +198,7 @@ t.test('a client generated from the committed document walks the story, typed, w
   const again = await anyone.POST('/v1/invites/accept', {
     body: { token, register: { name: 'Gail Guest', password } },
   });
-  t.equal(again.error?.code, 'invite-accepted', 'a refusal is typed too');
+  t.equal(again.error?.code, 'invite-accepted', 'problems are typed too');
 
   const userId = accepted.data.session.user.id;
   const changed = await owner.PATCH('/v1/accounts/{accountId}/members/{userId}', {

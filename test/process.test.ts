@@ -39,7 +39,9 @@ async function emptyFolder(t: Test): Promise<string> {
   return folder;
 }
 
-/** The environment of a service on a fresh database that sends through the stand-in. */
+/**
+ * The environment of a service on a fresh database that sends mails to the fake SendGrid server.
+ */
 async function sending(t: Test, sendgrid: SendgridServer) {
   const choice = await freshDatabase(t);
   return { choice, env: environment(choice, sendgrid) };
@@ -112,10 +114,10 @@ async function refusesConnections({ url }: { url: string }): Promise<boolean> {
 }
 
 if (!isPostgres) {
-  t.test('the first start in an empty folder', async (t) => {
+  t.test('The first start in an empty folder', async (t) => {
     const dataDir = join(await emptyFolder(t), 'data');
 
-    t.test('may be killed half-way', async (t) => {
+    t.test('may be killed while it creates the database', async (t) => {
       const killed = spawnService(t, { DATA_DIR: dataDir });
       await until('the database to be half made', async () =>
         (await readdir(dataDir).catch(() => [])).some((it) => it.startsWith('database.new')),
@@ -123,7 +125,7 @@ if (!isPostgres) {
       t.match(await killed.end('SIGKILL'), { signal: 'SIGKILL' });
     });
 
-    t.test('is ready within 30 seconds, and says where everything is', async (t) => {
+    t.test('is ready within 30 seconds and prints its URLs', async (t) => {
       const begun = performance.now();
       const service = await startProcess(t, { DATA_DIR: dataDir });
       const took = performance.now() - begun;
@@ -138,19 +140,19 @@ if (!isPostgres) {
           `${place}: ${address} answers ${status}`,
         );
       }
-      t.equal((await stat(dataDir)).mode & 0o777, 0o700, 'its folder is for its owner alone');
+      t.equal((await stat(dataDir)).mode & 0o777, 0o700, 'only the owner can access the folder');
       t.equal((await stat(join(dataDir, 'signing-keys.json'))).mode & 0o777, 0o600);
       t.match(await service.end('SIGTERM'), { code: 0 });
       const left = (await readdir(dataDir)).sort();
       t.same(
         left.filter((it) => it !== 'usher.lock'),
         ['database', 'signing-keys.json'],
-        'nothing half made is left',
+        'no unfinished database is left',
       );
     });
   });
 
-  t.test('the folder of a service that was killed opens at once', async (t) => {
+  t.test('The folder of a killed service can be opened at once', async (t) => {
     const choice = await freshDatabase(t);
     if (choice.kind !== 'embedded') return;
     const service = await startProcess(t, { DATA_DIR: choice.dataDir });
@@ -161,7 +163,7 @@ if (!isPostgres) {
       second.printed.stderr,
       /^Usher could not start: another process is using .+ set DATA_DIR to another folder/,
     );
-    t.equal((await request(service.url, 'GET', '/readyz')).status, 200, 'and the first goes on');
+    t.equal((await request(service.url, 'GET', '/readyz')).status, 200, 'the first keeps running');
     await service.end('SIGKILL');
     const database = await openDatabase(choice);
     t.equal(await database.db.$count(outbox), 0);
@@ -169,7 +171,7 @@ if (!isPostgres) {
   });
 }
 
-t.test('a wrong configuration does not start, and says every mistake at once', async (t) => {
+t.test('A wrong configuration stops the start and lists every mistake', async (t) => {
   const wrong = spawnService(t, {
     DATA_DIR: await emptyFolder(t),
     PORT: 'eighty',
@@ -188,18 +190,18 @@ t.test('a wrong configuration does not start, and says every mistake at once', a
   }
 });
 
-t.test('in production', async (t) => {
+t.test('In production', async (t) => {
   const sendgrid = await startSendgridServer(t);
   const { env } = await sending(t, sendgrid);
   const production = { ...env, NODE_ENV: 'production' };
 
-  t.test('a missing way to send mail stops the start', async (t) => {
+  t.test('the start fails without a mail service', async (t) => {
     const service = spawnService(t, { ...production, SENDGRID_API_KEY: '' });
     t.match(await service.ended, { code: 1 });
     t.match(service.printed.stderr, /^ +SMTP_URL or SENDGRID_API_KEY is required in production/m);
   });
 
-  t.test('there is no mailbox, and no banner between the lines of the log', async (t) => {
+  t.test('there is no mailbox, and standard output has only log lines', async (t) => {
     const service = await startProcess(t, production);
     const pages = ['invite', 'opt-out', 'report', 'verify-email', 'reset-password', 'confirm-email'].map(
       (it) => `/dev/${it}`,
@@ -222,12 +224,12 @@ t.test('SIGTERM', async (t) => {
 
   const email = newEmail();
   await request(service.url, 'POST', '/v1/auth/register', { body: { email } });
-  await until('a mail in hand', () => sendgrid.requests.length === 1);
+  await until('a mail being sent', () => sendgrid.requests.length === 1);
   const slow = slowRequest(service, { email: newEmail(), locale: 'de' });
   await slow.begun;
   service.kill('SIGTERM');
   await until('new connections to be refused', () => refusesConnections(service));
-  t.equal(service.isOver(), false, 'it waits for the request and the mail in hand');
+  t.equal(service.isOver(), false, 'it waits for the running request and mail');
   slow.finish();
   t.equal(await slow.status, 202, 'the running request is answered');
   open();
@@ -236,9 +238,13 @@ t.test('SIGTERM', async (t) => {
   const database = await openDatabase(choice);
   t.teardown(() => database.close());
   const rows = await database.db.select().from(outbox).orderBy(outbox.id);
-  t.equal(rows[0]?.status, 'sent', 'the running delivery was finished and written down');
-  // What the last request promised is sent before the end, or left as it is to the next start.
-  t.match(rows[1], rows[1]?.attempts === 0 ? { status: 'queued' } : { status: 'sent' }, 'nothing is left half done');
+  t.equal(rows[0]?.status, 'sent', 'the running delivery was finished and stored');
+  // The message of the last request is sent before the end, or left for the next start.
+  t.match(
+    rows[1],
+    rows[1]?.attempts === 0 ? { status: 'queued' } : { status: 'sent' },
+    'no message is left unfinished',
+  );
 });
 
 t.test('A running service deletes what has expired', async (t) => {
@@ -259,7 +265,7 @@ t.test('A running service deletes what has expired', async (t) => {
   t.same(await after.db.select().from(registrations), []);
 });
 
-/** A request whose body comes in two halves. */
+/** A request that sends its body in two parts. */
 function slowRequest({ url }: RunningService, body: object) {
   const text = JSON.stringify(body);
   const headers = {
@@ -269,7 +275,7 @@ function slowRequest({ url }: RunningService, body: object) {
   };
   const asked = httpRequest(`${url}/v1/auth/register`, { method: 'POST', headers });
   asked.flushHeaders();
-  // The service has begun with the request when it says that the body may come.
+  // The service has started the request when it sends 100 Continue.
   const begun = once(asked, 'continue').then(() => void asked.write(text.slice(0, 20)));
   const status = once(asked, 'response').then(([response]) => {
     response.resume();
@@ -279,8 +285,8 @@ function slowRequest({ url }: RunningService, body: object) {
 }
 
 t.test(
-  'SIGTERM with a STOP_DELAY: requests are still taken meanwhile, and clients are led elsewhere',
-  { skip: needsPostgres('the same on either database, once is enough') },
+  'SIGTERM with STOP_DELAY: requests are still served, with Connection: close',
+  { skip: needsPostgres('the same on both databases') },
   async (t) => {
     const { env } = await sending(t, await startSendgridServer(t));
     const service = await startProcess(t, { ...env, STOP_DELAY: '2' });
@@ -295,12 +301,12 @@ t.test(
 );
 
 t.test('kill -9', async (t) => {
-  t.test('right after 201: the mail arrives once, after the next start', async (t) => {
+  t.test('right after 201: the mail is sent once, after the next start', async (t) => {
     const sendgrid = await startSendgridServer(t);
     const { env } = await sending(t, sendgrid);
     const first = await startProcess(t, env);
     const { owner, url, invite } = await ownerWithAccount(callerOf(first), sendgrid);
-    // A look that happens just now leads to nothing: what arrives, arrives from the second life.
+    // SendGrid refuses the mail now, so only the second process can send it.
     sendgrid.answerWith({ status: 503 });
     const email = newEmail('adam');
     const made = await invite(email);
@@ -324,7 +330,7 @@ t.test('kill -9', async (t) => {
       'HTML has the same link',
     );
     const preview = await request(second.url, 'POST', '/v1/invites/preview', { body: { token } });
-    t.match(preview, { status: 200, body: { email, account: { name: 'Example Hosting' } } }, 'and it works');
+    t.match(preview, { status: 200, body: { email, account: { name: 'Example Hosting' } } }, 'the link works');
     await until('the invite to say that it was sent', async () => {
       const { body } = await request(second.url, 'GET', `${url}/invites/${made.body.id}`, { token: owner.token });
       return body.lastSentAt;
@@ -333,7 +339,7 @@ t.test('kill -9', async (t) => {
     t.equal(sendgrid.acceptedFor(email).length, 1);
   });
 
-  t.test('while SendGrid says nothing: the mail is sent again once the lease is over', async (t) => {
+  t.test('while SendGrid does not answer: the mail is sent again after the lease ends', async (t) => {
     const sendgrid = await startSendgridServer(t);
     const { choice, env } = await sending(t, sendgrid);
     const first = await startProcess(t, env);
@@ -349,9 +355,9 @@ t.test('kill -9', async (t) => {
 
     const database = await openDatabase(choice);
     const [row] = await promisesOf(database.db, made.id);
-    t.match(row, { status: 'queued', attempts: 1 }, 'nobody wrote down what came of it');
-    t.ok(row && row.dueAt > new Date(), 'and it is leased');
-    // The lease runs out.
+    t.match(row, { status: 'queued', attempts: 1 }, 'the result was not stored');
+    t.ok(row && row.dueAt > new Date(), 'it is leased');
+    // End the lease.
     await database.db
       .update(outbox)
       .set({ dueAt: new Date() })
@@ -367,8 +373,8 @@ t.test('kill -9', async (t) => {
 });
 
 t.test(
-  'the log of a whole walk holds no secret and no address',
-  { skip: needsPostgres('the same on either database, once is enough') },
+  'The log of a whole walk contains no secrets and no addresses',
+  { skip: needsPostgres('the same on both databases') },
   async (t) => {
     const sendgrid = await startSendgridServer(t);
     const { env } = await sending(t, sendgrid);
@@ -378,7 +384,7 @@ t.test(
     const secrets = ['@example.com', '%40example.com', apiKey, password, owner.token, owner.refreshToken];
     secrets.push(...JSON.parse(sharedKeys).keys.map((it: { d: string }) => it.d));
 
-    // Everything that goes well.
+    // Successful calls.
     const login = await call('POST', '/v1/auth/login', { body: { email: owner.email, password } });
     const refreshed = await call('POST', '/v1/auth/refresh', { body: { refreshToken: login.body.refreshToken } });
     for (const { body } of [login, refreshed]) secrets.push(body.accessToken, body.refreshToken);
@@ -417,7 +423,7 @@ t.test(
     secrets.push(chosen.newPassword, reset.password, changeToken, resetToken);
     secrets.push(opened.body.accessToken, opened.body.refreshToken);
 
-    // Everything that does not.
+    // Failing calls.
     const wrong = 'a wrong password that is typed';
     secrets.push(wrong);
     await call('POST', '/v1/auth/login', { body: { email, password: wrong } });
@@ -454,17 +460,17 @@ t.test(
     t.match(await service.end('SIGTERM'), { code: 0 });
 
     const printed = service.printed.stdout + service.printed.stderr;
-    t.ok(printed.split('\n').length > 30, 'there is a log to look at');
+    t.ok(printed.split('\n').length > 30, 'the log has lines');
     t.match(printed, '/invites');
     for (const secret of secrets) {
       const line = printed.split('\n').find((it) => it.includes(secret));
-      t.equal(line, undefined, 'this secret is in no line of it');
+      t.equal(line, undefined, 'no line contains this secret');
     }
-    t.notMatch(printed, /eyJ[\w-]+\./, 'nor anything that looks like a token');
+    t.notMatch(printed, /eyJ[\w-]+\./, 'nothing looks like a token');
   },
 );
 
-t.test('two replicas on one database, in turn', { skip: needsPostgres() }, async (t) => {
+t.test('Two replicas share one database', { skip: needsPostgres() }, async (t) => {
   const sendgrid = await startSendgridServer(t);
   const { env } = await sending(t, sendgrid);
   const [one, other] = await Promise.all([startProcess(t, env), startProcess(t, env)]);
@@ -485,7 +491,7 @@ t.test('two replicas on one database, in turn', { skip: needsPostgres() }, async
   t.equal(accepted.status, 201);
   const adam = accepted.body.session;
   const again = await call('POST', '/v1/invites/accept', { body: { token, login: { email, password } } });
-  t.equal(again.body.code, 'invite-accepted', 'what one replica consumed the other does not give again');
+  t.equal(again.body.code, 'invite-accepted', 'an invite accepted on one replica is accepted on the other');
   for (const replica of [onOne, onOther]) t.equal((await replica('GET', url, { token: adam.accessToken })).status, 200);
   const changed = await call('PATCH', `${url}/members/${adam.user.id}`, {
     token: owner.token,
@@ -496,23 +502,23 @@ t.test('two replicas on one database, in turn', { skip: needsPostgres() }, async
     token: adam.accessToken,
     body: { email: newEmail(), access: { permissions: ['members:read'] } },
   });
-  t.match(refused, { status: 403, body: { code: 'permission-missing' } }, 'a change on one holds on the other');
+  t.match(refused, { status: 403, body: { code: 'permission-missing' } }, 'a change on one applies on the other');
 
   t.equal((await onOne('DELETE', `${url}/members/${adam.user.id}`, { token: owner.token })).status, 204);
   t.equal(
     (await onOther('GET', url, { token: adam.accessToken })).status,
     404,
-    'a member removed on one is out on the other',
+    'a member removed on one has no access on the other',
   );
-  t.equal((await onOther('GET', '/v1/me', { token: adam.accessToken })).status, 200, 'though still logged in');
+  t.equal((await onOther('GET', '/v1/me', { token: adam.accessToken })).status, 200, 'the session is still active');
   t.equal((await onOne('POST', '/v1/auth/logout', { body: { refreshToken: adam.refreshToken } })).status, 204);
   t.equal(
     (await onOther('GET', '/v1/me', { token: adam.accessToken })).status,
     401,
-    'a session ended on one is over on the other',
+    'a session ended on one is ended on the other',
   );
   const deliveries = sendgrid.acceptedFor(email).map((it) => it.body.custom_args?.deliveryId);
-  t.equal(new Set(deliveries).size, deliveries.length, 'and two workers sent each mail once');
+  t.equal(new Set(deliveries).size, deliveries.length, 'two workers sent each mail once');
 
   const elsewhere = await onOne('POST', '/v1/auth/login', { body: { email: owner.email, password } });
   const { body: sessions } = await onOther('GET', '/v1/me/sessions', { token: owner.token });
@@ -522,16 +528,16 @@ t.test('two replicas on one database, in turn', { skip: needsPostgres() }, async
   t.equal(
     (await onOne('GET', '/v1/me', { token: elsewhere.body.accessToken })).status,
     401,
-    'and so is one that its user ended from another',
+    'so is a session that the user ended from another session',
   );
 
   const guess = { body: { email: newEmail('victim'), password: 'a wrong guess at it' } };
   const statuses: number[] = [];
   for (let i = 0; i < 12; i += 1) statuses.push((await call('POST', '/v1/auth/login', guess)).status);
-  t.same(statuses, [...Array(10).fill(401), 429, 429], 'what is tried on both counts together');
+  t.same(statuses, [...Array(10).fill(401), 429, 429], 'limits count attempts on both replicas');
 });
 
-t.test('a start while Postgres is away', { skip: needsPostgres() }, async (t) => {
+t.test('A start while Postgres is unreachable', { skip: needsPostgres() }, async (t) => {
   const choice = await freshDatabase(t);
   if (choice.kind !== 'postgres') return;
   const proxy = await startPostgresProxy(t, choice.url);
@@ -544,7 +550,7 @@ t.test('a start while Postgres is away', { skip: needsPostgres() }, async (t) =>
   const service = spawnService(t, { ...env, PORT: port });
   const call = callerOf({ url: `http://127.0.0.1:${port}` });
 
-  await t.test('waits, and says so: it is alive, not ready, and begins nothing', async (t) => {
+  await t.test('waits and logs it: the service is live but not ready', async (t) => {
     await until('the service to say that it waits', () => service.printed.stdout.includes('waiting for the database'));
     t.match(service.printed.stdout, /"reason":"[^"]*ECONNREFUSED/);
     t.equal((await call('GET', '/livez')).status, 200);
@@ -553,28 +559,25 @@ t.test('a start while Postgres is away', { skip: needsPostgres() }, async (t) =>
     t.match(await call('POST', '/v1/auth/login', login), { status: 503, body: { code: 'unavailable' } });
   });
 
-  await t.test('can be stopped meanwhile', async (t) => {
+  await t.test('can be stopped while waiting', async (t) => {
     const other = spawnService(t, env);
     await until('it to wait', () => other.printed.stdout.includes('waiting for the database'));
     t.match(await other.end('SIGTERM'), { code: 0 });
   });
 
-  await t.test(
-    'and starts when it is there, also after a time in which it accepted and answered nothing',
-    async (t) => {
-      proxy.freeze();
-      await proxy.restore();
-      await until('it to have met silence', () =>
-        /"reason":"[^"]*(terminated|timeout expired)/.test(service.printed.stdout),
-      );
-      proxy.thaw();
-      await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
-      t.match(await call('POST', '/v1/auth/login', { body: { email: newEmail(), password } }), { status: 401 });
-    },
-  );
+  await t.test('continues when Postgres answers, even if it did not answer connections before', async (t) => {
+    proxy.freeze();
+    await proxy.restore();
+    await until('it to have met silence', () =>
+      /"reason":"[^"]*(terminated|timeout expired)/.test(service.printed.stdout),
+    );
+    proxy.thaw();
+    await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
+    t.match(await call('POST', '/v1/auth/login', { body: { email: newEmail(), password } }), { status: 401 });
+  });
 });
 
-t.test('Postgres away and back', { skip: needsPostgres() }, async (t) => {
+t.test('Postgres stops and returns', { skip: needsPostgres() }, async (t) => {
   const sendgrid = await startSendgridServer(t);
   const choice = await freshDatabase(t);
   if (choice.kind !== 'postgres') return;
@@ -585,7 +588,7 @@ t.test('Postgres away and back', { skip: needsPostgres() }, async (t) => {
   const rename = (name: string) => call('PATCH', url, { token: owner.token, body: { name } });
   const unavailable = { status: 503, body: { code: 'unavailable' } };
 
-  t.test('stopping in mid-request', async (t) => {
+  t.test('a stop during requests', async (t) => {
     const holder = new pg.Client({ connectionString: choice.url });
     await holder.connect();
     await holder.query('begin; select * from accounts for update');
@@ -608,13 +611,13 @@ t.test('Postgres away and back', { skip: needsPostgres() }, async (t) => {
     for (const answer of answers) {
       t.match(answer, unavailable);
       t.match(answer.headers.get('retry-after'), /^\d+$/);
-      t.notMatch(JSON.stringify(answer.body), /ECONN|select|terminated/i, 'nothing of the inside is shown');
+      t.notMatch(JSON.stringify(answer.body), /ECONN|select|terminated/i, 'no internals are shown');
     }
     await holder.query('rollback');
     await holder.end();
   });
 
-  t.test('and back: the service goes on as before, without a restart', async (t) => {
+  t.test('the return of Postgres: the service works again without a restart', async (t) => {
     await proxy.restore();
     await until('readiness', async () => (await call('GET', '/readyz')).status === 200);
     t.match(
@@ -625,10 +628,10 @@ t.test('Postgres away and back', { skip: needsPostgres() }, async (t) => {
     t.match(await rename('Example Hosting Ltd'), { status: 200, body: { name: 'Example Hosting Ltd' } });
     const email = newEmail('adam');
     t.equal((await invite(email)).status, 201);
-    t.ok(await tokenFor(sendgrid, email), 'mail goes out too');
+    t.ok(await tokenFor(sendgrid, email), 'mails are sent too');
   });
 
-  t.test('falling silent: each request is answered within the timeouts', async (t) => {
+  t.test('a Postgres that does not answer: each request is answered within the timeouts', async (t) => {
     // So that there are connections to fall silent, and more requests than those.
     await Promise.all(Array.from({ length: 10 }, () => call('GET', '/v1/me', { token: owner.token })));
     proxy.freeze();
@@ -650,8 +653,8 @@ t.test('Postgres away and back', { skip: needsPostgres() }, async (t) => {
     );
   });
 
-  t.test('and all that time its log held no secret', async (t) => {
-    t.equal(service.isOver(), false, 'it is the same process still');
+  t.test('the log contains no secrets', async (t) => {
+    t.equal(service.isOver(), false, 'it is still the same process');
     t.match(await service.end('SIGTERM'), { code: 0 });
     const printed = service.printed.stdout + service.printed.stderr;
     t.match(printed, 'unavailable', 'it says what happened');

@@ -34,11 +34,11 @@ t.test('the README', async (t) => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     for (const file of frontPages) {
       const named = [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map((it) => it[1] as string);
-      t.ok(named.length > 0, `${file} names some`);
+      t.ok(named.length > 0, `${file} names commands`);
       t.same(
         named.filter((it) => !(it in scripts)),
         [],
-        `${file} names none that is missing`,
+        `${file} names no missing command`,
       );
     }
   });
@@ -72,11 +72,11 @@ t.test('docs/settings.md shows every setting as the code documents it', async (t
 t.test('docs/security.md', async (t) => {
   const security = read('docs/security.md');
 
-  t.test('shows every limit as the code counts it', async (t) => {
+  t.test('has the same limits table as the code', async (t) => {
     t.same(cellsOf(part(security, '<!-- limits -->', '<!-- /limits -->')), cellsOf(limitsTable()));
   });
 
-  t.test('names the words that add nothing to a password', async (t) => {
+  t.test('names the words that don’t count in a password', async (t) => {
     const [, named = ''] = /of the service itself \(([^)]+)\)/.exec(security) ?? [];
     t.same(named.split(/,\s+/), [...serviceWords]);
   });
@@ -90,7 +90,7 @@ t.test('docs/security.md', async (t) => {
   });
 });
 
-t.test('the walk', async (t) => {
+t.test('The walk', async (t) => {
   const { base, stop } = await listen(t);
 
   const stories = {
@@ -109,23 +109,23 @@ t.test('the walk', async (t) => {
     });
   }
 
-  await t.test('works by npm run demo, again and again on one database', async (t) => {
+  await t.test('works with npm run demo, several times on one database', async (t) => {
     for (const _ of ['once', 'again']) {
-      let said = '';
+      let output = '';
       const steps = await walk(base, (text) => {
-        said += text;
+        output += text;
       });
-      t.ok(steps >= 20, 'it tells the whole story');
-      t.equal(said.match(/^\d+\. /gm)?.length, steps, 'each step is a sentence');
-      t.equal(said.match(/ → \d{3}/g)?.length, steps, 'and shows its answer');
-      t.notMatch(said, /eyJ[\w-]{20,}/, 'no token is shown whole');
-      t.notMatch(said, /likes long passwords/, 'and no password');
+      t.ok(steps >= 20, 'all steps');
+      t.equal(output.match(/^\d+\. /gm)?.length, steps, 'each step has a sentence');
+      t.equal(output.match(/ → \d{3}/g)?.length, steps, 'each step has an answer');
+      t.notMatch(output, /eyJ[\w-]{20,}/, 'tokens are shortened');
+      t.notMatch(output, /likes long passwords/, 'passwords are shortened');
     }
   });
   await stop();
 });
 
-t.test('the demo stops with a reason', async (t) => {
+t.test('The demo stops with an error', async (t) => {
   const fake = async (t: Test, answer: (path: string) => [number, unknown]) => {
     const server = createServer((request, response) => {
       const [status, body] = answer(request.url ?? '');
@@ -138,7 +138,7 @@ t.test('the demo stops with a reason', async (t) => {
     return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
   };
 
-  t.test('where no service answers, and says how to start one', async (t) => {
+  t.test('if no service answers, and says how to start one', async (t) => {
     const { base, close } = await fake(t, () => [200, {}]);
     close();
     await t.rejects(
@@ -147,7 +147,7 @@ t.test('the demo stops with a reason', async (t) => {
     );
   });
 
-  t.test('where there is no mailbox, and says why', async (t) => {
+  t.test('if there is no mailbox, and says why', async (t) => {
     const { base } = await fake(t, (path) => [path === '/readyz' ? 200 : 404, {}]);
     await t.rejects(
       walk(base, () => {}),
@@ -155,7 +155,7 @@ t.test('the demo stops with a reason', async (t) => {
     );
   });
 
-  t.test('where a step is answered with another status', async (t) => {
+  t.test('if an answer has an unexpected status', async (t) => {
     const { base } = await fake(t, (path) => [path === '/v1/auth/register' ? 500 : 200, {}]);
     await t.rejects(
       walk(base, () => {}),
@@ -163,7 +163,7 @@ t.test('the demo stops with a reason', async (t) => {
     );
   });
 
-  t.test('where a step is answered with other facts', async (t) => {
+  t.test('if an answer has an unexpected body', async (t) => {
     const token = ['header', 'claims', 'signature'].map((it) => it.padEnd(20, 'x')).join('.');
     const mail = { subject: 'Verify your e-mail address', text: `http://localhost/#token=${token}` };
     const { base } = await fake(t, (path) => {
@@ -191,7 +191,7 @@ async function listen(t: Test) {
   return { base, stop };
 }
 
-/** The cells of a table, however far its columns are apart: the formatter pads them. */
+/** The cells of a table, without padding. */
 function cellsOf(table: string): string[][] {
   const rows = table.trim().split('\n');
   return rows.map((row) => row.split('|').map((cell) => cell.trim().replace(/^-+$/, '---')));
@@ -212,7 +212,7 @@ async function runInBash(script: string): Promise<string> {
   return printed;
 }
 
-/** The walk by curl needs curl and bash, which the service and its other tests do not. */
+/** A reason to skip the walk with curl, if curl or bash is missing. */
 function missingTools(): string | false {
   const missing = ['bash', 'curl'].filter((it) => spawnSync(it, ['--version']).status !== 0);
   return missing.length > 0 && `no ${missing.join(' and no ')} here`;

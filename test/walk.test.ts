@@ -1,7 +1,7 @@
 import t from 'tap';
 import { newEmail, password, startService } from './support/service.ts';
 
-t.test('the walk', async (t) => {
+t.test('An owner invites a user, who registers and accesses the account', async (t) => {
   const { call, newAccount, invite, tokenFor } = await startService(t);
   const account = await newAccount();
   const email = newEmail('adam');

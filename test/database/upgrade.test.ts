@@ -26,7 +26,10 @@ async function migrateToOldest(db: Db): Promise<void> {
   await db.execute(sql`insert into migrations values (${oldest?.hash}, 0, now())`);
 }
 
-/** Inserts rows as that release did: an account with an owner, a member, and an invite whose mail is due. */
+/**
+ * Inserts rows as that release did: an account with an owner, a member, and an invite whose mail is
+ * due.
+ */
 async function fill(db: Db) {
   const [account, owner, member] = [newId('acc'), newId('usr'), newId('usr')];
   const [a, o, m] = [uuidOf('acc', account), uuidOf('usr', owner), uuidOf('usr', member)];

@@ -120,7 +120,10 @@ async function fill(row: Locator, value: string): Promise<void> {
   else await row.locator('input').fill(value);
 }
 
-/** As a person does: the button, the token, and away with the window. Whoever was logged in before is logged out first. */
+/**
+ * As a person does: the button, the token, and away with the window. Whoever was logged in before
+ * is logged out first.
+ */
 async function authorize(page: Page, token?: string): Promise<void> {
   await page.locator('.auth-wrapper .authorize').first().click();
   const dialog = page.locator('.dialog-ux');

@@ -63,9 +63,15 @@ const publicRoutes = [
   'GET /problems/:code',
   'GET /openapi.json',
 ];
-/** Calls whose body is signed: nothing in it is looked at before that is verified (test/invites/deliveries.test.ts). */
+/**
+ * Calls whose body is signed: nothing in it is looked at before that is verified
+ * (test/invites/deliveries.test.ts).
+ */
 const signedCalls = ['takeSendgridEvents'];
-/** Calls of a standard that has what is unknown ignored, and another content type be 400 (test/access/authzen.test.ts). */
+/**
+ * Calls of a standard that has what is unknown ignored, and another content type be 400
+ * (test/access/authzen.test.ts).
+ */
 const lenientCalls = /^\/access\/v1\//;
 /** What the platform does, and nobody else. */
 const platformCalls = /^\/v1\/(platform|platform-keys|role-presets)(\/|$)/;
@@ -197,7 +203,10 @@ t.test('http', async (t) => {
     const before = await kept();
     t.match(before, [{ status: 'pending' }, [{ id: values.sessionId }], { items: [identity] }]);
 
-    /** What the stranger is answered where an id of somebody else's stands, without what differs in every answer. */
+    /**
+     * What the stranger is answered where an id of somebody else's stands, without what differs in
+     * every answer.
+     */
     async function askWith(operation: Operation, id: Partial<typeof values>) {
       const query = new URLSearchParams(operation.sampleQuery);
       const { status, body, headers } = await call(operation.method, `${urlOf(operation, id)}?${query}`, {
@@ -297,10 +306,12 @@ t.test('http', async (t) => {
 
   t.test('a body', async (t) => {
     t.test('that is right but for nothing is taken', async (t) => {
-      // The samples below are changed in one place each; this says that the sample itself is no mistake.
+      // The samples below are changed in one place each; this says that the sample itself is no
+      // mistake.
       for (const operation of withBody.filter((it) => it.id !== 'acceptInvite')) {
         const { code, body } = await send(operation, sampleOf(operation.body));
-        // A token that is taken is the one thing that no sample can hold: an identity provider signs it.
+        // A token that is taken is the one thing that no sample can hold: an identity provider
+        // signs it.
         if (operation.id === 'linkIdentity') t.match(body.errors, [{ pointer: '/accessToken', detail: /identity/ }]);
         else t.not(code, 'invalid-request', nameOf(operation));
       }
@@ -360,7 +371,8 @@ t.test('http', async (t) => {
             const what = `${nameOf(operation)} ${pointer}: ${type}`;
             t.same({ status, code }, { status: 400, code: 'invalid-request' }, what);
             const places = (body?.errors ?? []).map((it: { pointer: string }) => it.pointer);
-            // Of several ways to say something it is not known which was meant: what holds them all is named.
+            // Of several ways to say something it is not known which was meant: what holds them all
+            // is named.
             t.ok(
               places.some((it: string) => it !== '' && pointer.startsWith(it)),
               `${what} is named: ${places}`,

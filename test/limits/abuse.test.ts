@@ -35,7 +35,10 @@ async function start(t: Test, options: TestServiceOptions) {
 
 let networks = 0;
 
-/** The headers of a request that a proxy on this machine passes on, from an IPv4 address that nobody else has here. */
+/**
+ * The headers of a request that a proxy on this machine passes on, from an IPv4 address that nobody
+ * else has here.
+ */
 function elsewhere() {
   networks += 1;
   return from(`10.${networks >> 16}.${(networks >> 8) & 255}.${networks & 255}`);
@@ -43,7 +46,10 @@ function elsewhere() {
 
 const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
 
-/** How many answers there were of each kind: the status of what succeeded, the code of what was refused. */
+/**
+ * How many answers there were of each kind: the status of what succeeded, the code of what was
+ * refused.
+ */
 function tally(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, code = String(status) } of answers) counts[code] = (counts[code] ?? 0) + 1;

@@ -625,7 +625,9 @@ interface RunningRedis {
   start(): Promise<void>;
 }
 
-/** A Redis of this test, or the way to the one on 127.0.0.1:6379; undefined where there is neither. */
+/**
+ * A Redis of this test, or the way to the one on 127.0.0.1:6379; undefined where there is neither.
+ */
 async function startRedis(t: Test): Promise<RunningRedis | undefined> {
   const url = `redis://127.0.0.1:${await freePort()}`;
   let server = await spawnRedis(t, url);

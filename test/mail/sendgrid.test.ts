@@ -20,7 +20,10 @@ const mail: Mail = {
   html: '<p>Accept: <a href="https://app.example.com/invite#token=aaa.bbb.ccc">Accept Invite</a></p>',
 };
 
-/** Sends one mail to a stand-in that answers so. @returns what came of it, and what the stand-in was asked. */
+/**
+ * Sends one mail to a stand-in that answers so.
+ * @returns what came of it, and what the stand-in was asked.
+ */
 async function sendTo(t: Test, answer: SendgridAnswer, changes: { mail?: Partial<Mail>; timeout?: number } = {}) {
   const server = await startSendgridServer(t);
   server.answerWith(answer);
@@ -235,7 +238,8 @@ t.test('through the service', async (t) => {
 
   t.test('names that people chose never break a header, and are escaped in HTML', async (t) => {
     server.answerWith({ status: 202 });
-    // Written past the API, which refuses some of this: what stands in the database can't hurt either.
+    // Written past the API, which refuses some of this: what stands in the database can't hurt
+    // either.
     const name = 'Olivia\r\nBcc: mallory@example.com\r\n\r\n<script>alert(1)</script> "{{ x }}"';
     await service.db.update(users).set({ name }).where(eq(users.email, account.owner.email));
     await service.db

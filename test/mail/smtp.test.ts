@@ -84,7 +84,8 @@ t.test('what goes over the wire', async (t) => {
   });
 
   t.test('says in its headers how to unsubscribe, where one can (RFC 2369, RFC 8058)', async (t) => {
-    // As long as a token is: no line may have more than 998 characters (RFC 5322), and an address stands in one.
+    // As long as a token is: no line may have more than 998 characters (RFC 5322), and an address
+    // stands in one.
     const listUnsubscribe = `https://usher.example.com/no-more?token=${'aaa.bbb-c_c'.repeat(50)}`;
     t.same(await sendTo(server, { mail: { listUnsubscribe } }), { outcome: 'sent' });
     const { head = '', read } = server.mails.at(-1) ?? {};
@@ -358,7 +359,8 @@ t.test('through the service', async (t) => {
 
   t.test('names that people chose never break a header', async (t) => {
     server.refuse({});
-    // Written past the API, which refuses some of this: what stands in the database can't hurt either.
+    // Written past the API, which refuses some of this: what stands in the database can't hurt
+    // either.
     const name = 'Olivia\r\nBcc: mallory@example.com\r\n\r\n"{{ x }}" \u202Ereversed';
     await service.db.update(users).set({ name }).where(eq(users.email, account.owner.email));
     const accountName = 'Example\u2028\u0085Hosting\r\nX-Evil: 1';
@@ -455,7 +457,10 @@ async function makeCertificate(t: Test) {
   return { key, cert, file: join(folder, 'cert.pem') };
 }
 
-/** Sends one mail from a process that trusts a certificate: Node reads whom it trusts once, when it starts. */
+/**
+ * Sends one mail from a process that trusts a certificate: Node reads whom it trusts once, when it
+ * starts.
+ */
 async function sendTrusting(certificate: string, options: Parameters<typeof smtpTransport>[0]): Promise<string> {
   const module = import.meta.resolve('../../src/mail/transports/smtp.js');
   const script = `import { smtpTransport } from ${JSON.stringify(module)};

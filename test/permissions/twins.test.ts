@@ -188,7 +188,8 @@ t.test('SQL and TypeScript agree on which users are active', async (t) => {
   t.same(idsOf(found), idsOf(rows.filter(isActiveUser)));
 });
 
-// --- What members may do ----------------------------------------------------------------------------
+// --- What members may do
+// ----------------------------------------------------------------------------
 
 const keys = ['a:read', 'a:write', 'a:manage', 'b:read', 'b:write', 'c:read'];
 /** A permission that is not in the catalogue. */

@@ -1,4 +1,4 @@
-/** A fenced block of a page, and what the page shows it to print: nothing, where no block of output follows it. */
+/** A fenced code block of a page, and the output that the page shows for it (empty if none). */
 export interface Block {
   language: string;
   content: string;
@@ -7,7 +7,9 @@ export interface Block {
 
 const outputs = ['json', 'text'];
 
-/** The fenced blocks of a page, in order; one of output belongs to the block of code right before it, where there is one. */
+/**
+ * The code blocks of a page, in order. A block of output belongs to the code block right before it.
+ */
 export function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = [];
   let end = 0;
@@ -23,7 +25,7 @@ export function blocksOf(markdown: string): Block[] {
 
 export const withoutSpace = (text: string) => text.replaceAll(/\s+/g, '');
 
-/** Pages lay answers out, and write `…` for what differs each time. */
+/** Matches output, ignoring white space. `…` in a page matches anything. */
 export function patternOf(shown: string): RegExp {
   const parts = withoutSpace(shown).split('…');
   return new RegExp(`^${parts.map((it) => it.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+?')}$`);

@@ -2,17 +2,16 @@ import { allBlocks, type Block, is, namedQueries, parse, type Source, sourcesOf,
 
 /** How the tables are distributed over the nodes. */
 export interface Distribution {
-  /** Each with the column that holds the account. */
+  /** Each table with its column for the account. */
   distributed: ReadonlyMap<string, string>;
   reference: ReadonlySet<string>;
   local: ReadonlySet<string>;
-  /** Tables that refer to each other by keys that are not deferred, in groups. */
+  /** Groups of tables that refer to each other by keys that are not deferred. */
   cycles: readonly ReadonlySet<string>[];
 }
 
 /**
- * What Citus would refuse in a statement, as sentences; none if Citus plans it on the account's
- * node.
+ * The reasons why Citus would refuse a statement; empty if Citus can plan it on the account's node.
  */
 export function refusedShapes(statement: string, distribution: Distribution): string[] {
   const blocks = parse(statement);
@@ -41,7 +40,7 @@ export function refusedShapes(statement: string, distribution: Distribution): st
   };
   return [...unbound(), ...correlated(), ...locked(), ...versioned(), ...cyclic(), ...mixed(), ...united()];
 
-  /** The table whose account a column is, by the nearest block that has it. */
+  /** The table whose account column this is, in the nearest block that has it. */
   function accountOf({ alias, name }: Column, from: Block): Source | undefined {
     for (let block: Block | undefined = from; block; block = block.parent) {
       const found = owned(block).filter(
@@ -54,7 +53,7 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     return undefined;
   }
 
-  /** Rows that are inserted bring their account: it must be among the columns. */
+  /** Inserted rows must include the account column. */
   function isInserted({ name, isWritten, block, alias }: Source): boolean {
     const at = block.tokens.findIndex((it) => is(it, 'into'));
     if (!isWritten || at === -1 || alias === '') return false;
@@ -122,7 +121,7 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     return isMixed ? ['a local table is used beside others in a statement that writes'] : [];
   }
 
-  /** In a statement that one node plans, any union is allowed. */
+  /** A statement that one node plans may have any union. */
   function united(): string[] {
     const isRefused = all.some(
       ({ union }) => union.length > 1 && union.some(hasReference) && union.some((it) => takesFromAround(it)),
@@ -136,7 +135,7 @@ export function refusedShapes(statement: string, distribution: Distribution): st
     return (sources.get(block) ?? []).some((it) => isTable(it) && reference.has(it.name));
   }
 
-  /** Whether a block takes something from a row of an account's table around it. */
+  /** Whether a block refers to an account's table of a surrounding block. */
   function takesFromAround(block: Block): boolean {
     const around: string[] = [];
     for (let outer = block.parent; outer; outer = outer.parent) around.push(...owned(outer).map((it) => it.alias));
@@ -150,7 +149,7 @@ interface Column {
   name: string;
 }
 
-/** That the account of a table is a parameter, or the account of another table. */
+/** The account of a table equals a parameter, or the account of another table. */
 interface Link {
   one: Source;
   other: Source | 'parameter';

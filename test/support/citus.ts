@@ -9,7 +9,7 @@ import { root } from './root.ts';
  */
 export const isCitus = process.env.TEST_CITUS !== undefined;
 
-/** Distributes the tables of a migrated database, as docs/operators.md tells operators to. */
+/** Distributes the tables of a migrated database, as docs/operators.md describes. */
 export async function distribute(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -1,9 +1,9 @@
-# How the commands of a page are run: in an empty folder, in one shell, each of them required to work. What is not of the page itself
-# is found in $ROOT, the service as it was built.
+# Runs the commands of a page in an empty folder, in one shell. Each command must succeed. $ROOT is
+# the project, with the built service.
 set -eo pipefail
 curl() { command curl --fail-with-body "$@"; }
 npx() { "$ROOT/node_modules/.bin/$1" "${@:2}"; }
-# A script of package.json, without building the service anew.
+# Runs a script of package.json without building the service again.
 npm() {
   [ "$1" != start ] || { start_and_stop; return; }
   shift
@@ -14,7 +14,7 @@ npm() {
   [ "$1" != -- ] || shift
   node "$ROOT/$program" "$@"
 }
-# Starts the service with the settings of the environment, until it is ready.
+# Starts the service with the settings of the environment, waits until it is ready, and stops it.
 start_and_stop() {
   PORT=$START_PORT METRICS_PORT=off STOP_DELAY=0 node "$ROOT/dist/main.js" >started.log &
   local service=$!

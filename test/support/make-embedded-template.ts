@@ -1,4 +1,4 @@
-/** Run once, before the tests. */
+/** Program: creates the template database. Run once before the tests. */
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { openDatabase } from '../../src/database/database.ts';

@@ -6,14 +6,14 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jo
 import type { AdapterFactory, Configuration, Provider as OidcProvider } from 'oidc-provider';
 import type { Test } from 'tap';
 
-/** Past the front door of oidc-provider, which prints a warning on Node 20, where all that is used of it runs. */
-const inside = 'oidc-provider/lib';
-const { Provider } = (await import(`${inside}/provider.js`)) as typeof import('oidc-provider');
-const { createMemoryAdapter } = (await import(`${inside}/adapters/memory_adapter.js`)) as {
+/** Imports internal modules: the main module of oidc-provider prints a warning on Node 20. */
+const internals = 'oidc-provider/lib';
+const { Provider } = (await import(`${internals}/provider.js`)) as typeof import('oidc-provider');
+const { createMemoryAdapter } = (await import(`${internals}/adapters/memory_adapter.js`)) as {
   createMemoryAdapter: () => AdapterFactory;
 };
 
-/** Who logs in at the provider. */
+/** A user of the provider. */
 export interface Person {
   sub: string;
   email?: string;
@@ -31,7 +31,7 @@ export async function newJwk(alg = 'ES256'): Promise<JWK & { kid: string }> {
 
 export type OidcServer = Awaited<ReturnType<typeof startOidcProvider>>;
 
-/** An OpenID provider over HTTP (npm's oidc-provider), where everybody can log in by saying who they are. */
+/** Starts an OpenID provider (npm's oidc-provider) where anyone can log in without a password. */
 export async function startOidcProvider(t: Test) {
   const people = new Map<string, Person>();
   const adapter = createMemoryAdapter();
@@ -53,13 +53,16 @@ export async function startOidcProvider(t: Test) {
   return {
     issuer,
     audience,
-    /** What its ID tokens are for. */
+    /** The audience of its ID tokens. */
     clientId: client.id,
-    /** A JWT access token (RFC 9068, good for an hour) of somebody who logs in: authorization code, PKCE. */
+    /**
+     * Logs in (authorization code, PKCE).
+     * @returns a JWT access token (RFC 9068), valid for an hour.
+     */
     accessToken: async (person: Person, forAudience = audience) => (await tokensOf(person, forAudience)).access_token,
     /** The ID token of the same flow. */
     idToken: async (person: Person) => (await tokensOf(person, audience)).id_token,
-    /** Starts it anew with another key, which signs from now on. The old ones verify on, or are gone. */
+    /** Restarts it with a new signing key. The old keys stay published if `keepOld` is set. */
     async rotateKeys({ keepOld = true } = {}) {
       keys = [await newJwk(), ...(keepOld ? keys : [])];
       start();
@@ -85,7 +88,7 @@ const configuration = (keys: JWK[], people: Map<string, Person>, adapter: Adapte
   conformIdTokenClaims: false,
   findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub, ...claimsOf(people.get(sub)) }) }),
   extraTokenClaims: (_, token) => ('accountId' in token ? claimsOf(people.get(token.accountId)) : {}),
-  // Nobody is asked whether the frontend may have what it asks for.
+  // Grants every scope without asking for consent.
   async loadExistingGrant({ oidc }) {
     const { session, client, params, provider } = oidc;
     const grant = new provider.Grant({ clientId: client?.clientId, accountId: session?.accountId });
@@ -114,7 +117,7 @@ const claimsOf = ({ email, emailVerified, name }: Partial<Person> = {}) => ({
   name,
 });
 
-/** The provider's login page, which believes who somebody says to be, and asks no consent. */
+/** The provider's login page: logs in the user named by `login_hint`, without consent. */
 async function logIn(provider: OidcProvider, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { params } = await provider.interactionDetails(request, response);
   await provider.interactionFinished(request, response, {
@@ -123,7 +126,7 @@ async function logIn(provider: OidcProvider, request: IncomingMessage, response:
   });
 }
 
-/** What a browser and the frontend do: to the provider, through its login, back with a code, and the code for tokens. */
+/** Does what a browser and the frontend do: logs in, gets a code, and exchanges it for tokens. */
 async function logInAndExchange(issuer: string, sub: string, resource: string) {
   const verifier = randomBytes(32).toString('base64url');
   const question = new URLSearchParams({
@@ -153,7 +156,7 @@ async function logInAndExchange(issuer: string, sub: string, resource: string) {
   return (await response.json()) as { access_token: string; id_token: string };
 }
 
-/** Follows redirects with cookies, until they lead to the frontend. */
+/** Follows redirects with cookies until they lead to the frontend. */
 async function browse(start: string): Promise<URL> {
   const cookies = new Map<string, string>();
   let url = new URL(start);
@@ -173,8 +176,8 @@ async function browse(start: string): Promise<URL> {
 }
 
 /**
- * What a stand-in answers: a body, as it is or as JSON; or `hang`: nothing; `half`: half of a body, and then it closes the
- * connection; `stall`: half of a body, and then nothing; `flood`: a body without end.
+ * What the fake server answers: a body, as text or JSON. Or `hang`: nothing; `half`: half a body,
+ * and closes the connection; `stall`: half a body, and nothing more; `flood`: an endless body.
  */
 export type KeyAnswer =
   | { status?: number; headers?: Record<string, string>; body?: unknown; after?: Promise<void> }
@@ -185,7 +188,10 @@ export type KeyAnswer =
 
 export type KeyServer = Awaited<ReturnType<typeof startKeyServer>>;
 
-/** A stand-in for a provider of which only the discovery document and the key set are there, and those as bad as one likes. */
+/**
+ * Starts a fake provider that serves only a discovery document and a key set, whose answers a test
+ * can break.
+ */
 export async function startKeyServer(t: Test) {
   const answers = new Map<string, KeyAnswer>();
   const { url: issuer, ...server } = await listen(t, (request, response) => {
@@ -197,11 +203,11 @@ export async function startKeyServer(t: Test) {
     issuer,
     jwksUri,
     ...server,
-    /** From now on a path is answered so. */
+    /** Sets the answer for a path. */
     answer(path: string, answer: KeyAnswer) {
       answers.set(path, answer);
     },
-    /** From now on these are its keys, each without its private part. */
+    /** Publishes the public parts of these keys. */
     publish(...keys: JWK[]) {
       answers.set('/jwks', { body: { keys: keys.map(({ d, p, q, dp, dq, qi, ...half }) => half) } });
     },
@@ -229,7 +235,10 @@ function answerInPart(how: 'half' | 'stall' | 'flood', response: ServerResponse)
   pour();
 }
 
-/** A server on a free port, for as long as a test lasts or until it is stopped, and how often each path of it was asked for. */
+/**
+ * Starts a server on a free port, which counts the requests for each path. It stops at the end of
+ * the test.
+ */
 async function listen(t: Test, answer: RequestListener) {
   const counts = new Map<string, number>();
   const server = createServer((request, response) => {

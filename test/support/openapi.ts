@@ -2,7 +2,7 @@ import type { TestService } from './service.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT';
 
-/** As much of a JSON Schema as the document uses for bodies. */
+/** The parts of JSON Schema that the document uses for bodies. */
 export interface Schema {
   $ref?: string;
   type?: string | string[];
@@ -17,23 +17,23 @@ export interface Schema {
   examples?: unknown[];
 }
 
-/** One call that the document describes. */
+/** An operation of the document. */
 export interface Operation {
   method: Method;
-  /** With `{…}` where a parameter goes. */
+  /** With `{…}` for parameters. */
   path: string;
   id: string;
-  /** `none`, `optional` or `bearer`: the credential it asks for. */
+  /** The credential that it requires. */
   credential: 'none' | 'optional' | 'bearer';
   /** The names of its query parameters. */
   query: string[];
-  /** Those that must be there, as they may be sent. */
+  /** Its required query parameters with example values. */
   sampleQuery: Record<string, string>;
-  /** What it takes as JSON. */
+  /** The schema of its JSON body. */
   body: Schema | undefined;
-  /** Whether it may also be called without a body or with an empty object. */
+  /** Whether the body may be missing or an empty object. */
   isBodyOptional: boolean;
-  /** What it takes as a form. */
+  /** The schema of its form body. */
   form: Schema | undefined;
 }
 
@@ -49,7 +49,10 @@ interface Document {
   components: { schemas: Record<string, Schema> };
 }
 
-/** Every operation of the service's OpenAPI document, and what stands behind the references in it. */
+/**
+ * Every operation of the service's OpenAPI document, and functions that create bodies from its
+ * schemas.
+ */
 export function readDocument(app: TestService['app']) {
   const { paths, components } = app.swagger() as unknown as Document;
   const resolve = (schema: Schema): Schema =>
@@ -77,20 +80,20 @@ function operationOf(method: Method, path: string, it: DescribedOperation): Oper
   };
 }
 
-/** A value in a body: where it stands (a JSON Pointer), and which JSON types its schema takes there. */
+/** A value in a body: its JSON Pointer, and the JSON types that its schema accepts. */
 export interface Place {
   pointer: string;
   types: string[];
 }
 
 function bodiesOf(resolve: (schema: Schema) => Schema) {
-  // Of several ways the last is taken: of the ways to ask for access, it is the one that holds text.
+  // Takes the last alternative: for access, it is the one that contains strings.
   const chosen = (schema: Schema): Schema => {
     const { oneOf, ...resolved } = resolve(schema);
     return { ...resolved, ...oneOf?.at(-1) };
   };
 
-  /** A body that its schema takes, with every property, the optional ones too. */
+  /** A valid body with all properties, including optional ones. */
   function sampleOf(schema: Schema): unknown {
     const it = chosen(schema);
     if (it.properties) {
@@ -113,7 +116,7 @@ function bodiesOf(resolve: (schema: Schema) => Schema) {
     return [{ pointer, types: [it.type ?? []].flat() }];
   }
 
-  /** Every object in such a body, and the properties that must be there. */
+  /** Every object in such a body, with its required properties. */
   function objectsOf(schema: Schema, pointer = ''): { pointer: string; required: string[] }[] {
     const it = chosen(schema);
     if (!it.properties) return [];
@@ -124,7 +127,9 @@ function bodiesOf(resolve: (schema: Schema) => Schema) {
   return { sampleOf, leavesOf, objectsOf };
 }
 
-/** A copy of a JSON value with another value at a JSON Pointer; `undefined` takes away what stands there. */
+/**
+ * A copy of a JSON value with a different value at a JSON Pointer; `undefined` removes the value.
+ */
 export function withValue(value: unknown, pointer: string, replacement: unknown): unknown {
   if (pointer === '') return replacement;
   const copy = structuredClone(value);
@@ -135,7 +140,7 @@ export function withValue(value: unknown, pointer: string, replacement: unknown)
   return copy;
 }
 
-/** Puts values where a path has parameters. */
+/** Replaces the parameters of a path with values. */
 export function pathWith(path: string, values: Record<string, string>): string {
   return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];

@@ -10,7 +10,7 @@ import { createWorker, type Worker, type WorkerOptions } from '../../src/mail/ou
 import { messageWriters } from '../../src/mail-writers.ts';
 import type { TestService } from './service.ts';
 
-/** One more worker on the database of a service. */
+/** Creates another worker for the database of a service. */
 export function workerOf(
   { service }: TestService,
   options: Pick<WorkerOptions, 'transport'> & Partial<WorkerOptions>,
@@ -19,21 +19,21 @@ export function workerOf(
   return createWorker({ service, writers: messageWriters(service), log: silentLog, backlogRate, ...options });
 }
 
-/** One letter for every kind of mail. */
-export const always = (letter: MessageWriter): MessageWriters => ({
-  invite: letter,
-  registration: letter,
-  'password-reset': letter,
-  'password-changed': letter,
-  'email-change': letter,
-  'email-changed': letter,
-  'identity-linked': letter,
-  'invite-reminder': letter,
-  'ownership-offered': letter,
-  'membership-removed': letter,
+/** The same writer for every kind of message. */
+export const always = (writer: MessageWriter): MessageWriters => ({
+  invite: writer,
+  registration: writer,
+  'password-reset': writer,
+  'password-changed': writer,
+  'email-change': writer,
+  'email-changed': writer,
+  'identity-linked': writer,
+  'invite-reminder': writer,
+  'ownership-offered': writer,
+  'membership-removed': writer,
 });
 
-/** The service's log as it is written, line by line. */
+/** A log that appends its lines to a list. */
 export function logTo(lines: string[]) {
   const stream = { write: (line: string) => void lines.push(line) };
   return Fastify({ logger: { ...loggerOptions('trace'), stream } }).log;
@@ -41,7 +41,7 @@ export function logTo(lines: string[]) {
 
 const silentLog = { info() {}, warn() {}, error() {} };
 
-/** A transport that keeps what it is given, and answers as it is told. */
+/** A transport that records mails and returns a fixed or computed outcome. */
 export function keepingTransport(answer: Outcome | ((mail: Mail) => Outcome | Promise<Outcome>) = { outcome: 'sent' }) {
   const mails: Mail[] = [];
   const transport: Transport = async (mail) => {
@@ -51,7 +51,7 @@ export function keepingTransport(answer: Outcome | ((mail: Mail) => Outcome | Pr
   return { mails, transport };
 }
 
-/** The promised mails of an invite, oldest first. */
+/** The outbox messages of an invite, oldest first. */
 export function promisesOf(db: Db, inviteId: string) {
   return db
     .select()

@@ -16,16 +16,15 @@ const run = promisify(execFile);
 
 export interface PgbouncerOptions {
   mode?: 'transaction' | 'session';
-  /** More lines of its `[pgbouncer]` section. */
+  /** Extra lines of its `[pgbouncer]` section. */
   settings?: string[];
 }
 
 const password = 'secret';
 
 /**
- * Debian's PgBouncer in front of a database, with the configuration that docs/operators.md
- * shows: without prepared statements,
- * as versions before 1.21 are.
+ * Starts Debian's PgBouncer in front of a database, with the configuration in docs/operators.md,
+ * but without support for prepared statements, like versions before 1.21.
  */
 export async function startPgbouncer(t: Test, databaseUrl: string, options: PgbouncerOptions = {}) {
   const { mode = 'transaction', settings = [] } = options;
@@ -36,7 +35,7 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
   const [, minor = '0'] = /PgBouncer 1\.(\d+)/.exec(version) ?? [];
   const role = target.username;
   const [file, userFile] = [join(folder, 'pgbouncer.ini'), join(folder, 'userlist.txt')];
-  const shown = documented();
+  const shown = readDocumentedFiles();
   const configuration = replaceLines(shown.configuration, {
     usher: `${name} = host=${target.hostname} port=${target.port || 5432} dbname=${name}`,
     listen_port: `listen_port = ${port}`,
@@ -47,7 +46,7 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
   const more = ['unix_socket_dir =', ...(Number(minor) >= 21 ? ['max_prepared_statements = 0'] : []), ...settings];
   await writeFile(file, `${configuration}${more.join('\n')}\n`);
   await writeFile(userFile, shown.users.replace('"usher" "secret"', `"${role}" "${password}"`));
-  // It refuses to run as root.
+  // PgBouncer refuses to run as root.
   const isRoot = userInfo().uid === 0;
   if (isRoot) await run('chown', ['-R', 'nobody', folder]);
   const [command, parameters] = isRoot ? ['runuser', ['-u', 'nobody', '--', 'pgbouncer', file]] : ['pgbouncer', [file]];
@@ -61,7 +60,7 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Types a command into its console. */
+  /** Runs a command on its console. */
   async function console(statement: string): Promise<void> {
     const client = new pg.Client({ connectionString: `postgres://${role}:${password}@127.0.0.1:${port}/pgbouncer` });
     client.on('error', () => {});
@@ -83,29 +82,30 @@ export async function startPgbouncer(t: Test, databaseUrl: string, options: Pgbo
   return { url: `postgres://${role}:${password}@127.0.0.1:${port}/${name}`, console };
 }
 
-/** The configuration and the list of users that docs/operators.md shows. */
-function documented(): { configuration: string; users: string } {
+/** The configuration and the list of users in docs/operators.md. */
+function readDocumentedFiles(): { configuration: string; users: string } {
   const blocks = blocksOf(readFileSync(join(root, 'docs/operators.md'), 'utf8'));
   const at = blocks.findIndex((it) => it.content.startsWith('[databases]'));
   const [configuration, users] = blocks.slice(at, at + 2).map((it) => it.content);
-  if (at === -1 || configuration === undefined || users === undefined) throw new Error('no configuration is shown');
+  if (at === -1 || configuration === undefined || users === undefined)
+    throw new Error('docs/operators.md has no configuration');
   return { configuration, users };
 }
 
-/** Replaces lines by the name before their `=`. @throws an Error where there is no such line. */
+/** Replaces lines, selected by the name before `=`. @throws an Error if a line is missing. */
 function replaceLines(text: string, replacements: Record<string, string>): string {
   return Object.entries(replacements).reduce((replaced, [name, line]) => {
     const pattern = new RegExp(`^${name} = .*$`, 'm');
-    if (!pattern.test(replaced)) throw new Error(`no line ${name} is shown`);
+    if (!pattern.test(replaced)) throw new Error(`the configuration has no line ${name}`);
     return replaced.replace(pattern, line);
   }, text);
 }
 
 export function freePort(): Promise<number> {
-  return new Promise((found) => {
+  return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address() as { port: number };
-      server.close(() => found(port));
+      server.close(() => resolve(port));
     });
   });
 }

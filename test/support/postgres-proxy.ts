@@ -2,22 +2,22 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 
-/** A way to Postgres that can be cut and frozen, and be put right again. */
+/** Starts a TCP proxy for Postgres whose connections can be cut and frozen. */
 export async function startPostgresProxy(t: Test, databaseUrl: string) {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let isFrozen = false;
   const server = createServer((inner) => {
-    keep(inner);
+    track(inner);
     if (isFrozen) return;
-    const outer = keep(connect(Number(target.port || 5432), target.hostname));
+    const outer = track(connect(Number(target.port || 5432), target.hostname));
     inner.on('data', (bytes) => outer.write(bytes));
     outer.on('data', (bytes) => inner.write(bytes));
     inner.on('close', () => outer.destroy());
     outer.on('close', () => inner.destroy());
   });
 
-  function keep(socket: Socket): Socket {
+  function track(socket: Socket): Socket {
     sockets.add(socket);
     return socket.on('error', () => {}).on('close', () => sockets.delete(socket));
   }
@@ -47,12 +47,12 @@ export async function startPostgresProxy(t: Test, databaseUrl: string) {
     },
     /** Lets connections through again after a cut. */
     restore: () => listen(port),
-    /** Lets no byte through any more, in connections that stand and in new ones, like a host that vanished. */
+    /** Stops forwarding in open and new connections, like a host that vanished. */
     freeze(): void {
       isFrozen = true;
       for (const socket of sockets) socket.removeAllListeners('data').pause();
     },
-    /** New connections work again. Those from before stay silent for good. */
+    /** New connections work again. Frozen ones stay frozen. */
     thaw(): void {
       isFrozen = false;
     },

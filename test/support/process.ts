@@ -8,17 +8,17 @@ import type { DatabaseChoice } from '../../src/database/database.ts';
 import { root } from './root.ts';
 import { until } from './until.ts';
 
-/** What a program needs to run at all. */
-const surroundings = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
+/** The environment that every program needs. */
+const baseEnvironment = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
 
-/** Starts a program without the hooks that the test runner puts into every child of its own. */
-const plainly = (...command: string[]): [string, string[]] => ['env', ['-u', 'NODE_OPTIONS', ...command]];
+/** A command without the hooks that the test runner adds to child processes. */
+const withoutHooks = (...command: string[]): [string, string[]] => ['env', ['-u', 'NODE_OPTIONS', ...command]];
 
-/** Builds the service where the sources are newer than what was built from them. */
+/** Builds the service if the sources are newer than the build. */
 export async function buildOnce(): Promise<void> {
   const built = await stat(join(root, 'dist/main.js')).catch(() => undefined);
   if (built && built.mtimeMs > (await newestIn(join(root, 'src')))) return;
-  await promisify(execFile)(...plainly('npm', 'run', '--silent', 'build'), { cwd: root, env: surroundings });
+  await promisify(execFile)(...withoutHooks('npm', 'run', '--silent', 'build'), { cwd: root, env: baseEnvironment });
 }
 
 async function newestIn(folder: string): Promise<number> {
@@ -27,11 +27,11 @@ async function newestIn(folder: string): Promise<number> {
   return Math.max(...times);
 }
 
-/** What a program for operators printed, and how it ended: run as an operator does, but for npm. It must be built. */
-export async function runProgram(name: string, choice: DatabaseChoice, words: string[], more: Environment = {}) {
-  const place = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
-  const env = { PATH: process.env.PATH, ...place, ...more };
-  const command = plainly(process.execPath, `dist/cli/${name}.js`, ...words);
+/** Runs a built program for operators, without npm. @returns its output and exit code. */
+export async function runProgram(name: string, choice: DatabaseChoice, args: string[], more: Environment = {}) {
+  const databaseEnv = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
+  const env = { PATH: process.env.PATH, ...databaseEnv, ...more };
+  const command = withoutHooks(process.execPath, `dist/cli/${name}.js`, ...args);
   const { stdout, stderr, code } = await promisify(execFile)(...command, { cwd: root, env }).then(
     (it) => ({ ...it, code: 0 }),
     (error) => error as { stdout: string; stderr: string; code: number },
@@ -41,11 +41,11 @@ export async function runProgram(name: string, choice: DatabaseChoice, words: st
 
 export type Environment = Record<string, string>;
 
-/** The built service as a process of its own, with this environment and nothing else in it. */
+/** Starts the built service as a process with only this environment. */
 export function spawnService(t: Test, env: Environment) {
-  const child = spawn(...plainly(process.execPath, 'dist/main.js'), {
+  const child = spawn(...withoutHooks(process.execPath, 'dist/main.js'), {
     cwd: root,
-    env: { ...surroundings, PORT: '0', HOST: '127.0.0.1', ...env },
+    env: { ...baseEnvironment, PORT: '0', HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed = { stdout: '', stderr: '' };
@@ -67,10 +67,10 @@ export function spawnService(t: Test, env: Environment) {
   });
   return {
     pid: child.pid ?? 0,
-    /** What it has printed so far. */
+    /** Its output so far. */
     printed,
     isOver: () => isOver,
-    /** Sends a signal, and answers when it has ended. */
+    /** Sends a signal, and waits until the process has ended. */
     end(signal: NodeJS.Signals): Promise<Ending> {
       child.kill(signal);
       return ended;
@@ -88,7 +88,10 @@ export interface Ending {
 
 export type RunningService = Awaited<ReturnType<typeof startProcess>>;
 
-/** The same, once it says that it will serve requests. @throws an Error with what it printed, where it ends before that. */
+/**
+ * Starts the service and waits until it is ready.
+ * @throws an Error with its output if it ends before that.
+ */
 export async function startProcess(t: Test, env: Environment) {
   await buildOnce();
   const service = spawnService(t, env);
@@ -114,7 +117,7 @@ const isReady = (base: string) =>
 export interface Answer {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects, and fails where that is not so
+  // biome-ignore lint/suspicious/noExplicitAny: tests assert what they expect
   body: any;
 }
 
@@ -124,7 +127,7 @@ export interface RequestOptions {
   headers?: Record<string, string>;
 }
 
-/** Makes one call over HTTP, as whoever the token names. */
+/** Makes one call over HTTP. */
 export async function request(
   base: string,
   method: string,

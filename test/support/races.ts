@@ -3,24 +3,26 @@ import { lockQueueState } from '../../src/database/lock-queue.ts';
 import { isPostgres, type TestService } from './service.ts';
 import { until } from './until.ts';
 
-/** What is held, so that requests meet there: SQL of the test's own transaction. */
+/** SQL that locks something in the test's own transaction, so that requests wait for it. */
 export interface Hold {
   statement: string;
   values: unknown[];
 }
 
-/** Milliseconds in which requests must have come to what is held. */
-const patience = 10_000;
+/** Milliseconds in which requests must reach the lock. */
+const timeout = 10_000;
 
-/** As many come to it; those after them wait for one of the service's connections. */
-const mostWaiting = 8;
+/** At most so many requests wait for the lock; further ones wait for a connection. */
+const maxWaiting = 8;
 
-/** Makes races certain: the test holds a row until requests wait for it. Postgres alone can do that. */
+/** Makes races deterministic: the test locks a row until requests wait for it. Needs Postgres. */
 export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...replicas: Pick<TestService, 'db'>[]) {
-  /** Requests that wait in the service, behind those that wait in the database. */
+  /** Requests that wait in the lock queues of the service. */
   const queued = () => [db, ...replicas.map((it) => it.db)].reduce((sum, it) => sum + lockQueueState(it).waiting, 0);
 
-  /** A transaction of the test's own on the same Postgres. It is rolled back, unless the test ends it. */
+  /**
+   * Runs a transaction of the test on the same Postgres. It is rolled back unless the test ends it.
+   */
   async function ownTransaction<T>(run: (client: pg.Client) => Promise<T>): Promise<T> {
     if (choice.kind !== 'postgres') throw new Error('the embedded database has one connection');
     const client = new pg.Client({ connectionString: choice.url });
@@ -35,8 +37,8 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
   }
 
   /**
-   * Does something while the test holds what it names, and lets go after it.
-   * @param act is given a wait until so many requests of the service wait for a lock.
+   * Runs `act` while the test has a lock, and releases the lock afterwards.
+   * @param act receives a function that waits until so many requests wait for a lock.
    */
   function whileHeld<T>({ statement, values }: Hold, act: (untilWaiting: Wait) => Promise<T>): Promise<T> {
     return ownTransaction(async (client) => {
@@ -46,8 +48,8 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
   }
 
   /**
-   * Makes requests meet. On Postgres the test holds something until they wait for it, in the order given, and then lets go.
-   * The embedded database has one connection, and takes them as they come.
+   * Makes requests race. On Postgres, the test has a lock until all of them wait for it, in this
+   * order, and then releases it. The embedded database has one connection and runs them in turn.
    */
   async function meet<T>(hold: Hold, ...requests: (() => Promise<T>)[]): Promise<T[]> {
     if (!isPostgres) return Promise.all(requests.map((request) => request()));
@@ -55,7 +57,7 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
     await whileHeld(hold, async (untilWaiting) => {
       for (const request of requests) {
         answers.push(request());
-        await untilWaiting(Math.min(answers.length, mostWaiting));
+        await untilWaiting(Math.min(answers.length, maxWaiting));
       }
     });
     return Promise.all(answers);
@@ -66,7 +68,7 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
 
 type Wait = (count: number) => Promise<void>;
 
-const question = `select count(*)::int as waiting from pg_stat_activity
+const countWaiting = `select count(*)::int as waiting from pg_stat_activity
   where datname = current_database() and application_name = 'usher' and wait_event_type = 'Lock'`;
 
 /**
@@ -77,12 +79,12 @@ export async function untilWaiting(client: pg.Client, count: number, queued = ()
   await until(
     `${count} requests to wait for a lock`,
     async () => {
-      // Inside a transaction the view is a snapshot of its first look.
+      // Inside a transaction the view is a snapshot of its first use.
       await client.query('select pg_stat_clear_snapshot()');
-      const { rows } = await client.query(question);
+      const { rows } = await client.query(countWaiting);
       return rows[0].waiting + queued() >= count;
     },
-    patience,
+    timeout,
   );
 }
 
@@ -91,7 +93,7 @@ interface Answer {
   code: string | undefined;
 }
 
-/** How many answers there are of each kind: a status, and a problem's code. */
+/** Counts answers by status and problem code. */
 export function tally(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, code } of answers) {

@@ -1,7 +1,7 @@
-/** Random choices that are the same for the same seed (mulberry32). */
+/** A seeded random generator (mulberry32). */
 export function randomFrom(seed: number) {
   let state = seed;
-  /** A number from 0 to 1, without 1. */
+  /** A number in [0, 1). */
   function next(): number {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
@@ -11,9 +11,9 @@ export function randomFrom(seed: number) {
   const oneOf = <T>(all: readonly T[]): T => all[Math.floor(next() * all.length)] as T;
   return {
     oneOf,
-    /** Whether something with this probability is the case. */
+    /** True with this probability. */
     chance: (probability: number) => next() < probability,
-    /** Some of a list, each with the same probability. */
+    /** A subset of a list; each item is included with this probability. */
     someOf: <T>(all: readonly T[], probability = 0.3): T[] => all.filter(() => next() < probability),
     times: <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i)),
   };

@@ -1,2 +1,2 @@
-/** The folder of the project: the tests run in it, and from a build of their own, which is elsewhere. */
+/** The folder of the project. The tests run in it, but their build is in a subfolder. */
 export const root = process.cwd();

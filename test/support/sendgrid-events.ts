@@ -1,13 +1,15 @@
 import { createSign, generateKeyPairSync, randomUUID } from 'node:crypto';
 import type { TestService } from './service.ts';
 
-/** A key pair as SendGrid makes one for its Signed Event Webhook: ECDSA on P-256. */
+/** A key pair like those of SendGrid's Signed Event Webhook: ECDSA on P-256. */
 export function newWebhookKey() {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    /** As SendGrid's page shows it. */
+    /** In the format that SendGrid shows. */
     verificationKey: publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-    /** The headers that SendGrid sends with these bytes, signed at that time (seconds since 1970). */
+    /**
+     * The headers that SendGrid sends with these bytes, signed at that time (seconds since 1970).
+     */
     sign(body: string | Buffer, timestamp: number | string): Record<string, string> {
       const signature = createSign('sha256').update(String(timestamp)).update(body).sign(privateKey, 'base64');
       return {
@@ -23,7 +25,7 @@ export type WebhookKey = ReturnType<typeof newWebhookKey>;
 
 export const seconds = (time: Date) => Math.floor(time.getTime() / 1000);
 
-/** An event as SendGrid writes it, about a mail with custom arguments. */
+/** An event in SendGrid's format, for a mail with custom arguments. */
 export function eventOf(deliveryId: string, event: string, at: Date, more: object = {}) {
   return {
     email: 'someone@example.com',

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 
-/** A body as SendGrid's v3 mail/send takes it, as far as it is used here. */
+/** The parts of the body of SendGrid's v3 mail/send that are used here. */
 export interface SendgridBody {
   personalizations: { to: { email: string; name?: string }[]; [key: string]: unknown }[];
   from: { email: string; name?: string };
@@ -20,16 +20,16 @@ export interface SendgridRequest {
   path: string;
   headers: IncomingHttpHeaders;
   body: SendgridBody;
-  /** The status it was answered with; undefined where it got no whole answer. */
+  /** The status of the answer; undefined without a complete answer. */
   status: number | undefined;
-  /** How it was answered, once it was read. */
+  /** How it was answered. Set when the request was read. */
   answer?: SendgridAnswer;
 }
 
 /**
- * What the stand-in does with a request that it has read: a status, where SendGrid's own rules do not refuse the request;
- * or `hang`: says nothing; `cut`: closes the connection; `half`: half of a body, and then closes it; `stall`: half of a body, and
- * then nothing; `drip`: a body byte by byte, without end.
+ * What the fake server answers to a request: a status, unless SendGrid's own rules refuse the
+ * request. Or `hang`: nothing; `cut`: closes the connection; `half`: half a body, and closes it;
+ * `stall`: half a body, and nothing more; `drip`: an endless body, byte by byte.
  */
 export type SendgridAnswer =
   | { status: number; headers?: Record<string, string>; after?: Promise<void>; fields?: unknown[] }
@@ -41,7 +41,7 @@ export type SendgridAnswer =
 
 export type SendgridServer = Awaited<ReturnType<typeof startSendgridServer>>;
 
-/** A server that behaves on the wire as SendGrid's v3 mail/send, and keeps what it was asked. */
+/** Starts a server that behaves like SendGrid's v3 mail/send and records its requests. */
 export async function startSendgridServer(t: Test) {
   const requests: SendgridRequest[] = [];
   let answer: SendgridAnswer | ((request: SendgridRequest) => SendgridAnswer) = { status: 202 };
@@ -60,14 +60,14 @@ export async function startSendgridServer(t: Test) {
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** Everything it was asked, in order. */
+    /** All requests, in order. */
     requests,
-    /** What it took: answered with 202. */
+    /** The requests answered with 202. */
     accepted: () => requests.filter((it) => it.status === 202),
-    /** What it took for an address, in order. */
+    /** The accepted requests for an address, in order. */
     acceptedFor: (email: string) =>
       requests.filter((it) => it.status === 202 && it.body.personalizations[0]?.to[0]?.email === email),
-    /** From now on it answers so. */
+    /** Sets the answer for later requests. */
     answerWith(next: typeof answer) {
       answer = next;
     },
@@ -91,7 +91,7 @@ function respond(request: SendgridRequest, answer: SendgridAnswer, response: Ser
     const mistake = mistakeIn(request);
     request.status = mistake?.status ?? answer.status;
     if (request.status === 202) return response.writeHead(202, { 'x-message-id': 'stand-in' }).end();
-    // Like the real one, its refusals quote what they refuse.
+    // Like the real one, it quotes the request in its errors.
     const { body } = request;
     const message = mistake?.message ?? `refused ${JSON.stringify(body)} with ${request.headers.authorization}`;
     response.writeHead(request.status, { 'content-type': 'application/json', ...answer.headers });
@@ -108,7 +108,9 @@ function answerInPart(how: 'half' | 'stall' | 'drip', response: ServerResponse):
   response.on('close', () => clearInterval(dripping));
 }
 
-/** What the real one refuses whatever it is told here: so a mail that arrives here would arrive there. */
+/**
+ * The mistakes that the real SendGrid would refuse: a mail accepted here would be accepted there.
+ */
 function mistakeIn({ method, path, headers, body }: SendgridRequest): { status: number; message: string } | undefined {
   if (path !== '/v3/mail/send') return { status: 404, message: 'not found' };
   if (method !== 'POST') return { status: 405, message: 'method not allowed' };
@@ -128,7 +130,7 @@ function mistakeIn({ method, path, headers, body }: SendgridRequest): { status: 
   return undefined;
 }
 
-/** What it says of a mail that is written there: it has an id, and brings no words of its own. */
+/** Mistakes of a mail with a SendGrid template: it must have a template id and no content. */
 function templateMistakeIn({ template_id, content, subject }: SendgridBody) {
   if (!/^d-\w+$/.test(template_id ?? '')) return { status: 400, message: 'the template id is wrong' };
   if (content !== undefined || subject !== undefined) return { status: 400, message: 'the template has the words' };

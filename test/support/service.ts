@@ -31,14 +31,14 @@ export const isPostgres = process.env.TEST_DATABASE_URL !== undefined;
 export const needsPostgres = (why?: string): string | false =>
   !isPostgres && (why === undefined ? 'needs Postgres' : `needs Postgres: ${why}`);
 
-/** A fresh, migrated database for one test file: on Postgres where `TEST_DATABASE_URL` says so, otherwise embedded. */
+/** A fresh database for one test file: on Postgres if `TEST_DATABASE_URL` is set, else embedded. */
 export async function freshDatabase(t: Test): Promise<DatabaseChoice> {
   return isPostgres ? freshPostgres(t) : freshEmbedded(t);
 }
 
 async function freshEmbedded(t: Test): Promise<DatabaseChoice> {
   const dataDir = await mkdtemp(join(tmpdir(), 'usher-test-'));
-  // Six times as fast as the asynchronous one, for its thousand files.
+  // For a thousand files, six times as fast as the asynchronous function.
   cpSync(embeddedTemplate, dataDir, { recursive: true });
   t.teardown(() => rm(dataDir, { recursive: true, force: true }));
   return { kind: 'embedded', dataDir };
@@ -67,7 +67,7 @@ export function testConfig(env: Record<string, string> = {}): Config {
   return read.config;
 }
 
-/** The settings that lead to a database. */
+/** The settings that select a database. */
 const settingsOf = (choice: DatabaseChoice): Record<string, string> =>
   choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
 
@@ -77,11 +77,11 @@ export interface TestServiceOptions {
   transport?: Transport;
   keys?: Config['signingKeys'];
   statements?: StatementLog;
-  /** How the process around it is doing: well, unless said. */
+  /** The state of the process (default: healthy). */
   state?: ProcessState;
-  /** What hashing a password costs: next to nothing, unless the test is about what it really does. */
+  /** The cost of hashing a password (default: minimal). */
   passwordCost?: PasswordCost | 'recommended';
-  /** Where log lines go. */
+  /** Receives the log lines. */
   logTo?: { write(line: string): void };
 }
 
@@ -100,8 +100,8 @@ async function distributed(choice: Extract<DatabaseChoice, { kind: 'postgres' }>
 export type TestService = Awaited<ReturnType<typeof startService>>;
 
 /**
- * The whole service without a socket, on a fresh database, with a clock that the test sets. A route that answers a problem it
- * did not list fails the test.
+ * Starts the whole service without a socket, on a fresh database, with a clock that the test can
+ * set. The test fails if a route answers with a problem that it does not list.
  */
 export async function startService(t: Test, options: TestServiceOptions = {}) {
   const choice = options.database ?? (await freshDatabase(t));
@@ -139,7 +139,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
 
   const unlisted: string[] = [];
 
-  /** Makes one call, as whoever the token names. */
+  /** Makes one call. */
   async function call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT', url: string, options: CallOptions = {}) {
     const { body, token, headers = {}, remoteAddress } = options;
     const response = await app.inject({
@@ -168,21 +168,21 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
       const parts = template.split('/');
       return parts.length === path.length && parts.every((part, i) => part === path[i] || part.startsWith('{'));
     });
-    // The one with the fewest parameters is the one that the router takes.
+    // The router takes the one with the fewest parameters.
     const [found] = matches.sort((a, b) => a.split('{').length - b.split('{').length);
     const operation = found === undefined ? undefined : operations[found]?.[method.toLowerCase()];
     return operation?.['x-problems'];
   }
 
-  /** Sends what was promised, and answers the mails in the mailbox of an address, newest first. */
+  /** Sends the queued mails. @returns the mails to an address, newest first. */
   async function mailsTo(email: string) {
     await worker.drain();
     return listMails(database.db, email);
   }
 
   /**
-   * The token in the first link of the newest mail to an address; in the newest link of a kind, where the kind is named. It is waited for:
-   * where the worker runs, it may have the mail in hand.
+   * The token in the first link of the newest mail to an address, or in the newest link of `kind`.
+   * Waits for it, since a running worker may be sending the mail.
    */
   function tokenFor(email: string, kind?: LinkKind): Promise<string> {
     return until(
@@ -204,20 +204,20 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return { id: body.user.id, email, token: body.accessToken, refreshToken: body.refreshToken };
   }
 
-  /** An account with its owner. */
+  /** Creates an account with its owner. */
   async function newAccount(name = 'Example Hosting') {
     const owner = await newUser(newEmail('owner'), 'Olivia Owner');
     const { body } = await call('POST', '/v1/accounts', { body: { name }, token: owner.token });
     return { id: body.id as string, url: `/v1/accounts/${body.id}`, owner };
   }
 
-  /** A platform key, as `npm run key` makes it. */
+  /** Creates a platform key, like `npm run key`. */
   async function newPlatformKey(...scopes: string[]): Promise<string> {
-    const wanted = { name: 'test', scopes: scopes.length > 0 ? scopes : ['*'], expiresAt: null };
-    return (await makePlatformKey(database.db, wanted, clock())).text;
+    const options = { name: 'test', scopes: scopes.length > 0 ? scopes : ['*'], expiresAt: null };
+    return (await makePlatformKey(database.db, options, clock())).text;
   }
 
-  /** A key of an account, made by someone. */
+  /** Creates an account key. */
   async function newAccountKey(account: { url: string }, by: TestUser, ...scopes: string[]): Promise<string> {
     const body = { name: 'test', scopes: scopes.length > 0 ? scopes : ['*'] };
     const made = await call('POST', `${account.url}/keys`, { body, token: by.token });
@@ -225,7 +225,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return made.body.secret;
   }
 
-  /** Invites an address as someone. @returns the answer of the call. */
+  /** Invites an address. @returns the answer of the call. */
   function invite(
     account: { url: string },
     by: TestUser,
@@ -236,7 +236,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     return call('POST', `${account.url}/invites`, { body: { email, access, ...more }, token: by.token });
   }
 
-  /** A member of an account with some access, who came in by an invite of the owner. */
+  /** Creates a member of an account, invited by the owner. */
   async function newMember(
     account: { url: string; owner: TestUser },
     access: Access,
@@ -257,7 +257,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     };
   }
 
-  /** Every item of a list, page after page; the address names a `limit`. */
+  /** All items of a list, from all pages. `url` must have a `limit`. */
   async function listAll<Item = { id: string }>(url: string, token: string, cursor?: string): Promise<Item[]> {
     const { body } = await call('GET', cursor === undefined ? url : `${url}&cursor=${cursor}`, { token });
     return body.nextCursor === null
@@ -265,7 +265,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
       : [...body.items, ...(await listAll<Item>(url, token, body.nextCursor))];
   }
 
-  /** Logs in again: access tokens are short-lived, and tests travel in time. */
+  /** Logs in again, for tests that move the clock past the end of access tokens. */
   async function logIn({ email }: { email: string }): Promise<string> {
     const { body } = await call('POST', '/v1/auth/login', { body: { email, password } });
     return body.accessToken;
@@ -292,7 +292,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     travel: (milliseconds: number) => {
       time.ahead += milliseconds;
     },
-    /** Does something while the service's clock stands at a time. */
+    /** Runs `act` while the service's clock is stopped at a time. */
     async at<T>(when: Date, act: () => Promise<T>): Promise<T> {
       time.stopped = when;
       return act().finally(() => {
@@ -307,7 +307,7 @@ export interface CallOptions {
   body?: unknown;
   token?: string | undefined;
   headers?: Record<string, string>;
-  /** The IP address that it comes from; 127.0.0.1 unless said. */
+  /** The client's IP address (default: 127.0.0.1). */
   remoteAddress?: string;
 }
 
@@ -322,7 +322,7 @@ export type Access =
   | { allPermissions: true; endsAt?: string }
   | { permissions?: string[]; roles?: string[]; endsAt?: string };
 
-/** The tokens in the links of a mail, in their order. */
+/** The tokens in the links of a mail, in order. */
 export const tokensIn = (text: string): string[] => text.match(/(?<=#token=)[\w.-]+/g) ?? [];
 
 export const password = 'correct horse battery staple';
@@ -330,7 +330,7 @@ export const day = 24 * 3_600_000;
 
 let counter = 0;
 
-/** An address that nobody else in this test run has. */
+/** An e-mail address that is unique in this test run. */
 export function newEmail(who = 'someone'): string {
   counter += 1;
   return `${who}-${process.pid}-${counter}@example.com`;

@@ -5,26 +5,29 @@ import PostalMime, { type Email } from 'postal-mime';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { Test } from 'tap';
 
-/** A mail as it came over the wire, and as a mail client reads it. */
+/** A received mail, raw and parsed. */
 export interface Received {
   from: string;
   to: string[];
-  /** Who had logged in. */
+  /** The user who logged in. */
   user: string | undefined;
   isSecure: boolean;
-  /** Byte by byte. */
+  /** The raw bytes. */
   raw: string;
-  /** The part of it before the text, folded lines and all. */
+  /** The raw headers. */
   head: string;
   read: Email;
 }
 
-/** A code for each stage at which the server refuses; like a real one, it quotes what it refuses. */
+/**
+ * A reply code for each stage at which the server refuses. Like a real server, it quotes what it
+ * refuses.
+ */
 export type SmtpRefusals = Partial<Record<'greeting' | 'login' | 'sender' | 'recipient' | 'content', number>>;
 
 export type SmtpTestServer = Awaited<ReturnType<typeof startSmtpServer>>;
 
-/** A real mail server, without TLS unless the options say otherwise, that keeps the mails it takes. */
+/** Starts a mail server that records the mails it accepts. Without TLS by default. */
 export async function startSmtpServer(t: Test, options: SMTPServerOptions = {}) {
   const mails: Received[] = [];
   const logins: { user: string | undefined; password: string | null | undefined }[] = [];
@@ -68,7 +71,7 @@ export async function startSmtpServer(t: Test, options: SMTPServerOptions = {}) 
     closeTimeout: 1,
     ...options,
   });
-  // A client that goes away in the middle is what some tests are about.
+  // In some tests, clients disconnect early.
   server.on('error', () => {});
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
@@ -76,12 +79,12 @@ export async function startSmtpServer(t: Test, options: SMTPServerOptions = {}) 
   const { port } = server.server.address() as AddressInfo;
   return {
     port,
-    /** Every mail it took, in order. */
+    /** All accepted mails, in order. */
     mails,
     mailsTo: (email: string) => mails.filter((it) => it.to.includes(email)),
-    /** Who tried to log in, in order. */
+    /** The login attempts, in order. */
     logins,
-    /** From now on it refuses so. */
+    /** Sets the refusals for later mails. */
     refuse(next: SmtpRefusals) {
       refusals = next;
       seen = '';
@@ -89,12 +92,12 @@ export async function startSmtpServer(t: Test, options: SMTPServerOptions = {}) 
   };
 }
 
-/** What a server does with a line: answers it, or nothing, or closes the connection, or answers byte by byte without end. */
+/** The reaction to a line: a reply, nothing, closing the connection, or an endless reply. */
 export type Reply = string | 'hang' | 'cut' | 'drip';
 
 /**
- * A server that says what a test tells it, and keeps the lines that it was sent.
- * @param reply the answer to a line; to the connection itself, where there is no line yet.
+ * Starts a server that replies as the test specifies, and records the lines it receives.
+ * @param reply the reply to a line, or to a new connection if `line` is undefined.
  */
 export async function startScriptedServer(t: Test, reply: (line: string | undefined) => Reply) {
   const lines: string[] = [];

@@ -1,9 +1,7 @@
-/**
- * A part of a statement: a word or sign, a string, a parameter, or a whole query in parentheses.
- */
+/** A part of a statement: a word, sign, string, parameter, or query in parentheses. */
 export type Token = { kind: 'word' | 'sign' | 'string' | 'param'; text: string } | { kind: 'query'; blocks: Block[] };
 
-/** One `select`, `insert`, `update` or `delete`: of a union, each side is a block of its own. */
+/** One `select`, `insert`, `update` or `delete`. Each side of a union is a separate block. */
 export interface Block {
   tokens: Token[];
   /** The block around it. */
@@ -17,7 +15,7 @@ const pattern =
 
 type Lexeme = Exclude<Token, { kind: 'query' }>;
 
-/** The words and signs of a statement; words are lower-cased, quoted names are as they are. */
+/** The lexemes of a statement. Words are in lower case, quoted names are unchanged. */
 export function lexemesOf(statement: string): Lexeme[] {
   const lexemes: Lexeme[] = [];
   pattern.lastIndex = 0;
@@ -38,10 +36,7 @@ export function lexemesOf(statement: string): Lexeme[] {
 const beginnings = ['select', 'with', 'insert', 'update', 'delete', 'values'];
 const unions = ['union', 'intersect', 'except'];
 
-/**
- * The blocks of a statement, outermost first; those in parentheses are found in the tokens of the
- * block around them.
- */
+/** The outermost blocks of a statement. Blocks in parentheses are in the tokens of their parent. */
 export function parse(statement: string): Block[] {
   const lexemes = lexemesOf(statement);
   let next = 0;

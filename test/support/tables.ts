@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../../src/database/database.ts';
 
-/** Everything that the database holds, as text, by table: to look for what must not be in there. */
+/** The content of every table as text, by table, to check what must not be stored. */
 export async function tablesAsText(db: Db): Promise<Map<string, string>> {
   const tables = await rowsOf<{ name: string }>(
     db,

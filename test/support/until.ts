@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Asks until there is an answer other than undefined, false or null.
- * @throws an Error that names what was waited for, after the deadline (milliseconds).
+ * Polls until the result is not undefined, false or null.
+ * @param what names the condition in the error.
+ * @param deadline in milliseconds.
+ * @throws an Error after the deadline.
  */
 export async function until<T>(
   what: string,
@@ -18,7 +20,7 @@ export async function until<T>(
   }
 }
 
-/** A promise, and the function that keeps it. */
+/** A promise, and the function that resolves it. */
 export function gate(): { open: () => void; opened: Promise<void> } {
   let open = () => {};
   const opened = new Promise<void>((done) => {

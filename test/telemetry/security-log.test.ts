@@ -84,7 +84,10 @@ async function eventsOf(request: () => Promise<Answer>): Promise<{ answer: Answe
   return { answer, events: eventsIn(lines.slice(before)) };
 }
 
-/** A request that is one event: the line about it says these things, when, from where and in which request. */
+/**
+ * A request that is one event: the line about it says these things, when, from where and in which
+ * request.
+ */
 async function requireOne(t: Test, request: () => Promise<Answer>, says: Partial<Line>): Promise<Line> {
   const start = Date.now();
   const { answer, events } = await eventsOf(request);
@@ -457,7 +460,8 @@ t.test('Headers', async (t) => {
   const user = await newUser();
   const account = await newAccount();
   const own = { authorization: `Bearer ${user.token}` };
-  // Signed for another issuer, and so of no use to these apps: each user logs in to each of them anew.
+  // Signed for another issuer, and so of no use to these apps: each user logs in to each of them
+  // anew.
   const logInTo = async (to: typeof app) => {
     const { body } = await to.inject({
       method: 'POST',

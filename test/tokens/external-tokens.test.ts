@@ -39,7 +39,10 @@ function sealed(header: unknown, claims: unknown, secret: string | Buffer): stri
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
 }
 
-/** A provider with one key, of which everything can be made to be bad, and how its tokens are verified. */
+/**
+ * A provider with one key, of which everything can be made to be bad, and how its tokens are
+ * verified.
+ */
 async function startIssuer(t: Test, options: Json = {}) {
   const server = await startKeyServer(t);
   const key = await newJwk('EdDSA');
@@ -618,7 +621,8 @@ t.test('a provider whose keys can’t be had', async (t) => {
       t.ok(performance.now() - began < took + 1_000, 'and whoever asks next does not wait');
       t.ok(fetches() <= 1);
     };
-    // What waits must not depend on what the garbage collector leaves: fetch holds its signal weakly.
+    // What waits must not depend on what the garbage collector leaves: fetch holds its signal
+    // weakly.
     const collecting = setInterval(collectGarbage, 100);
     t.teardown(() => clearInterval(collecting));
     await Promise.all([

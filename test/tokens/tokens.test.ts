@@ -202,7 +202,9 @@ t.test('tokens', async (t) => {
   const isNow = Math.floor(Date.now() / 1000);
   const genuine = owner.token.split('.') as [string, string, string];
 
-  /** What an attacker sends, and tokens that are signed by the right key and differ in one thing. */
+  /**
+   * What an attacker sends, and tokens that are signed by the right key and differ in one thing.
+   */
   const forgedBy = (header: Json, claims: Json, [head, body, signature]: [string, string, string]) => ({
     'alg none': `${inputOf({ ...header, alg: 'none' }, claims)}.`,
     'alg None': `${inputOf({ ...header, alg: 'None' }, claims)}.`,
