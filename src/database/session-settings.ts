@@ -137,11 +137,11 @@ export async function requireSessionSettings(
   const isInRole = (it: SessionSetting) =>
     roleSettings.some((pair) => pair.toLowerCase().startsWith(`${it.name.toLowerCase()}=`));
   const poolerFix = wrong.every(isInRole)
-    ? `role "${role}" isInRole it, but the pooler's connections to the server are older or it overrides it: run RECONNECT on the pooler's console, or restart it`
+    ? `role "${role}" has it, but the pooler's connections to the server are older or it overrides it: run RECONNECT on the pooler's console, or restart it`
     : `run "npm run migrate" with this DATABASE_URL, which sets it for role "${role}" in database "${database}", and then RECONNECT on the pooler's console`;
   const fix = byUrl.length > 0 ? 'this value comes from "options" in DATABASE_URL; remove it there' : poolerFix;
   throw new DatabaseSetupError(
-    `the database session isInRole ${first.name} = '${first.found}' instead of '${first.value}'${rest}: ${fix}`,
+    `the database session has ${first.name} = '${first.found}' instead of '${first.value}'${rest}: ${fix}`,
   );
 }
 
