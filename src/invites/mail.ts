@@ -23,14 +23,14 @@ export function inviteMessage(service: Writer): MessageWriter {
   return {
     async write(message, now) {
       const details = await findSendableInvite(service, message, now);
-      if (details && !details.isInviterActive) return { withheld: inviterInactive };
+      if (details && !details.isInviterActive) return { dropReason: inviterInactive };
       return details && writeInviteMail(service, 'invite', details, now);
     },
-    async settled(tx, message, result, now) {
+    async onResult(tx, message, result, now) {
       await recordSendingResult(tx, message, result, now);
       await updateSending(tx, message, { deliveryAttempts: result.attempt, ...lastSent(result, now) });
     },
-    delayed: (tx, message, { reason }) => updateSending(tx, message, { deliveryReason: reason }),
+    onDelayed: (tx, message, { reason }) => updateSending(tx, message, { deliveryReason: reason }),
   };
 }
 
@@ -47,7 +47,7 @@ export function inviteReminderMessage(service: Writer): MessageWriter {
       if (await findUndeliverable(service.db, details.account.id, details.invite.email)) return undefined;
       return writeInviteMail(service, 'reminder', details, now);
     },
-    async settled(tx, message, result, now) {
+    async onResult(tx, message, result, now) {
       await recordSendingResult(tx, message, result, now);
       if (result.event === 'sent') await updateSending(tx, message, lastSent(result, now));
     },

@@ -1,5 +1,5 @@
 /**
- * Every mail that has words of its own. What the outbox can contain: `outboxKinds` in
+ * Every mail that has its own texts. For the kinds of outbox messages, see `outboxKinds` in
  * `database/tables/words.ts`.
  */
 export const mailKinds = [
@@ -20,7 +20,7 @@ export const mailKinds = [
 export type MailKind = (typeof mailKinds)[number];
 
 /**
- * What a mail is about: texts as people wrote them, times, and lists of texts. Of these, `link` is what its button leads to,
- * `items` a list beneath its first sentence, `message` what a person says, `access` which of the first sentences it is.
+ * The values of a mail, unescaped. `link` is the target of its button, `items` the list below its
+ * first sentence, `message` what the inviter wrote. `access` selects the first sentence.
  */
 export type MailValues = Record<string, string | Date | readonly string[] | null>;

@@ -1,29 +1,32 @@
 import type { DeliveryId } from '../ids/ids.ts';
 import type { WrittenMail } from './write.ts';
 
-/** A mail, written and ready to leave. */
+/** A mail, ready to send. */
 export interface Mail {
-  /** Opaque; the only thing about the mail that a mail service is told beside the mail. */
+  /** Opaque. The only metadata that a mail service gets. */
   deliveryId: DeliveryId;
   to: string;
   subject: string;
   text: string;
   html: string;
-  /** What the words were made of, for a mail service that has words of its own. */
+  /** The values of the mail, for a mail service that has its own template. */
   about?: WrittenMail['about'];
-  /** Where a mail client asks for no more mails like it, by one POST (RFC 8058); unless said, it can't. */
+  /** The URL for one-click unsubscription (RFC 8058), if the mail can be unsubscribed from. */
   listUnsubscribe?: string;
 }
 
-/** What came of trying to send a mail. Reasons are for a person and hold no address, key or content. */
+/**
+ * The outcome of an attempt to send a mail. Reasons are shown to people, and contain no address, key
+ * or content.
+ */
 export type Outcome =
   | { outcome: 'sent' }
-  /** The mail service will never take it; where it is a bounce, because the address does not exist or takes no mail. */
+  /** The mail service rejects it permanently. `isBounce`: the mailbox does not exist or accepts no mail. */
   | { outcome: 'refused'; reason: string; isBounce?: boolean }
-  /** It may take it later: after that many seconds, where it said so. */
+  /** Try again later, after `retryAfter` seconds if the mail service named a time. */
   | { outcome: 'deferred'; reason: string; retryAfter?: number };
 
-/** A way for mails to leave. It never throws: whatever goes wrong is an outcome. */
+/** Sends a mail. Never throws: a failure is an outcome. */
 export type Transport = (mail: Mail, now: Date) => Promise<Outcome>;
 
 /** The `From` of every mail. */

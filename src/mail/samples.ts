@@ -13,23 +13,23 @@ const chosen = {
   items: ['View invoices', 'Pay invoices'],
   message: 'Please pay the open invoices.\nThank you!',
 };
-const whole = { access: 'all', items: [], message: null };
-const bare = { ...whole, access: 'member' };
-const owning = { ...whole, access: 'ownership' };
+const allPermissions = { access: 'all', items: [], message: null };
+const memberOnly = { ...allPermissions, access: 'member' };
+const ownership = { ...allPermissions, access: 'ownership' };
 
-/** What every mail may be about: for looking at it, and for finding out whether it can be written. */
+/** Sample values of every mail, for previews and for checking an operator's templates at the start. */
 const samples: Record<MailKind, MailValues[]> = {
   invite: [
     { ...person, ...chosen },
-    { ...person, ...whole },
-    { ...person, ...bare },
-    { ...person, ...owning },
+    { ...person, ...allPermissions },
+    { ...person, ...memberOnly },
+    { ...person, ...ownership },
   ],
   reminder: [
     { ...person, ...chosen },
-    { ...person, ...whole },
-    { ...person, ...bare },
-    { ...person, ...owning },
+    { ...person, ...allPermissions },
+    { ...person, ...memberOnly },
+    { ...person, ...ownership },
   ],
   'verify-email': [{ address, until, link }],
   'login-exists': [{ address }],
@@ -53,7 +53,7 @@ const longName =
     0,
     100,
   );
-const longest = {
+const extremes = {
   inviter: longName,
   account: 'مضيف المثال للخدمات السحابية',
   message: 'x'.repeat(60) + ' and many more words. '.repeat(21),
@@ -61,7 +61,7 @@ const longest = {
   items: Array.from({ length: 200 }, (_, i) => `View and manage what there is to be managed, part ${i + 1}`),
 };
 
-/** The longest and the oddest that a mail may be about: names in another direction, and more than fits. */
+/** Extreme values, for previews and tests: long and right-to-left names, and a long list. */
 export function extremesOf(kind: MailKind): MailValues[] {
-  return kind === 'invite' || kind === 'reminder' ? [{ ...person, ...longest }] : [];
+  return kind === 'invite' || kind === 'reminder' ? [{ ...person, ...extremes }] : [];
 }

@@ -1,106 +1,122 @@
 import { type MailKind, type MailValues, mailKinds } from './kinds.ts';
 import { bestLocale, directionOf, timeInWords } from './locale.ts';
+import {
+  createLiquid,
+  type ParsedTexts,
+  type Part,
+  parseTexts,
+  printHtml,
+  renderSubject,
+  renderTexts,
+} from './render.ts';
 import { samplesOf } from './samples.ts';
-import { inPage, liquid, type Part, parseSentences, type Sentences, said, saidSubject } from './sentences.ts';
-import { builtIn, filesOf, readWords } from './words.ts';
+import { builtInFolder, listFiles, readTexts } from './texts.ts';
 
-/** A mail in words, and what they were made of. */
+/** A written mail, and the values it was written from. */
 export interface WrittenMail {
   subject: string;
   text: string;
   html: string;
-  /** Of the languages that were wanted, the first that there are words in is the one it is in. */
-  about: { kind: MailKind; locale: string; wanted: Locales; values: Record<string, unknown> };
+  /** `locale` is the language of the mail: the first of `preferred` that has texts, or English. */
+  about: { kind: MailKind; locale: string; preferred: Locales; values: Record<string, unknown> };
 }
 
 type Locales = readonly (string | null | undefined)[];
 
-/** Writes the words of mails. */
+/** Writes mails from the texts and templates. */
 export interface MailWriter {
-  /** Every language that there are words in, in lower case. */
+  /** The languages that have texts, in lower case. */
   readonly locales: readonly string[];
   /**
-   * @param wanted languages, the best one first.
-   * @param values what the words and the templates name; one that is missing is an error.
+   * @param preferred languages, best first.
+   * @param values everything the texts and templates refer to.
+   * @throws an Error if a value is missing.
    */
-  write(kind: MailKind, wanted: Locales, values: MailValues): WrittenMail;
+  write(kind: MailKind, preferred: Locales, values: MailValues): WrittenMail;
 }
 
-/** How many items a list shows. */
-const shownItems = 50;
+/** How many items of a list are shown. */
+const maxItems = 50;
 
 /**
- * A writer of mails with the built-in words and templates and, in their place, those of a folder.
- * @throws an Error that names every mistake in the folder.
+ * Creates a mail writer.
+ * @param folder texts and templates that replace the built-in ones.
+ * @throws an Error that lists every mistake in the folder.
  */
 export function createMailWriter(folder?: string): MailWriter {
-  const { words, mistakes } = readWords(folder);
+  const { texts, mistakes } = readTexts(folder);
   if (mistakes.length > 0) throw new Error(mistakes.join('; '));
-  const known = new Set(words.keys());
-  const render = pagesOf(folder);
-  const ready = new Map<string, Sentences>();
+  const available = new Set(texts.keys());
+  const render = createRenderer(folder);
+  const parsed = new Map<string, ParsedTexts>();
 
-  function sentencesOf(kind: MailKind, locale: string): Sentences {
-    const { common, ...mails } = words.get(locale) as NonNullable<ReturnType<typeof words.get>>;
+  function findTexts(kind: MailKind, locale: string): ParsedTexts {
+    const { common, ...mails } = texts.get(locale) as NonNullable<ReturnType<typeof texts.get>>;
     const name = `${locale} ${kind}`;
-    const sentences = ready.get(name) ?? parseSentences({ ...mails[kind], ...common });
-    ready.set(name, sentences);
-    return sentences;
+    const found = parsed.get(name) ?? parseTexts({ ...mails[kind], ...common });
+    parsed.set(name, found);
+    return found;
   }
 
-  function write(kind: MailKind, wanted: Locales, given: MailValues): WrittenMail {
-    const locale = bestLocale(wanted, known);
-    const values = valuesIn(locale, given);
-    const sentences = sentencesOf(kind, locale);
-    const subject = saidSubject(sentences, values);
+  function write(kind: MailKind, preferred: Locales, rawValues: MailValues): WrittenMail {
+    const locale = bestLocale(preferred, available);
+    const values = localizedValues(locale, rawValues);
+    const mailTexts = findTexts(kind, locale);
+    const subject = renderSubject(mailTexts, values);
     const data = { ...values, subject, lang: locale, dir: directionOf(locale) };
-    const part = (it: Part) => render(it, kind, { ...data, ...said(sentences, it, values) });
-    return { subject, text: part('text'), html: part('html'), about: { kind, locale, wanted, values } };
+    const part = (it: Part) => render(it, kind, { ...data, ...renderTexts(mailTexts, it, values) });
+    return { subject, text: part('text'), html: part('html'), about: { kind, locale, preferred, values } };
   }
 
-  const writer = { locales: [...known].sort(), write };
-  const wrong = folder === undefined ? [] : mistakesOf(writer);
-  if (wrong.length > 0) throw new Error(wrong.join('; '));
+  const writer = { locales: [...available].sort(), write };
+  const failures = folder === undefined ? [] : findFailures(writer);
+  if (failures.length > 0) throw new Error(failures.join('; '));
   return writer;
 }
 
-/** Puts what is said into the templates: a mail's own, or the one that all share. */
-function pagesOf(folder: string | undefined) {
-  const root = folder === undefined ? [builtIn] : [folder, builtIn];
-  const engines = { html: liquid(inPage, { root }), text: liquid(String, { root }) };
-  const own = new Set(folder === undefined ? [] : filesOf(folder));
+/** Renders a mail with its own template, or with the one that all mails share. */
+function createRenderer(folder: string | undefined) {
+  const root = folder === undefined ? [builtInFolder] : [folder, builtInFolder];
+  const engines = { html: createLiquid(printHtml, { root }), text: createLiquid(String, { root }) };
+  const own = new Set(folder === undefined ? [] : listFiles(folder));
   return (part: Part, kind: MailKind, data: object): string => {
     const file = `${own.has(`${kind}.${part}.liquid`) ? kind : 'mail'}.${part}.liquid`;
     try {
       return String(engines[part].renderFileSync(file, data)).trim();
     } catch (error) {
-      throw new Error(`${file}: ${reasonOf(error)}`, { cause: error });
+      throw new Error(`${file}: ${firstLine(error)}`, { cause: error });
     }
   };
 }
 
-/** Whatever a mail client may take for a new line, so that what a person wrote is quoted whole. */
+/** Everything that a mail client may show as a line break. A quoted message must not escape its quote. */
 const lineBreak = /\r\n|[\r\v\f\u0085\u2028\u2029]/g;
 
-/** The values as a language says them. What the templates ask for and a mail has none of is null. */
-function valuesIn(locale: string, given: MailValues) {
-  const { items = [], ...others } = given;
+/**
+ * Formats the times and shortens the list. Values that every template refers to are null where a
+ * mail has none.
+ */
+function localizedValues(locale: string, rawValues: MailValues) {
+  const { items = [], ...others } = rawValues;
   const all = items as readonly string[];
-  const spoken = Object.entries(others).map(([name, it]) => [name, it instanceof Date ? timeInWords(it, locale) : it]);
-  const shown = { items: all.slice(0, shownItems), more: Math.max(0, all.length - shownItems) };
-  const values: Record<string, unknown> = { message: null, link: null, ...Object.fromEntries(spoken), ...shown };
+  const formatted = Object.entries(others).map(([name, it]) => [
+    name,
+    it instanceof Date ? timeInWords(it, locale) : it,
+  ]);
+  const list = { items: all.slice(0, maxItems), more: Math.max(0, all.length - maxItems) };
+  const values: Record<string, unknown> = { message: null, link: null, ...Object.fromEntries(formatted), ...list };
   return { ...values, message: typeof values.message === 'string' ? values.message.replaceAll(lineBreak, '\n') : null };
 }
 
-/** Writes every mail in every language. @returns a sentence for each reason why some can't be written. */
-function mistakesOf({ locales, write }: MailWriter): string[] {
+/** Writes every sample mail in every language. @returns one message for each kind of failure. */
+function findFailures({ locales, write }: MailWriter): string[] {
   const places = new Map<string, string[]>();
   for (const locale of locales) {
     for (const [kind, values] of mailKinds.flatMap((kind) => samplesOf(kind).map((it) => [kind, it] as const))) {
       try {
         requireLinks(values, write(kind, [locale], values));
       } catch (error) {
-        const reason = reasonOf(error);
+        const reason = firstLine(error);
         places.set(reason, [...(places.get(reason) ?? []), `${kind} in ${locale}`]);
       }
     }
@@ -111,15 +127,15 @@ function mistakesOf({ locales, write }: MailWriter): string[] {
   });
 }
 
-/** @throws an Error where a mail does not show what it is sent for. */
+/** @throws an Error if a link is missing from the mail. */
 function requireLinks(values: MailValues, { text, html }: WrittenMail): void {
   for (const name of ['link', 'optOutLink', 'reportLink']) {
     const link = values[name];
     if (typeof link !== 'string') continue;
     if (!text.includes(link)) throw new Error(`the text does not show {{ ${name} }}`);
-    if (!html.includes(inPage(link))) throw new Error(`the page does not show {{ ${name} }}`);
+    if (!html.includes(printHtml(link))) throw new Error(`the page does not show {{ ${name} }}`);
   }
 }
 
-/** The first line of what a template's error says. */
-const reasonOf = (error: unknown) => (error as Error).message.split('\n', 1)[0] ?? '';
+/** The first line of an error's message. */
+const firstLine = (error: unknown) => (error as Error).message.split('\n', 1)[0] ?? '';

@@ -506,7 +506,7 @@ function postgresTests(): void {
     };
     const list = (query: string) => () =>
       call('GET', `/v1/accounts/${account.id}/invites?limit=20&${query}`, { token: account.key });
-    const claim = (lane: Lane) => () => claimDue(db, lane, { now: new Date(), leaseUntil: new Date(), most: 10 });
+    const claim = (lane: Lane) => () => claimDue(db, lane, { now: new Date(), leaseUntil: new Date(), limit: 10 });
     const asked: Record<string, () => Promise<unknown>> = {
       'expired invites among pending ones': list('status=expired'),
       'accepted invites among pending ones': list('status=accepted'),

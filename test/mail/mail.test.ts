@@ -7,8 +7,8 @@ import { type MailKind, type MailValues, mailKinds } from '../../src/mail/kinds.
 import { bestLocale, directionOf, timeInWords } from '../../src/mail/locale.ts';
 import { extremesOf, samplesOf } from '../../src/mail/samples.ts';
 import { parseSendgridTemplates } from '../../src/mail/sendgrid-templates.ts';
+import { type LocaleTexts, readTexts } from '../../src/mail/texts.ts';
 import { sendgridTransport } from '../../src/mail/transports/sendgrid.ts';
-import { readWords, type Words } from '../../src/mail/words.ts';
 import { createMailWriter } from '../../src/mail/write.ts';
 import { messageWriters } from '../../src/mail-writers.ts';
 import { workerOf } from '../support/outbox.ts';
@@ -468,5 +468,5 @@ t.test('a template that throws delays its mail, and stops nothing else', async (
 
 /** The built-in words of a language, as an operator would begin with. */
 function wordsOf(locale: string) {
-  return readWords(undefined).words.get(locale) as NonNullable<ReturnType<Map<string, Words>['get']>>;
+  return readTexts(undefined).texts.get(locale) as LocaleTexts;
 }

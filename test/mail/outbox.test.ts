@@ -6,7 +6,7 @@ import { invites, outbox } from '../../src/database/schema.ts';
 import { transaction } from '../../src/database/transaction.ts';
 import { type AccountId, type InviteId, newId } from '../../src/ids/ids.ts';
 import { createInvite } from '../../src/invites/create.ts';
-import { mostAttempts, waitAfter } from '../../src/mail/outbox/backoff.ts';
+import { maxAttempts, retryDelay } from '../../src/mail/outbox/backoff.ts';
 import { createPace } from '../../src/mail/outbox/pace.ts';
 import { claimDue, type Lane, type OutboxRow, putBack } from '../../src/mail/outbox/store.ts';
 import { always, keepingTransport, logTo, promisesOf, workerOf } from '../support/outbox.ts';
@@ -213,7 +213,7 @@ t.test('trying again', async (t) => {
     const invite = await message();
     const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 500' });
     const worker = workerOf(service, { transport });
-    for (let attempt = 1; attempt < mostAttempts; attempt += 1) {
+    for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
       await worker.drain();
       const row = await rowOf(invite);
       t.match(row, { status: 'queued', attempts: attempt, lastError: 'SendGrid answered 500' });
@@ -228,15 +228,15 @@ t.test('trying again', async (t) => {
       service.travel(wait + 1);
     }
     await worker.drain();
-    t.match(await rowOf(invite), { status: 'failed', attempts: mostAttempts, lastError: 'SendGrid answered 500' });
+    t.match(await rowOf(invite), { status: 'failed', attempts: maxAttempts, lastError: 'SendGrid answered 500' });
     service.travel(day);
     await worker.drain();
-    t.equal(mails.length, mostAttempts, 'that was the last one');
+    t.equal(mails.length, maxAttempts, 'that was the last one');
     t.equal(new Set(mails.map((it) => it.deliveryId)).size, 1, 'each try is the same delivery');
   });
 
   t.test('mails that failed together do not come back together', async (t) => {
-    const waits = [0, 0.25, 0.5, 0.75, 1].map((random) => waitAfter(4, random));
+    const waits = [0, 0.25, 0.5, 0.75, 1].map((random) => retryDelay(4, random));
     t.same(waits, [20, 25, 30, 35, 40]);
   });
 
@@ -277,11 +277,11 @@ t.test('trying again', async (t) => {
     const worker = workerOf(service, { transport, writers: always(letter) });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1, lastError: 'the mail could not be written' });
-    for (let attempt = 2; attempt <= mostAttempts; attempt += 1) {
+    for (let attempt = 2; attempt <= maxAttempts; attempt += 1) {
       service.travel(3_600_001);
       await worker.drain();
     }
-    t.match(await rowOf(invite), { status: 'failed', attempts: mostAttempts });
+    t.match(await rowOf(invite), { status: 'failed', attempts: maxAttempts });
     t.equal(mails.length, 0);
   });
 
@@ -507,7 +507,7 @@ t.test('a backlog', async (t) => {
     const fresh = await message();
     const claim = async (lane: Lane) => {
       const at = service.clock();
-      return claimDue(db, lane, { now: at, leaseUntil: new Date(at.getTime() + lease), most: 100 });
+      return claimDue(db, lane, { now: at, leaseUntil: new Date(at.getTime() + lease), limit: 100 });
     };
     t.match(await claim('fresh'), [{ inviteId: fresh.id, attempts: 1 }]);
     const rest = await claim('backlog');

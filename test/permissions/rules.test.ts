@@ -4,7 +4,7 @@ import { fromUUID, toUUID } from 'typeid-js';
 import { idOf, newId, uuidOf } from '../../src/ids/ids.ts';
 import { requireAddressee, requireNewestLink, requirePending, requireUndecided } from '../../src/invites/rules.ts';
 import { statusAt } from '../../src/invites/status.ts';
-import { mostAttempts, waitAfter } from '../../src/mail/outbox/backoff.ts';
+import { maxAttempts, retryDelay } from '../../src/mail/outbox/backoff.ts';
 import { requireNotOwner } from '../../src/memberships/rules.ts';
 import { requireOwner } from '../../src/ownership/rules.ts';
 import { accountWideAccess, type EffectiveAccess, hasPermission, toAccess } from '../../src/permissions/access.ts';
@@ -255,24 +255,24 @@ t.test('an invite', async (t) => {
 
 t.test('a failed mail is retried', async (t) => {
   t.test('after a wait that doubles from 5 seconds to an hour, with a random factor of 0.5 to 1', async (t) => {
-    const attempts = Array.from({ length: mostAttempts }, (_, i) => i + 1);
+    const attempts = Array.from({ length: maxAttempts }, (_, i) => i + 1);
     for (const attempt of attempts) {
       const whole = Math.min(3600, 5 * 2 ** (attempt - 1));
-      t.equal(waitAfter(attempt, 0), whole / 2);
-      t.equal(waitAfter(attempt, 1), whole);
-      t.equal(waitAfter(attempt, 0.5), whole * 0.75);
+      t.equal(retryDelay(attempt, 0), whole / 2);
+      t.equal(retryDelay(attempt, 1), whole);
+      t.equal(retryDelay(attempt, 0.5), whole * 0.75);
     }
-    t.equal(waitAfter(1_000, 1), 3600, 'an hour at most');
+    t.equal(retryDelay(1_000, 1), 3600, 'an hour at most');
   });
 
   t.test('no earlier than the mail server asks for', async (t) => {
-    t.equal(waitAfter(1, 0.5, 120), 120);
-    t.equal(waitAfter(16, 1, 1), 3600);
+    t.equal(retryDelay(1, 0.5, 120), 120);
+    t.equal(retryDelay(16, 1, 1), 3600);
   });
 
   t.test('for more than six hours in all', async (t) => {
     const hoursWith = (random: number) =>
-      Array.from({ length: mostAttempts - 1 }, (_, i) => waitAfter(i + 1, random)).reduce((sum, it) => sum + it, 0) /
+      Array.from({ length: maxAttempts - 1 }, (_, i) => retryDelay(i + 1, random)).reduce((sum, it) => sum + it, 0) /
       3600;
     const [shortest, longest] = [hoursWith(0), hoursWith(1)];
     t.ok(shortest > 6 && longest < 13, `from ${shortest} to ${longest} hours`);

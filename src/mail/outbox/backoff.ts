@@ -1,16 +1,18 @@
-/** After this many tries a mail is given up. With the waits below that is from six to thirteen hours. */
-export const mostAttempts = 22;
+/** A mail fails after this many attempts: with the delays below, after 6 to 13 hours. */
+export const maxAttempts = 22;
 
-const first = 5;
-const longest = 3_600;
+/** Seconds. */
+const firstDelay = 5;
+const maxDelay = 3_600;
 
 /**
- * Seconds to wait after a failed try, counted from 1: doubling from five seconds to an hour, each somewhere between half of
- * that and the whole of it, so that mails which failed together do not come back together. Never less than the other side
- * asked for.
+ * Seconds to wait after a failed attempt: exponential backoff from 5 seconds to an hour, reduced by up
+ * to half at random, so that mails that failed together are not retried together.
+ * @param attempt counted from 1.
  * @param random from 0 to 1.
+ * @param retryAfter seconds that the mail service asked for: the minimum.
  */
-export function waitAfter(attempt: number, random: number, retryAfter = 0): number {
-  const whole = Math.min(longest, first * 2 ** (attempt - 1));
-  return Math.max(retryAfter, whole / 2 + (whole / 2) * random);
+export function retryDelay(attempt: number, random: number, retryAfter = 0): number {
+  const delay = Math.min(maxDelay, firstDelay * 2 ** (attempt - 1));
+  return Math.max(retryAfter, delay / 2 + (delay / 2) * random);
 }

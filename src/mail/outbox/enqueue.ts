@@ -5,31 +5,30 @@ import type { DeliveryId } from '../../ids/ids.ts';
 
 type OutboxInsert = typeof outbox.$inferInsert;
 
-/** A message for the outbox: its kind, and what it is about. */
+/** A message for the outbox: its kind, and the ids of its subject. */
 export interface NewMessage
   extends Pick<
     OutboxInsert,
     'kind' | 'accountId' | 'inviteId' | 'sending' | 'registrationId' | 'passwordResetId' | 'emailChangeId' | 'userId'
   > {
   id: DeliveryId;
-  /** When it is sent, if not at once. */
+  /** When to send it. Default: now. */
   dueAt?: Date;
-  /** False for one that is stored as dropped, by the same statement as one that is sent. */
+  /** False: stored as dropped, by the same statement, so that both cases take equally long. */
   isSent?: boolean;
 }
 
 /** Which message it is, and whether it is sent. */
 export type MessageToSend = Pick<NewMessage, 'id' | 'isSent'>;
 
-/** The row of a message. */
-function messageRow({ dueAt, isSent = true, ...message }: NewMessage, now: Date) {
+function toRow({ dueAt, isSent = true, ...message }: NewMessage, now: Date) {
   const status = isSent ? { status: 'queued' as const } : { status: 'dropped' as const, settledAt: now };
   return { ...message, ...status, attempts: 0, dueAt: dueAt ?? now, createdAt: now };
 }
 
 /**
- * Inserts messages, in the transaction that makes them true. Nothing outside this file inserts into
- * the outbox.
+ * Inserts messages in the transaction of the change that causes them. Only this file inserts into the
+ * outbox.
  * @param into a transaction, or a statement that begins with a CTE (`db.with(…)`).
  */
 export async function enqueue(
@@ -37,11 +36,11 @@ export async function enqueue(
   messages: NewMessage | readonly NewMessage[],
   now: Date,
 ): Promise<void> {
-  await into.insert(outbox).values([messages].flat().map((it) => messageRow(it, now)));
+  await into.insert(outbox).values([messages].flat().map((it) => toRow(it, now)));
 }
 
 /**
- * The same as a CTE of a statement in SQL.
+ * The same as SQL, for use as a CTE.
  * @param messages a query of `id`, `kind`, `account_id`, `invite_id`, `sending`, `due_at` and
  * `created_at`.
  */

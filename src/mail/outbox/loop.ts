@@ -1,57 +1,57 @@
-/** Milliseconds from the first word that there is work to a look, so that a burst is taken at once. */
-const gathering = 100;
+/** Milliseconds from a wake-up to the next run, so that a burst of work is handled in one run. */
+const wakeDelay = 100;
 
-/** Something that is looked for again and again. */
+/** A function that runs repeatedly. */
 export interface Loop {
   start(): void;
-  /** Says that there may be work just now. */
+  /** Requests a run soon, because there may be work. */
   wake(): void;
-  /** Since when the look that is in hand has been going on; undefined between looks. */
-  lookingSince(): Date | undefined;
-  /** Stops looking, and answers when what is in hand is done. */
+  /** The start of the current run; undefined between runs. */
+  runningSince(): Date | undefined;
+  /** Stops the loop. Resolves when the current run is finished. */
   stop(): Promise<void>;
 }
 
 /**
- * Looks for work now and then, and at once where the last look found as much as it could take.
- * @param look never throws, and answers whether there may be more.
- * @param interval milliseconds between looks.
+ * Creates a loop that polls for work.
+ * @param poll never throws. Returns whether there may be more work: then it runs again at once.
+ * @param interval milliseconds between runs.
  */
-export function createLoop(look: () => Promise<boolean>, interval: number, clock: () => Date): Loop {
+export function createLoop(poll: () => Promise<boolean>, interval: number, clock: () => Date): Loop {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let since: Date | undefined;
   let isWoken = false;
   let isStopped = true;
 
-  async function turn(): Promise<void> {
+  async function run(): Promise<void> {
     since = clock();
     isWoken = false;
-    const isMore = await look();
+    const hasMore = await poll();
     since = undefined;
-    if (isMore) next(0);
-    else next(isWoken ? gathering : interval);
+    if (hasMore) schedule(0);
+    else schedule(isWoken ? wakeDelay : interval);
   }
 
-  function next(delay: number): void {
+  function schedule(delay: number): void {
     if (isStopped) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      running = turn();
+      running = run();
     }, delay);
   }
 
   return {
     start() {
       isStopped = false;
-      next(0);
+      schedule(0);
     },
     wake() {
       if (isWoken) return;
       isWoken = true;
-      if (!since) next(gathering);
+      if (!since) schedule(wakeDelay);
     },
-    lookingSince: () => since,
+    runningSince: () => since,
     async stop() {
       isStopped = true;
       clearTimeout(timer);

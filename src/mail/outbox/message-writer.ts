@@ -3,43 +3,39 @@ import type { Mail } from '../mail.ts';
 import type { Sender } from './recipient-limit.ts';
 import type { OutboxRow } from './store.ts';
 
-/** What a promised mail is about. */
+/** A message in the outbox: its ids. */
 export type QueuedMessage = Pick<
   OutboxRow,
   'id' | 'accountId' | 'inviteId' | 'sending' | 'registrationId' | 'passwordResetId' | 'emailChangeId' | 'userId'
 >;
 
-/** What came of a try to send a mail: the mail service has it, it is tried again, it is given up, or there is no such mailbox. */
+/** The result of an attempt to send a mail. */
 export interface SendingResult {
   event: 'sent' | 'retrying' | 'failed' | 'bounced';
-  /** Which try it was, counted from 1. */
+  /** Counted from 1. */
   attempt: number;
   reason: string | null;
 }
 
-/**
- * A mail that is dropped for a reason that its sender should know: its delivery status is `failed`.
- */
-export interface WithheldMessage {
-  withheld: string;
+/** A mail that is not sent, for a reason that is shown to its sender. Its delivery status is `failed`. */
+export interface DroppedMessage {
+  dropReason: string;
 }
 
-/** A mail that is about to be sent. */
+/** A mail to send. */
 export interface WrittenMessage extends Omit<Mail, 'deliveryId'> {
-  /** Who caused it, if not its recipient (see `recipient-limit.ts`). */
+  /** The sender that it counts for, if not the recipient caused it (see `recipient-limit.ts`). */
   sender?: Sender;
 }
 
-/** How one kind of promised mail is written, by the feature that promises it. */
+/** Writes one kind of message. Each feature implements the writers of its own messages. */
 export interface MessageWriter {
-  /**
-   * Writes it from what is true now; undefined if it is obsolete, or the reason why it is not sent.
-   */
-  write(message: QueuedMessage, now: Date): Promise<WrittenMessage | WithheldMessage | undefined>;
-  /** Records that it is delayed, why, and until when, in the transaction that moves its due time. */
-  delayed?(tx: Tx, message: QueuedMessage, delay: { reason: string; dueAt: Date }): Promise<void>;
-  /** Keeps what came of a try to send it, in the transaction that settles the promise. */
-  settled?(tx: Tx, message: QueuedMessage, settlement: SendingResult, now: Date): Promise<void>;
+  /** Writes the mail from the current state; undefined if it is obsolete. */
+  write(message: QueuedMessage, now: Date): Promise<WrittenMessage | DroppedMessage | undefined>;
+  /** Records the delay of a message, in the transaction that changes its due time. */
+  onDelayed?(tx: Tx, message: QueuedMessage, delay: { reason: string; dueAt: Date }): Promise<void>;
+  /** Records the result of an attempt, in the transaction that updates the message. */
+  onResult?(tx: Tx, message: QueuedMessage, result: SendingResult, now: Date): Promise<void>;
 }
 
 export type MessageWriters = Record<OutboxRow['kind'], MessageWriter>;

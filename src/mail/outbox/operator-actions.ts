@@ -4,22 +4,25 @@ import { type DeliveryId, platformAccountId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import { countOutbox, findMail, listByStatus, type OutboxRow, putBack } from './store.ts';
 
-/** A mail in the outbox, as an operator sees it: ids, and nothing of what it says or to whom. */
-function mailOf({ id, kind, inviteId, userId, status, attempts, dueAt, lastError, ...it }: OutboxRow) {
+/** A message as shown to operators: ids only, without its recipient or content. */
+function toMailView({ id, kind, inviteId, userId, status, attempts, dueAt, lastError, ...row }: OutboxRow) {
   const next = status === 'queued' ? { nextAttemptAt: dueAt } : {};
-  const { createdAt, settledAt } = it;
-  const accountId = it.accountId === platformAccountId ? null : it.accountId;
+  const { createdAt, settledAt } = row;
+  const accountId = row.accountId === platformAccountId ? null : row.accountId;
   return { id, kind, accountId, inviteId, userId, status, attempts, createdAt, settledAt, ...next, reason: lastError };
 }
 
-/** What waits and what was given up: how many there are, and the first of them. */
+/**
+ * Counts the queued and failed messages, and lists the first of them.
+ * @param limit of each list.
+ */
 export async function listOutbox(
   db: Db,
   { status, limit }: { status: 'queued' | 'failed' | undefined; limit: number },
   now: Date,
 ) {
   const counts = await countOutbox(db, now);
-  const list = async (it: 'queued' | 'failed') => (await listByStatus(db, it, limit)).map(mailOf);
+  const list = async (it: 'queued' | 'failed') => (await listByStatus(db, it, limit)).map(toMailView);
   return {
     counts,
     ...(status !== 'failed' && { queued: await list('queued') }),
@@ -30,30 +33,30 @@ export async function listOutbox(
 /** @throws not-found. */
 export async function requireMail(db: Db, id: DeliveryId) {
   const row = await findMail(db, id);
-  if (!row) throw new Problem('not-found', `There is no mail ${id} in the outbox.`);
-  return mailOf(row);
+  if (!row) throw new Problem('not-found', `The outbox has no mail ${id}.`);
+  return toMailView(row);
 }
 
-/** Tells the features whose mails they are, in the same transaction. */
-type TellPutBack = (tx: Tx, mails: OutboxRow[], now: Date) => Promise<void>;
+/** Lets the features of the messages record the change, in the same transaction. */
+type PutBackHook = (tx: Tx, mails: OutboxRow[], now: Date) => Promise<void>;
 
-/** Puts a mail back that was given up. @throws not-found where it was not. */
-export async function retryMail({ db, now }: { db: Db; now: Date }, id: DeliveryId, tell: TellPutBack) {
-  const [row] = await putBackAndTell(db, { id }, now, tell);
-  if (!row) throw new Problem('not-found', `No mail ${id} was given up.`);
-  return mailOf(row);
+/** Puts a failed mail back into the queue. @throws not-found if there is no such failed mail. */
+export async function retryMail({ db, now }: { db: Db; now: Date }, id: DeliveryId, onPutBack: PutBackHook) {
+  const [row] = await putBackAndNotify(db, { id }, now, onPutBack);
+  if (!row) throw new Problem('not-found', `There is no failed mail ${id}.`);
+  return toMailView(row);
 }
 
-/** Puts every mail back that was given up since then. */
-export async function retryFailed({ db, now }: { db: Db; now: Date }, since: Date, tell: TellPutBack) {
-  const rows = await putBackAndTell(db, { since }, now, tell);
+/** Puts all mails that failed since a time back into the queue. */
+export async function retryFailed({ db, now }: { db: Db; now: Date }, since: Date, onPutBack: PutBackHook) {
+  const rows = await putBackAndNotify(db, { since }, now, onPutBack);
   return { putBack: rows.length };
 }
 
-function putBackAndTell(db: Db, which: { id: DeliveryId } | { since: Date }, now: Date, tell: TellPutBack) {
+function putBackAndNotify(db: Db, which: { id: DeliveryId } | { since: Date }, now: Date, onPutBack: PutBackHook) {
   return transaction(db, async (tx) => {
     const rows = await putBack(tx, which, now);
-    await tell(tx, rows, now);
+    await onPutBack(tx, rows, now);
     return rows;
   });
 }

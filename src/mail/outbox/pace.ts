@@ -1,21 +1,21 @@
-/** How many may go at a time, so that no more than a rate go in the long run. */
+/** Limits how many messages are sent per second. */
 export interface Pace {
-  /** Takes up to `most` of those that may go now. @returns how many may. */
-  take(most: number, now: Date): number;
-  /** Puts back what was taken and not used. */
+  /** Takes up to `max` of the messages that may be sent now. @returns how many. */
+  take(max: number, now: Date): number;
+  /** Returns what was taken and not used. */
   putBack(count: number): void;
 }
 
-/** A token bucket that holds one second's worth. @param rate how many each second. */
+/** A token bucket with the size of one second. @param rate messages per second. */
 export function createPace(rate: number): Pace {
   let left = rate;
   let filledAt: number | undefined;
   return {
-    take(most, now) {
+    take(max, now) {
       const elapsed = Math.max(0, now.getTime() - (filledAt ?? now.getTime()));
       filledAt = now.getTime();
       left = Math.min(rate, left + (elapsed * rate) / 1000);
-      const taken = Math.min(most, Math.floor(left));
+      const taken = Math.min(max, Math.floor(left));
       left -= taken;
       return taken;
     },
@@ -25,5 +25,5 @@ export function createPace(rate: number): Pace {
   };
 }
 
-/** For whoever need not wait. */
-export const unpaced: Pace = { take: (most) => most, putBack() {} };
+/** No limit. */
+export const unlimited: Pace = { take: (max) => max, putBack() {} };

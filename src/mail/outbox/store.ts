@@ -6,15 +6,15 @@ import type { AccountId, DeliveryId } from '../../ids/ids.ts';
 
 export type OutboxRow = typeof outbox.$inferSelect;
 
-/** What is due is taken by two lanes: what was promised just now, and everything else. */
+/** Due messages are sent in two lanes: new ones, and everything else (retries and old ones). */
 export const lanes = ['fresh', 'backlog'] as const;
 export type Lane = (typeof lanes)[number];
 
-/** Milliseconds that a mail which nobody has tried yet counts as fresh. */
+/** Milliseconds for which a message without attempts belongs to the fresh lane. */
 const freshFor = 60_000;
 
-/** Which of the rows that are due are a lane's: each row is exactly one's. */
-function isOf(lane: Lane, now: Date) {
+/** Whether a due message belongs to a lane. Each belongs to exactly one. */
+function isInLane(lane: Lane, now: Date) {
   const freshSince = new Date(now.getTime() - freshFor);
   return lane === 'fresh'
     ? and(eq(outbox.attempts, 0), gt(outbox.dueAt, freshSince))
@@ -22,25 +22,24 @@ function isOf(lane: Lane, now: Date) {
 }
 
 /**
- * Claims due rows of a lane: counts the attempt and moves the due time to the end of the lease, so
- * that no other worker takes them meanwhile and a worker that dies loses none. Workers skip rows
- * that others are claiming. Citus refuses that across accounts: there, two workers that find the
- * same rows wait for each other, and the second one finds them claimed. One statement, and so a
- * transaction by itself.
+ * Claims due messages of a lane: counts the attempt, and sets the due time to the end of the lease.
+ * No other worker claims them during the lease, and the messages of a worker that dies become due
+ * again. Workers skip rows that others have locked. Citus does not support that across accounts:
+ * there, a worker that finds the same rows waits, and then finds them claimed.
  */
 export function claimDue(
   db: Db,
   lane: Lane,
-  { now, leaseUntil, most }: { now: Date; leaseUntil: Date; most: number },
+  { now, leaseUntil, limit }: { now: Date; leaseUntil: Date; limit: number },
 ): Promise<OutboxRow[]> {
-  const isDue = and(equalsLiteral(outbox.status, 'queued'), lte(outbox.dueAt, now), isOf(lane, now));
+  const isDue = and(equalsLiteral(outbox.status, 'queued'), lte(outbox.dueAt, now), isInLane(lane, now));
   const found = db
     .select({ accountId: outbox.accountId, id: outbox.id })
     .from(outbox)
     .where(isDue)
     .orderBy(asc(outbox.dueAt))
-    .limit(most);
-  // A CTE runs once. A subquery could run again for each row, and lock other rows each time.
+    .limit(limit);
+  // A CTE runs once. A subquery could run for each row, and lock other rows each time.
   const due = db.$with('due').as(isDistributed(db) ? found : found.for('update', { skipLocked: true }));
   return db
     .with(due)
@@ -52,9 +51,9 @@ export function claimDue(
 }
 
 /**
- * Records the outcome of a claim, unless another worker has claimed the row since. A claim is
- * identified by its attempt and its lease, since a delayed mail counts no attempt.
- * @returns whether it was still ours to write.
+ * Updates a claimed message, unless another worker has claimed it since. A claim is identified by its
+ * attempt and its lease, because a delay does not count as an attempt.
+ * @returns whether the message was updated.
  */
 export async function settle(
   tx: Tx,
@@ -85,13 +84,13 @@ export async function findMail(db: Db, id: DeliveryId): Promise<OutboxRow | unde
   return found;
 }
 
-/** What waits, longest due first; what was given up, newest first. */
+/** Queued messages in order of their due time, or failed ones, newest first. */
 export function listByStatus(db: Db, status: 'queued' | 'failed', limit: number): Promise<OutboxRow[]> {
   const order = status === 'queued' ? asc(outbox.dueAt) : desc(outbox.settledAt);
   return db.select().from(outbox).where(equalsLiteral(outbox.status, status)).orderBy(order).limit(limit);
 }
 
-/** How many wait for their time, are due, or were given up, and since when the longest due one waits. */
+/** Counts the queued, due and failed messages, and finds the due time of the oldest due one. */
 export async function countOutbox(db: Db, now: Date) {
   const isDue = sql`status = 'queued' and due_at <= ${sql.param(now, outbox.dueAt)}`;
   const [counts] = await db
@@ -109,15 +108,15 @@ export async function countOutbox(db: Db, now: Date) {
 const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
 
 /**
- * Puts mails back that were given up: one, or all since a time. Each is tried as often as at first, at the pace of a backlog;
- * where there is nothing to say any more by then, it is dropped.
+ * Puts failed messages back into the queue: one, or all that failed since a time. They are sent in the
+ * backlog lane, with a new set of attempts. Obsolete ones are dropped when they are due.
  */
 export function putBack(tx: Tx, which: { id: DeliveryId } | { since: Date }, now: Date): Promise<OutboxRow[]> {
   const dueAt = new Date(now.getTime() - freshFor);
-  const isMeant = 'id' in which ? eq(outbox.id, which.id) : gte(outbox.settledAt, which.since);
+  const isSelected = 'id' in which ? eq(outbox.id, which.id) : gte(outbox.settledAt, which.since);
   return tx
     .update(outbox)
     .set({ status: 'queued', attempts: 0, dueAt, settledAt: null })
-    .where(and(equalsLiteral(outbox.status, 'failed'), isMeant))
+    .where(and(equalsLiteral(outbox.status, 'failed'), isSelected))
     .returning();
 }

@@ -6,32 +6,32 @@ import { transaction } from '../../database/transaction.ts';
 import type { Limiter } from '../../limits/limits.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Outcome, Transport } from '../mail.ts';
-import { mostAttempts, waitAfter } from './backoff.ts';
+import { maxAttempts, retryDelay } from './backoff.ts';
 import { createLoop } from './loop.ts';
 import type { MessageWriters, SendingResult } from './message-writer.ts';
-import { createPace, type Pace, unpaced } from './pace.ts';
+import { createPace, type Pace, unlimited } from './pace.ts';
 import { countMail, dueAfter } from './recipient-limit.ts';
 import { claimDue, type Lane, lanes, type OutboxRow, settle } from './store.ts';
 
-/** Milliseconds. A lease outlasts the longest try to send, so that nobody else begins the same mail meanwhile. */
+/** Milliseconds. Longer than any attempt to send, so that no other worker sends the same mail. */
 const lease = 30_000;
-/** Milliseconds between looks for what is due, where nothing else is said. */
+/** Milliseconds between polls. */
 const defaultInterval = 1_000;
-/** Milliseconds. Every wait inside a look has a timeout: one that takes longer than all of them will not end. */
-const longestLook = 120_000;
-/** How many mails of one lane are in hand at once. */
-const atOnce = 10;
+/** Milliseconds. Longer than all timeouts of a poll together, so a longer poll is stuck. */
+const maxPollTime = 120_000;
+/** How many messages of a lane are sent concurrently. */
+const batchSize = 10;
 
 export interface Worker {
-  /** Begins to look for mails that are due. */
+  /** Starts to poll for due messages. */
   start(): void;
-  /** Says that something may have been promised just now. */
+  /** Requests a poll soon, because a message may have been enqueued. */
   wake(): void;
-  /** Sends all that is due now, at no pace, and answers when it is settled: how many rows were handled. */
+  /** Sends everything that is due now, without a rate limit. @returns how many messages were handled. */
   drain(): Promise<number>;
-  /** Whether it has stopped for no reason that it knows: a look goes on and on. */
+  /** Whether a poll does not end. */
   isStuck(): boolean;
-  /** Stops looking, and answers when the mails in hand are settled. */
+  /** Stops polling. Resolves when the messages being sent are done. */
   stop(): Promise<void>;
 }
 
@@ -46,34 +46,34 @@ export interface WorkerOptions {
   writers: MessageWriters;
   transport: Transport;
   log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
-  /** Milliseconds between looks for what is due. */
+  /** Milliseconds between polls. */
   interval?: number;
-  /** How many mails of the backlog are taken each second. */
+  /** Messages of the backlog lane per second. */
   backlogRate: number;
 }
 
 /**
- * The worker that keeps what was promised in the outbox. Any number of them may run on one database. Its two lanes go their
- * own way: a mail that was just promised waits behind no backlog, and behind no hanging try to send one.
+ * Creates the worker that sends the messages in the outbox. Any number of workers may run on one
+ * database. The two lanes run independently, so that a backlog does not delay new messages.
  */
 export function createWorker(options: WorkerOptions): Worker {
   const { log, interval = defaultInterval, backlogRate } = options;
-  const loopOf = (lane: Lane, pace: Pace) => {
-    const look = () => work(options, lane, pace).then(({ isMore }) => isMore);
-    const calmly = () =>
-      look().catch((error) => {
+  const createLaneLoop = (lane: Lane, pace: Pace) => {
+    const poll = () => sendBatch(options, lane, pace).then(({ hasMore }) => hasMore);
+    const pollSafely = () =>
+      poll().catch((error) => {
         if (isConnectionLost(error)) options.service.outages.report(error);
         else log.error({ err: error }, 'the outbox could not be read');
         return false;
       });
-    return createLoop(calmly, interval, options.service.clock);
+    return createLoop(pollSafely, interval, options.service.clock);
   };
-  const fresh = loopOf('fresh', unpaced);
-  const loops = [fresh, loopOf('backlog', createPace(backlogRate))];
+  const fresh = createLaneLoop('fresh', unlimited);
+  const loops = [fresh, createLaneLoop('backlog', createPace(backlogRate))];
 
   async function drain(): Promise<number> {
-    const done = await Promise.all(lanes.map((lane) => work(options, lane, unpaced)));
-    const handled = done.reduce((sum, it) => sum + it.handled, 0);
+    const batches = await Promise.all(lanes.map((lane) => sendBatch(options, lane, unlimited)));
+    const handled = batches.reduce((sum, it) => sum + it.handled, 0);
     return handled === 0 ? 0 : handled + (await drain());
   }
 
@@ -81,31 +81,35 @@ export function createWorker(options: WorkerOptions): Worker {
     start: () => loops.forEach((it) => void it.start()),
     wake: fresh.wake,
     drain,
-    isStuck: () => loops.some((it) => isLong(it.lookingSince(), options.service.clock())),
+    isStuck: () => loops.some((it) => isTooLong(it.runningSince(), options.service.clock())),
     stop: async () => void (await Promise.all(loops.map((it) => it.stop()))),
   };
 }
 
-const isLong = (since: Date | undefined, now: Date) => now.getTime() - (since ?? now).getTime() > longestLook;
+const isTooLong = (since: Date | undefined, now: Date) => now.getTime() - (since ?? now).getTime() > maxPollTime;
 
-/** Takes and sends some of a lane. */
-async function work(options: WorkerOptions, lane: Lane, pace: Pace): Promise<{ handled: number; isMore: boolean }> {
+/** Claims and sends a batch of a lane. */
+async function sendBatch(
+  options: WorkerOptions,
+  lane: Lane,
+  pace: Pace,
+): Promise<{ handled: number; hasMore: boolean }> {
   const { db, clock } = options.service;
   const now = clock();
-  const most = pace.take(atOnce, now);
-  if (most === 0) return { handled: 0, isMore: false };
-  const rows = await claimDue(db, lane, { now, leaseUntil: new Date(now.getTime() + lease), most });
-  pace.putBack(most - rows.length);
+  const limit = pace.take(batchSize, now);
+  if (limit === 0) return { handled: 0, hasMore: false };
+  const rows = await claimDue(db, lane, { now, leaseUntil: new Date(now.getTime() + lease), limit });
+  pace.putBack(limit - rows.length);
   await Promise.all(rows.map((row) => deliver(options, row)));
-  return { handled: rows.length, isMore: rows.length === most };
+  return { handled: rows.length, hasMore: rows.length === limit };
 }
 
-/** One mail: written from what is true now, sent, and what came of it written down. */
+/** Writes a mail, sends it and records the result. */
 async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   const { service, writers, log } = options;
   const about = { delivery: row.id, kind: row.kind, attempt: row.attempts };
   try {
-    const outcome = await send(options, row).catch((err): Sent => {
+    const outcome = await send(options, row).catch((err): SendOutcome => {
       log.error({ err, ...about }, 'a mail could not be written');
       return { outcome: 'deferred', reason: 'the mail could not be written' };
     });
@@ -115,33 +119,30 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
       service.metrics.countMail(row.kind, 'delayed');
       return log.info({ ...about, outcome: 'delayed', dueAt: outcome.dueAt }, 'mail');
     }
-    const changes = settlementOf(outcome, row, now);
-    const told = outcome && toldOf(outcome, changes, row);
+    const changes = toChanges(outcome, row, now);
+    const result = outcome && toSendingResult(outcome, changes, row);
     await transaction(service.db, async (tx) => {
       const isOurs = await settle(tx, row, changes);
-      if (isOurs && told) await writers[row.kind].settled?.(tx, row, told, now);
+      if (isOurs && result) await writers[row.kind].onResult?.(tx, row, result, now);
     });
-    service.metrics.countMail(row.kind, told && changes.status !== 'dropped' ? told.event : 'dropped');
+    service.metrics.countMail(row.kind, result && changes.status !== 'dropped' ? result.event : 'dropped');
     log.info({ ...about, ...(outcome ?? { outcome: 'dropped' }) }, 'mail');
   } catch (err) {
-    // The lease runs out, and the row is claimed again: by then it may have been sent, and is sent twice.
-    log.error({ err, ...about }, 'what came of a mail could not be written down');
+    // The lease expires, and the message is claimed again. If it was sent, it is sent twice.
+    log.error({ err, ...about }, 'the result of sending a mail could not be recorded');
   }
 }
 
-/**
- * The transport's outcome, `dropped` with a reason to record, or `delayed` by the limit of the
- * recipient.
- */
-type Sent = Attempted | { outcome: 'delayed'; dueAt: Date };
-type Attempted = Outcome | { outcome: 'dropped'; reason: string };
+/** The transport's outcome, `dropped` with a reason, or `delayed` by the recipient's limit. */
+type SendOutcome = FinalOutcome | { outcome: 'delayed'; dueAt: Date };
+type FinalOutcome = Outcome | { outcome: 'dropped'; reason: string };
 
-/** @returns what came of it; undefined where there was nothing to say any more. */
-async function send({ service, writers, transport }: WorkerOptions, row: OutboxRow): Promise<Sent | undefined> {
+/** Writes and sends a mail. @returns the outcome; undefined if the message is obsolete. */
+async function send({ service, writers, transport }: WorkerOptions, row: OutboxRow): Promise<SendOutcome | undefined> {
   const now = service.clock();
   const written = await writers[row.kind].write(row, now);
   if (!written) return undefined;
-  if ('withheld' in written) return { outcome: 'dropped', reason: written.withheld };
+  if ('dropReason' in written) return { outcome: 'dropped', reason: written.dropReason };
   const { sender, ...mail } = written;
   const taken = await countMail(service.limiter, row, { to: mail.to, sender }, now);
   if (taken.exceeded) {
@@ -153,31 +154,30 @@ async function send({ service, writers, transport }: WorkerOptions, row: OutboxR
   return outcome;
 }
 
-/** The reason that a delayed mail shows. It does not name the senders of the other mails. */
+/** The reason shown for a delayed mail. It does not name the senders of the other mails. */
 const delayReason = 'This address has been sent many mails today. The mail will be sent automatically later.';
 
-/** Delays a mail. This is not a failure, so the attempt that the claim counted is taken back. */
+/** Delays a mail. The attempt that the claim counted is subtracted again. */
 function delay({ service, writers }: WorkerOptions, row: OutboxRow, dueAt: Date): Promise<void> {
   return transaction(service.db, async (tx) => {
     const isOurs = await settle(tx, row, { dueAt, attempts: row.attempts - 1, lastError: delayReason });
-    if (isOurs) await writers[row.kind].delayed?.(tx, row, { reason: delayReason, dueAt });
+    if (isOurs) await writers[row.kind].onDelayed?.(tx, row, { reason: delayReason, dueAt });
   });
 }
 
-/** The same, as its feature is told. */
-function toldOf(
-  outcome: Attempted,
-  { status, lastError }: ReturnType<typeof settlementOf>,
+function toSendingResult(
+  outcome: FinalOutcome,
+  { status, lastError }: ReturnType<typeof toChanges>,
   { attempts }: OutboxRow,
 ): SendingResult {
   const isBounce = outcome.outcome === 'refused' && outcome.isBounce === true;
-  const isGivenUp = status === 'failed' || status === 'dropped';
-  const event = isBounce ? 'bounced' : isGivenUp ? 'failed' : status === 'sent' ? 'sent' : 'retrying';
+  const hasFailed = status === 'failed' || status === 'dropped';
+  const event = isBounce ? 'bounced' : hasFailed ? 'failed' : status === 'sent' ? 'sent' : 'retrying';
   return { event, attempt: attempts, reason: lastError ?? null };
 }
 
-function settlementOf(
-  outcome: Attempted | undefined,
+function toChanges(
+  outcome: FinalOutcome | undefined,
   { attempts }: OutboxRow,
   now: Date,
 ): Partial<Pick<OutboxRow, 'status' | 'dueAt' | 'settledAt' | 'lastError'>> {
@@ -185,9 +185,9 @@ function settlementOf(
   if (outcome.outcome === 'sent') return { status: 'sent' as const, settledAt: now, lastError: null };
   const lastError = outcome.reason;
   if (outcome.outcome === 'dropped') return { status: 'dropped' as const, settledAt: now, lastError };
-  if (outcome.outcome === 'refused' || attempts >= mostAttempts) {
+  if (outcome.outcome === 'refused' || attempts >= maxAttempts) {
     return { status: 'failed' as const, settledAt: now, lastError };
   }
-  const wait = waitAfter(attempts, Math.random(), outcome.retryAfter) * 1000;
+  const wait = retryDelay(attempts, Math.random(), outcome.retryAfter) * 1000;
   return { dueAt: new Date(now.getTime() + wait), lastError };
 }

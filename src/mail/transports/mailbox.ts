@@ -3,7 +3,7 @@ import type { Db } from '../../database/database.ts';
 import { mailbox } from '../../database/schema.ts';
 import type { Transport } from '../mail.ts';
 
-/** Puts mails into the development mailbox instead of sending them. A mail that is sent twice is there once. */
+/** Stores mails in the development mailbox instead of sending them. A mail sent twice is stored once. */
 export function mailboxTransport(db: Db): Transport {
   return async ({ deliveryId: id, to: recipient, subject, text, html }, sentAt) => {
     await db.insert(mailbox).values({ id, recipient, subject, text, html, sentAt }).onConflictDoNothing();
@@ -11,7 +11,7 @@ export function mailboxTransport(db: Db): Transport {
   };
 }
 
-/** The newest mails, those to one address where it is named. */
+/** The newest 100 mails, optionally only those to one address. */
 export function listMails(db: Db, to?: string) {
   return db
     .select()

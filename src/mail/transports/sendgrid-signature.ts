@@ -1,11 +1,11 @@
 import { createPublicKey, createVerify, type KeyObject } from 'node:crypto';
 
-/** Seconds that a signed request may be older, or by the sender's clock younger, than now. */
+/** Seconds by which the timestamp of a signed request may differ from now. */
 export const signatureTolerance = 600;
 
 /**
- * Reads the verification keys of SendGrid's Signed Event Webhook, as its page shows them: Base64 of a public key (SPKI, DER), parted
- * by commas. Several, so that one can follow the other.
+ * Reads the verification keys of SendGrid's Signed Event Webhook, as SendGrid shows them: public
+ * keys (SPKI, DER) in Base64, separated by commas. Several keys allow rotation.
  */
 export function parseWebhookKeys(text: string): KeyObject[] {
   return text.split(',').map((it) => {
@@ -13,13 +13,13 @@ export function parseWebhookKeys(text: string): KeyObject[] {
       const key = createPublicKey({ key: Buffer.from(it.trim(), 'base64'), format: 'der', type: 'spki' });
       if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
     } catch {
-      // The same answer as for a key of another kind.
+      // The same error as for a key of the wrong type.
     }
-    throw new Error('must be ECDSA public keys in Base64, as SendGrid shows them, parted by commas');
+    throw new Error('must be ECDSA public keys in Base64, as SendGrid shows them, separated by commas');
   });
 }
 
-/** What SendGrid says of itself beside a body. */
+/** A request, with its signature headers. */
 export interface Signed {
   signature: string | undefined;
   timestamp: string | undefined;
@@ -27,8 +27,8 @@ export interface Signed {
 }
 
 /**
- * Whether a request is SendGrid's and was signed just now: ECDSA with SHA-256 over the timestamp and the bytes of the body as
- * they came, by one of the keys.
+ * Whether a request was signed by one of the keys just now: ECDSA with SHA-256 over the timestamp and
+ * the raw body.
  */
 export function isSignedBySendgrid(
   keys: readonly KeyObject[],
@@ -37,6 +37,6 @@ export function isSignedBySendgrid(
 ): boolean {
   if (signature === undefined || timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) return false;
   if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > signatureTolerance) return false;
-  const given = Buffer.from(signature, 'base64');
-  return keys.some((key) => createVerify('sha256').update(timestamp).update(body).verify(key, given));
+  const bytes = Buffer.from(signature, 'base64');
+  return keys.some((key) => createVerify('sha256').update(timestamp).update(body).verify(key, bytes));
 }

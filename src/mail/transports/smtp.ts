@@ -1,17 +1,17 @@
 import { domainToASCII } from 'node:url';
 import { createTransport } from 'nodemailer';
 import type { Mail, MailFrom, Outcome, Transport } from '../mail.ts';
-import { codeWord } from './code-word.ts';
+import { errorCode } from './error-code.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
-/** Milliseconds until a mail server is given up on for this time. Less than a lease, so that no second worker starts meanwhile. */
-const usualTimeout = 15_000;
+/** Milliseconds. Less than the lease, so that no other worker claims the mail meanwhile. */
+const defaultTimeout = 15_000;
 
-/** A mail server, and how it is talked to. */
+/** A mail server, and how to connect to it. */
 export interface SmtpServer {
   host: string;
   port: number;
-  /** From the first byte, by STARTTLS or not at all, or none. */
+  /** `implicit`: TLS from the first byte. `starttls`: required. `none`: never, even if offered. */
   tls: 'implicit' | 'starttls' | 'none';
   login: { user: string; password: string } | undefined;
 }
@@ -23,44 +23,46 @@ interface SmtpOptions {
 }
 
 /**
- * Sends mails through a mail server (RFC 5321), each over a connection of its own: a shared one would be lost to all of its
- * mails with the first that hangs, and the worker has few mails in hand at once.
+ * Sends mails through a mail server (RFC 5321). Each mail has its own connection, so that one that
+ * hangs does not affect the others.
  */
-export function smtpTransport({ server, from, timeout = usualTimeout }: SmtpOptions): Transport {
-  const mailer = createTransport(connectionTo(server));
+export function smtpTransport({ server, from, timeout = defaultTimeout }: SmtpOptions): Transport {
+  const mailer = createTransport(toConnectionOptions(server));
   return async (mail, now) => {
-    // From looking up the host to the last answer: the library's own timeouts start again with each byte.
+    // Covers everything from the DNS lookup to the last reply: the library's own timeouts restart with
+    // each byte.
     const signal = AbortSignal.timeout(timeout);
     try {
-      await mailer.sendMail({ ...messageOf(mail, from, now), signal });
+      await mailer.sendMail({ ...toMessage(mail, from, now), signal });
       return { outcome: 'sent' };
     } catch (error) {
       if (signal.aborted) return { outcome: 'deferred', reason: 'The mail server did not answer in time' };
-      return outcomeOf(error);
+      return toOutcome(error);
     }
   };
 }
 
-function connectionTo({ host, port, tls, login }: SmtpServer) {
+function toConnectionOptions({ host, port, tls, login }: SmtpServer) {
   return {
     host,
     port,
     secure: tls === 'implicit',
     requireTLS: tls === 'starttls',
     ignoreTLS: tls === 'none',
-    // A server that offers no login is not sent to without one: it would refuse as a stranger's what it takes from us.
+    // Without this, mail to a server that does not offer a login would be sent unauthenticated, and
+    // be refused.
     ...(login && { auth: { user: login.user, pass: login.password }, forceAuth: true }),
   };
 }
 
-function messageOf({ deliveryId, to, subject, text, html, listUnsubscribe }: Mail, from: MailFrom, date: Date) {
+function toMessage({ deliveryId, to, subject, text, html, listUnsubscribe }: Mail, from: MailFrom, date: Date) {
   const domain = domainToASCII(from.email.slice(from.email.lastIndexOf('@') + 1));
   return {
-    // The same each time the mail is sent, so that one that was sent twice can be told.
+    // The same for every attempt, so that duplicates can be recognised.
     messageId: `<${deliveryId}@${domain}>`,
     date,
     from: { name: from.name, address: from.email },
-    // An object is not read as a list of addresses.
+    // As a string it would be parsed as a list of addresses.
     to: { name: '', address: to },
     subject,
     text,
@@ -71,38 +73,35 @@ function messageOf({ deliveryId, to, subject, text, html, listUnsubscribe }: Mai
 
 interface SmtpError {
   code?: unknown;
-  /** What the system called it, where `code` is the library's word. */
+  /** The system's error code, if `code` is the library's own. */
   originalCode?: unknown;
   responseCode?: unknown;
   command?: unknown;
-  /** All that the server said. */
+  /** The server's reply. */
   response?: unknown;
 }
 
-/** Out of order (RFC 5321), or about logging in (RFC 4954): what has to be mended there is not the mail. */
-const notAboutTheMail = [503, 530, 534, 535, 538];
+/** Bad sequence (RFC 5321) or authentication (RFC 4954): not caused by this mail. */
+const unrelatedCodes = [503, 530, 534, 535, 538];
 
-/**
- * An enhanced status code (RFC 3463), wherever the server puts it: some write it in brackets at the
- * end.
- */
+/** An enhanced status code (RFC 3463), anywhere in the reply: some servers put it at the end. */
 const enhancedCode = /(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])/;
 /**
- * Those about the address: it does not exist, has moved, or its mailbox takes no mail. 5.1.7 to
- * 5.1.9 are about the sender and the route, although servers answer them to RCPT.
+ * Codes about the recipient: the address does not exist or has moved, or the mailbox is disabled.
+ * 5.1.7 to 5.1.9 are about the sender and the route, although servers answer them to RCPT.
  */
 const bounceCode = /^5\.(1\.(?![789]$)\d+|2\.1)$/;
 /**
- * Without an enhanced code: no such mailbox, or moved elsewhere (RFC 5321, 4.2.3). Not 553: relays
- * that don't know the client answer it, and a wrong setting must not stop mail to every address.
+ * The same without an enhanced code (RFC 5321, 4.2.3). 553 is not one of them: relays answer it to
+ * unknown clients, and a wrong setting must not stop mail to every address.
  */
 const bounces = [550, 551];
 
-/** Reads the codes of an error, and nothing else: it carries the server's words, which quote addresses and the mail. */
-function outcomeOf(error: unknown): Outcome {
+/** Reads only the codes of the error: the server's reply can quote addresses and the mail. */
+function toOutcome(error: unknown): Outcome {
   const { code, originalCode, responseCode: answer, command, response } = error as SmtpError;
   if (typeof answer !== 'number' || answer < 400 || answer > 599) {
-    return { outcome: 'deferred', reason: `The mail server could not be used (${codeWord(originalCode ?? code)})` };
+    return { outcome: 'deferred', reason: `The mail server could not be used (${errorCode(originalCode ?? code)})` };
   }
   const enhanced = enhancedCode.exec(String(response))?.[0];
   const isBounce = enhanced === undefined ? bounces.includes(answer) : bounceCode.test(enhanced);
@@ -110,7 +109,8 @@ function outcomeOf(error: unknown): Outcome {
     return { outcome: 'refused', reason: ['The mail server answered', answer, enhanced].join(' ').trim(), isBounce };
   }
   const reason = `The mail server answered ${answer}`;
-  // Whatever it says to the greeting, the login or the sender, it says to every mail: that is the operator's to mend.
-  const isAboutTheMail = (command === 'RCPT TO' || command === 'DATA') && !notAboutTheMail.includes(answer);
-  return { outcome: isAboutTheMail && answer >= 500 ? 'refused' : 'deferred', reason };
+  // Refusals of the connection, the login or the sender affect every mail; the operator must fix
+  // the settings.
+  const isAboutThisMail = (command === 'RCPT TO' || command === 'DATA') && !unrelatedCodes.includes(answer);
+  return { outcome: isAboutThisMail && answer >= 500 ? 'refused' : 'deferred', reason };
 }

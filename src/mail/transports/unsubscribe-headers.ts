@@ -1,6 +1,6 @@
 /**
- * The headers by which a mail client offers its user a button (RFC 2369, RFC 8058). Clients use it where the URI is https, and
- * where both headers are signed (DKIM).
+ * The headers that make a mail client show an unsubscribe button (RFC 2369, RFC 8058). Clients require
+ * an https URI and a DKIM signature over both headers.
  */
 export const unsubscribeHeaders = (uri: string) => ({
   'List-Unsubscribe': `<${uri}>`,

@@ -27,7 +27,7 @@ export function emailChangeMessage(service: Writer): MessageWriter {
       const values = { address, oldEmail, link, until: expiresAt };
       return { to: address, ...config.mails.write('email-change', [user?.locale], values), sender };
     },
-    async delayed(tx, { emailChangeId }, { dueAt }) {
+    async onDelayed(tx, { emailChangeId }, { dueAt }) {
       if (emailChangeId !== null) await postponeEmailChange(tx, emailChangeId, dueAt);
     },
   };
