@@ -4,26 +4,29 @@ import type { PermissionDeclaration as Declaration } from '../permissions/permis
 import { mostPermissions, PermissionDeclaration } from '../permissions/schemas.ts';
 import { utf8Text } from '../text/utf8.ts';
 
-/** Reads a file with a catalogue, as `PUT /v1/permissions` takes it. @throws an Error that says what is wrong. */
+/**
+ * Reads a file with a catalogue, in the format of `PUT /v1/permissions`.
+ * @throws an Error that says what is wrong.
+ */
 export function readCatalogueFile(path: string): Declaration[] {
   const permissions = permissionsIn(path);
   for (const [i, it] of permissions.entries()) {
-    const [wrong] = Value.Errors(PermissionDeclaration, it);
-    if (wrong) throw new Error(`${path}: /permissions/${i}${wrong.instancePath} ${wrong.message}`);
+    const [error] = Value.Errors(PermissionDeclaration, it);
+    if (error) throw new Error(`${path}: /permissions/${i}${error.instancePath} ${error.message}`);
   }
   return permissions as Declaration[];
 }
 
 function permissionsIn(path: string): unknown[] {
-  let read: unknown;
+  let content: unknown;
   try {
-    read = JSON.parse(utf8Text(readFileSync(path)) ?? 'not UTF-8');
+    content = JSON.parse(utf8Text(readFileSync(path)) ?? 'not UTF-8');
   } catch {
-    throw new Error('must be the path of a JSON file in UTF-8 that can be read');
+    throw new Error('must be the path of a readable JSON file in UTF-8');
   }
-  const { permissions } = (read ?? {}) as { permissions?: unknown };
+  const { permissions } = (content ?? {}) as { permissions?: unknown };
   if (!Array.isArray(permissions) || permissions.length > mostPermissions) {
-    throw new Error(`must hold {"permissions": […]}, ${mostPermissions} at most`);
+    throw new Error(`must contain {"permissions": […]} with at most ${mostPermissions} entries`);
   }
   return permissions;
 }

@@ -11,11 +11,11 @@ import type { IdentityProvider } from '../tokens/identity-provider.ts';
 import type { SigningKeys } from '../tokens/keys.ts';
 import { settings } from './settings.ts';
 
-const usualIssuer = 'http://localhost:3000';
+const defaultIssuer = 'http://localhost:3000';
 
 type Values = { [K in keyof typeof settings]: ReturnType<(typeof settings)[K]['read']> };
 
-/** Everything that differs between two places where the service runs. Frozen; nothing else reads the environment. */
+/** Deployment-specific settings. Frozen. Nothing else reads the environment. */
 export interface Config {
   readonly production: boolean;
   readonly host: string;
@@ -23,7 +23,7 @@ export interface Config {
   readonly database: DatabaseChoice;
   readonly dataDir: string;
   readonly issuer: string;
-  /** Undefined: made on the first start and kept in `dataDir`. */
+  /** Undefined: generated on the first start and stored in `dataDir`. */
   readonly signingKeys: SigningKeys | undefined;
   readonly acceptUrl: string;
   readonly verifyUrl: string;
@@ -31,36 +31,35 @@ export interface Config {
   readonly emailChangeUrl: string;
   readonly optOutUrl: string;
   readonly reportUrl: string;
-  /** Writes the words of mails. */
   readonly mails: MailWriter;
   readonly mail:
     | { kind: 'mailbox'; from: MailFrom }
     | { kind: 'smtp'; from: MailFrom; server: SmtpServer }
     | { kind: 'sendgrid'; from: MailFrom; apiKey: string; baseUrl: string; templates: SendgridTemplates };
-  /** Mails each second, of those that wait or are tried again. */
+  /** Mails of the backlog lane per second. */
   readonly mailBacklogRate: number;
-  /** Who may tell what became of mails. */
+  /** Verify SendGrid's delivery events. */
   readonly sendgridWebhookKeys: readonly KeyObject[];
   readonly passwordLogin: boolean;
   readonly checkBatching: boolean;
   readonly identityProviders: readonly IdentityProvider[];
-  /** What the catalogue is put to at each start; undefined where it is not kept in a file. */
+  /** Applied at each start; undefined without `CATALOGUE_FILE`. */
   readonly catalogue: readonly PermissionDeclaration[] | undefined;
-  /** For whom account tokens are given. */
+  /** The allowed audiences of account tokens. */
   readonly tokenAudiences: readonly string[];
   /** Seconds. */
   readonly sessionTimeouts: { idle: number; absolute: number };
   readonly redisUrl: string | undefined;
   readonly rateLimits: RateLimits;
-  /** 0: any number. */
+  /** 0: no limit. */
   readonly pendingInvitesMax: number;
   readonly corsOrigins: readonly string[] | '*';
   readonly trustProxy: readonly string[] | number | undefined;
-  /** Milliseconds; 0: any. */
+  /** Milliseconds; 0: no limit. */
   readonly eventLoopLagMax: number;
   /** Seconds. */
   readonly stopDelay: number;
-  /** None: the metrics are not served. */
+  /** Undefined: metrics are off. */
   readonly metricsPort: number | undefined;
   /** Whether requests are traced. */
   readonly tracing: boolean;
@@ -70,146 +69,148 @@ export interface Config {
 type Environment = Record<string, string | undefined>;
 
 /**
- * Reads the environment.
- * @returns the frozen configuration, or every mistake at once, a sentence each that begins with the setting's name.
+ * Reads the settings from the environment.
+ * @returns the frozen configuration, or all mistakes. Each message begins with the setting's name.
  */
-export function readConfig(surroundings: Environment): { config: Config } | { mistakes: string[] } {
-  const { env, mistakes } = withFiles(surroundings);
-  const values: Partial<Record<string, unknown>> = {};
-  for (const [key, { name, read }] of Object.entries(settings)) {
+export function readConfig(environment: Environment): { config: Config } | { mistakes: string[] } {
+  const { env, mistakes } = withFiles(environment);
+  const read: Partial<Record<string, unknown>> = {};
+  for (const [key, setting] of Object.entries(settings)) {
+    const { name } = setting;
     try {
-      values[key] = read(env[name] === '' ? undefined : env[name]);
+      read[key] = setting.read(env[name] === '' ? undefined : env[name]);
     } catch (error) {
       mistakes.push(`${name} ${(error as Error).message}`);
     }
   }
-  const given = values as Values;
-  if (given.nodeEnv === 'production') mistakes.push(...missingInProduction(env), ...emptyInProduction(surroundings));
+  const values = read as Values;
+  if (values.nodeEnv === 'production') mistakes.push(...missingInProduction(env), ...emptyInProduction(environment));
   if ((env.SMTP_URL || env.SENDGRID_API_KEY) && !env.MAIL_FROM) {
-    mistakes.push('MAIL_FROM is required when mail goes through a mail server or SendGrid');
+    mistakes.push('MAIL_FROM is required with SMTP_URL or SENDGRID_API_KEY');
   }
   if (env.SMTP_URL && env.SENDGRID_API_KEY) {
-    mistakes.push('SMTP_URL and SENDGRID_API_KEY are two ways for mail to leave: it takes one');
+    mistakes.push('SMTP_URL and SENDGRID_API_KEY are mutually exclusive; set one');
   }
   if (env.SENDGRID_TEMPLATES && !env.SENDGRID_API_KEY) {
-    mistakes.push('SENDGRID_TEMPLATES is for mail through SendGrid, and SENDGRID_API_KEY is not set');
+    mistakes.push('SENDGRID_TEMPLATES requires SENDGRID_API_KEY');
   }
-  if (given.passwordLogin === false && given.identityProviders?.length === 0) {
-    mistakes.push('PASSWORD_LOGIN is off, and without OIDC_ISSUERS nobody could log in');
+  if (values.passwordLogin === false && values.identityProviders?.length === 0) {
+    mistakes.push('PASSWORD_LOGIN must be on without OIDC_ISSUERS, or nobody could log in');
   }
-  if (given.identityProviders?.some((it) => it.issuer === (given.issuer ?? usualIssuer))) {
-    mistakes.push('OIDC_ISSUERS names this service itself');
+  if (values.identityProviders?.some((it) => it.issuer === (values.issuer ?? defaultIssuer))) {
+    mistakes.push('OIDC_ISSUERS must not contain the ISSUER of this service');
   }
-  if (given.tokenAudiences?.some((it) => it.startsWith(given.issuer ?? usualIssuer))) {
-    mistakes.push('TOKEN_AUDIENCES names this service itself: its own access tokens say who someone is, and no right');
+  if (values.tokenAudiences?.some((it) => it.startsWith(values.issuer ?? defaultIssuer))) {
+    mistakes.push(
+      'TOKEN_AUDIENCES must not contain URLs of this service: its own access tokens contain no permissions',
+    );
   }
-  return mistakes.length > 0 ? { mistakes } : { config: frozen(configFrom(given)) };
+  return mistakes.length > 0 ? { mistakes } : { config: deepFreeze(configFrom(values)) };
 }
 
-/** The environment with secrets from the files that it names, so that none has to stand in it. */
-function withFiles(surroundings: Environment): { env: Environment; mistakes: string[] } {
-  const env = { ...surroundings };
+/** The environment, with the secrets that are in files (`…_FILE`). */
+function withFiles(environment: Environment): { env: Environment; mistakes: string[] } {
+  const env = { ...environment };
   const mistakes: string[] = [];
   for (const { name } of Object.values(settings).filter((it) => it.isSecret)) {
-    const path = surroundings[`${name}_FILE`];
+    const path = environment[`${name}_FILE`];
     if (!path) continue;
-    if (env[name]) mistakes.push(`${name} and ${name}_FILE are both set: it takes one`);
+    if (env[name]) mistakes.push(`${name} and ${name}_FILE are mutually exclusive; set one`);
     try {
       env[name] = readFileSync(path, 'utf8').trim();
     } catch {
-      // The same answer as for a file with nothing in it.
+      // The same message as for an empty file.
     }
-    if (!env[name]) mistakes.push(`${name}_FILE must be the path of a file that can be read and holds something`);
+    if (!env[name]) mistakes.push(`${name}_FILE must be the path of a readable file that is not empty`);
   }
   return { env, mistakes };
 }
 
-/** Freezes plain data and lists, all the way down. Keys and maps guard themselves. */
-function frozen<T extends object>(data: T): T {
+/** Freezes plain objects and arrays deeply. Key objects and maps are left as they are. */
+function deepFreeze<T extends object>(data: T): T {
   if (![Object.prototype, Array.prototype].includes(Object.getPrototypeOf(data))) return data;
-  for (const inner of Object.values(data)) if (typeof inner === 'object' && inner !== null) frozen(inner);
+  for (const inner of Object.values(data)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
   return Object.freeze(data);
 }
 
 function missingInProduction(env: Environment): string[] {
   const { issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, verifyUrl, resetUrl, emailChangeUrl } = settings;
-  const ofPasswords = env.PASSWORD_LOGIN === 'off' ? [] : [verifyUrl, resetUrl, emailChangeUrl];
-  const required = [issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, ...ofPasswords].map((it) => it.name);
+  const passwordUrls = env.PASSWORD_LOGIN === 'off' ? [] : [verifyUrl, resetUrl, emailChangeUrl];
+  const required = [issuer, signingKeys, acceptUrl, optOutUrl, reportUrl, ...passwordUrls].map((it) => it.name);
   const missing = required.filter((name) => !env[name]).map((name) => `${name} is required in production`);
   if (!env.SMTP_URL && !env.SENDGRID_API_KEY) {
-    missing.push('SMTP_URL or SENDGRID_API_KEY is required in production: there is no mailbox to fall back on');
+    missing.push('SMTP_URL or SENDGRID_API_KEY is required in production');
   }
   return missing;
 }
 
 /**
- * An empty setting counts as not set. For a setting that says where data is stored, the default
- * would then be used instead of the place that the operator meant. So these settings must be absent
- * or have a value.
+ * An empty setting counts as not set. For the settings that say where data is stored, the default could
+ * then silently replace the intended place. In production they must be absent or have a value.
  */
 function emptyInProduction(env: Environment): string[] {
   const places = [settings.databaseUrl, settings.dataDir, settings.redisUrl].map((it) => it.name);
   return [...places, ...places.map((it) => `${it}_FILE`)]
     .filter((name) => env[name]?.trim() === '')
-    .map((name) => `${name} is set and empty: give it a value, or remove it`);
+    .map((name) => `${name} is empty; set a value or remove it`);
 }
 
-function configFrom(given: Values): Config {
-  const production = given.nodeEnv === 'production';
-  const here = `http://localhost:${given.port}`;
-  const from = given.mailFrom ?? { name: 'Usher', email: 'usher@example.com' };
+function configFrom(values: Values): Config {
+  const production = values.nodeEnv === 'production';
+  const here = `http://localhost:${values.port}`;
+  const from = values.mailFrom ?? { name: 'Usher', email: 'usher@example.com' };
   return {
     production,
-    host: given.host ?? (production ? '0.0.0.0' : '127.0.0.1'),
-    port: given.port,
-    database: given.databaseUrl
+    host: values.host ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    port: values.port,
+    database: values.databaseUrl
       ? {
           kind: 'postgres',
-          url: given.databaseUrl,
-          poolSize: given.databasePoolSize,
-          preparedStatements: given.preparedStatements,
+          url: values.databaseUrl,
+          poolSize: values.databasePoolSize,
+          preparedStatements: values.preparedStatements,
         }
-      : { kind: 'embedded', dataDir: given.dataDir },
-    dataDir: given.dataDir,
-    issuer: given.issuer ?? usualIssuer,
-    signingKeys: given.signingKeys,
-    acceptUrl: given.acceptUrl ?? `${here}/dev/invite#token={token}`,
-    verifyUrl: given.verifyUrl ?? `${here}/dev/verify-email#token={token}`,
-    resetUrl: given.resetUrl ?? `${here}/dev/reset-password#token={token}`,
-    emailChangeUrl: given.emailChangeUrl ?? `${here}/dev/confirm-email#token={token}`,
-    reportUrl: given.reportUrl ?? `${here}/dev/report#token={token}`,
-    optOutUrl: given.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
-    mails: given.mails,
-    mail: wayOfMail(given, from),
-    mailBacklogRate: given.mailBacklogRate,
-    sendgridWebhookKeys: given.sendgridWebhookKeys,
-    passwordLogin: given.passwordLogin,
-    checkBatching: given.checkBatching,
-    identityProviders: given.identityProviders,
-    catalogue: given.catalogue,
-    tokenAudiences: given.tokenAudiences,
-    sessionTimeouts: { idle: given.sessionIdleTimeout, absolute: given.sessionAbsoluteTimeout },
-    redisUrl: given.redisUrl,
-    rateLimits: given.rateLimits,
-    pendingInvitesMax: given.pendingInvitesMax,
-    corsOrigins: given.corsOrigins,
-    trustProxy: given.trustProxy,
-    eventLoopLagMax: given.eventLoopLagMax,
-    stopDelay: given.stopDelay ?? (production ? 5 : 0),
-    metricsPort: metricsPortOf(given),
-    tracing: given.tracesEndpoint !== undefined,
-    logLevel: given.logLevel,
+      : { kind: 'embedded', dataDir: values.dataDir },
+    dataDir: values.dataDir,
+    issuer: values.issuer ?? defaultIssuer,
+    signingKeys: values.signingKeys,
+    acceptUrl: values.acceptUrl ?? `${here}/dev/invite#token={token}`,
+    verifyUrl: values.verifyUrl ?? `${here}/dev/verify-email#token={token}`,
+    resetUrl: values.resetUrl ?? `${here}/dev/reset-password#token={token}`,
+    emailChangeUrl: values.emailChangeUrl ?? `${here}/dev/confirm-email#token={token}`,
+    reportUrl: values.reportUrl ?? `${here}/dev/report#token={token}`,
+    optOutUrl: values.optOutUrl ?? `${here}/dev/opt-out#token={token}`,
+    mails: values.mails,
+    mail: mailConfigFrom(values, from),
+    mailBacklogRate: values.mailBacklogRate,
+    sendgridWebhookKeys: values.sendgridWebhookKeys,
+    passwordLogin: values.passwordLogin,
+    checkBatching: values.checkBatching,
+    identityProviders: values.identityProviders,
+    catalogue: values.catalogue,
+    tokenAudiences: values.tokenAudiences,
+    sessionTimeouts: { idle: values.sessionIdleTimeout, absolute: values.sessionAbsoluteTimeout },
+    redisUrl: values.redisUrl,
+    rateLimits: values.rateLimits,
+    pendingInvitesMax: values.pendingInvitesMax,
+    corsOrigins: values.corsOrigins,
+    trustProxy: values.trustProxy,
+    eventLoopLagMax: values.eventLoopLagMax,
+    stopDelay: values.stopDelay ?? (production ? 5 : 0),
+    metricsPort: metricsPortFrom(values),
+    tracing: values.tracesEndpoint !== undefined,
+    logLevel: values.logLevel,
   };
 }
 
-/** Where no port is said: the one that exporters of OpenTelemetry take, in production. */
-function metricsPortOf({ metricsPort, nodeEnv }: Values): number | undefined {
+/** The default in production is the port of OpenTelemetry's Prometheus exporter. */
+function metricsPortFrom({ metricsPort, nodeEnv }: Values): number | undefined {
   if (typeof metricsPort === 'number') return metricsPort;
   return metricsPort === undefined && nodeEnv === 'production' ? 9464 : undefined;
 }
 
-function wayOfMail(given: Values, from: MailFrom): Config['mail'] {
-  const { smtpServer, sendgridApiKey: apiKey, sendgridBaseUrl: baseUrl, sendgridTemplates: templates } = given;
+function mailConfigFrom(values: Values, from: MailFrom): Config['mail'] {
+  const { smtpServer, sendgridApiKey: apiKey, sendgridBaseUrl: baseUrl, sendgridTemplates: templates } = values;
   if (smtpServer) return { kind: 'smtp', from, server: smtpServer };
   if (apiKey) return { kind: 'sendgrid', from, apiKey, baseUrl, templates };
   return { kind: 'mailbox', from };

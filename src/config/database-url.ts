@@ -2,9 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { requireEscapes } from './setting-values.ts';
 
-/**
- * The parameters that the driver reads. It silently ignores any other, even one that asks for TLS.
- */
+/** The parameters that the driver supports. It silently ignores all others, even those for TLS. */
 const parameters = [
   'host',
   'port',
@@ -26,8 +24,8 @@ const parameters = [
 const example = 'postgres://user:password@host:5432/database';
 
 /**
- * Verifies the URL of a Postgres, and the files that it names.
- * @throws an Error that says what is wrong, without quoting a user or a password.
+ * Validates a Postgres connection URI and the files that it refers to.
+ * @throws an Error that says what is wrong and contains no user or password.
  */
 export function readDatabaseUrl(text: string): string {
   if (!/^postgres(ql)?:\/\//.test(text)) throw new Error(`must be a URL that begins with postgres:// or postgresql://`);
@@ -44,9 +42,9 @@ export function readDatabaseUrl(text: string): string {
   const names = [...searchParams.keys()];
   // An unknown name may be the rest of a password that contains an unescaped &.
   if (names.some((name) => !parameters.includes(name))) throw new Error(unknownParameter);
-  // The driver takes the last value, and the checks below read the first.
+  // The driver uses the last value; the checks below read the first.
   const repeated = names.find((name, index) => names.indexOf(name) < index);
-  if (repeated !== undefined) throw new Error(`has the parameter "${repeated}" more than once; keep one of them`);
+  if (repeated !== undefined) throw new Error(`has the parameter "${repeated}" more than once; keep one`);
   const host = searchParams.get('host') ?? '';
   const port = searchParams.get('port') ?? url.port;
   if (host.includes(',') || port.includes(',')) throw new Error(severalHosts);
@@ -66,15 +64,12 @@ function isText(escaped: string): boolean {
   }
 }
 
-// `ssl` has a sentence of its own.
-const unknownParameter = `has a parameter that is not supported: remove it, or write & as %26 where it is part of a value; supported are ${parameters.filter((it) => it !== 'ssl').join(', ')}`;
+// `ssl` has its own message.
+const unknownParameter = `has an unsupported parameter. Remove it, or write & as %26 if it is part of a value. Supported: ${parameters.filter((it) => it !== 'ssl').join(', ')}`;
 
-const severalHosts =
-  'names several hosts, and only one is supported: use an address that leads to the primary, such as that of a pooler';
+const severalHosts = 'names several hosts; only one is supported. Use the address of the primary or of a pooler';
 
-/**
- * What to use instead of each mode that the driver treats differently from PostgreSQL's own tools.
- */
+/** What to use instead of the modes that the driver treats differently from PostgreSQL's own tools. */
 const modes: Record<string, string> = {
   allow: 'verify-full, or disable',
   prefer: 'verify-full, or disable',
@@ -101,7 +96,7 @@ function requireTls(searchParams: URLSearchParams): void {
     throw new Error('has an unknown sslnegotiation: use postgres or direct');
   }
   if (mode === 'disable' && (cert ?? key ?? root) !== undefined) {
-    throw new Error('has sslmode=disable and names files for TLS: use sslmode=verify-full, or leave the files out');
+    throw new Error('has sslmode=disable and TLS files: use sslmode=verify-full, or remove the files');
   }
   if ((cert === undefined) !== (key === undefined)) throw new Error('needs both sslcert and sslkey, or neither');
   requireFile('sslrootcert', root, 'certificates in PEM', (pem) => new X509Certificate(pem));
@@ -115,11 +110,11 @@ function requireFile(name: string, path: string | undefined, content: string, re
   try {
     pem = readFileSync(path);
   } catch {
-    throw new Error(`has ${name}=${path}, a file that can't be read`);
+    throw new Error(`has ${name}=${path}, which cannot be read`);
   }
   try {
     read(pem);
   } catch {
-    throw new Error(`has ${name}=${path}, a file that does not contain ${content}`);
+    throw new Error(`has ${name}=${path}, which does not contain ${content}`);
   }
 }

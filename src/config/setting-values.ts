@@ -5,15 +5,19 @@ import type { MailFrom } from '../mail/mail.ts';
 import type { SmtpServer } from '../mail/transports/smtp.ts';
 import { isEmailAddress } from '../text/email-address.ts';
 
-/** One setting: what it is called in the environment, what it means, and how its text is read. */
+/** An environment variable: its name, documentation and parser. */
 export interface Setting<T> {
   name: string;
   about: string;
-  /** What holds when it is not set, in words. */
+  /** The default, in words. */
   default: string;
-  /** Whether it may hold a secret, and so may stand in a file that `…_FILE` names instead. */
+  /** Whether it may contain a secret. Then `…_FILE` can name a file with the value. */
   isSecret?: boolean;
-  /** The value, or a thrown Error whose message says what is wrong. `undefined` in: not set. */
+  /**
+   * Parses the value.
+   * @param text undefined if the variable is not set.
+   * @throws an Error that says what is wrong.
+   */
   read(text: string | undefined): T;
 }
 
@@ -39,20 +43,20 @@ export function readServerUrl(text: string, protocols: string[]): string {
 }
 
 /**
- * The characters that end a part of a URL are the ones that people forget to escape in a password.
- * @throws an Error that names the character, and nothing else of the text.
+ * Finds unescaped characters in the user or password of a URL. People often forget to escape them.
+ * @throws an Error that names only the character.
  */
 export function requireEscapes(text: string): void {
   const rest = text.slice(text.indexOf('://') + 3);
   const mustEscape = (it: string) =>
     new Error(`has an unescaped ${it} in its user or password: write ${it} as ${encodeURIComponent(it)}`);
   if (rest.includes('#')) {
-    throw new Error('has an unescaped #: write # as %23, for instance in the password');
+    throw new Error('has an unescaped #: write # as %23');
   }
   if (/%(?![0-9a-f]{2})/i.test(rest)) throw new Error('has a % that is not part of an escape: write % as %25');
   const [authority = ''] = rest.split(/[/?]/, 1);
   const after = rest.slice(authority.length);
-  // "user:pass" looks like a host and a port, and the rest of the password follows.
+  // "user:pass?word@host": "user:pass" looks like a host and a port.
   if (after.startsWith('?') && authority.includes(':') && after.includes('@')) throw mustEscape('?');
   if (after.split('?', 1)[0]?.includes('@')) throw mustEscape('/');
   if (authority.split('@').length > 2) throw mustEscape('@');
@@ -61,12 +65,12 @@ export function requireEscapes(text: string): void {
 export function readLinkTemplate(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   if (text.split('{token}').length !== 2)
-    throw new Error('must hold {token} once; in an env file a # begins a comment unless the value is quoted');
+    throw new Error('must contain {token} exactly once. Quote the value in an env file, where # begins a comment');
   readUrl(text.replace('{token}', 'token'), ['https:', 'http:']);
   return text;
 }
 
-/** A domain in other scripts in the form that every mail service takes (RFC 5890). */
+/** Converts the domain to ASCII (RFC 5890), which every mail service accepts. */
 function withAsciiDomain(email: string): string {
   const at = email.lastIndexOf('@');
   return email.slice(0, at + 1) + domainToASCII(email.slice(at + 1));
@@ -75,30 +79,32 @@ function withAsciiDomain(email: string): string {
 export function readSender(text: string): MailFrom {
   const named = /^\s*([^<>\r\n]*?)\s*<([^<>\s]+)>\s*$/.exec(text);
   const sender = named ? { name: named[1] ?? '', email: named[2] ?? '' } : { name: '', email: text.trim() };
-  if (!isEmailAddress(sender.email)) throw new Error('must be an address, or a name and an address: Name <address>');
+  if (!isEmailAddress(sender.email))
+    throw new Error('must be an e-mail address, or a name and an address: Name <address>');
   return { ...sender, email: withAsciiDomain(sender.email) };
 }
 
 /**
- * A mail server as a URL. Mails carry links that let people in, so they leave this machine over TLS unless the URL says
- * otherwise, and a password never leaves it without.
+ * Reads the URL of a mail server. Mails contain links that grant access, so TLS is required for other
+ * hosts unless the URL has `?tls=off`. A password is never sent to them without TLS.
  */
 export function readSmtpServer(text: string): SmtpServer {
-  const wrong =
-    'must be a URL such as smtp://user:password@smtp.example.com:587 or smtps://smtp.example.com, special characters in it written as %XX';
+  const invalid =
+    'must be a URL such as smtp://user:password@smtp.example.com:587 or smtps://smtp.example.com, with special characters written as %XX';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const host = (url?.hostname ?? '').replaceAll(/[[\]]/g, '').toLowerCase();
-  if (!url || !/^smtps?:$/.test(url.protocol) || !/^[\w.:-]+$/.test(host) || url.port === '0') throw new Error(wrong);
+  if (!url || !/^smtps?:$/.test(url.protocol) || !/^[\w.:-]+$/.test(host) || url.port === '0') throw new Error(invalid);
   if (!/^\/?(\?tls=off)?$/.test(url.pathname + url.search + url.hash)) {
-    throw new Error('must end after the host and its port, but for ?tls=off');
+    throw new Error('must have nothing after the host and port, except ?tls=off');
   }
-  const [user, password] = [url.username, url.password].map((it) => decoded(it, wrong)) as [string, string];
+  const [user, password] = [url.username, url.password].map((it) => decodePart(it, invalid)) as [string, string];
   if ((user === '') !== (password === '')) throw new Error('must have a user and a password, or neither');
   const isImplicit = url.protocol === 'smtps:';
   const isOff = url.search !== '';
   const isLocal = ['localhost', '127.0.0.1', '::1'].includes(host);
-  if (isOff && isImplicit) throw new Error('must not ask for TLS by smtps: and for none by ?tls=off');
-  if (isOff && !isLocal && password !== '') throw new Error('must not send a password over the network with ?tls=off');
+  if (isOff && isImplicit) throw new Error('must not combine smtps: with ?tls=off');
+  if (isOff && !isLocal && password !== '')
+    throw new Error('must not combine a password with ?tls=off, except on localhost');
   return {
     host,
     port: url.port === '' ? (isImplicit ? 465 : 587) : Number(url.port),
@@ -107,11 +113,11 @@ export function readSmtpServer(text: string): SmtpServer {
   };
 }
 
-function decoded(part: string, wrong: string): string {
+function decodePart(part: string, message: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new Error(wrong);
+    throw new Error(message);
   }
 }
 
@@ -120,16 +126,16 @@ export function readChoice(text: string, choices: string[]): string {
   return text;
 }
 
-/** JSON as it is, or that of a file. */
+/** Returns JSON as it is. Reads the file if the text is a path. */
 export function textOrFile(text: string): string {
   if (/^\s*[{[]/.test(text)) return text;
   try {
     return readFileSync(text, 'utf8');
   } catch {
-    throw new Error('must be JSON, or the path of a file that can be read');
+    throw new Error('must be JSON, or the path of a readable file');
   }
 }
-/** A whole number. */
+
 export function readNumber(text: string, { min, max }: { min: number; max: number }): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < min || number > max) {
@@ -138,36 +144,34 @@ export function readNumber(text: string, { min, max }: { min: number; max: numbe
   return number;
 }
 
-/** The origins of browsers (RFC 6454), parted by commas; `*` is any. */
+/** Browser origins (RFC 6454), separated by commas; `*` for any. */
 export function readOrigins(text: string): string[] | '*' {
   if (text.trim() === '*') return '*';
   const origins = text.split(',').map((it) => it.trim());
   const isOrigin = (it: string) =>
     URL.canParse(it) && /^https?:$/.test(new URL(it).protocol) && new URL(it).origin === it && !it.includes('*');
-  const wrong = origins.filter((it) => !isOrigin(it));
-  if (wrong.length > 0) throw new Error('must be origins such as https://app.example.com, parted by commas, or *');
+  if (!origins.every(isOrigin))
+    throw new Error('must be origins such as https://app.example.com, separated by commas, or *');
   return origins;
 }
 
-/** Proxies that are trusted to say who is behind them: addresses, networks, or how many there are. */
+/** The trusted proxies: addresses and networks, or their number. */
 export function readProxies(text: string): string[] | number {
   if (/^\d{1,2}$/.test(text)) return Number(text);
   const proxies = text.split(',').map((it) => it.trim());
-  // Not the short forms of IPv4: 100 is not 0.0.0.100 to whoever counts proxies.
+  // Short forms of IPv4 are refused: 100 would be 0.0.0.100, not a number of proxies.
   const isAddress = (it: string) =>
     ipaddr.IPv4.isValidFourPartDecimal(it) || ipaddr.IPv6.isValid(it) || ipaddr.isValidCIDR(it);
   if (!proxies.every((it) => isAddress(it) || /^(loopback|linklocal|uniquelocal)$/.test(it))) {
-    throw new Error(
-      'must be addresses or networks such as 10.0.0.0/8, parted by commas, or how many proxies there are',
-    );
+    throw new Error('must be addresses or networks such as 10.0.0.0/8, separated by commas, or the number of proxies');
   }
   return proxies;
 }
 
-/** Names of services, by which a token says for whom it is. */
+/** The audiences of account tokens, separated by commas. */
 export function readAudiences(text: string): string[] {
   const audiences = text.split(',').map((it) => it.trim());
   if (audiences.some((it) => !/^[\x21-\x7e]{1,200}$/.test(it)))
-    throw new Error('must be names or URLs, parted by commas');
+    throw new Error('must be names or URLs, separated by commas');
   return audiences;
 }

@@ -7,9 +7,12 @@ import type { SigningKey, SigningKeys } from './keys.ts';
 export const accessTokenLifetime = 600;
 
 export interface AccessTokens {
-  /** A JWT (RFC 9068, `typ` at+jwt) that names a user and a session, and no right. Good for `accessTokenLifetime`. */
+  /**
+   * Signs a JWT (RFC 9068, `typ` at+jwt) with the ids of a user and a session, and no permissions.
+   * Valid for `accessTokenLifetime`.
+   */
   sign(userId: UserId, sessionId: SessionId, now: Date): string;
-  /** Whom a token names; undefined where anything about it does not verify. Whether the session still stands is not looked at. */
+  /** The ids in a token; undefined if it is not valid. Does not check whether the session is active. */
   verify(token: string, now: Date): { userId: UserId; sessionId: SessionId } | undefined;
 }
 
@@ -21,20 +24,21 @@ interface Claims {
 }
 
 /**
- * Access tokens through @fastify/jwt (docs/decisions/jwt-libraries.md): one instance for each key id,
- * since a verifier with a fixed key is synchronous and caches the tokens that it has verified.
+ * Signs and verifies access tokens with @fastify/jwt (docs/decisions/jwt-libraries.md). There is one
+ * instance for each key id, because a verifier with a fixed key is synchronous and caches the tokens
+ * that it has verified.
  */
 export async function accessTokens(app: FastifyInstance, keys: SigningKeys, issuer: string): Promise<AccessTokens> {
-  for (const key of keys.byKid.values()) await app.register(fastifyJwt, optionsOf(key, issuer));
+  for (const key of keys.byKid.values()) await app.register(fastifyJwt, jwtOptions(key, issuer));
   const jwt = app.jwt as unknown as Record<string, typeof app.jwt>;
   return {
     sign: (sub, sid, now) =>
-      (jwt[namespaceOf(keys.current.kid)] as typeof app.jwt).sign({ sub, sid, iat: Math.floor(now.getTime() / 1000) }),
+      (jwt[namespaceFor(keys.current.kid)] as typeof app.jwt).sign({ sub, sid, iat: Math.floor(now.getTime() / 1000) }),
     verify: (token, now) => {
-      const kid = keyIdOf(token);
+      const kid = keyIdIn(token);
       if (kid === undefined || !keys.byKid.has(kid)) return undefined;
       try {
-        return namedBy((jwt[namespaceOf(kid)] as typeof app.jwt).verify<Claims>(token), now);
+        return idsIn((jwt[namespaceFor(kid)] as typeof app.jwt).verify<Claims>(token), now);
       } catch {
         return undefined;
       }
@@ -42,10 +46,10 @@ export async function accessTokens(app: FastifyInstance, keys: SigningKeys, issu
   };
 }
 
-function optionsOf({ kid, privateKey, publicKey }: SigningKey, iss: string) {
-  const aud = audienceOf(iss);
+function jwtOptions({ kid, privateKey, publicKey }: SigningKey, iss: string) {
+  const aud = audienceFor(iss);
   return {
-    namespace: namespaceOf(kid),
+    namespace: namespaceFor(kid),
     secret: {
       private: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
       public: publicKey.export({ format: 'pem', type: 'spki' }) as string,
@@ -69,11 +73,11 @@ function optionsOf({ kid, privateKey, publicKey }: SigningKey, iss: string) {
   };
 }
 
-const audienceOf = (issuer: string) => `${issuer}/v1`;
-const namespaceOf = (kid: string) => `key ${kid}`;
+const audienceFor = (issuer: string) => `${issuer}/v1`;
+const namespaceFor = (kid: string) => `key ${kid}`;
 
-/** The key id in a token's header; undefined where there is none to be read. It says which key to try, and proves nothing. */
-function keyIdOf(token: string): string | undefined {
+/** The key id in a token's header, not yet verified; undefined if there is none. */
+function keyIdIn(token: string): string | undefined {
   try {
     const header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString());
     return typeof header?.kid === 'string' ? header.kid : undefined;
@@ -85,7 +89,7 @@ function keyIdOf(token: string): string | undefined {
 const userIds = new RegExp(idPattern('usr'));
 const sessionIds = new RegExp(idPattern('ses'));
 
-function namedBy({ sub, sid, exp }: Claims, now: Date) {
+function idsIn({ sub, sid, exp }: Claims, now: Date) {
   if (!userIds.test(sub) || !sessionIds.test(sid) || exp * 1000 <= now.getTime()) return undefined;
   return { userId: sub as UserId, sessionId: sid as SessionId };
 }

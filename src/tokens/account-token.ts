@@ -8,7 +8,7 @@ export const accountTokenLifetime = 300;
 
 export interface AccountTokenClaims {
   userId: UserId;
-  /** The session, identity or key by which it was asked for. */
+  /** The session, identity or API key that requested it. */
   clientId: string;
   accountId: AccountId;
   audience: string;
@@ -17,8 +17,9 @@ export interface AccountTokenClaims {
 }
 
 /**
- * Signs a token that says what someone may do in one account, for another service to verify by itself: a JWT access token (RFC
- * 9068: `typ` at+jwt; iss, sub, aud, client_id, iat, exp, jti), with `account`, `permissions` and `epoch`. Usher itself takes it nowhere.
+ * Signs a token that tells another service what a user may do in an account: a JWT access token (RFC
+ * 9068: `typ` at+jwt; iss, sub, aud, client_id, iat, exp, jti) with `account`, `permissions` and
+ * `epoch`. Usher's own endpoints do not accept it.
  */
 export function signAccountToken(
   { keys, issuer }: { keys: SigningKeys; issuer: string },

@@ -1,28 +1,28 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import type { SigningKey, SigningKeys } from './keys.ts';
 
-/** Secrets that replicas share because they share their signing keys, each good for one thing alone (RFC 5869, HKDF). */
+/** Secrets derived from the signing keys (HKDF, RFC 5869), one for each purpose. All replicas derive the same ones. */
 export interface DerivedKeys {
   /**
-   * The refresh tokens that may follow one, the same however often they are asked for: the one that follows it now, and those
-   * that another replica would have chosen, on which another key of the set signs.
+   * The possible successors of a refresh token: by the current key, and by the other keys of the set,
+   * which other replicas may use as their current one. Deterministic.
    */
   successorsOf(refreshToken: string): [current: string, ...others: string[]];
-  /** What stands for an address in the log: the same for the same address and signing key, and telling nobody which. */
+  /** A pseudonym of an e-mail address for the log: the same for the same address and signing key, and not reversible. */
   pseudonymOf(email: string): string;
-  /** What encrypts the page tokens of searches: the current key, and those that older tokens may have. */
+  /** The keys that encrypt page tokens: the current one, and those that older tokens may use. */
   pageTokens: [current: Uint8Array, ...others: Uint8Array[]];
 }
 
 export function deriveKeys({ current, byKid }: SigningKeys): DerivedKeys {
   const others = [...byKid.values()].filter(({ kid }) => kid !== current.kid);
   const rotation = 'usher refresh-token rotation';
-  const [newest, older] = [derive(current, rotation), others.map((key) => derive(key, rotation))];
+  const [currentKey, otherKeys] = [derive(current, rotation), others.map((key) => derive(key, rotation))];
   const pseudonyms = derive(current, 'usher log pseudonyms');
   const pages = 'usher search page tokens';
   return {
     pageTokens: [derive(current, pages), ...others.map((key) => derive(key, pages))],
-    successorsOf: (refreshToken) => [mac(newest, refreshToken), ...older.map((key) => mac(key, refreshToken))],
+    successorsOf: (refreshToken) => [mac(currentKey, refreshToken), ...otherKeys.map((key) => mac(key, refreshToken))],
     pseudonymOf: (email) => mac(pseudonyms, email).slice(0, 16),
   };
 }

@@ -6,41 +6,42 @@ import { oneLine } from '../text/one-line.ts';
 import type { IdentityProvider } from './identity-provider.ts';
 import { type FindKey, providerKeys } from './provider-keys.ts';
 
-/** Whom a token of an identity provider names. */
+/** The user in an identity provider's token. */
 export interface ExternalIdentity {
   issuer: string;
-  /** Stable and never given to someone else, within the issuer. It is what a user is found by. */
+  /** Identifies the user within the issuer. Stable and never reassigned. */
   subject: string;
-  /** Canonical, and only where the provider says that it is verified. */
+  /** Canonical. Undefined unless the provider has verified it. */
   email: string | undefined;
   name: string | undefined;
 }
 
 export interface ExternalTokens {
   /**
-   * Whom an access token names (RFC 9068, RFC 8725); undefined where anything about it does not verify.
-   * @throws Problem('unavailable') where the provider's keys can't be had.
+   * Verifies an access token (RFC 9068, RFC 8725).
+   * @returns its user; undefined if it is not valid.
+   * @throws unavailable if the provider's keys cannot be fetched.
    */
   verify(token: string, now: Date): Promise<ExternalIdentity | undefined>;
 }
 
 /** Characters. */
-const longestToken = 16 * 1024;
-/** Seconds by which the provider's clock may be ahead or behind. */
-const leeway = 60;
+const maxTokenLength = 16 * 1024;
+/** Seconds by which the provider's clock may differ. */
+const clockTolerance = 60;
 
 /**
- * Verifies the access tokens of some identity providers. Nothing is fetched for an issuer that is not among them, and of a
- * header that brings a key (`jwk`, `x5c`) or says where one is (`jku`, `x5u`), neither is used.
+ * Verifies the access tokens of the configured identity providers. Nothing is fetched for any other
+ * issuer. Keys and key URLs in a token's header (`jwk`, `x5c`, `jku`, `x5u`) are ignored.
  */
 export function externalTokens(providers: readonly IdentityProvider[]): ExternalTokens {
   const byIssuer = new Map(providers.map((it) => [it.issuer, { provider: it, findKey: providerKeys(it) }]));
   return {
     async verify(token, now) {
-      if (token.length > longestToken) return undefined;
+      if (token.length > maxTokenLength) return undefined;
       try {
-        const known = byIssuer.get(decodeJwt(token).iss ?? '');
-        return known && identityIn(await verifiedClaims(token, known, now), known.provider, now);
+        const match = byIssuer.get(decodeJwt(token).iss ?? '');
+        return match && identityIn(await verifiedClaims(token, match, now), match.provider, now);
       } catch (error) {
         if (error instanceof Problem) throw error;
         return undefined;
@@ -61,7 +62,7 @@ async function verifiedClaims(
     issuer,
     audience,
     requiredClaims: ['iss', 'aud', 'sub', 'iat', 'exp'],
-    clockTolerance: leeway,
+    clockTolerance,
     currentDate: now,
   });
   return payload;
@@ -69,9 +70,10 @@ async function verifiedClaims(
 
 function identityIn(claims: JWTPayload, provider: IdentityProvider, now: Date): ExternalIdentity | undefined {
   const { sub, iat = Number.POSITIVE_INFINITY, acr, cnf } = claims;
-  if (!isSubject(sub) || iat > now.getTime() / 1000 + leeway) return undefined;
+  if (!isSubject(sub) || iat > now.getTime() / 1000 + clockTolerance) return undefined;
   if (provider.acr && !provider.acr.some((it) => it === acr)) return undefined;
-  // Bound to a key of its client (RFC 8705, RFC 9449), which a bearer has not shown to hold.
+  // The token is bound to a key of its client (RFC 8705, RFC 9449), and a bearer has not proved that
+  // it has the key.
   if (cnf !== undefined) return undefined;
   return {
     issuer: provider.issuer,
@@ -81,10 +83,10 @@ function identityIn(claims: JWTPayload, provider: IdentityProvider, now: Date): 
   };
 }
 
-/** At most 255 characters (OpenID Connect Core 1.0, section 2), of which every database keeps each as it is. */
+/** 1 to 255 characters (OpenID Connect Core 1.0, section 2), without control characters and surrogates. */
 const isSubject = (sub: unknown): sub is string => typeof sub === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(sub);
 
-/** Some providers send booleans as text. */
+/** Some providers send booleans as strings. */
 const isTrue = (claim: unknown) => claim === true || claim === 'true';
 
 const emailIn = (claim: unknown) => (typeof claim === 'string' ? canonicalEmail(claim) : undefined);

@@ -1,44 +1,45 @@
-/** One issuer whose access tokens are taken as callers. */
+/** An issuer whose access tokens are accepted. */
 export interface IdentityProvider {
-  /** What `iss` must be, to the letter (OpenID Connect Discovery 1.0). */
+  /** Must equal `iss` exactly (OpenID Connect Discovery 1.0). */
   issuer: string;
-  /** What `aud` must contain. */
+  /** Must be in `aud`. */
   audience: string;
-  /** Where its keys are. Undefined: found by discovery, at `${issuer}/.well-known/openid-configuration`. */
+  /** The URL of its keys. Undefined: found by discovery (`${issuer}/.well-known/openid-configuration`). */
   jwksUri: string | undefined;
   algorithms: string[];
   /**
-   * What the header's `typ` must be. `at+jwt` (RFC 9068) tells access tokens from ID tokens by itself; with `JWT`, for a
-   * provider that gives its access tokens no type of their own, the audience alone does, and so must be no client's id.
+   * Must equal the header's `typ`. `at+jwt` (RFC 9068) distinguishes access tokens from ID tokens. With
+   * `JWT`, for providers without a type for access tokens, only the audience does: it must not be the
+   * id of a client.
    */
   typ: string;
   emailClaim: string;
   emailVerifiedClaim: string;
   nameClaim: string;
-  /** The values of `acr` of which a token must have one. Undefined: it is not looked at. */
+  /** The accepted values of `acr`. Undefined: not checked. */
   acr: string[] | undefined;
 }
 
-/** Each signs with a private key. With a secret that both sides know (HS256), whoever verifies could sign as well. */
+/** Asymmetric algorithms only: with a shared secret (HS256), every verifier could also sign. */
 const families = ['RS', 'PS', 'ES'].flatMap((family) => [256, 384, 512].map((bits) => `${family}${bits}`));
 const asymmetric = [...families, 'EdDSA', 'Ed25519'];
 
-/** How each field is read: its value, or a thrown Error whose message says what is wrong. */
+/** Parses each field, or throws an Error that says what is wrong. */
 const fields: { [Field in keyof IdentityProvider]: (value: unknown) => IdentityProvider[Field] } = {
   issuer: readIssuer,
-  audience: readText,
+  audience: readString,
   jwksUri: (value) => (value === undefined ? undefined : readUrl(value)),
   algorithms: (value = ['RS256', 'PS256', 'ES256', 'EdDSA']) => readAlgorithms(value),
-  typ: (value = 'at+jwt') => readText(value),
-  emailClaim: (value = 'email') => readText(value),
-  emailVerifiedClaim: (value = 'email_verified') => readText(value),
-  nameClaim: (value = 'name') => readText(value),
-  acr: (value) => (value === undefined ? undefined : readTexts(value)),
+  typ: (value = 'at+jwt') => readString(value),
+  emailClaim: (value = 'email') => readString(value),
+  emailVerifiedClaim: (value = 'email_verified') => readString(value),
+  nameClaim: (value = 'name') => readString(value),
+  acr: (value) => (value === undefined ? undefined : readStrings(value)),
 };
 
 /**
- * Reads `OIDC_ISSUERS`: a JSON array of such objects, of which each has an issuer of its own and an audience.
- * @throws an Error whose message says everything that is wrong.
+ * Reads `OIDC_ISSUERS`: a JSON array of objects with a unique issuer and an audience.
+ * @throws an Error that lists all mistakes.
  */
 export function parseIdentityProviders(text: string): IdentityProvider[] {
   const entries = parseArray(text);
@@ -49,7 +50,7 @@ export function parseIdentityProviders(text: string): IdentityProvider[] {
     return read.provider;
   });
   const issuers = providers.map((it) => it.issuer).filter((it) => it !== undefined);
-  if (new Set(issuers).size < issuers.length) mistakes.push('two entries have one issuer');
+  if (new Set(issuers).size < issuers.length) mistakes.push('each issuer must be unique');
   if (mistakes.length > 0) throw new Error(mistakes.join('; '));
   return providers as IdentityProvider[];
 }
@@ -59,7 +60,7 @@ function parseArray(text: string): unknown[] {
     const entries: unknown = JSON.parse(text);
     if (Array.isArray(entries)) return entries;
   } catch {
-    // Not JSON is as wrong as another kind of JSON.
+    // The same error as for JSON of another type.
   }
   throw new Error('must be a JSON array of objects, each with an issuer and an audience');
 }
@@ -70,7 +71,7 @@ function readEntry(entry: unknown): { provider: Partial<IdentityProvider>; mista
   }
   const mistakes = Object.keys(entry)
     .filter((name) => !Object.hasOwn(fields, name))
-    .map((name) => `${name} is not known here`);
+    .map((name) => `${name} is an unknown field`);
   const provider: Record<string, unknown> = {};
   for (const [name, read] of Object.entries(fields)) {
     try {
@@ -82,7 +83,7 @@ function readEntry(entry: unknown): { provider: Partial<IdentityProvider>; mista
   return { provider, mistakes };
 }
 
-/** Whether what is fetched from a URL comes from whom it names: over TLS, or without leaving this machine. */
+/** Whether a URL is safe to fetch keys from: https, or http on localhost, without a user or password. */
 export function isTrustworthyUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password } = new URL(text);
@@ -92,27 +93,27 @@ export function isTrustworthyUrl(text: string): boolean {
 
 function readUrl(value: unknown): string {
   if (typeof value === 'string' && isTrustworthyUrl(value)) return value;
-  throw new Error('must be a URL that begins with https:, or with http: on localhost, and holds no password');
+  throw new Error('must be an https: URL (or http: on localhost) without a user and password');
 }
 
 function readIssuer(value: unknown): string {
   const url = readUrl(value);
-  if (/[?#]/.test(url)) throw new Error('must have no query and no fragment');
+  if (/[?#]/.test(url)) throw new Error('must not have a query or fragment');
   return url;
 }
 
-function readText(value: unknown): string {
+function readString(value: unknown): string {
   if (typeof value === 'string' && value.trim() !== '') return value;
-  throw new Error('must be a text, and not an empty one');
+  throw new Error('must be a non-empty string');
 }
 
-function readTexts(value: unknown): string[] {
-  if (Array.isArray(value) && value.length > 0) return value.map(readText);
-  throw new Error('must be an array of texts, and not an empty one');
+function readStrings(value: unknown): string[] {
+  if (Array.isArray(value) && value.length > 0) return value.map(readString);
+  throw new Error('must be a non-empty array of strings');
 }
 
 function readAlgorithms(value: unknown): string[] {
-  const algorithms = readTexts(value);
+  const algorithms = readStrings(value);
   if (algorithms.every((it) => asymmetric.includes(it))) return algorithms;
-  throw new Error(`must be some of ${asymmetric.join(', ')}`);
+  throw new Error(`must be one or more of ${asymmetric.join(', ')}`);
 }

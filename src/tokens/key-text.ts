@@ -2,44 +2,47 @@ import { randomBytes } from 'node:crypto';
 import { type AccountId, type ApiKeyId, idOf, type UserId, uuidOf } from '../ids/ids.ts';
 import { sha256 } from '../text/hashes.ts';
 
-/** What a key for machines names: itself, and, where it is an account's, the account and the member as whom it acts. */
+/** The ids in an API key: its own, and for an account key also those of the account and the member it acts as. */
 export type ApiKeyIds =
   | { kind: 'account'; id: ApiKeyId; accountId: AccountId; userId: UserId }
   | { kind: 'platform'; id: ApiKeyId };
 
-/** A key as it is read: what it says it names, and the hash by which it is known whether that is true. */
+/** A parsed API key. The ids are not verified until the hash is compared with the stored one. */
 export type ParsedApiKey = ApiKeyIds & { hash: string };
 
-/** How each kind begins, so that it is known for what it is wherever it turns up. */
+/** The prefix of each kind, so that secret scanners recognise keys. */
 const prefixes = { account: 'uak_', platform: 'upk_' } as const;
 /** Bytes. */
 const secretLength = 32;
 const idLength = 16;
-/** Characters of a key that are kept and shown, to tell it from others. */
-const shownLength = 16;
+/** How many characters of a key are stored and shown. */
+const displayLength = 16;
 
 /**
- * Makes a key: opaque text of the ids that it names and 256 random bits, in the URL-safe alphabet (RFC 4648, section 5). It is
- * shown once; only its hash is kept.
+ * Creates the text of an API key: its ids and 256 random bits in base64url (RFC 4648, section 5). The
+ * text is shown once; only the hash of the random bits is stored.
  */
-export function newApiKeySecret(names: ApiKeyIds): { text: string; hash: string } {
+export function newApiKeySecret(ids: ApiKeyIds): { text: string; hash: string } {
   const secret = randomBytes(secretLength);
-  const ids = idsOf(names).map((uuid) => Buffer.from(uuid.replaceAll('-', ''), 'hex'));
-  return { text: prefixes[names.kind] + Buffer.concat([...ids, secret]).toString('base64url'), hash: sha256(secret) };
+  const idBytes = uuidsIn(ids).map((uuid) => Buffer.from(uuid.replaceAll('-', ''), 'hex'));
+  return { text: prefixes[ids.kind] + Buffer.concat([...idBytes, secret]).toString('base64url'), hash: sha256(secret) };
 }
 
-/** What of a key is shown ever after. It is the beginning of its id, and holds nothing of its secret. */
-export function shownPrefix(names: ApiKeyIds): string {
-  const [uuid = ''] = idsOf(names);
-  return (prefixes[names.kind] + Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')).slice(
+/** The start of a key, to recognise it by. It contains a part of the id, and nothing of the secret. */
+export function shownPrefix(ids: ApiKeyIds): string {
+  const [uuid = ''] = uuidsIn(ids);
+  return (prefixes[ids.kind] + Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')).slice(
     0,
-    shownLength,
+    displayLength,
   );
 }
 
 export const isApiKeySecret = (text: string) => Object.values(prefixes).some((it) => text.startsWith(it));
 
-/** Reads a key; undefined for anything that is none. A key has one spelling. Whether it counts is for the database to say. */
+/**
+ * Parses an API key; undefined if the text is not a key. Each key has exactly one valid spelling. Does
+ * not check whether the key exists or is active.
+ */
 export function parseApiKeySecret(text: string): ParsedApiKey | undefined {
   const kind = text.startsWith(prefixes.account) ? 'account' : 'platform';
   const encoded = text.slice(prefixes[kind].length);
@@ -52,9 +55,9 @@ export function parseApiKeySecret(text: string): ParsedApiKey | undefined {
   return { kind, id: idOf('key', id), accountId: idOf('acc', account), userId: idOf('usr', user), hash };
 }
 
-function idsOf(names: ApiKeyIds): string[] {
-  const id = uuidOf('key', names.id);
-  return names.kind === 'platform' ? [id] : [id, uuidOf('acc', names.accountId), uuidOf('usr', names.userId)];
+function uuidsIn(ids: ApiKeyIds): string[] {
+  const id = uuidOf('key', ids.id);
+  return ids.kind === 'platform' ? [id] : [id, uuidOf('acc', ids.accountId), uuidOf('usr', ids.userId)];
 }
 
 function uuidAt(bytes: Buffer, start: number): string {

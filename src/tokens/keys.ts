@@ -3,22 +3,22 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 
-/** One Ed25519 key pair (RFC 8037) with the key id that a token's header names. */
+/** An Ed25519 key pair (RFC 8037) and its key id (`kid`). */
 export interface SigningKey {
   kid: string;
   privateKey: KeyObject;
   publicKey: KeyObject;
 }
 
-/** The key set: the first signs, all verify, found by key id and by nothing else. */
+/** The key set. The current key signs; all keys verify, and are found only by key id. */
 export interface SigningKeys {
   current: SigningKey;
   byKid: ReadonlyMap<string, SigningKey>;
 }
 
 /**
- * Reads a JWK set (RFC 7517) with private parts.
- * @throws an Error whose message says what is wrong and holds no part of a key.
+ * Reads a JWK set (RFC 7517) of private keys. The first is the current one.
+ * @throws an Error that says what is wrong and contains no part of a key.
  */
 export function parseSigningKeys(text: string): SigningKeys {
   let set: unknown;
@@ -31,25 +31,25 @@ export function parseSigningKeys(text: string): SigningKeys {
   if (!Array.isArray(jwks) || jwks.length === 0) throw new Error('must be a JWK set with at least one key in "keys"');
   const keys = jwks.map(parseKey);
   const byKid = new Map(keys.map((key) => [key.kid, key]));
-  if (byKid.size !== keys.length) throw new Error('holds two keys with one "kid"');
+  if (byKid.size !== keys.length) throw new Error('must not contain two keys with the same "kid"');
   return { current: keys[0] as SigningKey, byKid };
 }
 
 function parseKey(jwk: JsonWebKey & { kid?: unknown }, index: number): SigningKey {
-  const which = `key ${index + 1} of the set`;
-  if (typeof jwk?.kid !== 'string' || jwk.kid === '') throw new Error(`${which} must have a "kid"`);
+  const label = `key ${index + 1} of the set`;
+  if (typeof jwk?.kid !== 'string' || jwk.kid === '') throw new Error(`${label} must have a "kid"`);
   if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519' || !jwk.d) {
-    throw new Error(`${which} must be an Ed25519 private key (kty OKP, crv Ed25519, with d)`);
+    throw new Error(`${label} must be an Ed25519 private key (kty OKP, crv Ed25519, with d)`);
   }
   try {
     const privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
     return { kid: jwk.kid, privateKey, publicKey: createPublicKey(privateKey) };
   } catch {
-    throw new Error(`${which} can't be read as an Ed25519 private key`);
+    throw new Error(`${label} is not a valid Ed25519 private key`);
   }
 }
 
-/** A new JWK set with one key, as text; its key id is the key's thumbprint (RFC 7638). */
+/** Generates a JWK set with one key, as JSON. The key id is the thumbprint (RFC 7638). */
 export async function generateSigningKeys(): Promise<string> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
   const jwk = await exportJWK(privateKey);
@@ -57,15 +57,15 @@ export async function generateSigningKeys(): Promise<string> {
   return `${JSON.stringify({ keys: [{ ...jwk, kid, alg: 'EdDSA', use: 'sig' }] }, null, 2)}\n`;
 }
 
-/** The keys kept in a folder, made there on the first call. Safe against another process doing the same at once. */
+/** Loads the signing keys from a folder. Generates them if there are none. Safe with concurrent processes. */
 export async function keepSigningKeys(folder: string): Promise<SigningKeys> {
   const file = join(folder, 'signing-keys.json');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const kept = await readFile(file, 'utf8').catch(() => undefined);
-  if (kept !== undefined) return parseSigningKeys(kept);
+  const existing = await readFile(file, 'utf8').catch(() => undefined);
+  if (existing !== undefined) return parseSigningKeys(existing);
   const draft = `${file}.${randomUUID()}`;
   await writeFile(draft, await generateSigningKeys(), { mode: 0o600 });
-  // A link appears whole or not at all, and fails where another process was first.
+  // Linking is atomic, and fails if another process was first.
   await link(draft, file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
@@ -73,7 +73,7 @@ export async function keepSigningKeys(folder: string): Promise<SigningKeys> {
   return parseSigningKeys(await readFile(file, 'utf8'));
 }
 
-/** The public halves, as `/.well-known/jwks.json` shows them. */
+/** The public keys, as a JWK set. */
 export function publicKeySet({ byKid }: SigningKeys) {
   const keys = [...byKid.values()].map(({ kid, publicKey }) => {
     const { x = '' } = publicKey.export({ format: 'jwk' });

@@ -2,7 +2,7 @@ import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { type Id, type IdPrefix, idPattern } from '../ids/ids.ts';
 import type { SigningKeys } from './keys.ts';
 
-/** A kind of link in a mail. Each has a token type and an audience of its own, so that none is ever taken for another. */
+/** A kind of link in a mail. Each has its own token type and audience, so that they are not interchangeable. */
 export type LinkKind = 'invite' | 'verify-email' | 'password-reset' | 'email-change' | 'opt-out' | 'report';
 
 export interface LinkTokens {
@@ -10,10 +10,10 @@ export interface LinkTokens {
   issuer: string;
 }
 
-const typeOf = (kind: LinkKind) => `${kind}+jwt`;
-const audienceOf = (issuer: string, kind: LinkKind) => `${issuer}/${kind}`;
+const typFor = (kind: LinkKind) => `${kind}+jwt`;
+const audienceFor = (issuer: string, kind: LinkKind) => `${issuer}/${kind}`;
 
-/** Signs the token of a link (JWS compact, EdDSA): the claims given and the standard ones, nothing else. */
+/** Signs a link token (compact JWS, EdDSA) with `claims` and the standard claims. */
 export function signLinkToken(
   { keys, issuer }: LinkTokens,
   kind: LinkKind,
@@ -21,17 +21,17 @@ export function signLinkToken(
   times: { now: Date; expiresAt: Date },
 ): Promise<string> {
   return new SignJWT(claims)
-    .setProtectedHeader({ alg: 'EdDSA', typ: typeOf(kind), kid: keys.current.kid })
+    .setProtectedHeader({ alg: 'EdDSA', typ: typFor(kind), kid: keys.current.kid })
     .setIssuer(issuer)
-    .setAudience(audienceOf(issuer, kind))
+    .setAudience(audienceFor(issuer, kind))
     .setIssuedAt(Math.floor(times.now.getTime() / 1000))
     .setExpirationTime(Math.ceil(times.expiresAt.getTime() / 1000))
     .sign(keys.current.privateKey);
 }
 
 /**
- * Verifies the token of a link: algorithm, type, issuer, audience, key id and signature, each named.
- * @returns its claims and whether its time is over; undefined where anything else does not verify.
+ * Verifies a link token: algorithm, type, issuer, audience, key id and signature.
+ * @returns the claims, and whether it has expired; undefined if it is not valid for another reason.
  */
 export async function verifyLinkToken(
   { keys, issuer }: LinkTokens,
@@ -40,17 +40,17 @@ export async function verifyLinkToken(
   now: Date,
 ): Promise<{ claims: JWTPayload; isExpired: boolean } | undefined> {
   try {
-    const { payload } = await jwtVerify(token, ({ kid }) => publicKeyOf(keys, kid), {
+    const { payload } = await jwtVerify(token, ({ kid }) => findPublicKey(keys, kid), {
       algorithms: ['EdDSA'],
-      typ: typeOf(kind),
+      typ: typFor(kind),
       issuer,
-      audience: audienceOf(issuer, kind),
+      audience: audienceFor(issuer, kind),
       requiredClaims: ['iss', 'aud', 'exp', 'iat'],
       currentDate: now,
     });
     return { claims: payload, isExpired: false };
   } catch (error) {
-    // Its expiry is looked at last, after the signature and every other claim.
+    // jose checks the expiry last, after the signature and all other claims.
     if (error instanceof errors.JWTExpired && error.claim === 'exp' && error.reason === 'check_failed') {
       return { claims: error.payload, isExpired: true };
     }
@@ -59,7 +59,9 @@ export async function verifyLinkToken(
 }
 
 /**
- * The one id that a link names, under one claim; undefined where its token does not verify or its time is over.
+ * Verifies a link token that contains one id.
+ * @param claim and `prefix`: the name of the claim, and the type of the id.
+ * @returns the id; undefined if the token is not valid or has expired.
  */
 export async function verifyLinkTo<P extends IdPrefix>(
   tokens: LinkTokens,
@@ -74,7 +76,7 @@ export async function verifyLinkTo<P extends IdPrefix>(
   return new RegExp(idPattern(prefix)).test(id) ? (id as Id<P>) : undefined;
 }
 
-function publicKeyOf(keys: SigningKeys, kid: string | undefined) {
+function findPublicKey(keys: SigningKeys, kid: string | undefined) {
   const key = kid === undefined ? undefined : keys.byKid.get(kid);
   if (!key) throw new errors.JWKSNoMatchingKey();
   return key.publicKey;

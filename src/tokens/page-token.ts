@@ -7,12 +7,13 @@ type Keys = Pick<DerivedKeys, 'pageTokens'>;
 
 const accepted = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
 
-/** What a search is, apart from its page: the same for the same question by the same caller. */
+/** Identifies a search without its page. Include the caller in `query`. */
 export const queryHash = (query: unknown): string => shortHash(JSON.stringify(query));
 
 /**
- * A token for the page after an item, of one query. It is encrypted (RFC 7516): a page may end at an
- * item that the caller must not see, and a forged token would show the item after any other.
+ * Creates the token for the page after an item. It is encrypted (RFC 7516), because a page can end at
+ * an item that the caller must not see, and so that tokens cannot be forged.
+ * @param query see `queryHash`.
  */
 export function pageTokenAfter({ pageTokens: [key] }: Keys, last: string, query: string): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify([query, last]));
@@ -20,15 +21,18 @@ export function pageTokenAfter({ pageTokens: [key] }: Keys, last: string, query:
 }
 
 /**
- * The item after which a page begins; undefined for the first page.
- * @throws invalid-request for a token of another query, or text that is not a token.
+ * Reads a page token.
+ * @returns the item before the page; undefined for the first page.
+ * @throws invalid-request if the token is not valid or belongs to another query.
  */
 export async function readPageToken(keys: Keys, token: string | undefined, query: string): Promise<string | undefined> {
   if (token === undefined || token === '') return undefined;
   for (const key of keys.pageTokens) {
-    const found = await compactDecrypt(token, key, accepted).catch(() => undefined);
-    const [of, last] = found ? (JSON.parse(new TextDecoder().decode(found.plaintext)) as [string, string]) : [];
-    if (of === query) return last;
+    const decrypted = await compactDecrypt(token, key, accepted).catch(() => undefined);
+    const [hash, last] = decrypted
+      ? (JSON.parse(new TextDecoder().decode(decrypted.plaintext)) as [string, string])
+      : [];
+    if (hash === query) return last;
   }
   throw invalidField('/page/token', 'does not belong to this query');
 }

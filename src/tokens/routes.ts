@@ -14,7 +14,8 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<{ signingKeys: SigningKeys }
       security: publicRoute,
       operationId: 'getJwks',
       summary: 'Get the public keys',
-      description: 'The JWK set (RFC 7517) that verifies the tokens of this service. May be kept for five minutes.',
+      description:
+        'The JWK set (RFC 7517) that verifies the tokens of this service. It can be cached for five minutes.',
       response: { 200: answer(JwkSet, 'The keys.'), ...problemResponses() },
     },
     handler: async (_, reply) => {

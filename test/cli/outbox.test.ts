@@ -53,7 +53,7 @@ t.test('npm run outbox, with failed mails', { skip: needsPostgres() }, async (t)
   const { call, choice } = service;
   const account = await service.newAccount();
   const { token } = account.owner;
-  const reason = 'SendGrid answered 401: it does not take the API key';
+  const reason = 'SendGrid answered 401: the API key is not valid';
   const refusing = workerOf(service, { transport: async () => ({ outcome: 'refused', reason }) });
   const inviteOne = async () => {
     const email = newEmail('adam');
@@ -85,7 +85,7 @@ t.test('npm run outbox, with failed mails', { skip: needsPostgres() }, async (t)
 
   await t.test('retry queues one failed mail again', async (t) => {
     t.match(await outboxNow('retry', one.mail), { id: one.mail, status: 'queued', attempts: 0 });
-    t.match(await runOutbox(choice, 'retry', one.mail), { code: 1, stderr: /No mail dlv_\w+ was given up/ });
+    t.match(await runOutbox(choice, 'retry', one.mail), { code: 1, stderr: /There is no failed mail dlv_\w+/ });
     t.match(await deliveryOf(one), { event: 'queued', reason: null, attempts: 0 });
     t.match(await deliveryOf(other), { event: 'failed' }, 'other mails stay failed');
     const { mails, transport } = keepingTransport();
