@@ -145,8 +145,9 @@ function missingInProduction(env: Environment): string[] {
 }
 
 /**
- * An empty setting counts as not set. For the settings that say where data is stored, the default could
- * then silently replace the intended place. In production they must be absent or have a value.
+ * An empty setting counts as not set. For the settings that say where data is stored, the default
+ * could then silently replace the intended place. In production they must be absent or have a
+ * value.
  */
 function emptyInProduction(env: Environment): string[] {
   const places = [settings.databaseUrl, settings.dataDir, settings.redisUrl].map((it) => it.name);

@@ -69,7 +69,9 @@ const unknownParameter = `has an unsupported parameter. Remove it, or write & as
 
 const severalHosts = 'names several hosts; only one is supported. Use the address of the primary or of a pooler';
 
-/** What to use instead of the modes that the driver treats differently from PostgreSQL's own tools. */
+/**
+ * What to use instead of the modes that the driver treats differently from PostgreSQL's own tools.
+ */
 const modes: Record<string, string> = {
   allow: 'verify-full, or disable',
   prefer: 'verify-full, or disable',

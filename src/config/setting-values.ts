@@ -85,8 +85,8 @@ export function readSender(text: string): MailFrom {
 }
 
 /**
- * Reads the URL of a mail server. Mails contain links that grant access, so TLS is required for other
- * hosts unless the URL has `?tls=off`. A password is never sent to them without TLS.
+ * Reads the URL of a mail server. Mails contain links that grant access, so TLS is required for
+ * other hosts unless the URL has `?tls=off`. A password is never sent to them without TLS.
  */
 export function readSmtpServer(text: string): SmtpServer {
   const invalid =

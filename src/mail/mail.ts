@@ -16,12 +16,15 @@ export interface Mail {
 }
 
 /**
- * The outcome of an attempt to send a mail. Reasons are shown to people, and contain no address, key
- * or content.
+ * The outcome of an attempt to send a mail. Reasons are shown to people, and contain no address,
+ * key or content.
  */
 export type Outcome =
   | { outcome: 'sent' }
-  /** The mail service rejects it permanently. `isBounce`: the mailbox does not exist or accepts no mail. */
+  /**
+   * The mail service rejects it permanently. `isBounce`: the mailbox does not exist or accepts no
+   * mail.
+   */
   | { outcome: 'refused'; reason: string; isBounce?: boolean }
   /** Try again later, after `retryAfter` seconds if the mail service named a time. */
   | { outcome: 'deferred'; reason: string; retryAfter?: number };

@@ -17,7 +17,9 @@ const allPermissions = { access: 'all', items: [], message: null };
 const memberOnly = { ...allPermissions, access: 'member' };
 const ownership = { ...allPermissions, access: 'ownership' };
 
-/** Sample values of every mail, for previews and for checking an operator's templates at the start. */
+/**
+ * Sample values of every mail, for previews and for checking an operator's templates at the start.
+ */
 const samples: Record<MailKind, MailValues[]> = {
   invite: [
     { ...person, ...chosen },

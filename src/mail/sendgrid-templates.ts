@@ -1,7 +1,9 @@
 import { type MailKind, mailKinds } from './kinds.ts';
 import { bestLocale } from './locale.ts';
 
-/** The ids of SendGrid's dynamic templates: for each mail, one for all languages or one for each. */
+/**
+ * The ids of SendGrid's dynamic templates: for each mail, one for all languages or one for each.
+ */
 export type SendgridTemplates = Readonly<Partial<Record<MailKind, string | Readonly<Record<string, string>>>>>;
 
 /** Reads `SENDGRID_TEMPLATES`. @throws an Error that says what is wrong. */

@@ -89,7 +89,10 @@ function createRenderer(folder: string | undefined) {
   };
 }
 
-/** Everything that a mail client may show as a line break. A quoted message must not escape its quote. */
+/**
+ * Everything that a mail client may show as a line break. A quoted message must not escape its
+ * quote.
+ */
 const lineBreak = /\r\n|[\r\v\f\u0085\u2028\u2029]/g;
 
 /**

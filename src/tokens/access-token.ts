@@ -12,7 +12,9 @@ export interface AccessTokens {
    * Valid for `accessTokenLifetime`.
    */
   sign(userId: UserId, sessionId: SessionId, now: Date): string;
-  /** The ids in a token; undefined if it is not valid. Does not check whether the session is active. */
+  /**
+   * The ids in a token; undefined if it is not valid. Does not check whether the session is active.
+   */
   verify(token: string, now: Date): { userId: UserId; sessionId: SessionId } | undefined;
 }
 
@@ -24,9 +26,9 @@ interface Claims {
 }
 
 /**
- * Signs and verifies access tokens with @fastify/jwt (docs/decisions/jwt-libraries.md). There is one
- * instance for each key id, because a verifier with a fixed key is synchronous and caches the tokens
- * that it has verified.
+ * Signs and verifies access tokens with @fastify/jwt (docs/decisions/jwt-libraries.md). There is
+ * one instance for each key id, because a verifier with a fixed key is synchronous and caches the
+ * tokens that it has verified.
  */
 export async function accessTokens(app: FastifyInstance, keys: SigningKeys, issuer: string): Promise<AccessTokens> {
   for (const key of keys.byKid.values()) await app.register(fastifyJwt, jwtOptions(key, issuer));

@@ -17,9 +17,9 @@ export interface AccountTokenClaims {
 }
 
 /**
- * Signs a token that tells another service what a user may do in an account: a JWT access token (RFC
- * 9068: `typ` at+jwt; iss, sub, aud, client_id, iat, exp, jti) with `account`, `permissions` and
- * `epoch`. Usher's own endpoints do not accept it.
+ * Signs a token that tells another service what a user may do in an account: a JWT access token
+ * (RFC 9068: `typ` at+jwt; iss, sub, aud, client_id, iat, exp, jti) with `account`, `permissions`
+ * and `epoch`. Usher's own endpoints do not accept it.
  */
 export function signAccountToken(
   { keys, issuer }: { keys: SigningKeys; issuer: string },

@@ -1,14 +1,20 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import type { SigningKey, SigningKeys } from './keys.ts';
 
-/** Secrets derived from the signing keys (HKDF, RFC 5869), one for each purpose. All replicas derive the same ones. */
+/**
+ * Secrets derived from the signing keys (HKDF, RFC 5869), one for each purpose. All replicas derive
+ * the same ones.
+ */
 export interface DerivedKeys {
   /**
-   * The possible successors of a refresh token: by the current key, and by the other keys of the set,
-   * which other replicas may use as their current one. Deterministic.
+   * The possible successors of a refresh token: by the current key, and by the other keys of the
+   * set, which other replicas may use as their current one. Deterministic.
    */
   successorsOf(refreshToken: string): [current: string, ...others: string[]];
-  /** A pseudonym of an e-mail address for the log: the same for the same address and signing key, and not reversible. */
+  /**
+   * A pseudonym of an e-mail address for the log: the same for the same address and signing key,
+   * and not reversible.
+   */
   pseudonymOf(email: string): string;
   /** The keys that encrypt page tokens: the current one, and those that older tokens may use. */
   pageTokens: [current: Uint8Array, ...others: Uint8Array[]];

@@ -72,8 +72,8 @@ function identityIn(claims: JWTPayload, provider: IdentityProvider, now: Date): 
   const { sub, iat = Number.POSITIVE_INFINITY, acr, cnf } = claims;
   if (!isSubject(sub) || iat > now.getTime() / 1000 + clockTolerance) return undefined;
   if (provider.acr && !provider.acr.some((it) => it === acr)) return undefined;
-  // The token is bound to a key of its client (RFC 8705, RFC 9449), and a bearer has not proved that
-  // it has the key.
+  // The token is bound to a key of its client (RFC 8705, RFC 9449), and a bearer has not proved
+  // that it has the key.
   if (cnf !== undefined) return undefined;
   return {
     issuer: provider.issuer,
@@ -83,7 +83,10 @@ function identityIn(claims: JWTPayload, provider: IdentityProvider, now: Date): 
   };
 }
 
-/** 1 to 255 characters (OpenID Connect Core 1.0, section 2), without control characters and surrogates. */
+/**
+ * 1 to 255 characters (OpenID Connect Core 1.0, section 2), without control characters and
+ * surrogates.
+ */
 const isSubject = (sub: unknown): sub is string => typeof sub === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(sub);
 
 /** Some providers send booleans as strings. */

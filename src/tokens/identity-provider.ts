@@ -4,13 +4,16 @@ export interface IdentityProvider {
   issuer: string;
   /** Must be in `aud`. */
   audience: string;
-  /** The URL of its keys. Undefined: found by discovery (`${issuer}/.well-known/openid-configuration`). */
+  /**
+   * The URL of its keys. Undefined: found by discovery
+   * (`${issuer}/.well-known/openid-configuration`).
+   */
   jwksUri: string | undefined;
   algorithms: string[];
   /**
-   * Must equal the header's `typ`. `at+jwt` (RFC 9068) distinguishes access tokens from ID tokens. With
-   * `JWT`, for providers without a type for access tokens, only the audience does: it must not be the
-   * id of a client.
+   * Must equal the header's `typ`. `at+jwt` (RFC 9068) distinguishes access tokens from ID tokens.
+   * With `JWT`, for providers without a type for access tokens, only the audience does: it must not
+   * be the id of a client.
    */
   typ: string;
   emailClaim: string;
@@ -83,7 +86,10 @@ function readEntry(entry: unknown): { provider: Partial<IdentityProvider>; mista
   return { provider, mistakes };
 }
 
-/** Whether a URL is safe to fetch keys from: https, or http on localhost, without a user or password. */
+/**
+ * Whether a URL is safe to fetch keys from: https, or http on localhost, without a user or
+ * password.
+ */
 export function isTrustworthyUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password } = new URL(text);

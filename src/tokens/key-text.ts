@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { type AccountId, type ApiKeyId, idOf, type UserId, uuidOf } from '../ids/ids.ts';
 import { sha256 } from '../text/hashes.ts';
 
-/** The ids in an API key: its own, and for an account key also those of the account and the member it acts as. */
+/**
+ * The ids in an API key: its own, and for an account key also those of the account and the member
+ * it acts as.
+ */
 export type ApiKeyIds =
   | { kind: 'account'; id: ApiKeyId; accountId: AccountId; userId: UserId }
   | { kind: 'platform'; id: ApiKeyId };
@@ -19,8 +22,8 @@ const idLength = 16;
 const displayLength = 16;
 
 /**
- * Creates the text of an API key: its ids and 256 random bits in base64url (RFC 4648, section 5). The
- * text is shown once; only the hash of the random bits is stored.
+ * Creates the text of an API key: its ids and 256 random bits in base64url (RFC 4648, section 5).
+ * The text is shown once; only the hash of the random bits is stored.
  */
 export function newApiKeySecret(ids: ApiKeyIds): { text: string; hash: string } {
   const secret = randomBytes(secretLength);
@@ -28,7 +31,9 @@ export function newApiKeySecret(ids: ApiKeyIds): { text: string; hash: string } 
   return { text: prefixes[ids.kind] + Buffer.concat([...idBytes, secret]).toString('base64url'), hash: sha256(secret) };
 }
 
-/** The start of a key, to recognise it by. It contains a part of the id, and nothing of the secret. */
+/**
+ * The start of a key, to recognise it by. It contains a part of the id, and nothing of the secret.
+ */
 export function shownPrefix(ids: ApiKeyIds): string {
   const [uuid = ''] = uuidsIn(ids);
   return (prefixes[ids.kind] + Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')).slice(
@@ -40,8 +45,8 @@ export function shownPrefix(ids: ApiKeyIds): string {
 export const isApiKeySecret = (text: string) => Object.values(prefixes).some((it) => text.startsWith(it));
 
 /**
- * Parses an API key; undefined if the text is not a key. Each key has exactly one valid spelling. Does
- * not check whether the key exists or is active.
+ * Parses an API key; undefined if the text is not a key. Each key has exactly one valid spelling.
+ * Does not check whether the key exists or is active.
  */
 export function parseApiKeySecret(text: string): ParsedApiKey | undefined {
   const kind = text.startsWith(prefixes.account) ? 'account' : 'platform';

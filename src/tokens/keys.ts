@@ -57,7 +57,10 @@ export async function generateSigningKeys(): Promise<string> {
   return `${JSON.stringify({ keys: [{ ...jwk, kid, alg: 'EdDSA', use: 'sig' }] }, null, 2)}\n`;
 }
 
-/** Loads the signing keys from a folder. Generates them if there are none. Safe with concurrent processes. */
+/**
+ * Loads the signing keys from a folder. Generates them if there are none. Safe with concurrent
+ * processes.
+ */
 export async function keepSigningKeys(folder: string): Promise<SigningKeys> {
   const file = join(folder, 'signing-keys.json');
   await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -2,7 +2,10 @@ import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { type Id, type IdPrefix, idPattern } from '../ids/ids.ts';
 import type { SigningKeys } from './keys.ts';
 
-/** A kind of link in a mail. Each has its own token type and audience, so that they are not interchangeable. */
+/**
+ * A kind of link in a mail. Each has its own token type and audience, so that they are not
+ * interchangeable.
+ */
 export type LinkKind = 'invite' | 'verify-email' | 'password-reset' | 'email-change' | 'opt-out' | 'report';
 
 export interface LinkTokens {

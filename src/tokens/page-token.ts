@@ -11,8 +11,8 @@ const accepted = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms
 export const queryHash = (query: unknown): string => shortHash(JSON.stringify(query));
 
 /**
- * Creates the token for the page after an item. It is encrypted (RFC 7516), because a page can end at
- * an item that the caller must not see, and so that tokens cannot be forged.
+ * Creates the token for the page after an item. It is encrypted (RFC 7516), because a page can end
+ * at an item that the caller must not see, and so that tokens cannot be forged.
  * @param query see `queryHash`.
  */
 export function pageTokenAfter({ pageTokens: [key] }: Keys, last: string, query: string): Promise<string> {

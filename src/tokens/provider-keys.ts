@@ -30,8 +30,8 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 export type FindKey = (header: JWSHeaderParameters, now: Date) => ReturnType<KeySet>;
 
 /**
- * Fetches and caches the key set of a provider. (jose's own remote set reads the system clock, does not
- * remember failures, and accepts bodies of any size.)
+ * Fetches and caches the key set of a provider. (jose's own remote set reads the system clock, does
+ * not remember failures, and accepts bodies of any size.)
  */
 export function providerKeys(provider: Pick<IdentityProvider, 'issuer' | 'jwksUri'>): FindKey {
   let cached: { set: KeySet; at: number } | undefined;
@@ -102,8 +102,8 @@ function fetchKeySet({ issuer, jwksUri }: Pick<IdentityProvider, 'issuer' | 'jwk
 }
 
 /**
- * Runs `work` with a timeout. The signal alone is not enough: fetch has only a weak reference to it, and
- * once it is garbage-collected, reading the body could wait forever.
+ * Runs `work` with a timeout. The signal alone is not enough: fetch has only a weak reference to
+ * it, and once it is garbage-collected, reading the body could wait forever.
  * @throws a TimeoutError.
  */
 async function withTimeout<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -6,8 +6,8 @@ const firstDelay = 5;
 const maxDelay = 3_600;
 
 /**
- * Seconds to wait after a failed attempt: exponential backoff from 5 seconds to an hour, reduced by up
- * to half at random, so that mails that failed together are not retried together.
+ * Seconds to wait after a failed attempt: exponential backoff from 5 seconds to an hour, reduced by
+ * up to half at random, so that mails that failed together are not retried together.
  * @param attempt counted from 1.
  * @param random from 0 to 1.
  * @param retryAfter seconds that the mail service asked for: the minimum.

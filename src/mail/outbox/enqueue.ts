@@ -27,8 +27,8 @@ function toRow({ dueAt, isSent = true, ...message }: NewMessage, now: Date) {
 }
 
 /**
- * Inserts messages in the transaction of the change that causes them. Only this file inserts into the
- * outbox.
+ * Inserts messages in the transaction of the change that causes them. Only this file inserts into
+ * the outbox.
  * @param into a transaction, or a statement that begins with a CTE (`db.with(…)`).
  */
 export async function enqueue(

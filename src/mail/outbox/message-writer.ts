@@ -17,7 +17,10 @@ export interface SendingResult {
   reason: string | null;
 }
 
-/** A mail that is not sent, for a reason that is shown to its sender. Its delivery status is `failed`. */
+/**
+ * A mail that is not sent, for a reason that is shown to its sender. Its delivery status is
+ * `failed`.
+ */
 export interface DroppedMessage {
   dropReason: string;
 }

@@ -3,7 +3,8 @@ import type { CountedActions, Limiter } from '../../limits/limits.ts';
 import type { OutboxRow } from './store.ts';
 
 /**
- * Who can cause a mail of each kind. All mails that others cause share one limit for each recipient.
+ * Who can cause a mail of each kind. All mails that others cause share one limit for each
+ * recipient.
  */
 const causedBy: Record<OutboxRow['kind'], 'others' | 'anyone' | 'recipient'> = {
   // Members and API keys of an account, to any address.
@@ -49,9 +50,9 @@ export async function countMail(
 }
 
 /**
- * When a mail beyond the limit is due: after `until`, the end of the window. Mails of the senders who
- * sent the fewest in the window come first, oldest first, so that a sender of many mails does not
- * delay those of others.
+ * When a mail beyond the limit is due: after `until`, the end of the window. Mails of the senders
+ * who sent the fewest in the window come first, oldest first, so that a sender of many mails does
+ * not delay those of others.
  */
 export function dueAfter(
   until: Date,

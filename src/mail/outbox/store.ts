@@ -51,8 +51,8 @@ export function claimDue(
 }
 
 /**
- * Updates a claimed message, unless another worker has claimed it since. A claim is identified by its
- * attempt and its lease, because a delay does not count as an attempt.
+ * Updates a claimed message, unless another worker has claimed it since. A claim is identified by
+ * its attempt and its lease, because a delay does not count as an attempt.
  * @returns whether the message was updated.
  */
 export async function settle(
@@ -108,8 +108,8 @@ export async function countOutbox(db: Db, now: Date) {
 const countOf = (condition: SQL) => sql<number>`count(*) filter (where ${condition})`.mapWith(Number);
 
 /**
- * Puts failed messages back into the queue: one, or all that failed since a time. They are sent in the
- * backlog lane, with a new set of attempts. Obsolete ones are dropped when they are due.
+ * Puts failed messages back into the queue: one, or all that failed since a time. They are sent in
+ * the backlog lane, with a new set of attempts. Obsolete ones are dropped when they are due.
  */
 export function putBack(tx: Tx, which: { id: DeliveryId } | { since: Date }, now: Date): Promise<OutboxRow[]> {
   const dueAt = new Date(now.getTime() - freshFor);

@@ -27,7 +27,10 @@ export interface Worker {
   start(): void;
   /** Requests a poll soon, because a message may have been enqueued. */
   wake(): void;
-  /** Sends everything that is due now, without a rate limit. @returns how many messages were handled. */
+  /**
+   * Sends everything that is due now, without a rate limit.
+   * @returns how many messages were handled.
+   */
   drain(): Promise<number>;
   /** Whether a poll does not end. */
   isStuck(): boolean;

@@ -3,7 +3,10 @@ import type { Db } from '../../database/database.ts';
 import { mailbox } from '../../database/schema.ts';
 import type { Transport } from '../mail.ts';
 
-/** Stores mails in the development mailbox instead of sending them. A mail sent twice is stored once. */
+/**
+ * Stores mails in the development mailbox instead of sending them. A mail sent twice is stored
+ * once.
+ */
 export function mailboxTransport(db: Db): Transport {
   return async ({ deliveryId: id, to: recipient, subject, text, html }, sentAt) => {
     await db.insert(mailbox).values({ id, recipient, subject, text, html, sentAt }).onConflictDoNothing();

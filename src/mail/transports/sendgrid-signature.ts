@@ -27,8 +27,8 @@ export interface Signed {
 }
 
 /**
- * Whether a request was signed by one of the keys just now: ECDSA with SHA-256 over the timestamp and
- * the raw body.
+ * Whether a request was signed by one of the keys just now: ECDSA with SHA-256 over the timestamp
+ * and the raw body.
  */
 export function isSignedBySendgrid(
   keys: readonly KeyObject[],

@@ -40,8 +40,8 @@ export function sendgridTransport({
 
 /**
  * Creates a mail service for one mail. The timeout covers the whole exchange: the client's own
- * timeout restarts with each byte. Redirects are not followed, as they would send the mail to another
- * server and report it as sent.
+ * timeout restarts with each byte. Redirects are not followed, as they would send the mail to
+ * another server and report it as sent.
  */
 function createService(timeout: number, { apiKey, baseUrl }: Pick<SendgridOptions, 'apiKey' | 'baseUrl'>) {
   const client = new Client();
@@ -60,7 +60,8 @@ function toMessage(mail: Mail, from: MailFrom, templates: SendgridTemplates) {
     ...toContent(mail, templates),
     ...(listUnsubscribe !== undefined && { headers: unsubscribeHeaders(listUnsubscribe) }),
     customArgs: { deliveryId },
-    // No tracking and no rewritten links. Mails that can be unsubscribed from have their own header.
+    // No tracking and no rewritten links. Mails that can be unsubscribed from have their own
+    // header.
     trackingSettings: {
       clickTracking: { enable: false, enableText: false },
       openTracking: { enable: false },
@@ -91,8 +92,8 @@ const meanings: Record<number, string> = {
 };
 
 /**
- * Reads only the status, the names of the wrong fields and the time to retry: the error also contains
- * the API key and the whole mail.
+ * Reads only the status, the names of the wrong fields and the time to retry: the error also
+ * contains the API key and the whole mail.
  */
 function toOutcome(error: unknown, now: Date): Outcome {
   const { code, response } = error as ResponseError;
@@ -117,8 +118,8 @@ function fieldsIn(errors: unknown): string | undefined {
 const maxWait = 24 * 3_600;
 
 /**
- * Seconds to wait before the next attempt: from Retry-After (RFC 9110, 10.2.3), which is a number of
- * seconds or a date, or from the end of SendGrid's rate limit window.
+ * Seconds to wait before the next attempt: from Retry-After (RFC 9110, 10.2.3), which is a number
+ * of seconds or a date, or from the end of SendGrid's rate limit window.
  */
 function secondsUntil(headers: Record<string, unknown> = {}, now: Date): number | undefined {
   const retryAfter = headers['retry-after'];

@@ -29,8 +29,8 @@ interface SmtpOptions {
 export function smtpTransport({ server, from, timeout = defaultTimeout }: SmtpOptions): Transport {
   const mailer = createTransport(toConnectionOptions(server));
   return async (mail, now) => {
-    // Covers everything from the DNS lookup to the last reply: the library's own timeouts restart with
-    // each byte.
+    // Covers everything from the DNS lookup to the last reply: the library's own timeouts restart
+    // with each byte.
     const signal = AbortSignal.timeout(timeout);
     try {
       await mailer.sendMail({ ...toMessage(mail, from, now), signal });

@@ -1,6 +1,6 @@
 /**
- * The headers that make a mail client show an unsubscribe button (RFC 2369, RFC 8058). Clients require
- * an https URI and a DKIM signature over both headers.
+ * The headers that make a mail client show an unsubscribe button (RFC 2369, RFC 8058). Clients
+ * require an https URI and a DKIM signature over both headers.
  */
 export const unsubscribeHeaders = (uri: string) => ({
   'List-Unsubscribe': `<${uri}>`,
