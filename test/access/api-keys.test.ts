@@ -389,7 +389,7 @@ t.test('A platform key', async (t) => {
     });
     const url = `/v1/accounts/${made.body.account.id}`;
     const [mail, ...more] = await mailsTo(email);
-    t.match(mail?.text, /to own Provisioned: once you accept, the account is yours/);
+    t.match(mail?.text, /to become the owner of Provisioned\. Once you accept, the account is yours/);
     t.equal(more.length, 0);
     const before = await call('GET', `${url}/members`, { token: key });
     t.match(

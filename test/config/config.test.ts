@@ -349,7 +349,7 @@ t.test('DATABASE_URL', async (t) => {
       [of('usher:hun@ter2@localhost/usher'), /^has an unescaped @ in its user or password: write @ as %40$/],
       [of('usher:hun%ter2@localhost/usher'), /^has a % that is not part of an escape: write % as %25$/],
       [of('usher:hun%FFter2@localhost/usher'), /^has escapes that are not UTF-8$/],
-      [of('usher:hunter2@one,two/usher'), /^names several hosts, and only one is supported/],
+      [of('usher:hunter2@one,two/usher'), /^names several hosts; only one is supported/],
       [of('usher:hunter2@one:5432,two:5432/usher'), /^names several hosts/],
       [of('/usher?host=one,two'), /^names several hosts/],
       [
@@ -359,9 +359,9 @@ t.test('DATABASE_URL', async (t) => {
       [of('usher:hunter2@localhost:0/usher'), /^must have a port from 1 to 65535$/],
       [
         query('target_session_attrs=read-write'),
-        /^has a parameter that is not supported: remove it, or write & as %26 .*; supported are host, port, user, .*, uselibpqcompat$/,
+        /^has an unsupported parameter\. Remove it, or write & as %26 .* Supported: host, port, user, .*, uselibpqcompat$/,
       ],
-      [of('usher@localhost/usher?password=hun&ter2@'), /^has a parameter that is not supported: (?!.*ter2)/],
+      [of('usher@localhost/usher?password=hun&ter2@'), /^has an unsupported parameter\. (?!.*ter2)/],
       ...['abc', '0', '99999', '5432x', '-1', '0x10'].map((port): [string, RegExp] => [
         query(`port=${port}`),
         /^must have a port from 1 to 65535$/,
@@ -369,7 +369,7 @@ t.test('DATABASE_URL', async (t) => {
       [of('usher:hunter2@localhost/%ff'), /^has escapes that are not UTF-8$/],
       [of('usher:hunter2@%ff/usher'), /^has escapes that are not UTF-8$/],
       [query('application_name=%ff'), /^has escapes that are not UTF-8$/],
-      [query('sslmode=verify-full&sslmode=disable'), /^has the parameter "sslmode" more than once; keep one of them$/],
+      [query('sslmode=verify-full&sslmode=disable'), /^has the parameter "sslmode" more than once; keep one$/],
       [query('sslmode=disable&%73slmode=disable'), /^has the parameter "sslmode" more than once/],
       [query('sslmode=verify'), /^has an unknown sslmode: use verify-full, no-verify or disable$/],
       [query('sslmode='), /^has an unknown sslmode/],
@@ -388,16 +388,16 @@ t.test('DATABASE_URL', async (t) => {
       [query('sslnegotiation=maybe'), /^has an unknown sslnegotiation/],
       [
         query('sslmode=verify-full&sslrootcert=/no/such/ca.pem'),
-        /^has sslrootcert=\/no\/such\/ca\.pem, a file that can't be read$/,
+        /^has sslrootcert=\/no\/such\/ca\.pem, which cannot be read$/,
       ],
-      [query('sslmode=verify-full&sslrootcert=system'), /^has sslrootcert=system, a file that can't be read$/],
-      [query(`sslmode=verify-full&sslrootcert=${noPem}`), /, a file that does not contain certificates in PEM$/],
+      [query('sslmode=verify-full&sslrootcert=system'), /^has sslrootcert=system, which cannot be read$/],
+      [query(`sslmode=verify-full&sslrootcert=${noPem}`), /, which does not contain certificates in PEM$/],
       [query(`sslmode=verify-full&sslcert=${noPem}`), /^needs both sslcert and sslkey, or neither$/],
       [
         query(`sslmode=verify-full&sslcert=${noPem}&sslkey=${noPem}`),
         /^has sslcert=.+ does not contain a certificate in PEM$/,
       ],
-      [query('sslmode=disable&sslrootcert=/ca.pem'), /^has sslmode=disable and names files for TLS/],
+      [query('sslmode=disable&sslrootcert=/ca.pem'), /^has sslmode=disable and TLS files/],
     ];
     for (const [url, sentence] of wrong) {
       const mistakes = mistakesOf({ DATABASE_URL: url });
@@ -435,7 +435,7 @@ t.test('DATABASE_URL', async (t) => {
 
   t.test('must not be empty in production, like every setting that says where data is stored', async (t) => {
     for (const name of ['DATABASE_URL', 'DATABASE_URL_FILE', 'DATA_DIR', 'REDIS_URL', 'REDIS_URL_FILE']) {
-      const sentence = `${name} is set and empty: give it a value, or remove it`;
+      const sentence = `${name} is empty; set a value or remove it`;
       t.same(mistakesOf({ ...production, [name]: '' }), [sentence]);
       t.same(mistakesOf({ ...production, [name]: ' ' }).slice(-1), [sentence]);
       t.same(mistakesOf({ [name]: '' }), [], 'in development it is one that is not set');
@@ -594,9 +594,9 @@ t.test('a setting that may hold a secret may stand in a file instead', async (t)
   t.ok(config.signingKeys);
 
   const both = mistakesOf({ DATABASE_URL: 'postgres://localhost/usher', DATABASE_URL_FILE: url });
-  t.same(both, ['DATABASE_URL and DATABASE_URL_FILE are both set: it takes one']);
+  t.same(both, ['DATABASE_URL and DATABASE_URL_FILE are mutually exclusive; set one']);
   t.same(mistakesOf({ REDIS_URL_FILE: join(folder, 'none') }), [
-    'REDIS_URL_FILE must be the path of a file that can be read and holds something',
+    'REDIS_URL_FILE must be the path of a readable file that is not empty',
   ]);
   const empty = { DATABASE_URL_FILE: await fileWith('empty', '\n') };
   t.match(mistakesOf(empty), [/^DATABASE_URL_FILE must/], 'and no other database is taken in its place');

@@ -80,7 +80,7 @@ t.test('The report link', async (t) => {
       const links = part?.match(/https?:\/\/[\w.:]+\/[\w/-]+#token=[\w.-]+/g) ?? [];
       t.equal(links.at(-1), `https://app.example.com/report#token=${sent.report}`);
     }
-    t.match(mail?.text, /You don’t know Olivia Owner\?\nReport this invite:/);
+    t.match(mail?.text, /Don’t know Olivia Owner\?\nReport this invite:/);
   });
 
   t.test('has a token with the account and the invite and no other claims, valid for two years', async (t) => {

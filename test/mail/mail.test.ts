@@ -308,9 +308,9 @@ t.test('an operator’s folder', async (t) => {
       [
         'a file of another name',
         { 'invitation.html.liquid': 'x' },
-        /invitation\.html\.liquid is the name of no template/,
+        /invitation\.html\.liquid is not the name of a template/,
       ],
-      ['a language without a language tag', { 'english.json': {} }, /english\.json is the name of no template/],
+      ['a language without a language tag', { 'english.json': {} }, /english\.json is not the name of a template/],
       [
         'a page without its link',
         { 'invite.html.liquid': '{{ optOutLink }} {{ reportLink }}' },
@@ -326,8 +326,8 @@ t.test('an operator’s folder', async (t) => {
         { 'de.json': { 'no-password': { subject: '  ', title: 't', lead: 'l' } } },
         /its subject is empty, in the mail no-password in de$/,
       ],
-      ['no JSON', { 'de.json': '{' }, /de\.json is no JSON object/],
-      ['a list', { 'de.json': '[]' }, /de\.json is no JSON object/],
+      ['no JSON', { 'de.json': '{' }, /de\.json is not a JSON object/],
+      ['a list', { 'de.json': '[]' }, /de\.json is not a JSON object/],
       ['an unknown mail', { 'de.json': { invitation: {} } }, /de\.json at/],
       [
         'an unknown sentence',
@@ -369,7 +369,7 @@ t.test('an operator’s folder', async (t) => {
       [
         'no button where there is a link',
         { 'de.json': { 'password-reset': { subject: 's', title: 't', lead: 'l' } } },
-        /has no button, in the mail password-reset in de$/,
+        /it has a link, but no button, in the mail password-reset in de$/,
       ],
     ];
     for (const [what, files, named] of wrong) {
@@ -380,7 +380,7 @@ t.test('an operator’s folder', async (t) => {
     const both = readConfig({ MAIL_TEMPLATES: folderWith(t, { 'a.liquid': '', 'b.liquid': '' }), PORT: 'x' });
     t.match('mistakes' in both && both.mistakes.join('\n'), /PORT.*|a\.liquid.*b\.liquid/s, 'all at once');
     t.match(readConfig({ MAIL_TEMPLATES: '/no/such/folder' }), {
-      mistakes: ['MAIL_TEMPLATES must be a folder that can be read'],
+      mistakes: ['MAIL_TEMPLATES must be a readable folder'],
     });
   });
 });
@@ -445,7 +445,7 @@ t.test('SendGrid’s dynamic templates', async (t) => {
     }
     t.same(parseSendgridTemplates('{"invite":"d-1"}'), { invite: 'd-1' });
     const alone = readConfig({ SENDGRID_TEMPLATES: '{"invite":"d-1"}' });
-    t.match(alone, { mistakes: [/SENDGRID_TEMPLATES is for mail through SendGrid/] });
+    t.match(alone, { mistakes: [/SENDGRID_TEMPLATES requires SENDGRID_API_KEY/] });
   });
 });
 

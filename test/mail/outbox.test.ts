@@ -189,7 +189,7 @@ t.test('many workers', async (t) => {
     const { mails, transport } = keepingTransport();
     const letter = {
       write: async () => ({ to: invite.email, subject: 's', text: 't', html: 'h' }),
-      settled: async () => {
+      onResult: async () => {
         if (mails.length === 1) throw new Error('the database went away');
       },
     };
@@ -200,7 +200,7 @@ t.test('many workers', async (t) => {
     });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1 });
-    t.match(lines.join(''), 'could not be written down');
+    t.match(lines.join(''), 'the result of sending a mail could not be recorded');
     service.travel(lease + 1_000);
     await worker.drain();
     t.match(await rowOf(invite), { status: 'sent', attempts: 2 });

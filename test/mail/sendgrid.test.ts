@@ -74,9 +74,9 @@ t.test('what SendGrid is asked', async (t) => {
 });
 
 const refusals = {
-  400: 'it does not take this mail',
-  401: 'it does not take the API key',
-  403: 'the sender or the API key may not send',
+  400: 'it rejected this mail',
+  401: 'the API key is not valid',
+  403: 'the sender or the API key is not allowed to send',
   413: 'the mail is too large',
 };
 const tooMany = 'SendGrid answered 429: too many requests';
@@ -128,7 +128,7 @@ t.test('what each answer of SendGrid leads to', async (t) => {
     })),
     ...named.map(({ fields, shown }) => ({
       answer: { status: 400, fields },
-      outcome: { outcome: 'refused', reason: `SendGrid answered 400: it does not take this mail${shown}` },
+      outcome: { outcome: 'refused', reason: `SendGrid answered 400: it rejected this mail${shown}` },
     })),
     { answer: 'cut', outcome: { outcome: 'deferred', reason: 'SendGrid did not answer (ECONNRESET)' } },
   ];

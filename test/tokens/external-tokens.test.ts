@@ -751,17 +751,18 @@ t.test('OIDC_ISSUERS', async (t) => {
       ['https://id.example.com'],
     ];
     for (const url of issuers) {
-      t.throws(() => configured({ ...least, issuer: url }), { message: /issuer must be a URL/ }, String(url));
-      if (url !== null) t.throws(() => configured({ ...least, jwksUri: url }), { message: /jwksUri must be a URL/ });
+      t.throws(() => configured({ ...least, issuer: url }), { message: /issuer must be an https: URL/ }, String(url));
+      if (url !== null)
+        t.throws(() => configured({ ...least, jwksUri: url }), { message: /jwksUri must be an https: URL/ });
     }
     for (const url of ['https://id.example.com?a=b', 'https://id.example.com/#a', 'https://id.example.com/?']) {
-      t.throws(() => configured({ ...least, issuer: url }), { message: /issuer must have no query/ }, url);
+      t.throws(() => configured({ ...least, issuer: url }), { message: /issuer must not have a query/ }, url);
     }
   });
 
   t.test('takes no algorithm with a shared secret, and none at all', async (t) => {
     for (const algorithms of [['HS256'], ['RS256', 'HS512'], ['none'], ['rs256'], ['__proto__']]) {
-      t.throws(() => configured({ ...least, algorithms }), { message: /algorithms must be some of RS256/ });
+      t.throws(() => configured({ ...least, algorithms }), { message: /algorithms must be one or more of RS256/ });
     }
   });
 
@@ -775,17 +776,17 @@ t.test('OIDC_ISSUERS', async (t) => {
       [],
       'https://id.example.com',
     ];
-    const aUrl = 'must be a URL that begins with https:, or with http: on localhost, and holds no password';
-    const [aText, texts] = ['must be a text, and not an empty one', 'must be an array of texts, and not an empty one'];
+    const aUrl = 'must be an https: URL (or http: on localhost) without a user and password';
+    const [aText, texts] = ['must be a non-empty string', 'must be a non-empty array of strings'];
     t.same(messageOf(() => configured(...(wrong as Json[]))).split('; '), [
-      'entry 1: secret is not known here',
+      'entry 1: secret is an unknown field',
       `entry 1: issuer ${aUrl}`,
       `entry 1: algorithms ${texts}`,
       `entry 2: issuer ${aUrl}`,
       `entry 2: audience ${aText}`,
       `entry 2: typ ${aText}`,
       `entry 2: acr ${texts}`,
-      'entry 4: __proto__ is not known here',
+      'entry 4: __proto__ is an unknown field',
       `entry 4: audience ${aText}`,
       `entry 4: emailClaim ${aText}`,
       `entry 4: nameClaim ${aText}`,
@@ -793,7 +794,7 @@ t.test('OIDC_ISSUERS', async (t) => {
       'entry 5: must be an object',
       'entry 6: must be an object',
       'entry 7: must be an object',
-      'two entries have one issuer',
+      'each issuer must be unique',
     ]);
   });
 
