@@ -38,7 +38,7 @@ function mistakesOf(env: Env): string[] {
   return 'mistakes' in read ? read.mistakes : [];
 }
 
-/** The usual limits, without their words. */
+/** The default limits, without descriptions. */
 const rateLimits = Object.fromEntries(Object.entries(limits).map(([name, { max, window }]) => [name, { max, window }]));
 
 const provider = { issuer: 'https://login.example.com', audience: 'https://usher.example.com' };
@@ -46,7 +46,7 @@ const providers = JSON.stringify([provider]);
 
 const settingsOf = (mistakes: string[]) => mistakes.map((it) => it.split(' ')[0]).sort();
 
-t.test('the defaults serve a first start with nothing configured', async (t) => {
+t.test('without any setting, the defaults are used', async (t) => {
   t.match(configOf({}), {
     production: false,
     host: '127.0.0.1',
@@ -72,10 +72,10 @@ t.test('the defaults serve a first start with nothing configured', async (t) => 
     trustProxy: undefined,
     logLevel: 'info',
   });
-  t.match(configOf({ PORT: '' }), { port: 3000 }, 'an empty setting is one that is not set');
+  t.match(configOf({ PORT: '' }), { port: 3000 }, 'an empty setting counts as not set');
 });
 
-t.test('the links of the development mailbox lead to the port that is listened on', async (t) => {
+t.test('the default links use the configured port', async (t) => {
   const config = configOf({ PORT: '4100' });
   t.equal(config.acceptUrl, 'http://localhost:4100/dev/invite#token={token}');
   t.equal(config.verifyUrl, 'http://localhost:4100/dev/verify-email#token={token}');
@@ -85,7 +85,7 @@ t.test('the links of the development mailbox lead to the port that is listened o
   t.equal(config.reportUrl, 'http://localhost:4100/dev/report#token={token}');
 });
 
-t.test('every setting is taken from its variable', async (t) => {
+t.test('every setting is read from its environment variable', async (t) => {
   const config = configOf({
     ...production,
     PORT: '8080',
@@ -137,15 +137,15 @@ t.test('every setting is taken from its variable', async (t) => {
   t.equal(
     configOf({ ISSUER: 'https://usher.example.com/' }).issuer,
     'https://usher.example.com',
-    'no slash at the end',
+    'a trailing slash is removed',
   );
   t.equal(configOf({ PASSWORD_LOGIN: 'on' }).passwordLogin, true);
   t.equal(configOf({ RATE_LIMITS: 'off' }).rateLimits, 'off');
   t.equal(configOf({ CORS_ORIGINS: '*' }).corsOrigins, '*', 'any origin');
-  t.equal(configOf({ TRUST_PROXY: '2' }).trustProxy, 2, 'as many proxies');
+  t.equal(configOf({ TRUST_PROXY: '2' }).trustProxy, 2, 'a number of proxies');
 });
 
-t.test('a wrong configuration is answered with every mistake at once, each by the name of its setting', async (t) => {
+t.test('all mistakes are reported at once, each with the name of its setting', async (t) => {
   const mistakes = mistakesOf({
     PORT: 'three thousand',
     DATABASE_URL: 'mysql://db.example.com/usher',
@@ -199,7 +199,7 @@ t.test('a wrong configuration is answered with every mistake at once, each by th
   for (const mistake of mistakes) t.match(mistake, /^[A-Z_]+ .{10,}/, `says what is wrong: ${mistake}`);
 });
 
-t.test('production asks for everything that must not be guessed, and all of it at once', async (t) => {
+t.test('production requires every setting without a safe default, and reports all missing ones at once', async (t) => {
   const ofPasswords = ['EMAIL_CHANGE_URL', 'RESET_URL', 'VERIFY_URL'];
   const always = ['ACCEPT_URL', 'ISSUER', 'OPT_OUT_URL', 'REPORT_URL', 'SIGNING_KEYS', 'SMTP_URL'];
   const required = [...always, ...ofPasswords].sort();
@@ -213,16 +213,20 @@ t.test('production asks for everything that must not be guessed, and all of it a
   t.same(
     settingsOf(mistakesOf({ NODE_ENV: 'production', PORT: 'x' })),
     [...required, 'PORT'].sort(),
-    'what is missing and what is wrong are listed together',
+    'missing and invalid settings are reported together',
   );
 
   const withoutPasswords = { PASSWORD_LOGIN: 'off', OIDC_ISSUERS: providers };
-  t.same(settingsOf(mistakesOf({ NODE_ENV: 'production', ...withoutPasswords })), always, 'no link about a password');
+  t.same(
+    settingsOf(mistakesOf({ NODE_ENV: 'production', ...withoutPasswords })),
+    always,
+    'the password links are not required',
+  );
   const noLinks = Object.fromEntries(ofPasswords.map((name) => [name, undefined]));
   t.same(mistakesOf({ ...production, ...noLinks, ...withoutPasswords }), []);
 });
 
-t.test('without passwords and without an identity provider nobody could log in', async (t) => {
+t.test('PASSWORD_LOGIN=off requires an identity provider', async (t) => {
   for (const OIDC_ISSUERS of [undefined, '', '[]']) {
     for (const env of [{}, production]) {
       const mistakes = mistakesOf({ ...env, PASSWORD_LOGIN: 'off', OIDC_ISSUERS });
@@ -231,32 +235,35 @@ t.test('without passwords and without an identity provider nobody could log in',
   }
   t.same(mistakesOf({ PASSWORD_LOGIN: 'off', OIDC_ISSUERS: providers }), []);
   const wrong = mistakesOf({ PASSWORD_LOGIN: 'off', OIDC_ISSUERS: '[{}]' });
-  t.same(settingsOf(wrong), ['OIDC_ISSUERS'], 'one that is wrong is one mistake');
+  t.same(settingsOf(wrong), ['OIDC_ISSUERS'], 'an invalid provider is reported once');
 });
 
-t.test('a sender is asked for wherever mail really leaves', async (t) => {
+t.test('MAIL_FROM is required with SMTP_URL or SENDGRID_API_KEY', async (t) => {
   t.same(settingsOf(mistakesOf({ ...production, MAIL_FROM: undefined })), ['MAIL_FROM']);
   t.same(settingsOf(mistakesOf({ SENDGRID_API_KEY: 'SG.x' })), ['MAIL_FROM']);
   t.same(settingsOf(mistakesOf({ SMTP_URL: 'smtp://localhost' })), ['MAIL_FROM']);
 });
 
-t.test('mail leaves one way: through SendGrid or through a mail server', async (t) => {
+t.test('SMTP_URL and SENDGRID_API_KEY are mutually exclusive', async (t) => {
   const SMTP_URL = 'smtps://smtp.example.com';
-  t.same(mistakesOf({ ...production, SENDGRID_API_KEY: undefined, SMTP_URL }), [], 'either will do in production');
+  t.same(
+    mistakesOf({ ...production, SENDGRID_API_KEY: undefined, SMTP_URL }),
+    [],
+    'SMTP_URL alone is valid in production',
+  );
   t.same(mistakesOf({ ...production, SENDGRID_API_KEY: '', SMTP_URL }), []);
-  t.same(settingsOf(mistakesOf({ ...production, SMTP_URL })), ['SMTP_URL'], 'both will not');
+  t.same(settingsOf(mistakesOf({ ...production, SMTP_URL })), ['SMTP_URL'], 'both are refused');
   const both = { SMTP_URL, SENDGRID_API_KEY: 'SG.x' };
-  t.same(settingsOf(mistakesOf(both)), ['MAIL_FROM', 'SMTP_URL'], 'said together with whatever else is wrong');
+  t.same(settingsOf(mistakesOf(both)), ['MAIL_FROM', 'SMTP_URL'], 'reported together with other mistakes');
 });
 
-t.test('a mail server', async (t) => {
-  /** As it is read. */
+t.test('SMTP_URL', async (t) => {
   const serverOf = (SMTP_URL: string) => {
     const { mail } = configOf({ SMTP_URL, MAIL_FROM: 'a@example.com' });
     return mail.kind === 'smtp' ? mail.server : undefined;
   };
 
-  t.test('is taken with its port and its login', async (t) => {
+  t.test('contains the host, port and login', async (t) => {
     t.same(serverOf('smtp://smtp.example.com'), {
       host: 'smtp.example.com',
       port: 587,
@@ -269,7 +276,7 @@ t.test('a mail server', async (t) => {
     t.same(login, { user: 'usher@example.com', password: 'p@ss:/ %' });
   });
 
-  t.test('is spoken to over TLS, unless it is this machine or the URL says otherwise', async (t) => {
+  t.test('requires TLS, except for localhost or with ?tls=off', async (t) => {
     for (const host of [
       'smtp.example.com',
       'mailpit:1025',
@@ -287,14 +294,14 @@ t.test('a mail server', async (t) => {
     }
   });
 
-  t.test('of the compose file is one that is taken', async (t) => {
+  t.test('in docker-compose.yml is valid', async (t) => {
     const compose = await readFile(join(root, 'docker-compose.yml'), 'utf8');
     const [, url = ''] = /^ +SMTP_URL: (\S+)$/m.exec(compose) ?? [];
     t.same(serverOf(url), { host: 'mailpit', port: 1025, tls: 'none', login: undefined });
   });
 });
 
-t.test('a wrong value', async (t) => {
+t.test('an invalid value is refused', async (t) => {
   const wrong: [string, string[]][] = [
     ['NODE_ENV', ['Production', 'prod', 'staging']],
     ['PORT', ['-1', '65536', '3000.5', '0x10', '1e3', ' 3000', 'abc']],
@@ -339,7 +346,7 @@ t.test('DATABASE_URL', async (t) => {
   const of = (rest: string) => `postgres://${rest}`;
   const query = (text: string) => of(`usher:hunter2@localhost/usher?${text}`);
 
-  t.test('that is wrong is refused with a fix, without quoting the password', async (t) => {
+  t.test('is refused if invalid: the message has a fix and does not quote the password', async (t) => {
     const wrong: [string, RegExp][] = [
       [of('usher:hun#ter2@localhost/usher'), /^has an unescaped #: write # as %23/],
       [of('usher:hun/ter2@localhost/usher'), /^has an unescaped \/ in its user or password: write \/ as %2F$/],
@@ -405,11 +412,15 @@ t.test('DATABASE_URL', async (t) => {
       const [name, ...words] = (mistakes[0] ?? '').split(' ');
       t.equal(name, 'DATABASE_URL');
       t.match(words.join(' '), sentence, url);
-      t.notMatch(mistakes[0], /hun|ter2|12|34(?!2)/.exec(url) ? /hunter2|ter2@/ : /nothing/, 'it quotes no password');
+      t.notMatch(
+        mistakes[0],
+        /hun|ter2|12|34(?!2)/.exec(url) ? /hunter2|ter2@/ : /nothing/,
+        'the message does not quote the password',
+      );
     }
   });
 
-  t.test('that is valid is accepted', async (t) => {
+  t.test('is accepted if valid', async (t) => {
     for (const url of [
       'postgres://localhost',
       'postgresql://usher@localhost/usher',
@@ -428,22 +439,22 @@ t.test('DATABASE_URL', async (t) => {
     }
   });
 
-  t.test('of Redis has the same escapes', async (t) => {
+  t.test('and REDIS_URL require the same escapes', async (t) => {
     t.match(mistakesOf({ REDIS_URL: 'redis://:hun#ter2@localhost' }), [/^REDIS_URL has an unescaped #/]);
     t.match(mistakesOf({ REDIS_URL: 'redis://:hun/ter2@localhost' }), [/^REDIS_URL has an unescaped \//]);
   });
 
-  t.test('must not be empty in production, like every setting that says where data is stored', async (t) => {
+  t.test('must not be empty in production, like the other settings that say where data is stored', async (t) => {
     for (const name of ['DATABASE_URL', 'DATABASE_URL_FILE', 'DATA_DIR', 'REDIS_URL', 'REDIS_URL_FILE']) {
       const sentence = `${name} is empty; set a value or remove it`;
       t.same(mistakesOf({ ...production, [name]: '' }), [sentence]);
       t.same(mistakesOf({ ...production, [name]: ' ' }).slice(-1), [sentence]);
-      t.same(mistakesOf({ [name]: '' }), [], 'in development it is one that is not set');
+      t.same(mistakesOf({ [name]: '' }), [], 'in development an empty setting counts as not set');
     }
   });
 });
 
-t.test('a value at the edge of what is allowed is taken', async (t) => {
+t.test('the minimum and maximum values are accepted', async (t) => {
   const right: [string, string[]][] = [
     ['PORT', ['0', '65535']],
     ['SESSION_IDLE_TIMEOUT', ['900', '7776000']],
@@ -458,7 +469,7 @@ t.test('a value at the edge of what is allowed is taken', async (t) => {
   }
 });
 
-t.test('a link holds {token} exactly once', async (t) => {
+t.test('a link setting must contain {token} exactly once', async (t) => {
   for (const name of ['ACCEPT_URL', 'VERIFY_URL', 'RESET_URL', 'EMAIL_CHANGE_URL', 'OPT_OUT_URL', 'REPORT_URL']) {
     const wrong = [
       'https://app.example.com/invite',
@@ -478,47 +489,47 @@ t.test('signing keys', async (t) => {
   const set = (...keys: unknown[]) => JSON.stringify({ keys });
   const { d, ...withoutPrivatePart } = key as Record<string, string>;
 
-  t.test('the first signs and all verify', async (t) => {
+  t.test('the first key signs, all keys verify', async (t) => {
     const { signingKeys } = configOf({ SIGNING_KEYS: set(other, key) });
     t.equal(signingKeys?.current.kid, other.kid);
     t.same([...(signingKeys?.byKid.keys() ?? [])], [other.kid, key?.kid]);
   });
 
-  t.test('may stand in a file', async (t) => {
+  t.test('can be in a file', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'usher-keys-'));
     t.teardown(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'keys.json'), keys);
     t.equal(configOf({ SIGNING_KEYS: join(folder, 'keys.json') }).signingKeys?.current.kid, key?.kid);
   });
 
-  t.test('no mistake in them is answered with a part of a key', async (t) => {
+  t.test('are never quoted in an error message', async (t) => {
     const wrong: Record<string, string> = {
       'cut short': keys.slice(0, -20),
-      'a public key alone': set(withoutPrivatePart),
+      'only a public key': set(withoutPrivatePart),
       'no kid': set({ ...key, kid: undefined }),
       'an empty kid': set({ ...key, kid: '' }),
       'a kid that is a number': set({ ...key, kid: 1 }),
-      'two of one kid': set(key, { ...other, kid: key?.kid }),
+      'two keys with the same kid': set(key, { ...other, kid: key?.kid }),
       'another curve': set({ ...key, crv: 'X25519' }),
       'a secret for HMAC': set({ kty: 'oct', k: d, kid: 'a' }),
-      'a private part that is none': set({ ...key, d: d?.slice(0, 10) }),
+      'an invalid private part': set({ ...key, d: d?.slice(0, 10) }),
       'a private part that is a number': set({ ...key, d: 1 }),
-      'a second that is null': set(key, null),
-      'a second that is text': set(key, d),
+      'a second key that is null': set(key, null),
+      'a second key that is a string': set(key, d),
       'a bare key': JSON.stringify(key),
-      'as it came from a shell': `'${keys}'`,
+      'in shell quotes': `'${keys}'`,
     };
     for (const [what, text] of Object.entries(wrong)) {
       const mistakes = mistakesOf({ SIGNING_KEYS: text });
       t.same(settingsOf(mistakes), ['SIGNING_KEYS'], `${what} is refused`);
       for (const part of [d, key?.x, other.d].filter((it) => it !== undefined)) {
-        t.notMatch(mistakes.join(), part.slice(0, 8), `${what}: no part of it is said`);
+        t.notMatch(mistakes.join(), part.slice(0, 8), `${what}: the message contains no part of a key`);
       }
     }
   });
 });
 
-t.test('an identity provider is somebody else', async (t) => {
+t.test('OIDC_ISSUERS must not contain this service', async (t) => {
   const itself = (issuer: string) => JSON.stringify([{ ...provider, issuer }]);
   for (const env of [
     { OIDC_ISSUERS: itself('http://localhost:3000') },
@@ -529,14 +540,14 @@ t.test('an identity provider is somebody else', async (t) => {
   }
 });
 
-t.test('identity providers may stand in a file', async (t) => {
+t.test('OIDC_ISSUERS can name a file', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'usher-providers-'));
   t.teardown(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'providers.json'), `\n${providers}\n`);
   t.match(configOf({ OIDC_ISSUERS: join(folder, 'providers.json') }).identityProviders, [provider]);
 });
 
-t.test('a password in a URL is in no mistake', async (t) => {
+t.test('an error message never contains a password from a URL', async (t) => {
   const mistakes = mistakesOf({
     DATABASE_URL: 'mysql://usher:hunter2-secret@db.example.com',
     REDIS_URL: 'http://:hunter2-secret@redis.example.com',
@@ -549,30 +560,30 @@ t.test('a password in a URL is in no mistake', async (t) => {
   t.notMatch(mistakes.join(), 'hunter2');
 });
 
-t.test('a configuration is frozen', async (t) => {
+t.test('the configuration is frozen', async (t) => {
   const lists = { OIDC_ISSUERS: providers, CORS_ORIGINS: 'https://app.example.com', TRUST_PROXY: '::1' };
   const config = configOf({ ...production, ...lists }) as { port: number };
   t.throws(() => {
     config.port = 1;
   }, TypeError);
-  t.ok(deeplyFrozen(config), 'with all that is in it');
+  t.ok(deeplyFrozen(config), 'deeply');
 });
 
-/** Plain objects and lists only: key objects and maps guard themselves. */
+/** Checks plain objects and arrays only. */
 function deeplyFrozen(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (![Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value))) return true;
   return Object.isFrozen(value) && Object.values(value).every(deeplyFrozen);
 }
 
-t.test('every setting says what it is about and what holds without it', async (t) => {
+t.test('every setting has a description and a default', async (t) => {
   for (const { name, about, default: ifUnset } of Object.values(settings)) {
     t.match(name, /^[A-Z_]+$/);
-    t.ok(about.length > 10 && ifUnset.length > 2, `${name} is explained`);
+    t.ok(about.length > 10 && ifUnset.length > 2, `${name} is documented`);
   }
 });
 
-t.test('a setting that may hold a secret may stand in a file instead', async (t) => {
+t.test('a secret setting can be read from a file (…_FILE)', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'usher-test-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const fileWith = async (name: string, text: string) => {
@@ -590,7 +601,7 @@ t.test('a setting that may hold a secret may stand in a file instead', async (t)
     SENDGRID_API_KEY_FILE: await fileWith('key', `${SENDGRID_API_KEY}\n`),
   };
   const config = configOf({ ...others, ...files });
-  t.match(config.mail, { kind: 'sendgrid', apiKey: SENDGRID_API_KEY }, 'also where it is required in production');
+  t.match(config.mail, { kind: 'sendgrid', apiKey: SENDGRID_API_KEY }, 'also for required settings');
   t.ok(config.signingKeys);
 
   const both = mistakesOf({ DATABASE_URL: 'postgres://localhost/usher', DATABASE_URL_FILE: url });
@@ -599,10 +610,10 @@ t.test('a setting that may hold a secret may stand in a file instead', async (t)
     'REDIS_URL_FILE must be the path of a readable file that is not empty',
   ]);
   const empty = { DATABASE_URL_FILE: await fileWith('empty', '\n') };
-  t.match(mistakesOf(empty), [/^DATABASE_URL_FILE must/], 'and no other database is taken in its place');
+  t.match(mistakesOf(empty), [/^DATABASE_URL_FILE must/], 'the default database is not used instead');
   const wrong = await fileWith('wrong', 'mysql://user:secret@localhost');
   const [mistake] = mistakesOf({ DATABASE_URL_FILE: wrong });
   t.match(mistake, /^DATABASE_URL must be a URL/);
   t.notMatch(mistake, 'secret');
-  t.match(configOf({ PORT_FILE: url }), { port: 3000 }, 'and no other setting');
+  t.match(configOf({ PORT_FILE: url }), { port: 3000 }, 'other settings cannot be read from a file');
 });

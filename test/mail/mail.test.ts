@@ -19,7 +19,7 @@ const writer = createMailWriter();
 const builtIn = ['de', 'en', 'es', 'fr', 'hi', 'ja'];
 const [chosen, whole] = samplesOf('invite') as [MailValues, MailValues];
 
-/** A folder of an operator's, with these files in it. */
+/** Creates a template folder with these files. */
 function folderWith(t: Test, files: Record<string, string | object>): string {
   const folder = mkdtempSync(join(tmpdir(), 'usher-test-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
@@ -29,7 +29,7 @@ function folderWith(t: Test, files: Record<string, string | object>): string {
   return folder;
 }
 
-/** What a reader of HTML reads. */
+/** The visible text of HTML. */
 const readable = (html: string) =>
   html
     .replace(/<head>.*<\/head>/s, '')
@@ -43,7 +43,7 @@ const readable = (html: string) =>
 t.test('every mail in every language', async (t) => {
   t.same(writer.locales, builtIn);
 
-  t.test('has a subject, a text and a page, each with what it is about', async (t) => {
+  t.test('has a subject, a text part and an HTML part with all values', async (t) => {
     for (const locale of builtIn) {
       for (const kind of mailKinds) {
         for (const values of [...samplesOf(kind), ...extremesOf(kind)]) {
@@ -52,21 +52,21 @@ t.test('every mail in every language', async (t) => {
           t.ok(subject.length > 3 && !/[\r\n{}]/.test(subject), `${what}: ${subject}`);
           t.ok(
             Buffer.byteLength(html) < 102_000,
-            `${what} has ${Buffer.byteLength(html)} bytes: Gmail shows all of it`,
+            `${what} has ${Buffer.byteLength(html)} bytes: Gmail does not clip it`,
           );
           t.match(html, `<html lang="${locale}" dir="ltr">`, what);
           t.notMatch(html + text, /\{\{|\}\}|undefined|\[object|<\/?strong>(?=.*<html)/, what);
-          t.notMatch(text, /<[a-z/]/, `${what}: a text has no markup`);
+          t.notMatch(text, /<[a-z/]/, `${what}: the text part has no markup`);
           // Anyone can have it sent to any address, whose local part can contain their text.
-          const untold = kind === 'verify-email' ? ['address'] : [];
-          for (const name of untold) t.notOk((text + html).includes(String(values[name])), `${what} omits ${name}`);
-          const apart = ['access', 'items', 'until', ...untold];
-          const told = Object.entries(values).filter(([name]) => !apart.includes(name));
-          for (const [name, value] of told.filter(([, it]) => it !== null)) {
-            t.ok(text.replaceAll('\n> ', '\n').includes(String(value)), `${what}: the text tells ${name}`);
+          const omitted = kind === 'verify-email' ? ['address'] : [];
+          for (const name of omitted) t.notOk((text + html).includes(String(values[name])), `${what} omits ${name}`);
+          const excluded = ['access', 'items', 'until', ...omitted];
+          const shown = Object.entries(values).filter(([name]) => !excluded.includes(name));
+          for (const [name, value] of shown.filter(([, it]) => it !== null)) {
+            t.ok(text.replaceAll('\n> ', '\n').includes(String(value)), `${what}: the text part shows ${name}`);
             t.ok(
               readable(html).includes(String(value)) || html.includes(`href="${value}"`),
-              `${what}: the page tells ${name}`,
+              `${what}: the HTML part shows ${name}`,
             );
           }
           if (values.until instanceof Date) {
@@ -78,7 +78,7 @@ t.test('every mail in every language', async (t) => {
     }
   });
 
-  t.test('says it in that language, all of it', async (t) => {
+  t.test('is completely translated', async (t) => {
     const linesOf = (kind: MailKind, locale: string) =>
       writer.write(kind, [locale], samplesOf(kind)[0] as MailValues).text.split('\n');
     for (const kind of mailKinds) {
@@ -91,7 +91,7 @@ t.test('every mail in every language', async (t) => {
     }
   });
 
-  t.test('can be read without images, by those who listen, and in any direction', async (t) => {
+  t.test('is accessible, loads nothing, and isolates right-to-left names', async (t) => {
     for (const kind of mailKinds) {
       const { html } = writer.write(kind, ['en'], samplesOf(kind)[0] as MailValues);
       t.notMatch(html, /<img|url\(|<script|<link|@import/, `${kind} loads nothing`);
@@ -105,7 +105,7 @@ t.test('every mail in every language', async (t) => {
   });
 });
 
-t.test('names that people chose', async (t) => {
+t.test('user-chosen names cannot inject anything', async (t) => {
   const names = {
     'with markup': '<b>Olivia</b><script>alert(1)</script> & "Co" \'x\'',
     'with a template': '{{ link }}{% raw %}{{ x }}',
@@ -116,27 +116,27 @@ t.test('names that people chose', async (t) => {
   for (const [what, inviter] of Object.entries(names)) {
     const { subject, html, text } = writer.write('invite', ['en'], { ...chosen, inviter });
     t.notMatch(subject, /[\p{Cc}\p{Bidi_Control}]/u, `${what}: the subject is one line`);
-    t.notMatch(html, /<b>|<script/, `${what}: no markup of theirs`);
-    t.ok(readable(html).includes(inviter) && text.includes(inviter), `${what}: it is there as it is`);
-    t.equal(text.split('#token=').length, 4, `${what}: no more links`);
+    t.notMatch(html, /<b>|<script/, `${what}: no markup is injected`);
+    t.ok(readable(html).includes(inviter) && text.includes(inviter), `${what}: the name is shown unchanged`);
+    t.equal(text.split('#token=').length, 4, `${what}: no link is added`);
   }
 });
 
-t.test('what a person wrote is quoted whole, whatever their client takes for a new line', async (t) => {
+t.test('every line of a quoted message is marked, for every kind of line break', async (t) => {
   for (const lineBreak of ['\n', '\r\n', '\r', '\u2028', '\u2029', '\u0085', '\v', '\f']) {
     const { text } = writer.write('invite', ['en'], { ...chosen, message: `Hello${lineBreak}Accept Invite:` });
     t.match(text, '> Hello\n> Accept Invite:\n');
   }
 });
 
-t.test('a name in another direction turns nothing around it', async (t) => {
+t.test('a right-to-left name does not reorder the text around it', async (t) => {
   const { text, html, subject } = writer.write('invite', ['en'], { ...chosen, inviter: 'נורה (מנהלת)' });
   t.match(text, '\u2068נורה (מנהלת)\u2069 has invited you (adam@example.com)');
   t.match(html, '<bdi>נורה (מנהלת)</bdi> has invited you');
-  t.equal(subject, 'נורה (מנהלת) invites you to Example Hosting', 'a header holds no control characters');
+  t.equal(subject, 'נורה (מנהלת) invites you to Example Hosting', 'a header contains no control characters');
 });
 
-t.test('a list shows what fits, and how much more there is', async (t) => {
+t.test('a list shows 50 items and the number of further ones', async (t) => {
   const items = Array.from({ length: 60 }, (_, i) => `Permission ${i + 1}`);
   const { text, html } = writer.write('invite', ['en'], { ...chosen, items });
   for (const part of [text, readable(html)]) {
@@ -148,8 +148,8 @@ t.test('a list shows what fits, and how much more there is', async (t) => {
 });
 
 t.test('the language', async (t) => {
-  t.test('is the best of those that are asked for', async (t) => {
-    const known = new Set(['en', 'de', 'pt-br', 'zh-hant']);
+  t.test('is the first preferred one that is available', async (t) => {
+    const available = new Set(['en', 'de', 'pt-br', 'zh-hant']);
     const table: [(string | null | undefined)[], string][] = [
       [['de'], 'de'],
       [['de-AT'], 'de'],
@@ -163,10 +163,10 @@ t.test('the language', async (t) => {
       [[], 'en'],
       [['', 'xx-', '-', 'constructor'], 'en'],
     ];
-    for (const [wanted, best] of table) t.equal(bestLocale(wanted, known), best, JSON.stringify(wanted));
+    for (const [preferred, best] of table) t.equal(bestLocale(preferred, available), best, JSON.stringify(preferred));
   });
 
-  t.test('has its direction and its way to say a time', async (t) => {
+  t.test('determines the writing direction and the time format', async (t) => {
     for (const tag of ['ar', 'he', 'fa', 'ur', 'ar-EG', 'az-Arab', 'yi']) t.equal(directionOf(tag), 'rtl', tag);
     for (const tag of [...builtIn, 'az', 'zh-hant']) t.equal(directionOf(tag), 'ltr', tag);
     const time = new Date('2026-11-30T09:30:00Z');
@@ -174,7 +174,7 @@ t.test('the language', async (t) => {
     for (const locale of builtIn) t.match(timeInWords(time, locale), /2026.*9:30.*UTC$/, timeInWords(time, locale));
   });
 
-  t.test('is the invite’s, then the account’s, then English; and a user’s own', async (t) => {
+  t.test('is that of the invite, the account or English, and for own mails that of the user', async (t) => {
     const service = await startService(t);
     const { call, invite, mailsTo, newAccount } = service;
     const account = await newAccount();
@@ -189,7 +189,7 @@ t.test('the language', async (t) => {
     await call('PATCH', account.url, { token: owner.token, body: { settings: { locale: 'fr-CA' } } });
     t.match(await subjectFor({}), 'vous invite');
     t.match(await subjectFor({ locale: 'de-AT' }), 'lädt Sie');
-    t.match(await subjectFor({ locale: 'tlh' }), 'vous invite', 'one without words falls back');
+    t.match(await subjectFor({ locale: 'tlh' }), 'vous invite', 'a locale without texts falls back');
     t.equal(
       (await invite(account, owner, newEmail(), { allPermissions: true }, { locale: 'd' })).code,
       'invalid-request',
@@ -201,14 +201,18 @@ t.test('the language', async (t) => {
     const token = await service.tokenFor(email, 'verify-email');
     await call('POST', '/v1/auth/verify-email', { body: { token, name: 'Dora', password } });
     await call('POST', '/v1/auth/password-reset', { body: { email } });
-    t.match((await mailsTo(email))[0]?.subject, 'Elija una contraseña', 'and stays theirs');
+    t.match(
+      (await mailsTo(email))[0]?.subject,
+      'Elija una contraseña',
+      'the user keeps the locale of the registration',
+    );
 
     const guest = newEmail('guest');
     await invite(account, owner, guest, { allPermissions: true }, { locale: 'ja' });
     const link = await service.tokenFor(guest, 'invite');
     await call('POST', '/v1/invites/accept', { body: { token: link, register: { name: 'Guest', password } } });
     await call('POST', '/v1/auth/password-reset', { body: { email: guest } });
-    t.match((await mailsTo(guest))[0]?.subject, '新しいパスワード', 'whoever came in by an invite keeps its language');
+    t.match((await mailsTo(guest))[0]?.subject, '新しいパスワード', 'the user keeps the locale of the invite');
   });
 });
 
@@ -218,7 +222,7 @@ t.test('mails about an account', async (t) => {
   const { token } = account.owner;
   const subjectsTo = async (email: string) => (await mailsTo(email)).map((it) => it.subject);
 
-  t.test('tell a member that the ownership is offered, while it is, and hold no link', async (t) => {
+  t.test('tell a member about an active ownership offer, without a link', async (t) => {
     const one = await newMember(account, { allPermissions: true });
     const offer = (userId: string) => call('POST', `${account.url}/ownership-transfer`, { body: { userId }, token });
     await offer(one.id);
@@ -226,7 +230,7 @@ t.test('mails about an account', async (t) => {
     await worker.drain();
     t.notOk(
       (await subjectsTo(one.email)).some((it) => it.includes('ownership')),
-      'one that was taken back at once is told to nobody',
+      'no mail for an offer that was withdrawn before it was sent',
     );
     await offer(one.id);
     const [mail] = await mailsTo(one.email);
@@ -234,7 +238,7 @@ t.test('mails about an account', async (t) => {
     t.notMatch(`${mail?.text}${mail?.html}`, /https?:\/\/(?!www\.w3)|href=/);
   });
 
-  t.test('tell someone that they were removed, unless they left or are in again', async (t) => {
+  t.test('tell a removed member, unless they left by themselves or are a member again', async (t) => {
     const [removed, left] = [
       await newMember(account, { permissions: ['invoices:read'] }),
       await newMember(account, { permissions: ['invoices:read'] }),
@@ -251,19 +255,19 @@ t.test('mails about an account', async (t) => {
     await call('POST', `/v1/me/invites/${body.id}/accept`, { token: back.token });
     t.notOk(
       (await subjectsTo(back.email)).some((it) => it.startsWith('You are no longer')),
-      'in again by then',
+      'a member again',
     );
     t.equal((await call('DELETE', `${account.url}/members/${account.owner.id}`, { token })).code, 'owner-protected');
     t.notOk(
       (await subjectsTo(account.owner.email)).some((it) => it.startsWith('You are no longer')),
-      'a refusal tells nothing',
+      'no mail after a refused removal',
     );
   });
 });
 
-t.test('an operator’s folder', async (t) => {
-  t.test('replaces words mail by mail, adds languages, and replaces templates', async (t) => {
-    const english = wordsOf('en');
+t.test('MAIL_TEMPLATES', async (t) => {
+  t.test('replaces texts of single mails, adds languages, and replaces templates', async (t) => {
+    const english = textsOf('en');
     const arabic = { ...english, invite: { ...english.invite, subject: 'دعوة إلى {{ account }}' } };
     const folder = folderWith(t, {
       'en.json': { 'login-exists': { subject: 'Hello again', title: 'Hello', lead: 'You are {{ address }}.' } },
@@ -280,18 +284,18 @@ t.test('an operator’s folder', async (t) => {
     t.match(
       own.write('no-password', ['en'], { address: 'a@example.com' }).subject,
       'You log in without',
-      'the others stay',
+      'other mails keep the built-in texts',
     );
     const invite = own.write('invite', ['ar-EG'], chosen);
     t.match(invite.html, '<html lang="ar" dir="rtl">');
     t.equal(invite.subject, 'دعوة إلى Example Hosting');
     const reset = own.write('password-reset', ['de'], samplesOf('password-reset')[0] as MailValues);
     t.match(reset.html, /^<p>Ours: https:.* Example Hosting Ltd<\/p>$/);
-    t.match(reset.text, 'Wählen Sie', 'its text stays');
+    t.match(reset.text, 'Wählen Sie', 'the text part keeps the built-in template');
   });
 
-  t.test('can’t print what people chose as markup, whatever it asks for', async (t) => {
-    const words = { ...wordsOf('en').invite, title: '{{ inviter | raw }} and {{ account | escape }}' };
+  t.test('cannot print user-chosen text as markup, even with the raw filter', async (t) => {
+    const words = { ...textsOf('en').invite, title: '{{ inviter | raw }} and {{ account | escape }}' };
     const page = '{{ words.title }} {{ message | raw }} {{ link }} {{ optOutLink }} {{ reportLink }}';
     const own = createMailWriter(folderWith(t, { 'en.json': { invite: words }, 'invite.html.liquid': page }));
     const { html } = own.write('invite', ['en'], {
@@ -303,21 +307,21 @@ t.test('an operator’s folder', async (t) => {
     t.match(html, '<bdi>&lt;b&gt;O&lt;/b&gt;</bdi> and <bdi>A &amp; B</bdi> &lt;i&gt;x&lt;/i&gt; https:');
   });
 
-  t.test('with a mistake stops the start, and each mistake is named', async (t) => {
+  t.test('with mistakes stops the start, and lists them all', async (t) => {
     const wrong: [string, Record<string, string | object>, RegExp][] = [
       [
-        'a file of another name',
+        'an unknown file name',
         { 'invitation.html.liquid': 'x' },
         /invitation\.html\.liquid is not the name of a template/,
       ],
-      ['a language without a language tag', { 'english.json': {} }, /english\.json is not the name of a template/],
+      ['a file name that is not a language tag', { 'english.json': {} }, /english\.json is not the name of a template/],
       [
-        'a page without its link',
+        'an HTML part without its link',
         { 'invite.html.liquid': '{{ optOutLink }} {{ reportLink }}' },
         /the page does not show \{\{ link \}\}/,
       ],
       [
-        'a text without a way out',
+        'a text part without the opt-out link',
         { 'mail.text.liquid': '{{ words.title }} {{ link }}' },
         /the text does not show \{\{ optOutLink \}\}/,
       ],
@@ -326,27 +330,27 @@ t.test('an operator’s folder', async (t) => {
         { 'de.json': { 'no-password': { subject: '  ', title: 't', lead: 'l' } } },
         /its subject is empty, in the mail no-password in de$/,
       ],
-      ['no JSON', { 'de.json': '{' }, /de\.json is not a JSON object/],
+      ['invalid JSON', { 'de.json': '{' }, /de\.json is not a JSON object/],
       ['a list', { 'de.json': '[]' }, /de\.json is not a JSON object/],
       ['an unknown mail', { 'de.json': { invitation: {} } }, /de\.json at/],
       [
-        'an unknown sentence',
+        'an unknown text',
         { 'de.json': { 'no-password': { subject: 's', title: 't', lead: 'l', x: 'x' } } },
         /de\.json at \/no-password/,
       ],
-      ['a missing sentence', { 'de.json': { 'no-password': { subject: 's' } } }, /de\.json at \/no-password/],
+      ['a missing text', { 'de.json': { 'no-password': { subject: 's' } } }, /de\.json at \/no-password/],
       [
-        'a language with one mail alone',
+        'a new language with only one mail',
         { 'nl.json': { 'no-password': { subject: 's', title: 't', lead: 'l' } } },
         /nl\.json at/,
       ],
       [
-        'an unknown value in a sentence',
+        'an unknown value in a text',
         { 'de.json': { 'no-password': { subject: '{{ name }}', title: 't', lead: 'l' } } },
         /undefined variable: name.* in the mail no-password in de$/,
       ],
       [
-        'a sentence that is not closed',
+        'an unclosed output tag',
         { 'de.json': { 'no-password': { subject: 's', title: 't', lead: '{{ address' } } },
         /not closed.* in the mail no-password in de$/,
       ],
@@ -362,12 +366,12 @@ t.test('an operator’s folder', async (t) => {
         /invite\.html\.liquid: .*nothing.* in the mail invite in de \(and \d+ more\)$/,
       ],
       [
-        'a part that is missing',
+        'a missing partial',
         { 'invite.html.liquid': '{% render "_none.liquid" %}' },
         /invite\.html\.liquid: .*_none.*invite in de \(and/,
       ],
       [
-        'no button where there is a link',
+        'a link without a button',
         { 'de.json': { 'password-reset': { subject: 's', title: 't', lead: 'l' } } },
         /it has a link, but no button, in the mail password-reset in de$/,
       ],
@@ -386,7 +390,7 @@ t.test('an operator’s folder', async (t) => {
 });
 
 t.test('SendGrid’s dynamic templates', async (t) => {
-  t.test('take the place of a mail: its id and what it is about, and no words', async (t) => {
+  t.test('are used instead of the mail: its template id and values are sent, and no text', async (t) => {
     const server = await startSendgridServer(t);
     const service = await startService(t);
     const account = await service.newAccount('Example Hosting');
@@ -417,18 +421,18 @@ t.test('SendGrid’s dynamic templates', async (t) => {
     t.match(german?.custom_args, { deliveryId: /^dlv_/ });
     t.equal((await sentTo('en'))?.template_id, 'd-456');
     const french = await sentTo('fr');
-    t.equal(french?.template_id, 'd-456', 'English where there is none');
-    t.equal((await sentTo('pt-BR'))?.template_id, 'd-789', 'also in a language that there are no words in here');
+    t.equal(french?.template_id, 'd-456', 'English if the language has no template');
+    t.equal((await sentTo('pt-BR'))?.template_id, 'd-789', 'also in a language without built-in texts');
     await service.call('POST', '/v1/auth/register', { body: { email: newEmail() } });
     await worker.drain();
     t.match(
       server.accepted().at(-1)?.body,
       { subject: 'Verify your e-mail address', template_id: undefined },
-      'other mails are written here',
+      'other mails are written by Usher',
     );
   });
 
-  t.test('are named by mail and language, and nothing else', async (t) => {
+  t.test('are set by mail and language only', async (t) => {
     for (const text of [
       '',
       'x',
@@ -449,7 +453,7 @@ t.test('SendGrid’s dynamic templates', async (t) => {
   });
 });
 
-t.test('a template that throws delays its mail, and stops nothing else', async (t) => {
+t.test('a template that throws delays only its mail', async (t) => {
   const service = await startService(t);
   const account = await service.newAccount();
   const email = newEmail();
@@ -462,11 +466,11 @@ t.test('a template that throws delays its mail, and stops nothing else', async (
     (await service.call('GET', `${account.url}/invites/${body.id}`, { token: account.owner.token })).body.delivery;
   t.match(await look(), { event: 'retrying', attempts: 1, reason: 'the mail could not be written' });
   service.travel(60_000);
-  t.equal((await service.mailsTo(email)).length, 1, 'once it is mended, the mail is sent');
+  t.equal((await service.mailsTo(email)).length, 1, 'the mail is sent once the template is fixed');
   t.match(await look(), { event: 'sent', attempts: 2 });
 });
 
-/** The built-in words of a language, as an operator would begin with. */
-function wordsOf(locale: string) {
+/** The built-in texts of a language. */
+function textsOf(locale: string) {
   return readTexts(undefined).texts.get(locale) as LocaleTexts;
 }

@@ -20,10 +20,10 @@ const { db, call } = service;
 const account = await service.newAccount();
 const lease = 30_000;
 
-// A worker takes what is due, whoever it is of: each test begins with nothing due.
+// A worker sends everything that is due, so each test starts with nothing due.
 t.beforeEach(async () => void (await db.update(outbox).set({ status: 'dropped' }).where(eq(outbox.status, 'queued'))));
 
-/** An invite, made over HTTP, whose mail is promised and not sent yet. */
+/** Creates an invite over HTTP. Its mail is queued and not sent yet. */
 async function message() {
   const email = newEmail('adam');
   const { body, status } = await service.invite(account, { ...account.owner, ...(await asOwner()) }, email);
@@ -36,16 +36,16 @@ const rowOf = async (invite: { id: string }) => (await promisesOf(db, invite.id)
 const lookAt = async (invite: { url: string }) => (await call('GET', invite.url, await asOwner())).body;
 const linkIn = (mail: { text: string } | undefined) => /#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1] ?? 'no link';
 
-t.test('no invite without its mail, no mail for an invite that was rolled back', async (t) => {
+t.test('an invite and its mail are created together', async (t) => {
   const countAll = async () => [await db.$count(invites), await db.$count(outbox)];
 
-  t.test('one invite promises one mail', async (t) => {
+  t.test('an invite enqueues one mail', async (t) => {
     const rows = await promisesOf(db, (await message()).id);
     t.match(rows, [{ kind: 'invite', sending: 1, status: 'queued', attempts: 0 }]);
     t.equal(rows.length, 1);
   });
 
-  t.test('a transaction that is rolled back promises nothing', async (t) => {
+  t.test('a rolled-back transaction enqueues nothing', async (t) => {
     const before = await countAll();
     const { token } = await asOwner();
     const now = service.clock();
@@ -70,15 +70,15 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
       t.same(
         [await tx.$count(invites), await tx.$count(outbox)],
         before.map((it) => it + 1),
-        'both are there before the end of the transaction',
+        'both exist in the transaction',
       );
       throw new Error('something after it fails');
     });
     await t.rejects(rolledBack, { message: 'something after it fails' });
-    t.same(await countAll(), before, 'and neither is there after it');
+    t.same(await countAll(), before, 'neither exists after the rollback');
   });
 
-  t.test('where the mail can not be promised, the invite is not made and not resent', async (t) => {
+  t.test('an invite is not created or resent if its mail cannot be enqueued', async (t) => {
     const earlier = await message();
     const owner = { ...account.owner, ...(await asOwner()) };
     await db.execute(sql`alter table outbox add constraint no_more check (false) not valid`);
@@ -87,10 +87,10 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
     t.equal((await service.invite(account, owner, newEmail())).status, 500);
     t.equal((await call('POST', `${earlier.url}/resend`, await asOwner())).status, 500);
     t.same(await countAll(), before);
-    t.equal((await lookAt(earlier)).sendings, 1, 'and the link that was sent before is still the live one');
+    t.equal((await lookAt(earlier)).sendings, 1, 'the earlier link stays valid');
   });
 
-  t.test('a refused invite promises nothing', async (t) => {
+  t.test('a refused invite enqueues nothing', async (t) => {
     const { email } = await message();
     const before = await countAll();
     const owner = { ...account.owner, ...(await asOwner()) };
@@ -101,24 +101,24 @@ t.test('no invite without its mail, no mail for an invite that was rolled back',
 });
 
 t.test('many workers', async (t) => {
-  t.test('500 mails over three workers are sent once each', async (t) => {
+  t.test('three workers send each of 500 mails once', async (t) => {
     const now = service.clock();
     const ids = Array.from({ length: 500 }, () => newId('dlv'));
     const base = { kind: 'registration' as const, status: 'queued' as const, attempts: 0, dueAt: now, createdAt: now };
     await db.insert(outbox).values(ids.map((id) => ({ ...base, id })));
     const sent: string[] = [];
-    const most = { inHand: 0 };
-    const letter = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
+    const max = { inHand: 0 };
+    const writer = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
     const drains = [1, 2, 3].map(async () => {
-      // On Postgres each worker has connections of its own, as replicas have.
+      // On Postgres each worker has its own connections, like a replica.
       const own = isPostgres ? await openDatabase(service.choice) : { db, close: async () => {} };
       let inHand = 0;
       const worker = workerOf(service, {
         service: { ...service.service, db: own.db },
-        writers: always(letter),
+        writers: always(writer),
         transport: async ({ deliveryId }) => {
           inHand += 1;
-          most.inHand = Math.max(most.inHand, inHand);
+          max.inHand = Math.max(max.inHand, inHand);
           sent.push(deliveryId);
           await new Promise(setImmediate);
           inHand -= 1;
@@ -130,13 +130,13 @@ t.test('many workers', async (t) => {
       return handled;
     });
     const handled = await Promise.all(drains);
-    t.equal(sent.length, 500, `no mail twice (the workers handled ${handled.join(', ')})`);
-    t.same(sent.sort(), ids.sort(), 'and none left out');
+    t.equal(sent.length, 500, `no mail is sent twice (the workers handled ${handled.join(', ')})`);
+    t.same(sent.sort(), ids.sort(), 'every mail is sent');
     t.equal(await db.$count(outbox, eq(outbox.status, 'queued')), 0);
-    t.ok(most.inHand <= 10, `a worker has ten mails in hand at most, here ${most.inHand}`);
+    t.ok(max.inHand <= 10, `a worker sends at most ten mails concurrently: ${max.inHand}`);
   });
 
-  t.test('nobody takes a mail that another worker has in hand', async (t) => {
+  t.test('a worker does not claim a mail that another worker is sending', async (t) => {
     const invite = await message();
     const { open, opened } = gate();
     const slow = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
@@ -149,7 +149,7 @@ t.test('many workers', async (t) => {
     t.equal((await rowOf(invite)).status, 'sent');
   });
 
-  t.test('a lease that ran out goes to another worker, and the first one settles nothing any more', async (t) => {
+  t.test('after a lease expires, another worker claims the mail, and the result of the first is ignored', async (t) => {
     for (const firstSays of [{ outcome: 'refused', reason: 'late' } as const, { outcome: 'sent' } as const]) {
       const invite = await message();
       const { open, opened } = gate();
@@ -169,13 +169,17 @@ t.test('many workers', async (t) => {
       t.match(
         await rowOf(invite),
         { status: 'queued', attempts: 2, lastError: null },
-        `the first said ${firstSays.outcome}`,
+        `the first worker’s outcome was ${firstSays.outcome}`,
       );
       t.equal((await lookAt(invite)).lastSentAt, null);
       second.open();
       await other;
-      t.match(await rowOf(invite), { status: 'queued', attempts: 2, lastError: 'busy' }, 'the second one is heard');
-      t.equal(taken.mails[0]?.deliveryId, stuck.mails[0]?.deliveryId, 'both had the same delivery');
+      t.match(
+        await rowOf(invite),
+        { status: 'queued', attempts: 2, lastError: 'busy' },
+        'the second worker’s result is recorded',
+      );
+      t.equal(taken.mails[0]?.deliveryId, stuck.mails[0]?.deliveryId, 'both used the same delivery id');
       await db
         .update(outbox)
         .set({ status: 'dropped' })
@@ -183,11 +187,11 @@ t.test('many workers', async (t) => {
     }
   });
 
-  t.test('a mail whose outcome could not be written down is sent again, and not lost', async (t) => {
+  t.test('a mail whose result could not be recorded is sent again', async (t) => {
     const invite = await message();
     const lines: string[] = [];
     const { mails, transport } = keepingTransport();
-    const letter = {
+    const writer = {
       write: async () => ({ to: invite.email, subject: 's', text: 't', html: 'h' }),
       onResult: async () => {
         if (mails.length === 1) throw new Error('the database went away');
@@ -196,7 +200,7 @@ t.test('many workers', async (t) => {
     const worker = workerOf(service, {
       transport,
       log: logTo(lines),
-      writers: always(letter),
+      writers: always(writer),
     });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1 });
@@ -208,8 +212,8 @@ t.test('many workers', async (t) => {
   });
 });
 
-t.test('trying again', async (t) => {
-  t.test('waits longer each time, and gives up after the stated number of tries', async (t) => {
+t.test('retries', async (t) => {
+  t.test('wait longer each time, until the maximum number of attempts', async (t) => {
     const invite = await message();
     const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 500' });
     const worker = workerOf(service, { transport });
@@ -219,42 +223,42 @@ t.test('trying again', async (t) => {
       t.match(row, { status: 'queued', attempts: attempt, lastError: 'SendGrid answered 500' });
       const whole = Math.min(3_600, 5 * 2 ** (attempt - 1)) * 1_000;
       const wait = row.dueAt.getTime() - service.clock().getTime();
-      t.ok(wait > whole / 2 - 2_000 && wait <= whole, `try ${attempt}: the next one comes in ${wait} of ${whole} ms`);
+      t.ok(wait > whole / 2 - 2_000 && wait <= whole, `attempt ${attempt}: the next one is in ${wait} of ${whole} ms`);
       await service.at(new Date(row.dueAt.getTime() - 1), async () => {
         await worker.drain();
-        t.equal(mails.length, attempt, 'not a moment earlier');
+        t.equal(mails.length, attempt, 'not earlier');
       });
-      // The lifetime of the invite must not end first.
+      // The invite must not expire before.
       service.travel(wait + 1);
     }
     await worker.drain();
     t.match(await rowOf(invite), { status: 'failed', attempts: maxAttempts, lastError: 'SendGrid answered 500' });
     service.travel(day);
     await worker.drain();
-    t.equal(mails.length, maxAttempts, 'that was the last one');
-    t.equal(new Set(mails.map((it) => it.deliveryId)).size, 1, 'each try is the same delivery');
+    t.equal(mails.length, maxAttempts, 'no further attempt');
+    t.equal(new Set(mails.map((it) => it.deliveryId)).size, 1, 'every attempt has the same delivery id');
   });
 
-  t.test('mails that failed together do not come back together', async (t) => {
+  t.test('of mails that failed together are spread out', async (t) => {
     const waits = [0, 0.25, 0.5, 0.75, 1].map((random) => retryDelay(4, random));
     t.same(waits, [20, 25, 30, 35, 40]);
   });
 
-  t.test('Retry-After is honoured where it asks for more, and never shortens the wait', async (t) => {
-    for (const { retryAfter, least, most } of [
-      { retryAfter: 7_200, least: 7_198, most: 7_200 },
-      { retryAfter: 1, least: 2, most: 5 },
+  t.test('honour Retry-After if it is longer than the normal wait', async (t) => {
+    for (const { retryAfter, min, max } of [
+      { retryAfter: 7_200, min: 7_198, max: 7_200 },
+      { retryAfter: 1, min: 2, max: 5 },
     ]) {
       const invite = await message();
       const { transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 429', retryAfter });
       await workerOf(service, { transport }).drain();
       const wait = ((await rowOf(invite)).dueAt.getTime() - service.clock().getTime()) / 1_000;
-      t.ok(wait >= least - 0.5 && wait <= most, `asked for ${retryAfter} s: comes back in ${wait} s`);
+      t.ok(wait >= min - 0.5 && wait <= max, `Retry-After ${retryAfter} s: the next attempt is in ${wait} s`);
       await call('POST', `${invite.url}/revoke`, await asOwner());
     }
   });
 
-  t.test('what the mail service will never take is not tried again', async (t) => {
+  t.test('do not happen after a permanent rejection', async (t) => {
     const invite = await message();
     const { mails, transport } = keepingTransport({ outcome: 'refused', reason: 'SendGrid answered 400' });
     const worker = workerOf(service, { transport });
@@ -263,18 +267,18 @@ t.test('trying again', async (t) => {
     service.travel(day);
     await worker.drain();
     t.equal(mails.length, 1);
-    t.equal((await lookAt(invite)).lastSentAt, null, 'the invite does not say that it was sent');
+    t.equal((await lookAt(invite)).lastSentAt, null, 'the invite is not shown as sent');
   });
 
-  t.test('a mail that can not be written is tried again, and given up in the end', async (t) => {
+  t.test('also happen if a mail cannot be written, and end after the maximum number of attempts', async (t) => {
     const invite = await message();
     const { mails, transport } = keepingTransport();
-    const letter = {
+    const writer = {
       write: async () => {
         throw new Error('a template is broken');
       },
     };
-    const worker = workerOf(service, { transport, writers: always(letter) });
+    const worker = workerOf(service, { transport, writers: always(writer) });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1, lastError: 'the mail could not be written' });
     for (let attempt = 2; attempt <= maxAttempts; attempt += 1) {
@@ -285,7 +289,7 @@ t.test('trying again', async (t) => {
     t.equal(mails.length, 0);
   });
 
-  t.test('one bad mail holds up no other', async (t) => {
+  t.test('of one mail do not block other mails', async (t) => {
     const [bad, good] = [await message(), await message()];
     const { transport } = keepingTransport(({ to }) =>
       to === bad.email ? { outcome: 'refused', reason: 'no' } : { outcome: 'sent' },
@@ -296,9 +300,9 @@ t.test('trying again', async (t) => {
   });
 });
 
-t.test('what is sent is what is true when it is sent', async (t) => {
+t.test('a mail is written from the state at the time of sending', async (t) => {
   for (const how of ['revoke', 'decline', 'expire'] as const) {
-    t.test(`the mail of an invite that is over (${how}) is dropped`, async (t) => {
+    t.test(`the mail of an invite that is no longer pending (${how}) is dropped`, async (t) => {
       const invite = await message();
       const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'busy' });
       const worker = workerOf(service, { transport });
@@ -308,18 +312,18 @@ t.test('what is sent is what is true when it is sent', async (t) => {
       if (how === 'decline') await call('POST', '/v1/invites/decline', { body: { token } });
       service.travel(how === 'expire' ? 8 * day : 60_000);
       await worker.drain();
-      t.equal(mails.length, 1, 'nothing more is sent');
+      t.equal(mails.length, 1, 'no further attempt');
       t.match(await rowOf(invite), { status: 'dropped', attempts: 2 });
       t.equal((await lookAt(invite)).lastSentAt, null);
     });
   }
 
-  t.test('resending sends the newest link alone, and that one works', async (t) => {
+  t.test('resending sends only the newest link, which is valid', async (t) => {
     const invite = await message();
     for (const _ of [1, 2]) t.equal((await call('POST', `${invite.url}/resend`, await asOwner())).status, 200);
     const { mails, transport } = keepingTransport();
     await workerOf(service, { transport }).drain();
-    t.equal(mails.length, 1, 'three were promised, one is sent');
+    t.equal(mails.length, 1, 'three mails were enqueued, one is sent');
     const rows = await promisesOf(db, invite.id);
     const statuses = rows.sort((a, b) => (a.sending ?? 0) - (b.sending ?? 0)).map((it) => it.status);
     t.same(statuses, ['dropped', 'dropped', 'sent']);
@@ -327,7 +331,7 @@ t.test('what is sent is what is true when it is sent', async (t) => {
     t.match(preview, { status: 200, body: { email: invite.email } });
   });
 
-  t.test('the invite says when its mail was sent', async (t) => {
+  t.test('the invite shows when its mail was sent', async (t) => {
     const invite = await message();
     t.equal((await lookAt(invite)).lastSentAt, null, 'not yet');
     const when = new Date(service.clock().getTime() + 90_000);
@@ -336,7 +340,7 @@ t.test('what is sent is what is true when it is sent', async (t) => {
   });
 });
 
-t.test('no address, token or secret stands in the outbox, and no token anywhere', async (t) => {
+t.test('the outbox contains no address, token or secret, and no table contains a token', async (t) => {
   const invite = await message();
   const { mails, transport } = keepingTransport();
   await workerOf(service, { transport }).drain();
@@ -347,11 +351,11 @@ t.test('no address, token or secret stands in the outbox, and no token anywhere'
   t.match(rows, '"kind":"invite"');
   for (const secret of ['@', 'eyJ', 'token', 'Olivia', account.owner.refreshToken])
     t.notOk(rows.includes(secret), secret);
-  for (const [table, text] of tables) t.notOk(text.includes(signature), `${table} does not hold the token`);
+  for (const [table, text] of tables) t.notOk(text.includes(signature), `${table} does not contain the token`);
 });
 
 t.test('the running worker', async (t) => {
-  /** Long enough that no test sees it come round. */
+  /** Longer than any test runs. */
   const interval = 600_000;
 
   t.test('sends soon after it is woken', async (t) => {
@@ -361,18 +365,18 @@ t.test('the running worker', async (t) => {
     worker.start();
     t.teardown(() => worker.stop());
     await until('the first mail', async () => (await rowOf(first)).status === 'sent');
-    // Not within the look that is just ending.
+    // After the current poll has ended.
     await new Promise((done) => setTimeout(done, 0));
     const second = await message();
     worker.wake();
-    await until('the mail that it was woken for', async () => (await rowOf(second)).status === 'sent', 5_000);
+    await until('the mail after the wake-up', async () => (await rowOf(second)).status === 'sent', 5_000);
     t.same(
       mails.map((it) => it.to),
       [first.email, second.email],
     );
   });
 
-  t.test('does not sleep through a call that comes while it is sending', async (t) => {
+  t.test('reacts to a wake-up during sending', async (t) => {
     const { open, opened } = gate();
     const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
     const worker = workerOf(service, { transport, interval });
@@ -383,11 +387,11 @@ t.test('the running worker', async (t) => {
     const second = await message();
     worker.wake();
     open();
-    await until('the mail that it was woken for', async () => (await rowOf(second)).status === 'sent', 5_000);
+    await until('the mail after the wake-up', async () => (await rowOf(second)).status === 'sent', 5_000);
     t.equal(mails.length, 2);
   });
 
-  t.test('a stop finishes the mail in hand and begins no other', async (t) => {
+  t.test('finishes the mail being sent when it stops, and starts no other', async (t) => {
     const { open, opened } = gate();
     const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
     const worker = workerOf(service, { transport, interval });
@@ -401,19 +405,19 @@ t.test('the running worker', async (t) => {
       isStopped = true;
     });
     await new Promise((done) => setTimeout(done, 0));
-    t.equal(isStopped, false, 'it waits');
+    t.equal(isStopped, false, 'the stop waits for the mail');
     open();
     await stop;
-    t.equal((await rowOf(inHand)).status, 'sent', 'the mail in hand is sent and written down');
-    t.match(await rowOf(later), { status: 'queued', attempts: 0 }, 'the other is left to whoever comes next');
+    t.equal((await rowOf(inHand)).status, 'sent', 'the mail is sent and recorded');
+    t.match(await rowOf(later), { status: 'queued', attempts: 0 }, 'the other mail stays queued');
     worker.wake();
     await workerOf(service, keepingTransport()).drain();
-    t.equal(mails.length, 1, 'a stopped worker is not woken');
+    t.equal(mails.length, 1, 'a stopped worker ignores a wake-up');
   });
 
   if (service.choice.kind === 'postgres') {
     const { url } = service.choice;
-    t.test('outlives a database that goes away', async (t) => {
+    t.test('survives a database outage', async (t) => {
       const proxy = await startPostgresProxy(t, url);
       const lines: string[] = [];
       const own = await openDatabase({ kind: 'postgres', url: proxy.url });
@@ -432,7 +436,7 @@ t.test('the running worker', async (t) => {
       await proxy.restore();
       await until('the mail', async () => (await rowOf(invite)).status === 'sent');
       t.equal(mails.length, 1);
-      t.notOk(lines.join('').includes('@'), 'and its log holds no address');
+      t.notOk(lines.join('').includes('@'), 'the log contains no address');
     });
   }
 });
@@ -444,30 +448,30 @@ t.test('a backlog', async (t) => {
     const dueAt = new Date(now.getTime() - 1_000);
     return db.insert(outbox).values(Array.from({ length: count }, () => ({ ...base, id: newId('dlv'), dueAt })));
   };
-  const letter = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
+  const writer = { write: async () => ({ to: 'adam@example.com', subject: 's', text: 't', html: 'h' }) };
 
-  t.test('goes no faster than its rate, with a burst of a second at most', async (t) => {
+  t.test('is sent at no more than its rate, with a burst of one second', async (t) => {
     const pace = createPace(20);
     const at = (seconds: number) => new Date(now.getTime() + seconds * 1_000);
-    const taken = (most: number, seconds: number) => pace.take(most, at(seconds));
+    const taken = (max: number, seconds: number) => pace.take(max, at(seconds));
     t.same([taken(10, 0), taken(10, 0), taken(10, 0)], [10, 10, 0]);
     t.same([taken(10, 0.1), taken(10, 0.1), taken(10, 0.5)], [2, 0, 8]);
     pace.putBack(8);
-    t.equal(taken(10, 0.5), 8, 'what was not used is there again');
-    t.same([taken(100, 3_600), taken(100, 3_600)], [20, 0], 'an hour of rest saves nothing up');
-    t.equal(taken(10, 3_000), 0, 'a clock that goes back gives nothing');
+    t.equal(taken(10, 0.5), 8, 'what was returned can be taken again');
+    t.same([taken(100, 3_600), taken(100, 3_600)], [20, 0], 'an idle hour does not accumulate');
+    t.equal(taken(10, 3_000), 0, 'a clock that goes backwards adds nothing');
     let all = 0;
     for (let tick = 0; tick < 1_000; tick += 1) all += pace.take(10, at(4_000 + tick / 10));
     t.ok(all <= 100 * 20 + 20, `${all} in 100 seconds`);
   });
 
-  t.test('does not hold up what is promised now, also where it hangs', async (t) => {
+  t.test('does not delay new mails, even if it hangs', async (t) => {
     await waiting(50);
     const { open, opened } = gate();
     const sent: string[] = [];
     const worker = workerOf(service, {
       writers: {
-        ...always(letter),
+        ...always(writer),
         invite: { write: async () => ({ to: 'new', subject: 's', text: 't', html: 'h' }) },
       },
       transport: async ({ to }) => {
@@ -483,24 +487,24 @@ t.test('a backlog', async (t) => {
     const invite = await message();
     worker.wake();
     await until('the new mail to be sent', async () => (await rowOf(invite)).status === 'sent');
-    t.same(sent, ['new'], 'while the backlog hangs');
+    t.same(sent, ['new'], 'only the new mail is sent while the backlog hangs');
     open();
     await worker.stop();
   });
 
-  t.test('is claimed by its own lane: each row is one lane’s', async (t) => {
+  t.test('is claimed by its own lane: each message belongs to exactly one lane', async (t) => {
     await waiting(3);
     const old = await message();
     await db
       .update(outbox)
       .set({ dueAt: new Date(service.clock().getTime() - 61_000) })
       .where(eq(outbox.inviteId, old.id as InviteId));
-    const given = await message();
+    const failed = await message();
     await db
       .update(outbox)
       .set({ status: 'failed', settledAt: service.clock() })
-      .where(eq(outbox.inviteId, given.id as InviteId));
-    const { id } = await rowOf(given);
+      .where(eq(outbox.inviteId, failed.id as InviteId));
+    const { id } = await rowOf(failed);
     t.match(await transaction(db, (tx) => putBack(tx, { id }, service.clock())), [
       { id, status: 'queued', attempts: 0 },
     ]);
@@ -511,12 +515,12 @@ t.test('a backlog', async (t) => {
     };
     t.match(await claim('fresh'), [{ inviteId: fresh.id, attempts: 1 }]);
     const rest = await claim('backlog');
-    t.equal(rest.length, 5, 'retries, what nobody got to for a minute, and what was put back');
+    t.equal(rest.length, 5, 'retries, mails that waited for a minute, and mails that were put back');
     t.ok(rest.some((it) => it.inviteId === old.id));
     t.same([await claim('fresh'), await claim('backlog')], [[], []]);
   });
 
-  t.test('of an outage of an hour is delayed, and nothing of it is lost', async (t) => {
+  t.test('after an outage of an hour is sent completely', async (t) => {
     const made = [await message(), await message(), await message()];
     const begun = service.clock().getTime();
     const isOver = () => service.clock().getTime() - begun >= 3_600_000;
@@ -533,7 +537,7 @@ t.test('a backlog', async (t) => {
       service.travel(60_000);
     }
     t.same(taken.sort(), made.map((it) => it.email).sort(), 'each is sent once');
-    t.ok(tries.length <= made.length * 12, `${tries.length} tries in that hour`);
+    t.ok(tries.length <= made.length * 12, `${tries.length} attempts in that hour`);
     for (const invite of made) t.match((await lookAt(invite)).delivery, { event: 'sent', reason: null });
   });
 });

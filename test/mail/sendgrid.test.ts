@@ -34,17 +34,17 @@ async function sendTo(t: Test, answer: SendgridAnswer, changes: { mail?: Partial
   return { outcome, took: performance.now() - begun, requests: server.requests };
 }
 
-t.test('what SendGrid is asked', async (t) => {
+t.test('a mail is one request to mail/send', async (t) => {
   const { outcome, requests } = await sendTo(t, { status: 202 });
   t.same(outcome, { outcome: 'sent' });
-  t.equal(requests.length, 1, 'a mail is one request');
-  const [asked] = requests;
-  t.equal(asked?.method, 'POST');
-  t.equal(asked?.path, '/v3/mail/send');
-  t.equal(asked?.headers.authorization, `Bearer ${apiKey}`);
-  t.match(asked?.headers['content-type'], /^application\/json/);
+  t.equal(requests.length, 1, 'one request');
+  const [sent] = requests;
+  t.equal(sent?.method, 'POST');
+  t.equal(sent?.path, '/v3/mail/send');
+  t.equal(sent?.headers.authorization, `Bearer ${apiKey}`);
+  t.match(sent?.headers['content-type'], /^application\/json/);
   t.strictSame(
-    asked?.body,
+    sent?.body,
     {
       from: { email: 'invites@example.com', name: 'Example Hosting' },
       subject: mail.subject,
@@ -60,10 +60,10 @@ t.test('what SendGrid is asked', async (t) => {
         subscription_tracking: { enable: false },
       },
     },
-    'the mail as it was written, an opaque delivery id, tracking off, and nothing else',
+    'only the mail, an opaque delivery id, and tracking off',
   );
 
-  t.test('a mail that can be unsubscribed from says so in its headers (RFC 2369, RFC 8058)', async (t) => {
+  t.test('a mail with an unsubscribe URL has the headers of RFC 2369 and RFC 8058', async (t) => {
     const listUnsubscribe = 'https://usher.example.com/no-more?token=aaa.bbb.ccc';
     const { requests } = await sendTo(t, { status: 202 }, { mail: { listUnsubscribe } });
     t.strictSame(requests[0]?.body.headers, {
@@ -83,7 +83,7 @@ const tooMany = 'SendGrid answered 429: too many requests';
 const sentAt = new Date('2026-11-25T09:30:00.250Z');
 const since1970 = Math.floor(sentAt.getTime() / 1000);
 
-/** When to come again, as it is said, and in seconds: never more than a day. */
+/** Headers, and the `retryAfter` that they lead to: a day at most. */
 const waits = [
   { headers: { 'retry-after': '120' }, retryAfter: 120 },
   { headers: { 'retry-after': '0' }, retryAfter: 0 },
@@ -95,14 +95,14 @@ const waits = [
   { headers: { 'retry-after': '7', 'x-ratelimit-reset': String(since1970 + 60) }, retryAfter: 7 },
 ];
 
-/** Fields that SendGrid names as wrong, and what is said of them: nothing that could be a value. */
-const named = [
+/** Rejected fields, and what the reason shows of them: never a value. */
+const rejected = [
   { fields: ['personalizations.0.to.0.email'], shown: ': personalizations.0.to.0.email' },
   { fields: ['from.email', 'content[0].value'], shown: ': from.email, content[0].value' },
   { fields: ['adam@example.com', 'A B', 12, null, {}, 'x'.repeat(61)], shown: '' },
 ];
 
-t.test('what each answer of SendGrid leads to', async (t) => {
+t.test('each answer of SendGrid leads to an outcome', async (t) => {
   const table: { answer: SendgridAnswer; outcome: object }[] = [
     ...Object.entries(refusals).map(([status, meaning]) => ({
       answer: { status: Number(status) },
@@ -126,7 +126,7 @@ t.test('what each answer of SendGrid leads to', async (t) => {
       answer: { status: 429, headers: { 'retry-after': words } },
       outcome: { outcome: 'deferred', reason: tooMany },
     })),
-    ...named.map(({ fields, shown }) => ({
+    ...rejected.map(({ fields, shown }) => ({
       answer: { status: 400, fields },
       outcome: { outcome: 'refused', reason: `SendGrid answered 400: it rejected this mail${shown}` },
     })),
@@ -136,31 +136,31 @@ t.test('what each answer of SendGrid leads to', async (t) => {
     t.strictSame((await sendTo(t, answer)).outcome, outcome, JSON.stringify(answer));
   }
   const half = await sendTo(t, 'half');
-  t.equal(half.outcome.outcome, 'deferred', 'half an answer is none');
+  t.equal(half.outcome.outcome, 'deferred', 'an incomplete answer');
 
-  t.test('a redirect is not followed, and is not taken for a yes', async (t) => {
+  t.test('a redirect is not followed and not taken for success', async (t) => {
     const elsewhere = await startSendgridServer(t);
     const { outcome } = await sendTo(t, { status: 302, headers: { location: `${elsewhere.url}/v3/mail/send` } });
     t.equal(outcome.outcome, 'deferred');
-    t.same(elsewhere.requests, [], 'nothing of the mail went elsewhere');
+    t.same(elsewhere.requests, [], 'the mail was not sent to the other server');
   });
 
-  t.test('nobody there', async (t) => {
+  t.test('connection refused', async (t) => {
     const transport = sendgridTransport({ from, apiKey, baseUrl: 'http://127.0.0.1:1' });
     const outcome = await transport(mail, new Date());
     t.strictSame(outcome, { outcome: 'deferred', reason: 'SendGrid did not answer (ECONNREFUSED)' });
   });
 });
 
-t.test('a SendGrid that hangs costs no more than the timeout', async (t) => {
+t.test('a SendGrid that hangs is abandoned after the timeout', async (t) => {
   for (const answer of ['hang', 'stall', 'drip'] as const) {
     const { outcome, took } = await sendTo(t, answer, { timeout: 500 });
     t.strictSame(outcome, { outcome: 'deferred', reason: 'SendGrid did not answer in time' }, answer);
-    t.ok(took >= 450 && took < 3_000, `${answer}: it was given up on after ${Math.round(took)} ms`);
+    t.ok(took >= 450 && took < 3_000, `${answer}: abandoned after ${Math.round(took)} ms`);
   }
 });
 
-t.test('no outcome quotes the key, the address or the mail', async (t) => {
+t.test('no outcome contains the API key, an address or the mail', async (t) => {
   const answers: SendgridAnswer[] = [
     ...[400, 401, 403, 413, 429, 500].map((status) => ({ status })),
     'cut',
@@ -184,7 +184,7 @@ t.test('through the service', async (t) => {
   const transport = sendgridTransport({ from, apiKey, baseUrl: server.url, timeout: 300 });
   const worker = workerOf(service, { transport, log: logTo(logged) });
 
-  /** Invites someone, and sends what is due. @returns the address. */
+  /** Creates an invite and sends its mail. @returns the address. */
   async function inviteOne(message: string): Promise<string> {
     const email = newEmail('adam');
     const { status } = await service.invite(account, account.owner, email, { allPermissions: true }, { message });
@@ -193,7 +193,7 @@ t.test('through the service', async (t) => {
     return email;
   }
 
-  t.test('neither the row nor the log says a word of the key, the address or the mail', async (t) => {
+  t.test('neither the outbox nor the log contains the API key, an address or the mail', async (t) => {
     const answers: SendgridAnswer[] = [
       { status: 400 },
       { status: 401 },
@@ -212,18 +212,18 @@ t.test('through the service', async (t) => {
     for (const status of [400, 401, 429, 500]) {
       t.ok(
         errors.some((it) => it?.startsWith(`SendGrid answered ${status}`)),
-        `${status} is kept`,
+        `${status} is recorded`,
       );
     }
-    t.ok(errors.includes('SendGrid did not answer in time'), 'that it hung is kept');
-    t.equal(logged.filter((line) => line.includes('SendGrid answered 400')).length, 1, 'and stands in the log');
+    t.ok(errors.includes('SendGrid did not answer in time'), 'the timeout is recorded');
+    t.equal(logged.filter((line) => line.includes('SendGrid answered 400')).length, 1, 'and is logged');
     const said = JSON.stringify(rows) + logged.join('');
     for (const secret of [apiKey, ...emails, '@', 'the words of the message', 'token=', 'eyJ']) {
       t.notOk(said.includes(secret), `no ${secret}`);
     }
   });
 
-  t.test('an address whose domain is in Unicode leaves in ASCII, which every mail service takes', async (t) => {
+  t.test('a Unicode domain is sent in ASCII', async (t) => {
     server.answerWith({ status: 202 });
     const email = `adam-${process.pid}@bücher.example`;
     const { body } = await service.invite(account, account.owner, email);
@@ -236,7 +236,7 @@ t.test('through the service', async (t) => {
     });
   });
 
-  t.test('names that people chose never break a header, and are escaped in HTML', async (t) => {
+  t.test('user-chosen names cannot inject headers, and are escaped in HTML', async (t) => {
     server.answerWith({ status: 202 });
     // Written past the API, which refuses some of this: what stands in the database can't hurt
     // either.
@@ -256,14 +256,14 @@ t.test('through the service', async (t) => {
       'Olivia Bcc: mallory@example.com <script>alert(1)</script> "{{ x }}" invites you to Example <b>Hosting</b> X-Evil: 1',
     );
     t.strictSame(sender, { email: from.email, name: from.name }, 'the sender is the configured one');
-    t.strictSame(personalizations, [{ to: [{ email }] }], 'and only the invitee gets it');
+    t.strictSame(personalizations, [{ to: [{ email }] }], 'only the invitee gets it');
     const link = 'http://localhost:3000/v1/invites/opt-out/one-click?token=';
     const { 'List-Unsubscribe': unsubscribe, ...others } = headers as Record<string, string>;
-    t.equal(unsubscribe?.replace(/[\w-]+\.[\w-]+\.[\w-]+/, ''), `<${link}>`, 'the headers are ours');
-    t.strictSame(others, { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }, 'and none is added');
+    t.equal(unsubscribe?.replace(/[\w-]+\.[\w-]+\.[\w-]+/, ''), `<${link}>`, 'the headers are Usher’s');
+    t.strictSame(others, { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }, 'no header is added');
     const [text, html] = content.map((it) => it.value) as [string, string];
     for (const tag of ['<script>alert', '<img src=x', '<b>Hosting']) t.notOk(html.includes(tag), `${tag} is escaped`);
-    t.ok(html.includes('&lt;script&gt;alert(1)&lt;/script&gt;'), 'and is there to read');
-    t.ok(text.includes('<script>alert(1)</script>'), 'in the text part it stands as it was chosen');
+    t.ok(html.includes('&lt;script&gt;alert(1)&lt;/script&gt;'), 'and shown as text');
+    t.ok(text.includes('<script>alert(1)</script>'), 'the text part has it unchanged');
   });
 });

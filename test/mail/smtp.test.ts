@@ -17,7 +17,7 @@ import { needsPostgres, newEmail, password, startService, tokensIn } from '../su
 import { type Reply, type SmtpRefusals, startScriptedServer, startSmtpServer } from '../support/smtp-server.ts';
 import { until } from '../support/until.ts';
 
-// A service starts as a process here, after it is built.
+// This file starts a service as a process, which needs a build.
 t.setTimeout(180_000);
 
 const login = { user: 'usher@example.com', password: 'p@ss: "never" shown' };
@@ -40,7 +40,7 @@ interface Changes {
   timeout?: number;
 }
 
-/** Sends one mail. @returns what came of it. */
+/** Sends one mail. @returns the outcome. */
 async function sendTo({ port }: { port: number }, changes: Changes = {}) {
   const server: SmtpServer = { host: '127.0.0.1', port, tls: 'none', login: undefined, ...changes.server };
   const transport = smtpTransport({ from, timeout: 10_000, ...changes, server });
@@ -50,7 +50,7 @@ async function sendTo({ port }: { port: number }, changes: Changes = {}) {
 /** The names of the headers, in their order. */
 const headersOf = (head: string) => [...head.matchAll(/^([^\s:]+):/gm)].map((it) => it[1]);
 
-/** A server that does as it should up to one line, and then something else. */
+/** A script that behaves correctly up to one line, and then replies with `then`. */
 const upTo =
   (stage: string, then: Reply) =>
   (line = 'connection'): Reply => {
@@ -61,10 +61,10 @@ const upTo =
     return line === '.' || /^(EHLO|MAIL|RCPT)/.test(line) ? '250 fine' : 'hang';
   };
 
-t.test('what goes over the wire', async (t) => {
+t.test('the sent message', async (t) => {
   const server = await startSmtpServer(t);
 
-  t.test('is the mail as it was written, and nothing else', async (t) => {
+  t.test('is the written mail, and nothing else', async (t) => {
     t.same(await sendTo(server), { outcome: 'sent' });
     t.equal(server.mails.length, 1);
     const [taken] = server.mails;
@@ -78,9 +78,9 @@ t.test('what goes over the wire', async (t) => {
     });
     t.equal(taken?.read.text?.trim(), mail.text);
     t.equal(taken?.read.html?.trim(), mail.html);
-    const usual = ['Content-Type', 'Date', 'From', 'MIME-Version', 'Message-ID', 'Subject', 'To'];
-    t.same(headersOf(taken?.head ?? '').sort(), usual);
-    t.match(taken?.head, /^Content-Type: multipart\/alternative;/m, 'text and HTML are two forms of one mail');
+    const standardHeaders = ['Content-Type', 'Date', 'From', 'MIME-Version', 'Message-ID', 'Subject', 'To'];
+    t.same(headersOf(taken?.head ?? '').sort(), standardHeaders);
+    t.match(taken?.head, /^Content-Type: multipart\/alternative;/m, 'text and HTML are alternatives');
   });
 
   t.test('says in its headers how to unsubscribe, where one can (RFC 2369, RFC 8058)', async (t) => {
@@ -89,7 +89,7 @@ t.test('what goes over the wire', async (t) => {
     const listUnsubscribe = `https://usher.example.com/no-more?token=${'aaa.bbb-c_c'.repeat(50)}`;
     t.same(await sendTo(server, { mail: { listUnsubscribe } }), { outcome: 'sent' });
     const { head = '', read } = server.mails.at(-1) ?? {};
-    t.ok(head.split('\r\n').includes(` <${listUnsubscribe}>`), 'whole, on a line of its own');
+    t.ok(head.split('\r\n').includes(` <${listUnsubscribe}>`), 'complete, on its own line');
     const headers = new Map(read?.headers.map((it) => [it.key, it.value]));
     t.equal(headers.get('list-unsubscribe'), `<${listUnsubscribe}>`);
     t.equal(headers.get('list-unsubscribe-post'), 'List-Unsubscribe=One-Click');
@@ -97,15 +97,15 @@ t.test('what goes over the wire', async (t) => {
     t.same(added, ['List-Unsubscribe', 'List-Unsubscribe-Post'], 'each once');
   });
 
-  t.test('is recognised when it is sent twice', async (t) => {
+  t.test('has the same Message-ID when it is sent twice', async (t) => {
     const [one, other] = [newId('dlv'), newId('dlv')];
     for (const deliveryId of [one, one, other]) await sendTo(server, { mail: { deliveryId } });
     const ids = server.mails.slice(-3).map((it) => it.read.messageId);
     t.same(ids, [`<${one}@example.com>`, `<${one}@example.com>`, `<${other}@example.com>`]);
   });
 
-  t.test('has no header that somebody put into a name', async (t) => {
-    const usual = ['Content-Type', 'Date', 'From', 'MIME-Version', 'Message-ID', 'Subject', 'To'];
+  t.test('cannot get headers from a name', async (t) => {
+    const standardHeaders = ['Content-Type', 'Date', 'From', 'MIME-Version', 'Message-ID', 'Subject', 'To'];
     const names = {
       'a line break': 'Olivia\r\nBcc: mallory@example.com',
       'an empty line': 'Olivia\nX-Evil: 1\n\n<script>',
@@ -119,15 +119,15 @@ t.test('what goes over the wire', async (t) => {
       const outcome = await sendTo(server, { from: { ...from, name }, mail: { subject: `${name} invites you` } });
       t.same(outcome, { outcome: 'sent' }, what);
       const taken = server.mails.at(-1);
-      t.same(taken?.to, [mail.to], `${what}: it goes to the invitee alone`);
-      t.match(taken?.head, /^[\t\r\n -~]*$/, `${what}: nothing stands raw in the headers`);
-      t.same(headersOf(taken?.head ?? '').sort(), usual, `${what}: no header is added`);
+      t.same(taken?.to, [mail.to], `${what}: only the invitee gets it`);
+      t.match(taken?.head, /^[\t\r\n -~]*$/, `${what}: the headers are encoded`);
+      t.same(headersOf(taken?.head ?? '').sort(), standardHeaders, `${what}: no header is added`);
       t.equal(taken?.read.from?.address, from.email, `${what}: the sender is the configured one`);
-      t.match(taken?.read.subject, /^Olivia.* invites you$/s, `${what}: and is there to read`);
+      t.match(taken?.read.subject, /^Olivia.* invites you$/s, `${what}: the subject is readable`);
     }
   });
 
-  t.test('names domains of every script in ASCII', async (t) => {
+  t.test('has ASCII domains', async (t) => {
     const { port, lines } = await startScriptedServer(t, upTo('nothing', 'hang'));
     const outcome = await sendTo(
       { port },
@@ -146,25 +146,24 @@ t.test('what goes over the wire', async (t) => {
     t.ok(lines.includes(`Message-ID: <${mail.deliveryId}@xn--bcher-kva.example>`));
   });
 
-  t.test('does not end where a line is a dot', async (t) => {
+  t.test('does not end at a line with a dot', async (t) => {
     const text = 'one\n.\nQUIT\n..two';
     await sendTo(server, { mail: { text } });
     t.equal(server.mails.at(-1)?.read.text?.trim(), text);
   });
 });
 
-t.test('what each answer of the mail server leads to', async (t) => {
+t.test('each reply of the mail server leads to an outcome', async (t) => {
   const deferred = (code: number) => ({ outcome: 'deferred', reason: `The mail server answered ${code}` });
   const refused = (code: number) => ({ outcome: 'refused', reason: `The mail server answered ${code}` });
   const table: [SmtpRefusals, object][] = [
-    // No such mailbox (RFC 5321, 4.2.3): an enhanced code would say so too, but not every server
-    // has them.
+    // No such mailbox (RFC 5321, 4.2.3), from servers without enhanced codes.
     ...[550, 551].map((code): [SmtpRefusals, object] => [{ recipient: code }, { ...refused(code), isBounce: true }]),
     ...[552, 553, 554].map((code): [SmtpRefusals, object] => [{ recipient: code }, refused(code)]),
     ...[550, 552, 554].map((code): [SmtpRefusals, object] => [{ content: code }, refused(code)]),
     ...[421, 450, 451, 452].map((code): [SmtpRefusals, object] => [{ recipient: code }, deferred(code)]),
     ...[421, 451, 452].map((code): [SmtpRefusals, object] => [{ content: code }, deferred(code)]),
-    // What it says to each mail is for the operator to mend, and costs none of them.
+    // Errors that affect every mail are for the operator to fix, and lose no mail.
     ...[421, 554].map((code): [SmtpRefusals, object] => [{ greeting: code }, deferred(code)]),
     ...[451, 550, 553].map((code): [SmtpRefusals, object] => [{ sender: code }, deferred(code)]),
     ...[454, 535].map((code): [SmtpRefusals, object] => [{ login: code }, deferred(code)]),
@@ -176,24 +175,24 @@ t.test('what each answer of the mail server leads to', async (t) => {
       const server = await startSmtpServer(t, { hidePIPELINING });
       server.refuse(refusals);
       const which = `${JSON.stringify(refusals)}${hidePIPELINING ? ', one command at a time' : ''}`;
-      t.strictSame(await sendTo(server, { server: { login } }), outcome, `${which}: and not a word of what it quotes`);
-      t.same(server.mails, [], `${which}: it did not arrive`);
+      t.strictSame(await sendTo(server, { server: { login } }), outcome, `${which}: the reply is not quoted`);
+      t.same(server.mails, [], `${which}: the mail did not arrive`);
       server.refuse({});
-      t.same(await sendTo(server, { server: { login } }), { outcome: 'sent' }, `${which}: the next one does`);
+      t.same(await sendTo(server, { server: { login } }), { outcome: 'sent' }, `${which}: the next mail arrives`);
     }),
   );
 
-  t.test('nobody there', async (t) => {
+  t.test('connection refused', async (t) => {
     const outcome = await sendTo({ port: 1 });
     t.strictSame(outcome, { outcome: 'deferred', reason: 'The mail server could not be used (ECONNREFUSED)' });
   });
 
-  t.test('nobody of that name', async (t) => {
+  t.test('unknown host', async (t) => {
     const outcome = await sendTo({ port: 25 }, { server: { host: 'mail.invalid' } });
     t.equal(outcome.outcome, 'deferred');
   });
 
-  t.test('something that is no mail server', async (t) => {
+  t.test('not a mail server', async (t) => {
     const server = await startScriptedServer(t, () => 'HTTP/1.1 400 Bad Request');
     const outcome = await sendTo(server);
     t.strictSame(outcome, { outcome: 'deferred', reason: 'The mail server could not be used (EPROTOCOL)' });
@@ -202,7 +201,7 @@ t.test('what each answer of the mail server leads to', async (t) => {
 
 const stages = ['connection', 'EHLO', 'MAIL', 'RCPT', 'DATA', '.'];
 
-t.test('a connection that ends', async (t) => {
+t.test('a closed connection is retried later', async (t) => {
   for (const stage of stages) {
     const server = await startScriptedServer(t, upTo(stage, 'cut'));
     const outcome = await sendTo(server);
@@ -210,7 +209,7 @@ t.test('a connection that ends', async (t) => {
   }
 });
 
-t.test('a mail server that hangs costs no more than the timeout', async (t) => {
+t.test('a mail server that hangs is abandoned after the timeout', async (t) => {
   const cases = (['hang', 'drip'] as const).flatMap((then) => stages.map((stage) => ({ then, stage })));
   await Promise.all(
     cases.map(async ({ then, stage }) => {
@@ -220,38 +219,41 @@ t.test('a mail server that hangs costs no more than the timeout', async (t) => {
       const took = Math.round(performance.now() - begun);
       const which = `${then} at ${stage}`;
       t.strictSame(outcome, { outcome: 'deferred', reason: 'The mail server did not answer in time' }, which);
-      t.ok(took >= 450 && took < 3_000, `${which}: it was given up on after ${took} ms`);
-      t.ok(stage === 'connection' || server.lines.some((it) => it.startsWith(stage)), `${which}: it came that far`);
+      t.ok(took >= 450 && took < 3_000, `${which}: abandoned after ${took} ms`);
+      t.ok(
+        stage === 'connection' || server.lines.some((it) => it.startsWith(stage)),
+        `${which}: the exchange reached this stage`,
+      );
       await until('the connection to be closed', () => !server.isConnected());
     }),
   );
 });
 
 t.test('logging in', async (t) => {
-  t.test('with the user and the password of the setting', async (t) => {
+  t.test('uses the configured user and password', async (t) => {
     const server = await startSmtpServer(t);
     t.same(await sendTo(server, { server: { login } }), { outcome: 'sent' });
     t.same(server.logins, [login]);
     t.equal(server.mails[0]?.user, login.user);
   });
 
-  t.test('nothing is sent where it is not offered', async (t) => {
+  t.test('is required: nothing is sent if the server does not offer it', async (t) => {
     const server = await startSmtpServer(t, { disabledCommands: ['STARTTLS', 'AUTH'] });
     const outcome = await sendTo(server, { server: { login } });
-    t.equal(outcome.outcome, 'deferred', 'it waits for the operator');
+    t.equal(outcome.outcome, 'deferred', 'it is retried later');
     t.same(server.mails, []);
   });
 });
 
 t.test('TLS', async (t) => {
-  t.test('where STARTTLS is not offered, nothing is said in the clear', async (t) => {
+  t.test('without STARTTLS, nothing is sent in plain text', async (t) => {
     const server = await startScriptedServer(t, upTo('nothing', 'hang'));
     const outcome = await sendTo(server, { server: { tls: 'starttls', login } });
     t.strictSame(outcome, { outcome: 'deferred', reason: 'The mail server answered 502' });
-    t.match(server.lines.join('\n'), /^EHLO \S+(\nSTARTTLS)?$/, 'neither the login nor the mail');
+    t.match(server.lines.join('\n'), /^EHLO \S+(\nSTARTTLS)?$/, 'neither the login nor the mail is sent');
   });
 
-  t.test('a server that nobody vouches for gets neither the login nor the mail', async (t) => {
+  t.test('a server with an untrusted certificate gets neither the login nor the mail', async (t) => {
     for (const tls of ['starttls', 'implicit'] as const) {
       const server = await startSmtpServer(t, { disabledCommands: [], secure: tls === 'implicit' });
       const outcome = await sendTo(server, { server: { tls, login } });
@@ -264,13 +266,13 @@ t.test('TLS', async (t) => {
     }
   });
 
-  t.test('a server on this machine is sent to without, whatever it offers', async (t) => {
+  t.test('a local server is used without TLS, even if it offers TLS', async (t) => {
     const server = await startSmtpServer(t, { disabledCommands: [] });
     t.same(await sendTo(server, { server: { login } }), { outcome: 'sent' });
     t.match(server.mails, [{ isSecure: false }]);
   });
 
-  t.test('a handshake that does not end costs no more than the timeout', async (t) => {
+  t.test('a handshake that hangs is abandoned after the timeout', async (t) => {
     const server = await startScriptedServer(t, (line) => (line?.startsWith('EHLO') ? '250 STARTTLS' : '220 go on'));
     for (const tls of ['starttls', 'implicit'] as const) {
       const silent = tls === 'starttls' ? server : await startScriptedServer(t, () => 'hang');
@@ -280,7 +282,7 @@ t.test('TLS', async (t) => {
     }
   });
 
-  t.test('a server with a good certificate gets both', { skip: missingOpenssl() }, async (t) => {
+  t.test('a server with a trusted certificate gets both', { skip: missingOpenssl() }, async (t) => {
     const { key, cert, file } = await makeCertificate(t);
     for (const tls of ['starttls', 'implicit'] as const) {
       const server = await startSmtpServer(t, { disabledCommands: [], secure: tls === 'implicit', key, cert });
@@ -299,7 +301,7 @@ t.test('through the service', async (t) => {
   const transport = smtpTransport({ from, server: { host: '127.0.0.1', port: server.port, tls: 'none', login } });
   const worker = workerOf(service, { transport, log: logTo(logged) });
 
-  /** Invites someone, and sends what is due. @returns the address. */
+  /** Creates an invite and sends its mail. @returns the address. */
   async function inviteOne(message: string): Promise<string> {
     const email = newEmail('adam');
     const { status } = await service.invite(account, account.owner, email, { allPermissions: true }, { message });
@@ -308,7 +310,7 @@ t.test('through the service', async (t) => {
     return email;
   }
 
-  t.test('neither the row nor the log says a word of the login, the address or the mail', async (t) => {
+  t.test('neither the outbox nor the log contains the login, an address or the mail', async (t) => {
     const emails: string[] = [];
     const refusals: SmtpRefusals[] = [{ login: 535 }, { recipient: 550 }, { content: 451 }];
     for (const refusal of refusals) {
@@ -330,7 +332,7 @@ t.test('through the service', async (t) => {
     }
   });
 
-  t.test('an address that the server says does not exist is one that bounced: no more is sent to it', async (t) => {
+  t.test('a mailbox that does not exist is a bounce: nothing more is sent to it', async (t) => {
     const answers = {
       '550 5.1.1 adam@example.com: no such user': { event: 'bounced', reason: 'The mail server answered 550 5.1.1' },
       '550 5.2.1 mailbox disabled': { event: 'bounced', reason: 'The mail server answered 550 5.2.1' },
@@ -357,7 +359,7 @@ t.test('through the service', async (t) => {
     }
   });
 
-  t.test('names that people chose never break a header', async (t) => {
+  t.test('user-chosen names cannot inject headers', async (t) => {
     server.refuse({});
     // Written past the API, which refuses some of this: what stands in the database can't hurt
     // either.
@@ -385,7 +387,7 @@ t.test('through the service', async (t) => {
   });
 });
 
-t.test('a service with SMTP_URL', { skip: needsPostgres('the same on either database, once is enough') }, async (t) => {
+t.test('a service with SMTP_URL', { skip: needsPostgres('the same on both databases') }, async (t) => {
   const server = await startSmtpServer(t);
   const folder = await mkdtemp(join(tmpdir(), 'usher-smtp-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -410,8 +412,8 @@ t.test('a service with SMTP_URL', { skip: needsPostgres('the same on either data
   const session = verified.body.accessToken;
   const account = await call('/v1/accounts', { name: 'Example Hosting' }, session);
   const email = newEmail('adam');
-  const asked = { email, access: { permissions: ['invoices:read'] }, message: 'Grüße' };
-  const made = await call(`/v1/accounts/${account.body.id}/invites`, asked, session);
+  const invite = { email, access: { permissions: ['invoices:read'] }, message: 'Grüße' };
+  const made = await call(`/v1/accounts/${account.body.id}/invites`, invite, session);
   t.equal(made.status, 201);
 
   const token = await tokenFor(email);
@@ -423,11 +425,11 @@ t.test('a service with SMTP_URL', { skip: needsPostgres('the same on either data
     messageId: /^<dlv_[0-9a-z]{26}@example\.com>$/,
   });
   const link = `https://app.example.com/invite#token=${token}`;
-  t.ok(taken?.read.text?.includes(link), 'the Accept Invite link stands in the text');
-  t.ok(taken?.read.html?.includes(`href="${link}"`), 'and in HTML');
-  t.ok(taken?.read.text?.includes('> Grüße'), 'with the words of whoever invites');
+  t.ok(taken?.read.text?.includes(link), 'the Accept Invite link is in the text part');
+  t.ok(taken?.read.html?.includes(`href="${link}"`), 'and in the HTML part');
+  t.ok(taken?.read.text?.includes('> Grüße'), 'with the inviter’s message');
   const accepted = await call('/v1/invites/accept', { token, register: { name: 'Adam', password } });
-  t.match(accepted, { status: 201, body: { account: { id: account.body.id } } }, 'and it works');
+  t.match(accepted, { status: 201, body: { account: { id: account.body.id } } }, 'the link works');
   const nothing = await request(service.url, 'GET', '/dev/mailbox');
   t.equal(nothing.status, 404, 'there is no mailbox');
 
@@ -437,11 +439,11 @@ t.test('a service with SMTP_URL', { skip: needsPostgres('the same on either data
   const printed = service.printed.stdout + service.printed.stderr;
   const encoded = encodeURIComponent(login.password);
   for (const secret of [login.password, encoded, login.user, owner, email, '@example', 'eyJ']) {
-    t.notOk(printed.includes(secret), `the log holds no ${secret}`);
+    t.notOk(printed.includes(secret), `the log does not contain ${secret}`);
   }
 });
 
-/** A certificate for this machine is made by openssl, which nothing else here needs. */
+/** Openssl creates the certificate for localhost. */
 function missingOpenssl(): string | false {
   return spawnSync('openssl', ['version']).status !== 0 && 'no openssl here';
 }
@@ -470,6 +472,6 @@ async function sendTrusting(certificate: string, options: Parameters<typeof smtp
     env: { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: certificate },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [said] = await Promise.all([textOf(child.stdout), once(child, 'close')]);
-  return said;
+  const [printed] = await Promise.all([textOf(child.stdout), once(child, 'close')]);
+  return printed;
 }
