@@ -12,13 +12,13 @@ type Json = Record<string, unknown>;
 /** A kind of link in a mail. */
 interface Link {
   kind: LinkKind;
-  /** Of a mail that was sent. */
+  /** From a sent mail. */
   token: string;
-  /** What such a token names, beside the standard claims. */
+  /** The claims in addition to the standard ones. */
   names: string[];
-  /** Where such a token is taken. */
-  doors: Record<string, (token: string) => Promise<{ status: number; code: string | undefined }>>;
-  /** What any other is answered there. */
+  /** The endpoints that accept the token. */
+  endpoints: Record<string, (token: string) => Promise<{ status: number; code: string | undefined }>>;
+  /** The problem code for an invalid token. */
   refusal: string;
 }
 
@@ -31,13 +31,13 @@ const [first, second, foreign] = [await newKey(), await newKey(), await newKey()
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 const inputOf = (header: unknown, payload: unknown) => `${encode(header)}.${encode(payload)}`;
 
-/** A JWS with any header and payload, signed as Ed25519 by a key. */
+/** A JWS with any header and payload, signed with Ed25519. */
 function signed(header: unknown, payload: unknown, key: KeyObject = privateKeyOf(first)): string {
   const input = inputOf(header, payload);
   return `${input}.${signBytes(null, Buffer.from(input), key).toString('base64url')}`;
 }
 
-/** A JWS with any header and payload and an HMAC of them. */
+/** A JWS with any header and payload, and an HMAC as its signature. */
 function sealed(header: unknown, payload: unknown, secret: string | Buffer): string {
   const input = inputOf(header, payload);
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
@@ -61,7 +61,7 @@ t.test('tokens', async (t) => {
   const header = decodeProtectedHeader(owner.token) as Json;
   const claims = decodeJwt(owner.token) as Json;
   const me = (token: string) => call('GET', '/v1/me', { token });
-  const door =
+  const post =
     (url: string, more: object = {}) =>
     (token: string) =>
       call('POST', url, { body: { token, ...more } });
@@ -77,10 +77,10 @@ t.test('tokens', async (t) => {
       kind: 'invite',
       token: await tokenFor(email, 'invite'),
       names: ['acc', 'inv', 'snd'],
-      doors: {
-        preview: door('/v1/invites/preview'),
-        accept: door('/v1/invites/accept', { register: { name: 'Eve', password } }),
-        decline: door('/v1/invites/decline'),
+      endpoints: {
+        preview: post('/v1/invites/preview'),
+        accept: post('/v1/invites/accept', { register: { name: 'Eve', password } }),
+        decline: post('/v1/invites/decline'),
       },
       refusal: 'invite-token-invalid',
     },
@@ -88,41 +88,41 @@ t.test('tokens', async (t) => {
       kind: 'opt-out',
       token: await tokenFor(email, 'opt-out'),
       names: ['acc', 'inv'],
-      doors: { 'opt out': door('/v1/invites/opt-out'), 'opt out by one click': oneClick },
+      endpoints: { 'opt out': post('/v1/invites/opt-out'), 'opt out by one click': oneClick },
       refusal: 'opt-out-token-invalid',
     },
     {
       kind: 'report',
       token: await tokenFor(email, 'report'),
       names: ['acc', 'inv'],
-      doors: { report: door('/v1/invites/report') },
+      endpoints: { report: post('/v1/invites/report') },
       refusal: 'report-token-invalid',
     },
     {
       kind: 'verify-email',
       token: await tokenFor(stranger, 'verify-email'),
       names: ['reg'],
-      doors: { 'verify an address': door('/v1/auth/verify-email', { name: 'Eve', password }) },
+      endpoints: { 'verify an address': post('/v1/auth/verify-email', { name: 'Eve', password }) },
       refusal: 'verification-token-invalid',
     },
     {
       kind: 'password-reset',
       token: await tokenFor(forgetful.email, 'password-reset'),
       names: ['rst'],
-      doors: { 'choose a password': door('/v1/auth/password-reset/confirm', { password }) },
+      endpoints: { 'choose a password': post('/v1/auth/password-reset/confirm', { password }) },
       refusal: 'password-reset-token-invalid',
     },
     {
       kind: 'email-change',
       token: await tokenFor(next, 'email-change'),
       names: ['emc'],
-      doors: { 'confirm an address': door('/v1/auth/email-change/confirm') },
+      endpoints: { 'confirm an address': post('/v1/auth/email-change/confirm') },
       refusal: 'email-change-token-invalid',
     },
   ];
   const inviteToken = links[0]?.token as string;
 
-  t.test('an access token says who someone is, and nothing of what they may do', async (t) => {
+  t.test('an access token identifies the user and session, and contains no permissions', async (t) => {
     t.same(header, { alg: 'EdDSA', typ: 'at+jwt', kid: first.kid });
     t.same(Object.keys(claims).sort(), ['aud', 'exp', 'iat', 'iss', 'sid', 'sub']);
     t.equal(claims.sub, owner.id);
@@ -132,7 +132,7 @@ t.test('tokens', async (t) => {
     t.ok(Math.abs((claims.iat as number) * 1000 - Date.now()) < 60_000);
   });
 
-  t.test('the token of a link names one thing, and nothing else: no address, no right', async (t) => {
+  t.test('a link token contains only the ids of its subject: no address and no permissions', async (t) => {
     for (const { kind, token, names } of links) {
       t.same(decodeProtectedHeader(token), { alg: 'EdDSA', typ: `${kind}+jwt`, kid: first.kid });
       const named = decodeJwt(token);
@@ -142,14 +142,14 @@ t.test('tokens', async (t) => {
     const { id } = (await call('GET', `${account.url}/invites`, { token: owner.token })).body.items[0];
     t.match(decodeJwt(inviteToken), { acc: account.id, inv: id, snd: 1 });
     const audiences = [claims.aud, ...links.map((it) => decodeJwt(it.token).aud)];
-    t.equal(new Set(audiences).size, links.length + 1, 'each kind is for an audience of its own');
+    t.equal(new Set(audiences).size, links.length + 1, 'each kind has its own audience');
   });
 
-  t.test('the token of a link is stored nowhere but in the development mailbox', async (t) => {
+  t.test('a link token is stored only in the development mailbox', async (t) => {
     const tables = await tablesAsText(db);
     for (const { kind, token } of links) {
       const [, payload, signature] = token.split('.') as [string, string, string];
-      t.ok(tables.get('mailbox')?.includes(signature), `${kind}: the mail that was written holds it`);
+      t.ok(tables.get('mailbox')?.includes(signature), `${kind}: the mail contains it`);
       for (const [table, text] of tables) {
         if (table !== 'mailbox') t.notOk(text.includes(signature) || text.includes(payload), `${kind}: ${table}`);
       }
@@ -163,33 +163,30 @@ t.test('tokens', async (t) => {
     t.same(
       body.keys.map((it: Jwk) => it.kid),
       [first.kid, second.kid],
-      'every key of the set, the one that signs first',
+      'every key of the set, the signing key first',
     );
     for (const [i, key] of [first, second].entries()) {
       const half = { kty: 'OKP', crv: 'Ed25519', x: key.x, kid: key.kid, alg: 'EdDSA', use: 'sig' };
-      t.same(body.keys[i], half, 'its public half, and no private part');
+      t.same(body.keys[i], half, 'only the public part');
     }
     t.notMatch(JSON.stringify(body), first.d);
 
     const { payload } = await jwtVerify(owner.token, createLocalJWKSet(body), { issuer, algorithms: ['EdDSA'] });
-    t.equal(payload.sub, owner.id, 'whoever has it can verify a token of this service');
+    t.equal(payload.sub, owner.id, 'the key set verifies a token of this service');
   });
 
-  t.test(
-    'a token like those of the service is taken, so that what follows is refused for its one difference',
-    async (t) => {
-      t.equal((await me(signed(header, claims))).status, 200);
-      for (const { kind, token } of links) t.equal(signed(decodeProtectedHeader(token), decodeJwt(token)), token, kind);
-    },
-  );
+  t.test('a self-made token with the genuine header, claims and key is accepted', async (t) => {
+    t.equal((await me(signed(header, claims))).status, 200);
+    for (const { kind, token } of links) t.equal(signed(decodeProtectedHeader(token), decodeJwt(token)), token, kind);
+  });
 
-  t.test('every key of the set verifies, and no other', async (t) => {
+  t.test('only the keys of the set verify tokens', async (t) => {
     t.equal((await me(signed({ ...header, kid: second.kid }, claims, privateKeyOf(second)))).status, 200);
     const wrong = {
-      'a key of its own': signed({ ...header, kid: foreign.kid }, claims, privateKeyOf(foreign)),
-      'another key under the name of the first': signed(header, claims, privateKeyOf(foreign)),
-      'the second under the name of the first': signed(header, claims, privateKeyOf(second)),
-      'the first under the name of the second': signed({ ...header, kid: second.kid }, claims),
+      'a foreign key': signed({ ...header, kid: foreign.kid }, claims, privateKeyOf(foreign)),
+      'another key with the kid of the first': signed(header, claims, privateKeyOf(foreign)),
+      'the second with the kid of the first': signed(header, claims, privateKeyOf(second)),
+      'the first with the kid of the second': signed({ ...header, kid: second.kid }, claims),
     };
     for (const [what, token] of Object.entries(wrong)) t.equal((await me(token)).code, 'unauthenticated', what);
   });
@@ -249,7 +246,7 @@ t.test('tokens', async (t) => {
     'an unknown critical header': signed({ ...header, crit: ['exp'], exp: 1 }, claims),
     'another issuer': signed(header, { ...claims, iss: 'https://evil.example.com' }),
     'no issuer': signed(header, { ...claims, iss: undefined }),
-    'an issuer with a slash more': signed(header, { ...claims, iss: `${issuer}/` }),
+    'an issuer with a trailing slash': signed(header, { ...claims, iss: `${issuer}/` }),
     'another audience': signed(header, { ...claims, aud: 'https://evil.example.com' }),
     'no audience': signed(header, { ...claims, aud: undefined }),
     'the issuer as the audience': signed(header, { ...claims, aud: issuer }),
@@ -258,7 +255,7 @@ t.test('tokens', async (t) => {
     'an expiry that is text': signed(header, { ...claims, exp: '9999999999' }),
     'an expiry that is null': signed(header, { ...claims, exp: null }),
     'not valid yet': signed(header, { ...claims, nbf: isNow + 3600 }),
-    'no time of issue': signed(header, { ...claims, iat: undefined }),
+    'no iat': signed(header, { ...claims, iat: undefined }),
     'no type': signed({ ...header, typ: undefined }, claims),
     'the type JWT': signed({ ...header, typ: 'JWT' }, claims),
     'a type that is a number': signed({ ...header, typ: 1 }, claims),
@@ -274,11 +271,11 @@ t.test('tokens', async (t) => {
     'one part': head,
     'two parts': `${head}.${body}`,
     'four parts': `${head}.${body}.${signature}.${signature}`,
-    'nothing but dots': '..',
+    'only dots': '..',
     'very long': `${head}.${'A'.repeat(3_000)}.${signature}`,
   });
 
-  t.test('every forged access token is 401, and all of them are answered alike', async (t) => {
+  t.test('every forged access token gets the same 401', async (t) => {
     const other = decodeJwt((await newUser()).token);
     const forged = {
       ...forgedBy(header, claims, genuine),
@@ -287,9 +284,9 @@ t.test('tokens', async (t) => {
       'a subject that is a number': signed(header, { ...claims, sub: 1 }),
       'a subject that is an object': signed(header, { ...claims, sub: {} }),
       'a subject that is an account': signed(header, { ...claims, sub: account.id }),
-      'the session of someone else': signed(header, { ...claims, sid: other.sid }),
-      'someone else’s name on this session': signed(header, { ...claims, sub: other.sub }),
-      'a session that never was': signed(header, { ...claims, sid: 'ses_01k7z2n4q8e6tbv5xw3c9d0hjm' }),
+      'another user’s session': signed(header, { ...claims, sid: other.sid }),
+      'another user’s id with this session': signed(header, { ...claims, sub: other.sub }),
+      'an unknown session': signed(header, { ...claims, sid: 'ses_01k7z2n4q8e6tbv5xw3c9d0hjm' }),
       'no session': signed(header, { ...claims, sid: undefined }),
       'a session that is SQL': signed(header, { ...claims, sid: "' or 1=1 --" }),
       'a refresh token': owner.refreshToken,
@@ -297,11 +294,11 @@ t.test('tokens', async (t) => {
     for (const { kind, token } of links) {
       const { aud } = decodeJwt(token);
       Object.assign(forged, {
-        [`the token of a link (${kind})`]: token,
-        [`the type of a link (${kind})`]: signed({ ...header, typ: `${kind}+jwt` }, claims),
-        [`the audience of a link (${kind})`]: signed(header, { ...claims, aud }),
+        [`a link token (${kind})`]: token,
+        [`the type of a link token (${kind})`]: signed({ ...header, typ: `${kind}+jwt` }, claims),
+        [`the audience of a link token (${kind})`]: signed(header, { ...claims, aud }),
         [`both (${kind})`]: signed({ ...header, typ: `${kind}+jwt` }, { ...claims, aud }),
-        [`someone’s name in the token of a link (${kind})`]: signed(decodeProtectedHeader(token), { ...claims, aud }),
+        [`a user id in a link token (${kind})`]: signed(decodeProtectedHeader(token), { ...claims, aud }),
       });
     }
     const statuses = new Map<string, unknown>();
@@ -310,42 +307,42 @@ t.test('tokens', async (t) => {
       t.same({ status, code }, { status: 401, code: 'unauthenticated' }, what);
       statuses.set(what, headers['www-authenticate']);
     }
-    t.same([...new Set(statuses.values())], ['Bearer'], 'each says which credential is asked for');
-    t.equal((await me(owner.token)).status, 200, 'the genuine one still works');
+    t.same([...new Set(statuses.values())], ['Bearer'], 'each names the required scheme');
+    t.equal((await me(owner.token)).status, 200, 'the genuine token still works');
   });
 
-  t.test('a forged credential is refused, not ignored, where a credential is optional', async (t) => {
+  t.test('a forged credential is refused, not ignored, if the credential is optional', async (t) => {
     const none = `${inputOf({ ...header, alg: 'none' }, claims)}.`;
     const { code } = await call('POST', '/v1/invites/accept', { body: { token: inviteToken }, token: none });
     t.equal(code, 'unauthenticated');
   });
 
-  t.test('no kind of token is taken where another is asked for', async (t) => {
-    for (const { kind, doors, refusal } of links) {
+  t.test('no kind of token is accepted instead of another', async (t) => {
+    for (const { kind, endpoints, refusal } of links) {
       const others = {
         ...Object.fromEntries(links.filter((it) => it.kind !== kind).map((it) => [it.kind, it.token])),
         'an access token': owner.token,
         'a refresh token': owner.refreshToken,
       };
       for (const [what, token] of Object.entries(others)) {
-        for (const [name, knock] of Object.entries(doors)) {
-          const { status, code } = await knock(token);
-          t.same({ status, code }, { status: 400, code: refusal }, `${what}, to ${name}`);
+        for (const [name, submit] of Object.entries(endpoints)) {
+          const { status, code } = await submit(token);
+          t.same({ status, code }, { status: 400, code: refusal }, `${what}, sent to ${name}`);
         }
       }
     }
   });
 
   for (const link of links) {
-    const { kind, token, names, doors, refusal } = link;
-    const [knock] = Object.values(doors) as [Link['doors'][string]];
+    const { kind, token, names, endpoints, refusal } = link;
+    const [submit] = Object.values(endpoints) as [Link['endpoints'][string]];
 
-    t.test(`every forged token of a link is ${refusal}`, async (t) => {
+    t.test(`every forged link token is ${refusal}`, async (t) => {
       const linkHeader = decodeProtectedHeader(token) as Json;
       const linkClaims = decodeJwt(token) as Json;
       const forged: Record<string, string> = forgedBy(linkHeader, linkClaims, token.split('.') as never);
       for (const name of names) {
-        for (const [what, value] of Object.entries(strangeIds(linkClaims[name], owner.id))) {
+        for (const [what, value] of Object.entries(invalidIds(linkClaims[name], owner.id))) {
           forged[`${name}: ${what}`] = signed(linkHeader, { ...linkClaims, [name]: value });
         }
       }
@@ -354,23 +351,23 @@ t.test('tokens', async (t) => {
         forged[`the type of ${other.kind}`] = signed({ ...linkHeader, typ: `${other.kind}+jwt` }, linkClaims);
         forged[`the audience of ${other.kind}`] = signed(linkHeader, { ...linkClaims, aud });
         if (names.every((it) => other.names.includes(it))) continue;
-        forged[`what ${other.kind} names`] = signed(linkHeader, { ...named, aud: linkClaims.aud });
+        forged[`the claims of ${other.kind}`] = signed(linkHeader, { ...named, aud: linkClaims.aud });
       }
       forged['the type of an access token'] = signed({ ...linkHeader, typ: 'at+jwt' }, linkClaims);
       forged['the audience of an access token'] = signed(linkHeader, { ...linkClaims, aud: claims.aud });
       if (names.includes('acc')) {
         forged['another account'] = signed(linkHeader, { ...linkClaims, acc: (await newAccount()).id });
       }
-      // An invite says by itself when it is over, and an old link to it is told so.
+      // An expired invite link has its own problem.
       if (kind !== 'invite') {
         forged.expired = signed(linkHeader, { ...linkClaims, iat: isNow - 700, exp: isNow - 100 });
       }
       for (const [what, it] of Object.entries(forged)) {
-        const { status, code } = await knock(it);
+        const { status, code } = await submit(it);
         t.same({ status, code }, { status: 400, code: refusal }, what);
       }
-      const { status } = await knock(token);
-      t.equal(status, kind === 'verify-email' ? 201 : 200, 'the genuine one still works');
+      const { status } = await submit(token);
+      t.equal(status, kind === 'verify-email' ? 201 : 200, 'the genuine token still works');
     });
   }
 
@@ -382,7 +379,7 @@ t.test('tokens', async (t) => {
       'the scheme and a space': 'Bearer ',
       'the token alone': token,
       'another scheme': `Basic ${token}`,
-      'a scheme like it': `Bearers ${token}`,
+      'a similar scheme': `Bearers ${token}`,
       'basic credentials': `Basic ${Buffer.from('adam@example.com:password').toString('base64')}`,
       'a comma between': `Bearer,${token}`,
       'a colon': `Bearer: ${token}`,
@@ -405,12 +402,12 @@ t.test('tokens', async (t) => {
       const { status, code } = await call('GET', '/v1/me', { headers: { authorization } });
       t.same({ status, code }, { status: 401, code: 'unauthenticated' }, what);
     }
-    t.equal((await call('GET', '/v1/me')).code, 'unauthenticated', 'none at all');
-    t.equal((await call('GET', `/v1/me?access_token=${token}`)).code, 'unauthenticated', 'in the address');
+    t.equal((await call('GET', '/v1/me')).code, 'unauthenticated', 'no header');
+    t.equal((await call('GET', `/v1/me?access_token=${token}`)).code, 'unauthenticated', 'in the URL');
     t.equal((await call('GET', '/v1/me', { headers: { cookie: `access_token=${token}` } })).code, 'unauthenticated');
   });
 
-  t.test('the scheme is known in any case (RFC 9110)', async (t) => {
+  t.test('the scheme is case-insensitive (RFC 9110)', async (t) => {
     for (const scheme of ['bearer', 'BEARER', 'Bearer ']) {
       const { status } = await call('GET', '/v1/me', { headers: { authorization: `${scheme} ${owner.token}` } });
       t.equal(status, 200, scheme);
@@ -418,10 +415,10 @@ t.test('tokens', async (t) => {
   });
 });
 
-/** What may stand in a claim in place of an id or a number, and is neither. */
-function strangeIds(genuine: unknown, idOfUser: string): Record<string, unknown> {
+/** Invalid values for a claim with an id or a number. */
+function invalidIds(genuine: unknown, idOfUser: string): Record<string, unknown> {
   if (typeof genuine === 'number') return { missing: undefined, 'as text': String(genuine), 'with a fraction': 0.5 };
-  const never = String(genuine).replace(/_.*/, '_01k7z2n4q8e6tbv5xw3c9d0hjm');
+  const unknown = String(genuine).replace(/_.*/, '_01k7z2n4q8e6tbv5xw3c9d0hjm');
   return {
     missing: undefined,
     'a number': 1,
@@ -429,14 +426,14 @@ function strangeIds(genuine: unknown, idOfUser: string): Record<string, unknown>
     'an object': {},
     SQL: "' or 1=1 --",
     'the id of a user': idOfUser,
-    'one that never was': never,
+    'an unknown id': unknown,
   };
 }
 
-/** The letter of base64url that differs in the lowest bit. */
+/** The base64url character that differs in the lowest bit. */
 function neighbour(letter: string): string {
-  const writers = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return writers[writers.indexOf(letter) ^ 1] as string;
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return letters[letters.indexOf(letter) ^ 1] as string;
 }
 
 const flipped = (signature: string) => neighbour(signature[0] as string) + signature.slice(1);
