@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Register
-         * @description Sends a mail to the address: a link to verify it, or a notice that it already has a login. The answer is the same for every address. The link leads to the page that asks for a name and a password and calls `POST /v1/auth/verify-email`; until then there is no login, and only the address and the locale are kept, for a day.
+         * @description Sends an e-mail to the address: a link to verify it, or a notice that it already has a login. The response is the same for every address. The link opens the page that asks for a name and a password and calls `POST /v1/auth/verify-email`. Until then there is no user; only the address and the locale are stored, for one day.
          */
         post: operations["register"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Verify an address
-         * @description Creates the user with the token of the mail’s link, and opens a session. The token proves the mailbox, so the name and the password are chosen here. It works once; a refused name or password leaves it valid. Every other link sent to the address by registering stops working.
+         * @description Creates the user and opens a session. The token from the link proves access to the mailbox, so the name and the password are set here. The token works once; a refused name or password leaves it valid. All other registration links of the address stop working.
          */
         post: operations["verifyEmail"];
         delete?: never;
@@ -52,8 +52,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who am I
-         * @description The user that the access token names.
+         * Get the current user
+         * @description Returns the user that the access token identifies.
          */
         get: operations["getMe"];
         put?: never;
@@ -74,8 +74,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask for another address
-         * @description Sends a mail to the new address: a link to confirm it, or word that it has a login already. The answer is the same for every address. Until it is confirmed, the old one counts.
+         * Request a change of my e-mail address
+         * @description Sends an e-mail to the new address: a link to confirm it, or a notice that it already has a login. The response is the same for every address. The old address remains your login until the new one is confirmed.
          */
         post: operations["requestEmailChange"];
         delete?: never;
@@ -94,8 +94,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Confirm another address
-         * @description Makes the new address count, with the token of the mail’s link. Works once. The old address is told, and every session ends but the one that asked.
+         * Confirm a new e-mail address
+         * @description Replaces the user’s e-mail address. The token from the link works once. The old address gets a notice, and every session ends except the one that requested the change.
          */
         post: operations["confirmEmailChange"];
         delete?: never;
@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh a session
-         * @description Exchanges a refresh token for new tokens. Each works once: using an old one again ends the session. The client that used it gets the same answer again in two cases: for ten seconds, since two of its tabs may refresh at once; and, while the next token is unused, for five minutes and ten times in a session, in any network, since the answer may have been lost.
+         * @description Exchanges a refresh token for new tokens. Each refresh token works once; using an old one again ends the session. There are two exceptions, in which the client that used the token gets the same refresh token again: within ten seconds and in the same network, because two of its tabs may refresh at once; and, while the next token is unused, within five minutes, in any network and up to ten times in a session, because the response may have been lost.
          */
         post: operations["refreshSession"];
         delete?: never;
@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Log out
-         * @description Ends the session of a refresh token. Its access tokens stop working with the next request.
+         * @description Ends the session of a refresh token. Its access tokens are refused from the next request on.
          */
         post: operations["logOut"];
         delete?: never;
@@ -153,14 +153,14 @@ export interface paths {
         };
         /**
          * List my sessions
-         * @description Where you are logged in, newest first.
+         * @description Lists your active sessions, newest first.
          */
         get: operations["listMySessions"];
         put?: never;
         post?: never;
         /**
          * End my other sessions
-         * @description Logs you out everywhere but here, from the next request on.
+         * @description Ends all your sessions except the current one. Their access tokens are refused from the next request on.
          */
         delete: operations["endOtherSessions"];
         options?: never;
@@ -180,7 +180,7 @@ export interface paths {
         post?: never;
         /**
          * End one of my sessions
-         * @description Logs you out there, from the next request on.
+         * @description Ends the session. Its access tokens are refused from the next request on.
          */
         delete: operations["endSession"];
         options?: never;
@@ -199,7 +199,7 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Opens a session. The access token goes into `Authorization: Bearer`; the refresh token gives the next one.
+         * @description Opens a session. Send the access token as `Authorization: Bearer`; exchange the refresh token for the next one.
          */
         post: operations["logIn"];
         delete?: never;
@@ -218,8 +218,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Forgot the password
-         * @description Sends a mail with a link to choose a new password, good for 30 minutes. The answer is the same for every address; one without a login gets no mail.
+         * Request a password reset
+         * @description Sends an e-mail with a link to choose a new password, valid for 30 minutes. The response is the same for every address; an address without a login gets no e-mail.
          */
         post: operations["requestPasswordReset"];
         delete?: never;
@@ -238,8 +238,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Choose a new password
-         * @description Sets the password with the token of the mail’s link, ends every session of the user, and opens a new one. Works once.
+         * Reset a password
+         * @description Sets a new password, ends every session of the user and opens a new one. The token from the link works once.
          */
         post: operations["resetPassword"];
         delete?: never;
@@ -258,7 +258,7 @@ export interface paths {
         get?: never;
         /**
          * Change my password
-         * @description Needs the current one. Ends your other sessions, and tells you by mail.
+         * @description Requires the current password. Ends your other sessions and notifies you by e-mail.
          */
         put: operations["changePassword"];
         post?: never;
@@ -277,13 +277,13 @@ export interface paths {
         };
         /**
          * List my identities
-         * @description Your logins at identity providers, oldest first.
+         * @description Lists your logins at identity providers, oldest first.
          */
         get: operations["listMyIdentities"];
         put?: never;
         /**
          * Link an identity
-         * @description Lets you log in at an identity provider too: send its access token, and your current password. From then on its tokens are yours.
+         * @description Links a login at an identity provider to your user. Send an access token of the provider and your current password. From then on, access tokens of this identity authenticate you.
          */
         post: operations["linkIdentity"];
         delete?: never;
@@ -304,7 +304,7 @@ export interface paths {
         post?: never;
         /**
          * Remove an identity
-         * @description Its tokens name you no more, from the next request on.
+         * @description Access tokens of this identity are refused from the next request on.
          */
         delete: operations["unlinkIdentity"];
         options?: never;
@@ -343,7 +343,7 @@ export interface paths {
         put?: never;
         /**
          * Create an account
-         * @description Makes an account. You are its owner.
+         * @description Creates an account with you as its owner.
          */
         post: operations["createAccount"];
         delete?: never;
@@ -361,7 +361,7 @@ export interface paths {
         };
         /**
          * Get an account
-         * @description Any member may.
+         * @description Every member can read the account.
          */
         get: operations["getAccount"];
         put?: never;
@@ -371,7 +371,7 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Changes the name and the settings that are given. Needs `account:manage`.
+         * @description Changes the fields in the request; the others keep their values. Needs `account:manage`.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -384,13 +384,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the catalogue of permissions
-         * @description Every permission that can be given, with words for a page that draws them as check-boxes.
+         * List the permission catalogue
+         * @description Every permission that can be granted, with title, description and group for a list of check-boxes.
          */
         get: operations["listPermissions"];
         /**
-         * Declare the catalogue of permissions
-         * @description As a whole: what is not in it any more is removed, but Usher’s own, which can be worded and not removed. A dry run says what would be added, changed and removed, and whom a removal touches. Needs a platform key with `catalogue:manage`.
+         * Declare the permission catalogue
+         * @description Replaces the whole catalogue: permissions that are not listed are removed. Usher’s own permissions cannot be removed, but their texts can be changed. A dry run reports what would be added, changed and removed, and where the removed permissions are used. Needs a platform key with `catalogue:manage`.
          */
         put: operations["declareCatalogue"];
         post?: never;
@@ -409,13 +409,13 @@ export interface paths {
         };
         /**
          * List roles
-         * @description What can be given in the account as a role: its own roles, and the presets. Any member may.
+         * @description The account’s own roles and the presets, oldest first. Any member may list them.
          */
         get: operations["listRoles"];
         put?: never;
         /**
-         * Make a role
-         * @description Needs `roles:manage`, and every permission that it holds.
+         * Create a role
+         * @description Needs `roles:manage` and every permission of the role.
          */
         post: operations["createRole"];
         delete?: never;
@@ -433,21 +433,21 @@ export interface paths {
         };
         /**
          * Get a role
-         * @description One of the account’s own, or a preset. Any member may.
+         * @description A role of the account or a preset. Any member may get it.
          */
         get: operations["getRole"];
         put?: never;
         post?: never;
         /**
          * Delete a role
-         * @description One that nobody holds, and no pending invite gives. Needs what changing it needs.
+         * @description Refused while a member or a pending invite has the role. Needs `roles:manage` and every permission of the role.
          */
         delete: operations["deleteRole"];
         options?: never;
         head?: never;
         /**
          * Change a role
-         * @description What its holders may do changes with it, from their next request on. Needs `roles:manage`, and every permission that it held and will hold; nobody may hold it who holds more than you.
+         * @description Takes effect on the next request of the members who have the role. Needs `roles:manage` and every permission that the role has before and after the change. Refused if a member with the role has more permissions than you.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -460,13 +460,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the presets
-         * @description Roles that are offered to every account.
+         * List presets
+         * @description Presets are roles that every account has, besides its own. Oldest first.
          */
         get: operations["listRolePresets"];
         put?: never;
         /**
-         * Make a preset
+         * Create a preset
          * @description Needs a platform key with `role-presets:manage`.
          */
         post: operations["createRolePreset"];
@@ -488,14 +488,14 @@ export interface paths {
         post?: never;
         /**
          * Delete a preset
-         * @description One that nobody holds in any account, and no pending invite gives. Needs a platform key with `role-presets:manage`.
+         * @description Refused while a member or a pending invite has the preset, in any account. Needs a platform key with `role-presets:manage`.
          */
         delete: operations["deleteRolePreset"];
         options?: never;
         head?: never;
         /**
          * Change a preset
-         * @description What its holders may do changes with it in every account, from their next request on. Needs a platform key with `role-presets:manage`.
+         * @description Takes effect on the next request of the members who have the preset, in every account. Needs a platform key with `role-presets:manage`.
          */
         patch: operations["changeRolePreset"];
         trace?: never;
@@ -509,13 +509,13 @@ export interface paths {
         };
         /**
          * List invites
-         * @description Newest first; with `status=pending`, those still open, with `delivery=failed`, those whose mail did not arrive. Needs `invites:read`.
+         * @description Newest first. Filter with `status` (such as `pending`), with `delivery` (`failed`: the mail did not arrive) and with `email`. Needs `invites:read`.
          */
         get: operations["listInvites"];
         put?: never;
         /**
-         * Invite someone
-         * @description Asks an e-mail address in, with all permissions or chosen ones. A mail with an Accept Invite link follows. Needs `invites:manage`, and everything that is given.
+         * Create an invite
+         * @description Invites an e-mail address, with all permissions or chosen permissions. The invitee gets a mail with an Accept Invite link. Needs `invites:manage`, and all access that the invite grants.
          */
         post: operations["createInvite"];
         delete?: never;
@@ -543,7 +543,7 @@ export interface paths {
         head?: never;
         /**
          * Change a pending invite
-         * @description Changes what it gives or says, without a new mail. Needs `invites:manage`, and everything that is given.
+         * @description Changes its access or message. Sends no mail. You become its inviter. Needs `invites:manage`, and all access that the invite granted before and grants now.
          */
         patch: operations["changeInvite"];
         trace?: never;
@@ -558,8 +558,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Send an invite again
-         * @description A new mail with a new link and a new lifetime; the old link is dead. An expired invite comes back to life. Needs `invites:manage`, and everything that the invite gives.
+         * Resend an invite
+         * @description Sends a new mail with a new link, and restarts the lifetime. Older links stop working. An expired invite becomes pending again. You become its inviter. Needs `invites:manage`, and all access that the invite grants.
          */
         post: operations["resendInvite"];
         delete?: never;
@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke an invite
-         * @description Its link stops working. Needs only `invites:manage`, whatever the invite gives: revoking grants nothing, and must be quick.
+         * @description Its link stops working. Needs only `invites:manage`, whatever access the invite grants.
          */
         post: operations["revokeInvite"];
         delete?: never;
@@ -596,8 +596,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * See what became of an invite’s mails
-         * @description Every mail of it, oldest first: when it was queued and sent, and what the mail service said of it since. Needs `invites:read`.
+         * List the delivery events of an invite
+         * @description Events of all mails of the invite, oldest first: when each was queued and sent, and what the mail service reported. Needs `invites:read`.
          */
         get: operations["listDeliveryEvents"];
         put?: never;
@@ -619,7 +619,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm the address of an invite
-         * @description After a mail came back, was dropped or was reported as spam: the address is right, and may be sent to again. Sends nothing by itself; resend the invite after it. Needs `invites:manage`.
+         * @description Allows mail to this address again after a mail bounced, was dropped or was reported as spam. Call it once you know that the address is correct. It sends nothing: resend the invite afterwards. Needs `invites:manage`.
          */
         post: operations["confirmInviteAddress"];
         delete?: never;
@@ -638,8 +638,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * See what a link offers
-         * @description For the page behind the Accept Invite link. Changes nothing.
+         * Preview an invite
+         * @description Returns what the invite offers, for the page behind the Accept Invite link. Changes nothing.
          */
         post: operations["previewInvite"];
         delete?: never;
@@ -659,7 +659,7 @@ export interface paths {
         put?: never;
         /**
          * Accept an invite
-         * @description With the token of the link and one of: `register` (makes a login for the invited address), `login`, or a bearer access token. Consumes the invite and makes the membership, or neither. A failed try uses nothing up.
+         * @description Send the token of the link and one of: `register` (creates a login for the invited address), `login`, or a bearer access token. The invite is consumed and the membership created, or neither. After a failed attempt, the invite can still be accepted.
          */
         post: operations["acceptInvite"];
         delete?: never;
@@ -679,7 +679,7 @@ export interface paths {
         put?: never;
         /**
          * Decline an invite
-         * @description Says no for good. Needs no login: the link is enough.
+         * @description The invite cannot be accepted or resent afterwards. Needs no login, only the token of the link.
          */
         post: operations["declineInvite"];
         delete?: never;
@@ -697,7 +697,7 @@ export interface paths {
         };
         /**
          * List invites for me
-         * @description Invites that are pending for your verified address, newest first.
+         * @description Pending invites for your verified address, newest first.
          */
         get: operations["listMyInvites"];
         put?: never;
@@ -719,7 +719,7 @@ export interface paths {
         put?: never;
         /**
          * Accept an invite for me
-         * @description As with the link, for someone who is logged in with the invited address.
+         * @description Like `acceptInvite`, without a token: for a user who is logged in with the invited address.
          */
         post: operations["acceptMyInvite"];
         delete?: never;
@@ -739,7 +739,7 @@ export interface paths {
         put?: never;
         /**
          * Decline an invite for me
-         * @description As with the link, for someone who is logged in with the invited address.
+         * @description Like `declineInvite`, without a token: for a user who is logged in with the invited address.
          */
         post: operations["declineMyInvite"];
         delete?: never;
@@ -758,8 +758,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask not to be invited again
-         * @description With the token of the link at the end of an invite’s mail: the account can’t invite this address again, and the invite is declined if it is still pending. Needs no login.
+         * Opt out of invites from an account
+         * @description Send the token of the opt-out link in the mail of an invite. The account can’t invite the address again, and the invite is declined if it is pending. Needs no login.
          */
         post: operations["optOut"];
         delete?: never;
@@ -779,7 +779,7 @@ export interface paths {
         put?: never;
         /**
          * Report an invite
-         * @description For someone who does not know who invites them, with the token of that link in the invite’s mail: the operator is told, and it does what `optOut` does. The account learns of the second alone. Needs no login.
+         * @description For invitees who do not know the inviter. Send the token of the report link in the mail of an invite. The report is recorded for the operator, and the address is opted out as by `optOut`. The account sees the opt-out, but not the report. Needs no login.
          */
         post: operations["reportInvite"];
         delete?: never;
@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * List accounts that may not invite me
-         * @description Those that you asked, for your verified address.
+         * @description The accounts that your verified address opted out of.
          */
         get: operations["listMyOptOuts"];
         put?: never;
@@ -820,7 +820,7 @@ export interface paths {
         post?: never;
         /**
          * Let an account invite me again
-         * @description Takes back what you asked.
+         * @description Removes your opt-out for this account.
          */
         delete: operations["optIn"];
         options?: never;
@@ -838,8 +838,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take events from SendGrid
-         * @description For SendGrid’s Signed Event Webhook: a JSON array of events, 4 MiB at most. Its signature and its age, ten minutes at most, are verified with the keys of `SENDGRID_WEBHOOK_KEYS` before anything in it is read. Events that are told twice, in another order, or about mails that are not ours change nothing.
+         * Receive events from SendGrid
+         * @description For SendGrid’s Signed Event Webhook. The body is a JSON array of events, at most 4 MiB. Before it is parsed, its signature is verified with the keys in `SENDGRID_WEBHOOK_KEYS`, and its timestamp must be within ten minutes of the current time. Repeated events and events of unknown mails are ignored. Events may arrive in any order.
          */
         post: operations["takeSendgridEvents"];
         delete?: never;
@@ -858,8 +858,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask not to be invited again, from a mail client
-         * @description What the `List-Unsubscribe` header of an invite’s mail names: the button of a mail client posts to it (RFC 8058). Does the same as `optOut`.
+         * Opt out from a mail client
+         * @description The target of the `List-Unsubscribe` header of an invite’s mail. Mail clients post to it from their unsubscribe button (RFC 8058). Has the same effect as `optOut`.
          */
         post: operations["optOutByOneClick"];
         delete?: never;
@@ -877,7 +877,7 @@ export interface paths {
         };
         /**
          * List members
-         * @description Who is in the account, longest in first. Needs `members:read`.
+         * @description Lists the members of the account, oldest membership first. Needs `members:read`.
          */
         get: operations["listMembers"];
         put?: never;
@@ -897,21 +897,21 @@ export interface paths {
         };
         /**
          * Get a member
-         * @description Needs `members:read`, except to read about yourself. A key always needs it.
+         * @description Needs `members:read`, except to read your own membership. An API key always needs it.
          */
         get: operations["getMember"];
         put?: never;
         post?: never;
         /**
          * Remove a member, or leave
-         * @description Takes effect on the member’s next request, and revokes the invites they had pending. Needs `members:manage`; with `me` you leave, which needs no permission. A key can’t leave for its maker. The owner can’t be removed.
+         * @description Takes effect on the member’s next request and revokes their pending invites. Needs `members:manage`. With `me` you leave the account, which needs no permission. An API key can’t remove the member who created it. The owner can’t be removed.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change what a member may do
-         * @description Takes effect on the member’s next request. Needs `members:manage`, and everything that is given or taken.
+         * @description Takes effect on the member’s next request. Needs `members:manage` and every permission that the member has before or after the change.
          */
         patch: operations["changeMember"];
         trace?: never;
@@ -927,7 +927,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a member
-         * @description To a suspended member the account does not exist; their access is kept for later. Needs `members:manage`.
+         * @description A suspended member can do nothing in the account and gets 404 for it. Reactivating them restores their access. Needs `members:manage`.
          */
         post: operations["suspendMember"];
         delete?: never;
@@ -947,7 +947,7 @@ export interface paths {
         put?: never;
         /**
          * Reactivate a member
-         * @description Gives a suspended member their access back. Needs `members:manage`.
+         * @description Restores a suspended member’s access. Needs `members:manage` and every permission that is restored.
          */
         post: operations["reactivateMember"];
         delete?: never;
@@ -965,13 +965,13 @@ export interface paths {
         };
         /**
          * List the grants of a member
-         * @description Oldest first, with those that have ended. Needs `members:read`, except to read about yourself. A key always needs it.
+         * @description Oldest first, including ended ones. Needs `members:read`; without it, a user can list only their own grants. An API key always needs it.
          */
         get: operations["listGrants"];
         put?: never;
         /**
-         * Give a member single permissions
-         * @description Beside their access: for a time, on one resource or one type of them, or on a condition. All of them, or none. Takes effect on their next request. Needs `members:manage`, and everything that is given, there and for as long.
+         * Grant single permissions to a member
+         * @description Adds permissions to the member’s access. Each can be limited to a time, to one resource or a type of resource, and to a condition. Creates all of the grants, or none. Takes effect on the member’s next request. Needs `members:manage`, and the same permissions on the same resources for at least as long.
          */
         post: operations["giveGrants"];
         delete?: never;
@@ -991,7 +991,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Take a grant back
+         * Withdraw a grant
          * @description Takes effect on the member’s next request. Needs `members:manage`.
          */
         delete: operations["withdrawGrant"];
@@ -1009,7 +1009,7 @@ export interface paths {
         };
         /**
          * List the registered resources of a type
-         * @description By their ids. Needs `resources:manage`; a search finds those that someone may act on.
+         * @description Ordered by id. Needs `resources:manage`. To find the resources that a user may act on, use the resource search.
          */
         get: operations["listResources"];
         put?: never;
@@ -1030,13 +1030,13 @@ export interface paths {
         get?: never;
         /**
          * Register a resource
-         * @description Makes a thing of the product’s own known, so that searches find it for those who may act on all of its type. Needs `resources:manage`.
+         * @description Lets searches find the resource for members who have a permission on its whole type. Repeating the call changes nothing. Needs `resources:manage`.
          */
         put: operations["registerResource"];
         post?: never;
         /**
-         * Forget a resource
-         * @description Grants that name it stay as they are. Needs `resources:manage`.
+         * Unregister a resource
+         * @description Grants on it remain. Needs `resources:manage`.
          */
         delete: operations["forgetResource"];
         options?: never;
@@ -1052,14 +1052,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the keys of an account
-         * @description Newest first, those that have ended too. Needs `keys:manage`.
+         * List the API keys of an account
+         * @description Newest first, including ended ones. Needs `keys:manage`.
          */
         get: operations["listAccountKeys"];
         put?: never;
         /**
-         * Make a key for a machine
-         * @description It acts as you, within its scopes and never beyond what you may do at the time, and ends with your membership. Made with a key, it ends no later than that key and is revoked with it. `secret` is shown this once. Needs `keys:manage`, and every scope.
+         * Create an API key
+         * @description The key acts as you, within its scopes and your current permissions, and ends with your membership. A key created with an API key expires no later than that key and is revoked with it. `secret` is shown only once. Needs `keys:manage` and the permission of every scope.
          */
         post: operations["createAccountKey"];
         delete?: never;
@@ -1078,8 +1078,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replace a key with a new one
-         * @description The new key has the same name and scopes. The old one stays valid for `overlapSeconds`, so that nothing stops meanwhile; keys that were made with it end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.
+         * Rotate an API key
+         * @description Replaces a key with a new one of the same name and scopes. The old key, and keys created with it, stay valid for `overlapSeconds`, so that clients can switch. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.
          */
         post: operations["rotateAccountKey"];
         delete?: never;
@@ -1098,8 +1098,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Revoke a key
-         * @description The key is refused from its next request on, and so is every key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage`, and the key may do no more than you.
+         * Revoke an API key
+         * @description Revokes the key and every key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage` and every permission that the key has.
          */
         post: operations["revokeAccountKey"];
         delete?: never;
@@ -1119,12 +1119,12 @@ export interface paths {
         put?: never;
         /**
          * Offer the ownership
-         * @description To an active member. Nothing moves until they accept; an earlier offer is replaced. The owner only.
+         * @description Offers the ownership to an active member, who accepts or declines it. Replaces an earlier offer. Only the owner can do this.
          */
         post: operations["offerOwnership"];
         /**
-         * End the offer of the ownership
-         * @description The owner takes it back, or the member it was made to turns it down.
+         * Withdraw or decline the ownership offer
+         * @description The owner withdraws the offer, or the member declines it.
          */
         delete: operations["withdrawOwnership"];
         options?: never;
@@ -1143,7 +1143,7 @@ export interface paths {
         put?: never;
         /**
          * Accept the ownership
-         * @description You become the owner; the former owner keeps all permissions.
+         * @description You become the owner. The former owner keeps all permissions.
          */
         post: operations["acceptOwnership"];
         delete?: never;
@@ -1160,8 +1160,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * May this person do this here?
-         * @description In the whole account, or on one resource. Read now, in one statement. Someone who is not in the account may do nothing there. Asking about others needs `members:read`, with a platform key `access:check`.
+         * Check a permission
+         * @description Checks whether a user has a permission now, in the whole account or on one resource. A user who is not in the account has no permissions there. To check other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.
          */
         get: operations["check"];
         put?: never;
@@ -1180,8 +1180,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What a member may do, and why
-         * @description Each permission that they have now, with every way in which they have it. Needs `members:read`, but for yourself.
+         * Explain the permissions of a member
+         * @description Lists each permission that the member has now, with every reason why. Needs `members:read`; without it, a user can list only their own permissions.
          */
         get: operations["explainPermissions"];
         put?: never;
@@ -1202,8 +1202,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get a token that other services can verify
-         * @description A short-lived JWT (RFC 9068) that says what you may do in the account as a whole, for one of the audiences that the operator allows. A service verifies it by itself with `/.well-known/jwks.json`; the epoch tells it when that is out of date.
+         * Issue an account token
+         * @description Issues a short-lived JWT (RFC 9068) with your account-wide permissions, for one of the audiences that the operator allows. Other services verify it with `/.well-known/jwks.json`, and use its epoch to detect that it is out of date.
          */
         post: operations["issueAccountToken"];
         delete?: never;
@@ -1221,7 +1221,7 @@ export interface paths {
         };
         /**
          * Read the epoch of an account
-         * @description It moves with every change of who may do what there: a service that verifies account tokens by itself asks for it every few seconds, and takes no token with an older one. Any member may, and a platform key with `access:check`.
+         * @description The epoch increases with every change to the permissions in the account. A service that verifies account tokens polls it every few seconds, and rejects tokens with an older epoch. Any member may read it, and a platform key needs `access:check`.
          */
         get: operations["readEpoch"];
         put?: never;
@@ -1242,8 +1242,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Decide one question
-         * @description Whether a subject may do something on a resource. A denial is `decision: false`. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         * Evaluate one access request
+         * @description Decides whether a subject may perform an action on a resource. A denial is `decision: false`. A subject has the type `user`, and its id is a user id, a verified address or an external id. An action is a permission such as `invoices:pay`, or only `pay` on a resource of the type `invoices`. The account is the resource itself, `resource.properties.accountId` or the account of the calling key. To ask about other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.
          */
         post: operations["evaluateAccess"];
         delete?: never;
@@ -1262,8 +1262,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Decide many questions
-         * @description As many as 100, in one statement. What each leaves out is taken from above; one that can’t be decided is denied and says why. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         * Evaluate several access requests
+         * @description Decides up to 100 evaluations. Each inherits the entities that it leaves out from the top level. One that is not valid is denied, with the reason in its `context`. A subject has the type `user`, and its id is a user id, a verified address or an external id. An action is a permission such as `invoices:pay`, or only `pay` on a resource of the type `invoices`. The account is the resource itself, `resource.properties.accountId` or the account of the calling key. To ask about other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.
          */
         post: operations["evaluateAccesses"];
         delete?: never;
@@ -1282,8 +1282,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Who may do this?
-         * @description The members who may do something on a resource. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         * Search subjects
+         * @description Finds the members who may perform an action on a resource. A subject has the type `user`, and its id is a user id, a verified address or an external id. An action is a permission such as `invoices:pay`, or only `pay` on a resource of the type `invoices`. The account is the resource itself, `resource.properties.accountId` or the account of the calling key. To ask about other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.
          */
         post: operations["searchSubjects"];
         delete?: never;
@@ -1302,8 +1302,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * On what may they do this?
-         * @description Of the resources that are registered or that a grant names, those on which a subject may do something. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         * Search resources
+         * @description Finds the resources on which a subject may perform an action, among those that are registered or named in a grant. A subject has the type `user`, and its id is a user id, a verified address or an external id. An action is a permission such as `invoices:pay`, or only `pay` on a resource of the type `invoices`. The account is the resource itself, `resource.properties.accountId` or the account of the calling key. To ask about other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.
          */
         post: operations["searchResources"];
         delete?: never;
@@ -1322,8 +1322,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What may they do?
-         * @description The permissions that a subject has on a resource. Subjects are of the type `user`, by id, verified address or external id; an action is a permission, or its part after the resource’s type; the account is that of the asking key, or `resource.properties.accountId`. With an account’s key it needs `members:read`, with a platform key `access:check`.
+         * Search actions
+         * @description Finds the actions that a subject may perform on a resource. A subject has the type `user`, and its id is a user id, a verified address or an external id. An action is a permission such as `invoices:pay`, or only `pay` on a resource of the type `invoices`. The account is the resource itself, `resource.properties.accountId` or the account of the calling key. To ask about other users, a member or an account key needs `members:read`, and a platform key needs `access:check`.
          */
         post: operations["searchActions"];
         delete?: never;
@@ -1340,8 +1340,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Where the decision point is
-         * @description Its metadata: where each question is asked.
+         * Get the AuthZEN configuration
+         * @description The metadata of the policy decision point: the URL of each endpoint.
          */
         get: operations["getAuthzenConfiguration"];
         put?: never;
@@ -1362,8 +1362,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make an account for someone
-         * @description They are invited by mail to own it. Until they accept, the platform keeps it, and may invite others to it. Needs a platform key with `accounts:create`.
+         * Create an account and invite its owner
+         * @description Creates an account and invites its future owner by mail. Until the invite is accepted, the platform owns the account and can already invite others to it. Needs a platform key with `accounts:create`.
          */
         post: operations["createAccountFor"];
         delete?: never;
@@ -1381,7 +1381,7 @@ export interface paths {
         };
         /**
          * Find a user
-         * @description By verified address, or by external id. Needs a platform key with `users:manage`.
+         * @description Finds a user by verified address or by external id. Needs a platform key with `users:manage`.
          */
         get: operations["findUsers"];
         put?: never;
@@ -1410,8 +1410,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a user an external id
-         * @description What your own systems call them: questions can name them by it. Null takes it away. Needs a platform key with `users:manage`.
+         * Set the external id of a user
+         * @description The external id is the user’s id in your own systems, and AuthZEN requests can use it. Null removes it. Needs a platform key with `users:manage`.
          */
         patch: operations["nameUser"];
         trace?: never;
@@ -1424,14 +1424,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the platform’s keys
-         * @description Newest first, those that have ended too. Needs a platform key with `platform-keys:manage`.
+         * List platform keys
+         * @description Newest first, including ended ones. Needs a platform key with `platform-keys:manage`.
          */
         get: operations["listPlatformKeys"];
         put?: never;
         /**
-         * Make a platform key
-         * @description It may do no more than the key that makes it, and ends with it. `secret` is shown this once. Needs a platform key with `platform-keys:manage`.
+         * Create a platform key
+         * @description The new key may do no more than the calling key, and ends with it. `secret` is shown only once. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["createPlatformKey"];
         delete?: never;
@@ -1450,8 +1450,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Replace a platform key with a new one
-         * @description The new key has the same name and scopes. The old one stays valid for `overlapSeconds`; keys that were made with it, account keys too, end with it. A key that rotates itself keeps its end. If a key rotates another one, the new key ends no later than the calling key and is revoked with it. Needs a platform key with `platform-keys:manage`.
+         * Rotate a platform key
+         * @description Replaces a key with a new one of the same name and scopes. The old key, and platform and account keys created with it, stay valid for `overlapSeconds`. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["rotatePlatformKey"];
         delete?: never;
@@ -1471,7 +1471,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a platform key
-         * @description The key is refused from its next request on, and so is every platform or account key that was made with it. `revokeInvites` also revokes the pending invites that were made with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.
+         * @description Revokes the key and every platform or account key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, in every account; without a body, only the keys are revoked. Needs a platform key with `platform-keys:manage`.
          */
         post: operations["revokePlatformKey"];
         delete?: never;
@@ -1489,7 +1489,7 @@ export interface paths {
         };
         /**
          * Get the public keys
-         * @description The JWK set (RFC 7517) that verifies the tokens of this service. May be kept for five minutes.
+         * @description The JWK set (RFC 7517) that verifies the tokens of this service. It can be cached for five minutes.
          */
         get: operations["getJwks"];
         put?: never;
@@ -1564,7 +1564,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The address that counts from now on. */
+        /** @description The new e-mail address. */
         ChangedEmail: {
             /**
              * Format: email
@@ -1573,7 +1573,7 @@ export interface components {
              */
             email: string;
         };
-        /** @description An address and a password that exist. */
+        /** @description The e-mail address and password of a user. */
         Credentials: {
             /**
              * Format: email
@@ -1596,12 +1596,12 @@ export interface components {
         };
         EmailChangeConfirmation: {
             /**
-             * @description From the link in the mail, after `#token=`.
+             * @description The token in the link from the e-mail: the text after `#token=`.
              * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
              */
             token: string;
         };
-        /** @description A login at an identity provider (OpenID Connect), which names one user for good. */
+        /** @description A login at an identity provider (OpenID Connect). It belongs to one user. */
         Identity: {
             /** @example idn_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
@@ -1618,24 +1618,24 @@ export interface components {
         IdentityList: {
             items: components["schemas"]["Identity"][];
         };
-        /** @description The same for every address. */
+        /** @description The response is the same for every address. */
         MailQueued: {
             /** @example If the address can be registered, a mail is on its way to it. */
             message: string;
         };
-        /** @description A place where someone is logged in. */
+        /** @description An active session of the current user. */
         MySession: {
             /** @example ses_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
-            /** @description Whether it is the one that asks. */
+            /** @description Whether it is the session of this request. */
             isCurrent: boolean;
             /**
-             * @description What the client calls itself, in words.
+             * @description A display name for the client, from its `User-Agent` header.
              * @example Firefox on Windows
              */
             device: string;
             /**
-             * @description From where it was last used: an IPv4 address, or the first 64 bits of an IPv6 one.
+             * @description The network of the last use: an IPv4 address, or the first 64 bits of an IPv6 address.
              * @example 198.51.100.7
              * @example 2001:db8:1:2::/64
              */
@@ -1647,13 +1647,13 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it was last refreshed, which a client does every ten minutes at most.
+             * @description When the session was opened or last refreshed. Access tokens expire after ten minutes.
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string;
             /**
              * Format: date-time
-             * @description When it ends unless it is refreshed.
+             * @description When the session expires unless it is refreshed.
              * @example 2026-11-22T09:30:00.000Z
              */
             expiresAt: string;
@@ -1668,7 +1668,7 @@ export interface components {
         };
         NewIdentity: {
             /**
-             * @description An access token of the identity provider, for this service.
+             * @description An access token that the identity provider issued for this service.
              * @example eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIyNDgyODkifQ.c2ln
              */
             accessToken: string;
@@ -1679,19 +1679,19 @@ export interface components {
             /** @example correct horse battery staple */
             currentPassword: string;
             /**
-             * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
+             * @description Any characters are allowed. Passwords are compared, and their length is counted, in the Unicode normalization form NFKC. Common passwords are refused.
              * @example correct horse battery staple
              */
             newPassword: string;
         };
         PasswordResetConfirmation: {
             /**
-             * @description From the link in the mail, after `#token=`.
+             * @description The token in the link from the e-mail: the text after `#token=`.
              * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
              */
             token: string;
             /**
-             * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
+             * @description Any characters are allowed. Passwords are compared, and their length is counted, in the Unicode normalization form NFKC. Common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -1721,13 +1721,13 @@ export interface components {
              */
             locale?: string;
         };
-        /** @description The same for every address. */
+        /** @description The response is the same for every address. */
         RegistrationAccepted: {
             /** @example If the address can be registered, a mail is on its way to it. */
             message: string;
         };
         Session: {
-            /** @description A JWT (RFC 9068) for `Authorization: Bearer`. It names the user, and no right. */
+            /** @description A JWT (RFC 9068) for `Authorization: Bearer`. It identifies the user and contains no permissions. */
             accessToken: string;
             /** @enum {string} */
             tokenType: "Bearer";
@@ -1737,11 +1737,11 @@ export interface components {
              * @example 600
              */
             expiresIn: number;
-            /** @description Gives the next session tokens, once. Using an old one ends the session. */
+            /** @description Can be exchanged for new tokens once. Using an old one ends the session. */
             refreshToken: string;
             user: components["schemas"]["User"];
         };
-        /** @description A person with a login. The address is verified. */
+        /** @description A person with a login. The e-mail address is verified. */
         User: {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
@@ -1756,7 +1756,7 @@ export interface components {
              * @example Olivia Owner
              */
             name: string;
-            /** @description Without one, they log in at an identity provider, or have yet to choose one by a reset. */
+            /** @description If false, the user logs in at an identity provider, or can set a password by a password reset. */
             hasPassword: boolean;
             /**
              * Format: date-time
@@ -1766,7 +1766,7 @@ export interface components {
         };
         VerifyEmailRequest: {
             /**
-             * @description From the link in the mail, after `#token=`.
+             * @description The token in the link from the e-mail: the text after `#token=`.
              * @example eyJhbGciOiJFZERTQSJ9.eyJyZWciOiJyZWdfIn0.c2ln
              */
             token: string;
@@ -1776,7 +1776,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
+             * @description Any characters are allowed. Passwords are compared, and their length is counted, in the Unicode normalization form NFKC. Common passwords are refused.
              * @example correct horse battery staple
              */
             password: string;
@@ -1793,19 +1793,19 @@ export interface components {
          *     }
          */
         Access: {
-            /** @description Every permission, those added to the catalogue later too. `permissions` and `roles` are empty then. */
+            /** @description Every permission, including those added to the catalogue later. `permissions` and `roles` are then empty. */
             allPermissions: boolean;
             permissions: string[];
             roles: string[];
             /**
              * Format: date-time
-             * @description When it ends by itself; null for never.
+             * @description When the access ends; null for never.
              * @example 2026-11-22T09:30:00.000Z
              */
             endsAt: string | null;
         };
         /**
-         * @description Either all permissions (to act as the account owner), or chosen ones and roles: exactly one of the forms.
+         * @description Either all permissions (to act as the account owner), or chosen permissions and roles. Exactly one of the forms.
          * @example {
          *       "permissions": [
          *         "invoices:pay",
@@ -1821,7 +1821,7 @@ export interface components {
             allPermissions: true;
             /**
              * Format: date-time
-             * @description When it ends by itself.
+             * @description When the access ends; never if omitted.
              * @example 2099-12-31T23:00:00Z
              */
             endsAt?: string;
@@ -1829,7 +1829,7 @@ export interface components {
             roles: string[];
             /**
              * Format: date-time
-             * @description When it ends by itself.
+             * @description When the access ends; never if omitted.
              * @example 2099-12-31T23:00:00Z
              */
             endsAt?: string;
@@ -1838,20 +1838,20 @@ export interface components {
             roles?: string[];
             /**
              * Format: date-time
-             * @description When it ends by itself.
+             * @description When the access ends; never if omitted.
              * @example 2099-12-31T23:00:00Z
              */
             endsAt?: string;
         };
         ExplainedPermission: {
             /**
-             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+             * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
             reasons: {
                 /**
-                 * @description How it was given: a grant is one for a time, on some resources, or on a condition.
+                 * @description Where the permission comes from. A `grant` can be limited to resources, to a condition or to a time.
                  * @enum {string}
                  */
                 by: "owner" | "all-permissions" | "role" | "direct" | "grant";
@@ -1859,22 +1859,22 @@ export interface components {
                 /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 grantId?: string;
                 /**
-                 * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+                 * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
                  * @example invoices:pay
                  */
                 impliedBy?: string;
-                /** @description On which resource alone, or which type of them. */
+                /** @description The only resource to which the permission applies; without `id`, every resource of the type. */
                 resource?: {
                     type: string;
                     id?: string;
                 };
-                /** @description On which condition alone. */
+                /** @description The condition on which the permission applies. */
                 condition?: {
                     [key: string]: unknown;
                 };
                 /**
                  * Format: date-time
-                 * @description Until when; null for as long as nobody changes it.
+                 * @description When the permission ends; null for never.
                  * @example 2026-11-22T09:30:00.000Z
                  */
                 endsAt: string | null;
@@ -1882,7 +1882,7 @@ export interface components {
         };
         Permission: {
             /**
-             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+             * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             key: string;
@@ -1891,19 +1891,19 @@ export interface components {
             /** @example Pay invoices with the account’s payment methods. */
             description: string;
             /**
-             * @description A heading to show it under.
+             * @description The heading under which to show the permission.
              * @example Billing
              */
             group: string;
             /**
-             * @description Permissions that come with it.
+             * @description Other permissions that come with this one.
              * @example [
              *       "members:read"
              *     ]
              */
             implies: string[];
             /**
-             * @description The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.
+             * @description The texts in other languages, by language tag (RFC 5646). A missing text is shown untranslated.
              * @example {
              *       "de": {
              *         "title": "Rechnungen bezahlen"
@@ -1920,12 +1920,12 @@ export interface components {
                     group?: string;
                 };
             };
-            /** @description Whether Usher itself asks for it. */
+            /** @description True for the permissions that Usher itself requires. */
             own: boolean;
         };
         PermissionDeclaration: {
             /**
-             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+             * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             key: string;
@@ -1936,14 +1936,14 @@ export interface components {
             /** @example Billing */
             group: string;
             /**
-             * @description Permissions that come with it.
+             * @description Other permissions that come with this one.
              * @example [
              *       "members:read"
              *     ]
              */
             implies?: string[];
             /**
-             * @description The words in other languages, by language tag (RFC 5646). What is missing is shown as it is.
+             * @description The texts in other languages, by language tag (RFC 5646). A missing text is shown untranslated.
              * @example {
              *       "de": {
              *         "title": "Rechnungen bezahlen"
@@ -1971,7 +1971,7 @@ export interface components {
             dryRun: boolean;
             added: string[];
             changed: string[];
-            /** @description With whom it touches. */
+            /** @description The removed permissions, and where they are used. */
             removed: components["schemas"]["PermissionUses"][];
         };
         /**
@@ -1980,7 +1980,7 @@ export interface components {
          *         {
          *           "key": "invoices:read",
          *           "title": "View invoices",
-         *           "description": "See invoices.",
+         *           "description": "View invoices.",
          *           "group": "Billing"
          *         },
          *         {
@@ -2008,28 +2008,28 @@ export interface components {
         };
         PermissionUses: {
             /**
-             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+             * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
             /**
              * Format: int32
-             * @description Members who were given it by name.
+             * @description Members who have it directly, not by a role or a grant.
              */
             members: number;
             /**
              * Format: int32
-             * @description Pending invites that give it.
+             * @description Pending invites that list it.
              */
             pendingInvites: number;
             /**
              * Format: int32
-             * @description Roles and presets that hold it.
+             * @description Roles and presets that contain it.
              */
             roles: number;
             /**
              * Format: int32
-             * @description Keys that have it as a scope.
+             * @description Account keys that have it as a scope.
              */
             keys: number;
             /**
@@ -2037,7 +2037,7 @@ export interface components {
              * @description Grants of it.
              */
             grants: number;
-            /** @description The first of the members who were given or granted it. */
+            /** @description The first members who have it directly or by a grant. */
             firstMembers: {
                 /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 accountId: string;
@@ -2079,20 +2079,20 @@ export interface components {
             settings?: {
                 /**
                  * Format: int32
-                 * @description Days until an invite expires, where the invite does not say.
+                 * @description Days until an invite expires, unless the invite sets its own lifetime.
                  * @example 7
                  */
                 inviteLifetimeDays?: number;
-                /** @description Whether an invite may be accepted by someone whose verified address is another than the invited one. */
+                /** @description Whether a user may accept an invite if their verified e-mail address differs from the invited one. */
                 acceptFromAnyAddress?: boolean;
                 /**
-                 * @description The language of mails about this account, where the invite names none: a language tag (RFC 5646); null for English.
+                 * @description The default language of mails about this account: a language tag (RFC 5646); null for English. An invite can set its own.
                  * @example de
                  */
                 locale?: string | null;
                 /**
                  * Format: int32
-                 * @description Reminds of a pending invite by one more mail, that many days before it expires; null for never. Holds for invites that are made or sent again from then on, and live longer than that.
+                 * @description Sends one reminder of a pending invite this many days before it expires; null for none. Applies to invites that are created or resent after this setting is changed and that are valid for longer than this.
                  * @example 2
                  */
                 remindDaysBefore?: number | null;
@@ -2110,20 +2110,20 @@ export interface components {
         AccountSettings: {
             /**
              * Format: int32
-             * @description Days until an invite expires, where the invite does not say.
+             * @description Days until an invite expires, unless the invite sets its own lifetime.
              * @example 7
              */
             inviteLifetimeDays: number;
-            /** @description Whether an invite may be accepted by someone whose verified address is another than the invited one. */
+            /** @description Whether a user may accept an invite if their verified e-mail address differs from the invited one. */
             acceptFromAnyAddress: boolean;
             /**
-             * @description The language of mails about this account, where the invite names none: a language tag (RFC 5646); null for English.
+             * @description The default language of mails about this account: a language tag (RFC 5646); null for English. An invite can set its own.
              * @example de
              */
             locale: string | null;
             /**
              * Format: int32
-             * @description Reminds of a pending invite by one more mail, that many days before it expires; null for never. Holds for invites that are made or sent again from then on, and live longer than that.
+             * @description Sends one reminder of a pending invite this many days before it expires; null for none. Applies to invites that are created or resent after this setting is changed and that are valid for longer than this.
              * @example 2
              */
             remindDaysBefore: number | null;
@@ -2140,7 +2140,7 @@ export interface components {
             membershipId: string;
             isOwner: boolean;
             access: components["schemas"]["Access"];
-            /** @description Every permission that holds in the whole account now, spelled out: those of roles and implied ones too. For drawing a page. */
+            /** @description Every permission that applies in the whole account now, including those of roles and implied ones. Use it to decide what a page shows. */
             effectivePermissions: string[];
             /**
              * Format: date-time
@@ -2168,7 +2168,7 @@ export interface components {
              */
             locale?: string;
         };
-        /** @description An offer of the ownership to a member. */
+        /** @description A pending offer of the ownership to a member. */
         OwnershipTransfer: {
             user: components["schemas"]["Person"];
             /**
@@ -2201,7 +2201,7 @@ export interface components {
              */
             name: string;
         };
-        /** @description A user’s place in an account. */
+        /** @description A user in an account, with their access there. */
         Member: {
             /** @example mem_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
@@ -2209,7 +2209,7 @@ export interface components {
             access: components["schemas"]["Access"];
             isOwner: boolean;
             /**
-             * @description A member who is suspended, or whose time is over, can do nothing in the account.
+             * @description A suspended member can do nothing in the account, nor can one whose membership has ended.
              * @enum {string}
              */
             status: "active" | "suspended" | "ended";
@@ -2231,10 +2231,10 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description What became of the mail of an invite’s last sending, as far as it is known. */
+        /** @description The delivery status of the last sending of an invite. */
         Delivery: {
             /**
-             * @description `queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.
+             * @description `queued`, `retrying`, `sent` and `failed` are recorded by Usher, the others are reported by the mail service. `blocked`, `failed`, `bounced` and `dropped` mean that the mail did not arrive, `spam-reported` that the recipient marked it as spam.
              * @enum {string}
              */
             event: "queued" | "retrying" | "sent" | "processed" | "deferred" | "delivered" | "blocked" | "failed" | "bounced" | "dropped" | "spam-reported";
@@ -2245,25 +2245,25 @@ export interface components {
             at: string;
             /**
              * Format: int32
-             * @description How many times Usher tried to hand the mail to the mail service.
+             * @description How many times Usher tried to send the mail.
              */
             attempts: number;
             /**
-             * @description What the mail service, or the receiving mail server, said.
+             * @description The reason given by the mail service or the receiving mail server.
              * @example 550 5.1.1 The email account that you tried to reach does not exist.
              */
             reason: string | null;
-            /** @description What that means, for a person. */
+            /** @description What the event means, as a text to show to the inviter. */
             message: string;
-            /** @description Nothing more is sent to this address for this account, since a mail bounced, was dropped or was reported as spam: until someone confirms the address (`confirmInviteAddress`) or changes it. */
+            /** @description True if this account sends no more mail to the address, because a mail bounced, was dropped or was reported as spam. Confirm the address (`confirmInviteAddress`) to send to it again. */
             sendingStopped: boolean;
         };
-        /** @description Something that became of a mail of an invite. */
+        /** @description An event in the delivery of a mail of an invite. */
         DeliveryEvent: {
             /** @example evt_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description `queued`, `retrying`, `sent` and `failed` are Usher’s word; the others the mail service’s. `blocked`, `failed`, `bounced`, `dropped` and `spam-reported` mean that it did not arrive, or was not welcome.
+             * @description `queued`, `retrying`, `sent` and `failed` are recorded by Usher, the others are reported by the mail service. `blocked`, `failed`, `bounced` and `dropped` mean that the mail did not arrive, `spam-reported` that the recipient marked it as spam.
              * @enum {string}
              */
             event: "queued" | "retrying" | "sent" | "processed" | "deferred" | "delivered" | "blocked" | "failed" | "bounced" | "dropped" | "spam-reported";
@@ -2276,20 +2276,20 @@ export interface components {
             mail: "invite" | "reminder";
             /**
              * Format: int32
-             * @description Which sending of the invite it was, counted from 1.
+             * @description The number of the sending of the invite, from 1.
              */
             sending: number;
             /**
              * Format: int32
-             * @description Which try to send or deliver the mail, where it is about one.
+             * @description The number of the attempt to send or deliver the mail; null if the event is not about an attempt.
              */
             attempt: number | null;
             /**
-             * @description What the mail service, or the receiving mail server, said.
+             * @description The reason given by the mail service or the receiving mail server.
              * @example 550 5.1.1 The email account that you tried to reach does not exist.
              */
             reason: string | null;
-            /** @description What that means, for a person. */
+            /** @description What the event means, as a text to show to the inviter. */
             message: string;
         };
         DeliveryEventPage: {
@@ -2301,7 +2301,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description Events as SendGrid writes them, of which these fields and the reasons are read.
+         * @description Events in SendGrid’s format. Usher reads the fields listed here, `type`, `reason`, `response` and `attempt`.
          * @example [
          *       {
          *         "event": "delivered",
@@ -2319,12 +2319,12 @@ export interface components {
              * @description Seconds since 1970.
              */
             timestamp?: number;
-            /** @description The same for the same event told again. */
+            /** @description The same if an event is sent again. */
             sg_event_id?: string;
-            /** @description The custom argument that Usher gave the mail. */
+            /** @description The custom argument that Usher set on the mail. */
             deliveryId?: string;
         }[];
-        /** @description `session` where it was accepted by registering or logging in. */
+        /** @description `session` is present if the invite was accepted with `register` or `login`. */
         AcceptedInvite: {
             membership: components["schemas"]["Member"];
             account: components["schemas"]["AccountReference"];
@@ -2346,23 +2346,23 @@ export interface components {
              */
             email: string;
             access: components["schemas"]["Access"];
-            /** @description Whether whoever accepts becomes the owner. */
+            /** @description Whether the invitee becomes the owner of the account. */
             ownership: boolean;
             /** @enum {string} */
             status: "pending" | "accepted" | "declined" | "revoked" | "expired";
             /**
-             * @description A few words that the mail shows.
+             * @description A personal message, shown in the mail.
              * @example Please pay the open invoices.
              */
             message: string | null;
             /**
-             * @description The language of its mails; null for that of the account.
+             * @description The language of its mails; null for the language of the account.
              * @example de
              */
             locale: string | null;
             invitedBy: components["schemas"]["Inviter"];
             /**
-             * @description The account or platform key that it was made with; null if a person made it.
+             * @description The account key or platform key of the inviter; null if a person invited.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             invitedByKey: string | null;
@@ -2383,7 +2383,7 @@ export interface components {
             sendings: number;
             /**
              * Format: date-time
-             * @description When the mail service last took a mail of it; null before the first.
+             * @description When the mail service last accepted a mail of this invite; null if it never did.
              * @example 2026-11-22T09:30:00.000Z
              */
             lastSentAt: string | null;
@@ -2391,7 +2391,7 @@ export interface components {
             lastAttempt: components["schemas"]["InviteAttempt"] | null;
         };
         /**
-         * @description One of `register` and `login`; neither where the request carries a bearer access token.
+         * @description Send `register` or `login`, or neither with a bearer access token.
          * @example {
          *       "token": "eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln",
          *       "register": {
@@ -2402,11 +2402,11 @@ export interface components {
          */
         InviteAcceptance: {
             /**
-             * @description From the Accept Invite link, after `#token=`.
+             * @description The token from the Accept Invite link, after `#token=`.
              * @example eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln
              */
             token: string;
-            /** @description Makes a login for the invited address; the link has proven it. */
+            /** @description Creates a login for the invited address. The link proves the address. */
             register?: {
                 /**
                  * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
@@ -2414,14 +2414,14 @@ export interface components {
                  */
                 name: string;
                 /**
-                 * @description Any characters. It is compared, and its length is counted, in the Unicode normalization form NFKC. The most common passwords are refused.
+                 * @description Any characters are allowed. Passwords are compared, and their length is counted, in the Unicode normalization form NFKC. Common passwords are refused.
                  * @example correct horse battery staple
                  */
                 password: string;
             };
             login?: components["schemas"]["Credentials"];
         };
-        /** @description A try to accept that failed. It used nothing up. */
+        /** @description A failed attempt to accept the invite. The invite stays valid. */
         InviteAttempt: {
             /**
              * Format: date-time
@@ -2429,7 +2429,7 @@ export interface components {
              */
             at: string;
             /**
-             * @description The problem code it was answered with.
+             * @description The problem code of the response.
              * @example invite-expired
              */
             reason: string;
@@ -2446,7 +2446,7 @@ export interface components {
         InviteChanges: {
             access?: components["schemas"]["AccessRequest"];
             /**
-             * @description A few words that the mail shows.
+             * @description A personal message, shown in the mail.
              * @example Please pay the open invoices.
              */
             message?: string | null;
@@ -2469,14 +2469,14 @@ export interface components {
              */
             email: string;
             access: components["schemas"]["Access"];
-            /** @description Whether you become the owner by accepting. */
+            /** @description Whether the invitee becomes the owner of the account. */
             ownership: boolean;
-            /** @description The roles, by name. */
+            /** @description The roles that the invite grants. */
             roles: components["schemas"]["RoleReference"][];
-            /** @description The permissions that it gives, by roles too, with their words, for someone who can’t see the catalogue yet. */
+            /** @description The permissions that the invite grants, including those of its roles, with titles and descriptions. Empty for all permissions. */
             permissions: components["schemas"]["Permission"][];
             /**
-             * @description A few words that the mail shows.
+             * @description A personal message, shown in the mail.
              * @example Please pay the open invoices.
              */
             message: string | null;
@@ -2485,17 +2485,17 @@ export interface components {
              * @example 2026-11-22T09:30:00.000Z
              */
             expiresAt: string;
-            /** @description Whether the address has a login: lead with Log in, otherwise with Register. */
+            /** @description Whether the address has a login. If so, offer Log in first, otherwise Register. */
             hasLogin: boolean;
         };
         InviteToken: {
             /**
-             * @description From the Accept Invite link, after `#token=`.
+             * @description The token from the Accept Invite link, after `#token=`.
              * @example eyJhbGciOiJFZERTQSJ9.eyJhY2MiOiJhY2NfIn0.c2ln
              */
             token: string;
         };
-        /** @description An invite as the person it is for sees it. */
+        /** @description An invite as the invitee sees it. */
         MyInvite: {
             /** @example inv_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
@@ -2503,7 +2503,7 @@ export interface components {
             invitedBy: components["schemas"]["Inviter"];
             access: components["schemas"]["Access"];
             /**
-             * @description A few words that the mail shows.
+             * @description A personal message, shown in the mail.
              * @example Please pay the open invoices.
              */
             message: string | null;
@@ -2546,7 +2546,7 @@ export interface components {
             email: string;
             access: components["schemas"]["AccessRequest"];
             /**
-             * @description A few words that the mail shows.
+             * @description A personal message, shown in the mail.
              * @example Please pay the open invoices.
              */
             message?: string;
@@ -2555,15 +2555,15 @@ export interface components {
              * @example de
              */
             locale?: string;
-            /** @description Whether whoever accepts becomes the owner: for a platform’s key, while the platform keeps the account. With all permissions. */
+            /** @description Whether the invitee becomes the owner of the account. Needs a platform key, an account that the platform owns, and `access` with all permissions. */
             ownership?: boolean;
             /**
              * Format: int32
-             * @description Days until it expires; the account’s setting unless given.
+             * @description Days until the invite expires. Defaults to the account’s setting.
              */
             expiresInDays?: number;
         };
-        /** @description An account that you asked not to invite you again. */
+        /** @description An account that you opted out of. */
         MyOptOut: {
             account: components["schemas"]["AccountReference"];
             /**
@@ -2581,7 +2581,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description What a mail client sends (RFC 8058, 3.2).
+         * @description The form that mail clients send (RFC 8058, 3.2).
          * @example {
          *       "List-Unsubscribe": "One-Click"
          *     }
@@ -2600,7 +2600,7 @@ export interface components {
              */
             email: string;
         };
-        /** @description The operator is notified, and the account can no longer invite this address. */
+        /** @description The report is recorded for the operator, and the account can no longer invite this address. */
         ReportedInvite: {
             account: components["schemas"]["AccountReference"];
             /**
@@ -2620,7 +2620,7 @@ export interface components {
              * @example Accountant
              */
             name: string;
-            /** @example Sees and pays invoices. */
+            /** @example Views and pays invoices. */
             description?: string;
             /**
              * @example [
@@ -2639,10 +2639,10 @@ export interface components {
              * @example Accountant
              */
             name: string;
-            /** @example Sees and pays invoices. */
+            /** @example Views and pays invoices. */
             description: string;
             permissions: string[];
-            /** @description Whether it is offered to every account, and the platform’s to change. */
+            /** @description True for a preset: every account has it, and only the platform can change it. */
             isPreset: boolean;
             /**
              * Format: date-time
@@ -2664,7 +2664,7 @@ export interface components {
              * @example Accountant
              */
             name?: string;
-            /** @example Sees and pays invoices. */
+            /** @example Views and pays invoices. */
             description?: string;
             /**
              * @example [
@@ -2682,19 +2682,19 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description One permission of a member beside their access: for a time, on some resources, or on a condition. */
+        /** @description One permission of a member in addition to their access, optionally limited to a time, to resources or to a condition. */
         Grant: {
             /** @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+             * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
-            /** @description Null: in the whole account. */
+            /** @description Null for the whole account. */
             resource: components["schemas"]["GrantedResource"] | null;
             /**
-             * @description Properties that a question must name, with these values, for the grant to count (AuthZEN: `properties`). Whoever asks vouches for them.
+             * @description The grant applies only if the check has these `properties` with these values (AuthZEN). The caller of the check is responsible for their values.
              * @example {
              *       "action": {
              *         "soft": true
@@ -2729,7 +2729,7 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description When it ends by itself; null for never.
+             * @description When the grant ends; null for never.
              * @example 2026-11-22T09:30:00.000Z
              */
             endsAt: string | null;
@@ -2747,15 +2747,15 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description One resource, or, without `id`, every one of the type. */
+        /** @description One resource or, without `id`, every resource of the type. */
         GrantedResource: {
             /**
-             * @description A kind of thing in the account, by the product’s own name.
+             * @description A type of resource, as your product names it.
              * @example record
              */
             type: string;
             /**
-             * @description One of them, by the product’s own name.
+             * @description The id of a resource, as your product names it.
              * @example record-1
              */
             id?: string;
@@ -2765,13 +2765,13 @@ export interface components {
         };
         NewGrant: {
             /**
-             * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+             * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
              * @example invoices:pay
              */
             permission: string;
             resource?: components["schemas"]["GrantedResource"];
             /**
-             * @description Properties that a question must name, with these values, for the grant to count (AuthZEN: `properties`). Whoever asks vouches for them.
+             * @description The grant applies only if the check has these `properties` with these values (AuthZEN). The caller of the check is responsible for their values.
              * @example {
              *       "action": {
              *         "soft": true
@@ -2806,7 +2806,7 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description When it ends by itself.
+             * @description When the grant ends; by default never.
              * @example 2099-12-31T23:00:00Z
              */
             endsAt?: string;
@@ -2835,15 +2835,15 @@ export interface components {
         NewGrants: {
             grants: components["schemas"]["NewGrant"][];
         };
-        /** @description A thing in the account that access is asked about. */
+        /** @description A resource in the account on which permissions can be granted and checked. */
         Resource: {
             /**
-             * @description A kind of thing in the account, by the product’s own name.
+             * @description A type of resource, as your product names it.
              * @example record
              */
             type: string;
             /**
-             * @description One of them, by the product’s own name.
+             * @description The id of a resource, as your product names it.
              * @example record-1
              */
             id: string;
@@ -2861,7 +2861,7 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description Acts as the member who made it, within its scopes, and ends with their membership. */
+        /** @description Acts as the member who created it, within its scopes, and ends with their membership. */
         AccountKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
@@ -2871,7 +2871,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description How it begins.
+             * @description The first characters of the key, to recognise it by.
              * @example uak_AZrg1e4RdkXK
              */
             prefix: string;
@@ -2884,7 +2884,7 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it ends by itself; null for never.
+             * @description When the key expires; null for never.
              * @example 2026-11-22T09:30:00.000Z
              */
             expiresAt: string | null;
@@ -2895,12 +2895,12 @@ export interface components {
             revokedAt: string | null;
             /**
              * Format: date-time
-             * @description To the minute; null where it was not used yet.
+             * @description Accurate to the minute; null if the key has not been used.
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that replaced it.
+             * @description The key that replaced this one; null if none did.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
@@ -2921,13 +2921,13 @@ export interface components {
          *     }
          */
         KeyRevocation: {
-            /** @description Whether the pending invites that were made with the key, or with a key that is revoked with it, are revoked too. */
+            /** @description Whether to also revoke the pending invites that were created with any of the revoked keys. Default: false. */
             revokeInvites?: boolean;
         };
         KeyRotation: {
             /**
              * Format: int32
-             * @description For how long the old key still counts beside the new one: 30 days at most.
+             * @description How long the old key stays valid after the rotation, at most 30 days.
              * @example 86400
              */
             overlapSeconds: number;
@@ -2941,7 +2941,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description How it begins.
+             * @description The first characters of the key, to recognise it by.
              * @example uak_AZrg1e4RdkXK
              */
             prefix: string;
@@ -2954,7 +2954,7 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it ends by itself; null for never.
+             * @description When the key expires; null for never.
              * @example 2026-11-22T09:30:00.000Z
              */
             expiresAt: string | null;
@@ -2965,19 +2965,19 @@ export interface components {
             revokedAt: string | null;
             /**
              * Format: date-time
-             * @description To the minute; null where it was not used yet.
+             * @description Accurate to the minute; null if the key has not been used.
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that replaced it.
+             * @description The key that replaced this one; null if none did.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
             scopes: string[];
             actsAs: components["schemas"]["Inviter"];
             /**
-             * @description The key itself. It is shown this once: only its hash is kept.
+             * @description The key itself. It is shown only once: only its hash is stored.
              * @example uak_AZrg1e4RdkXK…
              */
             secret: string;
@@ -2991,7 +2991,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description How it begins.
+             * @description The first characters of the key, to recognise it by.
              * @example uak_AZrg1e4RdkXK
              */
             prefix: string;
@@ -3004,7 +3004,7 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it ends by itself; null for never.
+             * @description When the key expires; null for never.
              * @example 2026-11-22T09:30:00.000Z
              */
             expiresAt: string | null;
@@ -3015,18 +3015,18 @@ export interface components {
             revokedAt: string | null;
             /**
              * Format: date-time
-             * @description To the minute; null where it was not used yet.
+             * @description Accurate to the minute; null if the key has not been used.
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that replaced it.
+             * @description The key that replaced this one; null if none did.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
             /**
-             * @description The key itself. It is shown this once: only its hash is kept.
+             * @description The key itself. It is shown only once: only its hash is stored.
              * @example uak_AZrg1e4RdkXK…
              */
             secret: string;
@@ -3049,7 +3049,7 @@ export interface components {
             scopes: string[];
             /**
              * Format: date-time
-             * @description When it ends by itself; never unless given, or when the key ends that makes it.
+             * @description When the key expires. Default: never or, for a key created with an API key, when that key expires.
              * @example 2099-12-31T23:00:00Z
              */
             expiresAt?: string;
@@ -3072,12 +3072,12 @@ export interface components {
             scopes: ("accounts:create" | "accounts:manage" | "access:check" | "catalogue:manage" | "role-presets:manage" | "users:manage" | "platform-keys:manage" | "*")[];
             /**
              * Format: date-time
-             * @description When it ends by itself; never unless given, or when the key ends that makes it.
+             * @description When the key expires. Default: never or, for a key created with an API key, when that key expires.
              * @example 2099-12-31T23:00:00Z
              */
             expiresAt?: string;
         };
-        /** @description Of the operator’s own backend. */
+        /** @description A key for the operator’s own backend. */
         PlatformKey: {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
@@ -3087,7 +3087,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description How it begins.
+             * @description The first characters of the key, to recognise it by.
              * @example uak_AZrg1e4RdkXK
              */
             prefix: string;
@@ -3100,7 +3100,7 @@ export interface components {
             createdAt: string;
             /**
              * Format: date-time
-             * @description When it ends by itself; null for never.
+             * @description When the key expires; null for never.
              * @example 2026-11-22T09:30:00.000Z
              */
             expiresAt: string | null;
@@ -3111,12 +3111,12 @@ export interface components {
             revokedAt: string | null;
             /**
              * Format: date-time
-             * @description To the minute; null where it was not used yet.
+             * @description Accurate to the minute; null if the key has not been used.
              * @example 2026-11-22T09:30:00.000Z
              */
             lastUsedAt: string | null;
             /**
-             * @description The key that replaced it.
+             * @description The key that replaced this one; null if none did.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             replacedBy: string | null;
@@ -3131,48 +3131,48 @@ export interface components {
             nextCursor: string | null;
         };
         AccountToken: {
-            /** @description A JWT (RFC 9068), to be verified with this service’s keys. */
+            /** @description A JWT (RFC 9068). Verify it with the keys at `/.well-known/jwks.json`. */
             accessToken: string;
             /** @enum {string} */
             tokenType: "Bearer";
             /**
              * Format: int32
-             * @description Seconds.
+             * @description In seconds.
              */
             expiresIn: number;
             /**
              * Format: int64
-             * @description Moves with every change of who may do what in the account. A token with an older one may be out of date.
+             * @description Increases with every change to the permissions in the account. A token with an older epoch may be out of date.
              */
             epoch: number;
         };
         Check: {
-            /** @description Whether they may, now. */
+            /** @description Whether the user has the permission now. */
             allowed: boolean;
         };
         Epoch: {
             /**
              * Format: int64
-             * @description Moves with every change of who may do what in the account. A token with an older one may be out of date.
+             * @description Increases with every change to the permissions in the account. A token with an older epoch may be out of date.
              */
             epoch: number;
         };
-        /** @description Each permission that someone has, and why. */
+        /** @description The permissions of a member, with the reasons for each. */
         Explanation: {
             items: components["schemas"]["ExplainedPermission"][];
         };
         NewAccountToken: {
             /**
-             * @description The service that it is for.
+             * @description The service that the token is for.
              * @example https://billing.example.com
              */
             audience: string;
-            /** @description The only ones that it shall name, as far as you have them; all that you have unless given. */
+            /** @description Limits the token to these permissions; those that you do not have are left out. Default: all of your permissions. */
             permissions?: string[];
         };
         AccessDecision: {
             decision: boolean;
-            /** @description Why it could not be decided. */
+            /** @description Why the evaluation could not be decided. */
             context?: {
                 error: {
                     /** Format: int32 */
@@ -3182,7 +3182,7 @@ export interface components {
             };
         };
         AccessDecisions: {
-            /** @description Where no `evaluations` were asked. */
+            /** @description Only for a request without `evaluations`. */
             decision?: boolean;
             evaluations?: components["schemas"]["AccessDecision"][];
         };
@@ -3233,7 +3233,7 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
-            /** @description Taken, and not looked at. */
+            /** @description Accepted and ignored. */
             context?: {
                 [key: string]: unknown;
             };
@@ -3297,11 +3297,11 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
-            /** @description Taken, and not looked at. */
+            /** @description Accepted and ignored. */
             context?: {
                 [key: string]: unknown;
             };
-            /** @description Each may hold a subject, an action, a resource and a context in the place of those above. */
+            /** @description Each may have its own subject, action, resource and context, which replace those at the top level. */
             evaluations?: {
                 [key: string]: unknown;
             }[];
@@ -3352,12 +3352,12 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
-            /** @description Taken, and not looked at. */
+            /** @description Accepted and ignored. */
             context?: {
                 [key: string]: unknown;
             };
             page?: {
-                /** @description The `next_token` of the page before. */
+                /** @description The `next_token` of the previous page. */
                 token?: string;
                 /**
                  * Format: int32
@@ -3376,7 +3376,7 @@ export interface components {
                 next_token: string;
                 /**
                  * Format: int32
-                 * @description How many results are here.
+                 * @description The number of results on this page.
                  */
                 count: number;
             };
@@ -3405,7 +3405,7 @@ export interface components {
                 next_token: string;
                 /**
                  * Format: int32
-                 * @description How many results are here.
+                 * @description The number of results on this page.
                  */
                 count: number;
             };
@@ -3458,12 +3458,12 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
-            /** @description Taken, and not looked at. */
+            /** @description Accepted and ignored. */
             context?: {
                 [key: string]: unknown;
             };
             page?: {
-                /** @description The `next_token` of the page before. */
+                /** @description The `next_token` of the previous page. */
                 token?: string;
                 /**
                  * Format: int32
@@ -3520,12 +3520,12 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
-            /** @description Taken, and not looked at. */
+            /** @description Accepted and ignored. */
             context?: {
                 [key: string]: unknown;
             };
             page?: {
-                /** @description The `next_token` of the page before. */
+                /** @description The `next_token` of the previous page. */
                 token?: string;
                 /**
                  * Format: int32
@@ -3538,7 +3538,7 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** @description The account, which the platform keeps until the invite is accepted. */
+        /** @description The account and the invite for its owner. The platform owns the account until the invite is accepted. */
         MadePlatformAccount: {
             account: components["schemas"]["Account"];
             invite: components["schemas"]["Invite"];
@@ -3562,7 +3562,7 @@ export interface components {
              * @example de
              */
             locale?: string;
-            /** @description Who is asked to own it. */
+            /** @description The invitee who will own the account. */
             owner: {
                 /**
                  * Format: email
@@ -3593,7 +3593,7 @@ export interface components {
              */
             name: string;
             /**
-             * @description What your own systems call them. No address, and no id of ours.
+             * @description The id of the user in your own systems. It must not be an e-mail address or an Usher user id.
              * @example alice
              */
             externalId: string | null;
@@ -3601,7 +3601,7 @@ export interface components {
         };
         PlatformUserChanges: {
             /**
-             * @description What your own systems call them. No address, and no id of ours.
+             * @description The id of the user in your own systems. It must not be an e-mail address or an Usher user id.
              * @example alice
              */
             externalId: string | null;
@@ -3725,7 +3725,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A mail is on its way. */
+            /** @description The registration was accepted. */
             202: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3845,7 +3845,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user is created. */
+            /** @description The user was created. */
             201: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3961,7 +3961,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description You. */
+            /** @description The current user. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4041,7 +4041,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A mail is on its way. */
+            /** @description The request was accepted. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -4148,7 +4148,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new address counts. */
+            /** @description The address was changed. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4255,7 +4255,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The session goes on. */
+            /** @description New tokens of the session. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4543,7 +4543,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Only this session is left. */
+            /** @description Only the current session is left. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -4743,7 +4743,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A session. */
+            /** @description The new session. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4876,7 +4876,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A mail may be on its way. */
+            /** @description The request was accepted. */
             202: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4996,7 +4996,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The password is set. */
+            /** @description The new session. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5116,7 +5116,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The password is changed. */
+            /** @description The password was changed. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5297,7 +5297,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The identity is yours. */
+            /** @description The identity is linked. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5598,7 +5598,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account. */
+            /** @description The new account. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5787,7 +5787,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account as it is now. */
+            /** @description The changed account. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5884,7 +5884,7 @@ export interface operations {
     listPermissions: {
         parameters: {
             query?: {
-                /** @description The language to show the words in, as far as they are there: a language tag (RFC 5646). */
+                /** @description The language of the texts, a language tag (RFC 5646). Texts without a translation are returned untranslated. */
                 locale?: string;
             };
             header?: never;
@@ -5963,9 +5963,9 @@ export interface operations {
     declareCatalogue: {
         parameters: {
             query?: {
-                /** @description Say what it would come to, and change nothing. */
+                /** @description Report the changes without making them. */
                 dryRun?: "true" | "false";
-                /** @description Take what is removed from everyone who has it, instead of refusing. */
+                /** @description Remove permissions that are in use from everyone who has them, instead of refusing. */
                 removeInUse?: "true" | "false";
             };
             header?: never;
@@ -5978,7 +5978,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was changed, or would be. */
+            /** @description The changes made or, for a dry run, the changes it would make. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6388,7 +6388,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description There is no such role any more. */
+            /** @description The role was deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6507,7 +6507,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The role as it is now. */
+            /** @description The changed role. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6810,7 +6810,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description There is no such preset any more. */
+            /** @description The preset was deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6927,7 +6927,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The preset as it is now. */
+            /** @description The changed preset. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7034,7 +7034,7 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "pending" | "accepted" | "declined" | "revoked" | "expired";
-                /** @description Invites whose mail has arrived, has not, or of which it is not known (yet). Without SendGrid’s Event Webhook it is not known of any that was sent. */
+                /** @description `delivered`: the mail arrived. `failed`: it did not arrive or was reported as spam. `waiting`: not known yet. Without SendGrid’s Event Webhook, sent mails stay `waiting`. */
                 delivery?: "waiting" | "delivered" | "failed";
                 /** @description Invites to this address. */
                 email?: string;
@@ -7144,7 +7144,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The invite, pending. */
+            /** @description The pending invite. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -7355,7 +7355,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The invite as it is now. */
+            /** @description The changed invite. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7481,7 +7481,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The invite, pending. */
+            /** @description The pending invite. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7607,7 +7607,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The invite, revoked. */
+            /** @description The revoked invite. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7828,7 +7828,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The invite. Its address can be sent to. */
+            /** @description The invite. Mail can be sent to its address again. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7935,7 +7935,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The offer. */
+            /** @description What the invite offers. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8068,7 +8068,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description You are a member. */
+            /** @description The new membership. */
             201: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8227,7 +8227,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The invite is declined. */
+            /** @description The declined invite. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8440,7 +8440,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description You are a member. */
+            /** @description The new membership. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -8564,7 +8564,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The invite is declined. */
+            /** @description The declined invite. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8689,7 +8689,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No more invites. */
+            /** @description The address is opted out. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8796,7 +8796,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It is reported. */
+            /** @description The invite is reported. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8983,7 +8983,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It may invite you again. */
+            /** @description The account can invite you again. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -9079,9 +9079,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description ECDSA over the timestamp and the bytes of the body, in Base64. */
+                /** @description ECDSA signature of the timestamp and the bytes of the body, in Base64. */
                 "x-twilio-email-event-webhook-signature"?: string;
-                /** @description Seconds since 1970, when it was signed. */
+                /** @description When it was signed, in seconds since 1970. */
                 "x-twilio-email-event-webhook-timestamp"?: string;
             };
             path?: never;
@@ -9093,7 +9093,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Taken. */
+            /** @description The events are recorded. */
             204: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9218,7 +9218,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description No more invites. */
+            /** @description The address is opted out. */
             200: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9315,7 +9315,7 @@ export interface operations {
     listMembers: {
         parameters: {
             query?: {
-                /** @description Looked for in name and address. */
+                /** @description Text to find in the name or the e-mail address. */
                 q?: string;
                 /** @description How many at most. */
                 limit?: number;
@@ -9517,7 +9517,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description They are no member any more. */
+            /** @description The member was removed. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -9639,7 +9639,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The member as they are now. */
+            /** @description The changed member. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9759,7 +9759,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The member, suspended. */
+            /** @description The suspended member. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9879,7 +9879,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The member, active. */
+            /** @description The reactivated member. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10223,7 +10223,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description There is no such grant any more. */
+            /** @description The grant was withdrawn. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -10329,7 +10329,7 @@ export interface operations {
             query?: {
                 /** @description How many at most. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -10337,7 +10337,7 @@ export interface operations {
                 /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 accountId: string;
                 /**
-                 * @description A kind of thing in the account, by the product’s own name.
+                 * @description A type of resource, as your product names it.
                  * @example record
                  */
                 type: string;
@@ -10430,12 +10430,12 @@ export interface operations {
                 /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 accountId: string;
                 /**
-                 * @description A kind of thing in the account, by the product’s own name.
+                 * @description A type of resource, as your product names it.
                  * @example record
                  */
                 type: string;
                 /**
-                 * @description One of them, by the product’s own name.
+                 * @description The id of a resource, as your product names it.
                  * @example record-1
                  */
                 id: string;
@@ -10546,12 +10546,12 @@ export interface operations {
                 /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
                 accountId: string;
                 /**
-                 * @description A kind of thing in the account, by the product’s own name.
+                 * @description A type of resource, as your product names it.
                  * @example record
                  */
                 type: string;
                 /**
-                 * @description One of them, by the product’s own name.
+                 * @description The id of a resource, as your product names it.
                  * @example record-1
                  */
                 id: string;
@@ -10560,7 +10560,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is not registered any more. */
+            /** @description The resource was unregistered. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -11217,7 +11217,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No offer stands any more. */
+            /** @description The offer was withdrawn or declined. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -11321,7 +11321,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The account, which is yours now. */
+            /** @description The account, with you as its owner. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11419,22 +11419,22 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Who; the caller unless given.
+                 * @description The user to check. Default: the caller.
                  * @example me
                  */
                 userId?: string;
                 /**
-                 * @description A key of the catalogue: `resource:action`, of lower-case letters, digits, `-` and `_`.
+                 * @description A permission key: `resource:action`, in lower-case letters, digits, `-` and `_`.
                  * @example invoices:pay
                  */
                 permission: string;
                 /**
-                 * @description A kind of thing in the account, by the product’s own name.
+                 * @description A type of resource, as your product names it.
                  * @example record
                  */
                 resourceType?: string;
                 /**
-                 * @description One of them, by the product’s own name.
+                 * @description The id of a resource, as your product names it.
                  * @example record-1
                  */
                 resourceId?: string;
@@ -11448,7 +11448,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Whether they may. */
+            /** @description Whether the user has the permission. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11541,7 +11541,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Each permission with its reasons. */
+            /** @description The permissions, with their reasons. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11926,7 +11926,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The decisions, in their order. */
+            /** @description The decisions, in the order of the evaluations. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12376,7 +12376,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account, and the invite of its owner. */
+            /** @description The account and the invite for its owner. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -12464,10 +12464,10 @@ export interface operations {
     findUsers: {
         parameters: {
             query?: {
-                /** @description Their verified address. */
+                /** @description The verified address of the user. */
                 email?: string;
                 /**
-                 * @description What your own systems call them. No address, and no id of ours.
+                 * @description The id of the user in your own systems. It must not be an e-mail address or an Usher user id.
                  * @example alice
                  */
                 externalId?: string;
@@ -12478,7 +12478,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user, or none. */
+            /** @description A list with the user, or an empty list. */
             200: {
                 headers: {
                     [name: string]: unknown;

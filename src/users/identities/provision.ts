@@ -45,8 +45,7 @@ export async function findOrCreateUser(
   }
   // A concurrent request with the same identity may have been first.
   const winner = await findIdentity(db, issuer, subject);
-  if (!winner)
-    throw notLinked('A user with this e-mail address already exists.');
+  if (!winner) throw notLinked('A user with this e-mail address already exists.');
   return { userId: winner.userId, identityId: winner.id };
 }
 
