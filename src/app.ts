@@ -75,48 +75,48 @@ export interface AppOptions {
   db: Db;
   keys: SigningKeys;
   clock?: () => Date;
-  /** How the process around it is doing, where that is not known to be well. */
+  /** The state of the process. Default: serving. */
   state?: ProcessState;
-  /** Called after each request that may have promised a mail. */
+  /** Called after each request that may have enqueued a mail. */
   onChange?: () => void;
-  /** What hashing a password costs, if not what is recommended. */
+  /** The cost of hashing a password. Default: the recommended one. */
   passwordCost?: PasswordCost;
-  /** Where log lines go, if not to standard output. */
+  /** Where log lines go. Default: standard output. */
   logTo?: { write(line: string): void };
 }
 
 /** Bytes. */
 const bodyLimit = 64 * 1024;
-/** Characters. Longer than any header may be, so that an overlong id is what it is: one that names nothing. */
+/** Characters. More than the headers may have, so that the router never rejects an overlong id: it is answered 404. */
 const maxParamLength = 32 * 1024;
-/** Milliseconds that a client may take to send a request. */
+/** Milliseconds that a client has to send a request. */
 const requestTimeout = 30_000;
 
-/** Whose word is taken on where a request comes from: nobody's, unless the operator names proxies. */
-function trustOf({ trustProxy }: Config) {
+/** Which proxies are trusted to report the client's address: none, unless the operator names some. */
+function trustedProxies({ trustProxy }: Config) {
   if (typeof trustProxy === 'number') return (_: string, hop: number) => hop < trustProxy;
   return trustProxy === undefined ? false : [...trustProxy];
 }
 
-const wellAtOnce: ProcessState = { phase: 'serving', isWorkerStuck: () => false };
+const servingState: ProcessState = { phase: 'serving', isWorkerStuck: () => false };
 
-/** What every answer carries. */
+/** The headers of every response. */
 const commonHeaders = ({ id }: { id: string }) => ({
   'x-request-id': id,
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
 });
 
-/** The service without a socket and without its mail worker: every part of it, in order. */
+/** Builds the service, without a socket and without its mail worker. The order of the parts matters. */
 export async function buildApp(options: AppOptions) {
-  const { config, db, keys, clock = () => new Date(), state = wellAtOnce, onChange, passwordCost, logTo } = options;
+  const { config, db, keys, clock = () => new Date(), state = servingState, onChange, passwordCost, logTo } = options;
   const app = Fastify({
     logger: { ...loggerOptions(config.logLevel), ...(logTo && { stream: logTo }) },
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
     bodyLimit,
     requestTimeout,
-    trustProxy: trustOf(config),
+    trustProxy: trustedProxies(config),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: refuseMalformedHttp,
@@ -134,7 +134,7 @@ export async function buildApp(options: AppOptions) {
       void sendProblem(request, reply.headers(commonHeaders(request)), new Problem('invalid-request'), config.issuer),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  // The same app to those who add no route, and so need no types of bodies.
+  // The app without TypeBox types, for hooks and plugins that add no typed routes.
   const root = app as unknown as FastifyInstance;
   const counters = await openCounters(config, db, app.log);
   app.addHook('onClose', () => counters.close());
@@ -153,8 +153,8 @@ export async function buildApp(options: AppOptions) {
     metrics,
   };
 
-  const unbatched: QuestionChecker = (caller, questions) => checkAll(db, caller, questions);
-  const checks = config.checkBatching ? batchChecks(unbatched, metrics.observeCheckBatch) : unbatched;
+  const checkUnbatched: QuestionChecker = (caller, questions) => checkAll(db, caller, questions);
+  const checks = config.checkBatching ? batchChecks(checkUnbatched, metrics.observeCheckBatch) : checkUnbatched;
 
   app.addHook('onClose', async () => service.outages.close());
   closeUnfinished(root);

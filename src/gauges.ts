@@ -4,38 +4,40 @@ import { lockQueueState } from './database/lock-queue.ts';
 import { countOutbox } from './mail/outbox/store.ts';
 import type { Service } from './service.ts';
 
-/** What is looked up when it is asked for. */
+/** Where the gauges are read from. */
 interface Sources {
   service: Pick<Service, 'clock' | 'db' | 'passwords'>;
   database: Pick<OpenDatabase, 'db' | 'connections'>;
 }
 
 /**
- * Adds what stands at a moment, in the service and its process, to what is counted. A database that does not answer costs those
- * of the outbox, and no others.
- * @returns how all of it is collected: in Prometheus' text format, of one moment.
+ * Adds gauges of the service and its process to the registry. If the database does not answer, only
+ * the gauges of the outbox are missing.
+ * @returns a function that reads all gauges and returns the metrics in Prometheus' text format.
  */
 export function addGauges(registry: Registry, { service, database }: Sources): () => Promise<string> {
-  // Of the process: memory, processor, and how long the event loop lags.
+  // Memory, processor time and event loop lag of the process.
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
-  const outbox = gauge('usher_outbox_mails', 'Mails that wait for their time, are due, or were given up.', ['state']);
-  const age = gauge('usher_outbox_oldest_due_seconds', 'For how long the longest due mail has been waiting.');
-  const isUp = gauge('usher_database_up', '1 where the database answers.');
-  const connections = gauge('usher_database_connections', 'Connections of the pool.', ['state']);
+  const outbox = gauge('usher_outbox_mails', 'Mails in the outbox, by state: queued for later, due, or failed.', [
+    'state',
+  ]);
+  const age = gauge('usher_outbox_oldest_due_seconds', 'Seconds that the oldest due mail has been due.');
+  const isUp = gauge('usher_database_up', '1 if the database answers, otherwise 0.');
+  const connections = gauge('usher_database_connections', 'Connections of the pool, by state.', ['state']);
   const queued = gauge(
     'usher_lock_queue_waiting',
-    'Requests that wait in memory to change a row that others are changing.',
+    'Requests waiting in memory to change a row that other requests are changing.',
   );
   const refused = new Counter({
     name: 'usher_lock_queue_refused_total',
-    help: 'Requests answered 503 because too many waited to change the same row.',
+    help: 'Requests answered 503 because too many were waiting to change the same row.',
     registers: [registry],
   });
-  const hashing = gauge('usher_password_queue', 'Passwords that wait to be hashed or compared.');
+  const hashing = gauge('usher_password_queue', 'Passwords waiting to be hashed or compared.');
 
-  async function lookAtOutbox(): Promise<void> {
+  async function readOutbox(): Promise<void> {
     const now = service.clock();
     const counts = await countOutbox(database.db, now);
     for (const state of ['queued', 'due', 'failed'] as const) outbox.set({ state }, counts?.[state] ?? 0);
@@ -51,11 +53,11 @@ export function addGauges(registry: Registry, { service, database }: Sources): (
     for (const [state, count] of Object.entries(database.connections())) connections.set({ state }, count);
     outbox.reset();
     age.remove();
-    const answers = await lookAtOutbox().then(
+    const doesAnswer = await readOutbox().then(
       () => true,
       () => false,
     );
-    isUp.set(answers ? 1 : 0);
+    isUp.set(doesAnswer ? 1 : 0);
     return registry.metrics();
   };
 }

@@ -8,7 +8,7 @@ import { identityLinkedMessage } from './users/mail/identities.ts';
 import { passwordChangedMessage, passwordResetMessage } from './users/mail/passwords.ts';
 import { registrationMessage } from './users/mail/registration.ts';
 
-/** How each kind of promised mail is written. */
+/** The message writer of each kind of mail. */
 export const messageWriters = (service: Service): MessageWriters => ({
   invite: inviteMessage(service),
   registration: registrationMessage(service),

@@ -19,18 +19,18 @@ import { type MetricsServer, serveMetrics } from './telemetry/metrics-server.ts'
 import type { Tracing } from './telemetry/tracing.ts';
 import { keepSigningKeys } from './tokens/keys.ts';
 
-/** Milliseconds that a stop may take, after its delay, before the process ends anyway. */
+/** Milliseconds that a shutdown may take after its delay, before the process is killed. */
 const grace = 20_000;
-/** Milliseconds between tries to reach a database that is away. */
-const longestWait = 10_000;
+/** Milliseconds between attempts to reach the database, at most. */
+const maxWait = 10_000;
 
 const read = readConfig(process.env);
-if ('mistakes' in read) fail(['The configuration is wrong:', ...read.mistakes.map((it) => `  ${it}`)].join('\n'));
+if ('mistakes' in read) fail(['The configuration is not valid:', ...read.mistakes.map((it) => `  ${it}`)].join('\n'));
 else await run(read.config).catch((error: unknown) => fail(`Usher could not start: ${reasonOf(error)}`));
 
 /**
- * Config, database, app, socket, migrations, worker; and back in the other order on SIGTERM or SIGINT. It listens before it has
- * started, so that whoever runs it sees a process that is alive and not yet ready.
+ * Starts the service, and stops it in reverse order on SIGTERM or SIGINT. It listens before it
+ * migrates the database, so that the orchestrator sees a process that is alive but not ready.
  */
 async function run(config: Config): Promise<void> {
   const tracing = config.tracing ? await startTracing() : undefined;
@@ -53,30 +53,38 @@ async function run(config: Config): Promise<void> {
     await tracing?.close();
   });
   await app.listen({ host: config.host, port: config.port });
-  metrics = await metricsOf(service, database);
-  await untilAnswered(app.log, state, () => prepare(config, database, service.clock()));
+  metrics = await startMetrics(service, database);
+  await retryWhileUnavailable(app.log, state, () => prepareDatabase(config, database, service.clock()));
   state.phase = 'serving';
   worker.start();
   retention.start();
   announce(config, app.server.address());
 }
 
-/** Loads what traces only where that is wished: it is large. */
+/** OpenTelemetry is large, so it is loaded only if tracing is enabled. */
 async function startTracing(): Promise<Tracing> {
   return (await import('./telemetry/tracing.ts')).startTracing();
 }
 
-/** Brings the database to what this release and its settings ask for. */
-async function prepare({ catalogue }: Config, { db, verify, withoutTimeouts }: OpenDatabase, now: Date): Promise<void> {
+/** Migrates the database, checks its privileges, and declares the catalogue file. */
+async function prepareDatabase(
+  { catalogue }: Config,
+  { db, verify, withoutTimeouts }: OpenDatabase,
+  now: Date,
+): Promise<void> {
   await verify();
   await withoutTimeouts(migrate);
   await requireTablePrivileges(db);
   if (catalogue) await keepCatalogueFile(db, catalogue, now);
 }
 
-/** Does what needs the database, and again where that is away, for as long as it takes: each time says so. */
-async function untilAnswered(log: FastifyBaseLogger, state: ProcessState, work: () => Promise<void>): Promise<void> {
-  for (let wait = 1_000; ; wait = Math.min(wait * 2, longestWait)) {
+/** Runs `work` until it succeeds or fails for another reason than an unavailable database. Logs each retry. */
+async function retryWhileUnavailable(
+  log: FastifyBaseLogger,
+  state: ProcessState,
+  work: () => Promise<void>,
+): Promise<void> {
+  for (let wait = 1_000; ; wait = Math.min(wait * 2, maxWait)) {
     try {
       return await work();
     } catch (error) {
@@ -90,45 +98,45 @@ async function untilAnswered(log: FastifyBaseLogger, state: ProcessState, work: 
 
 async function workerOptions(service: Service, log: FastifyBaseLogger) {
   const backlogRate = service.config.mailBacklogRate;
-  return { service, log, writers: messageWriters(service), transport: await transportOf(service), backlogRate };
+  return { service, log, writers: messageWriters(service), transport: await loadTransport(service), backlogRate };
 }
 
-/** Serves what is counted, where that is wished. */
-async function metricsOf(service: Service, database: OpenDatabase): Promise<MetricsServer | undefined> {
+/** Serves the metrics, if `METRICS_PORT` is set. */
+async function startMetrics(service: Service, database: OpenDatabase): Promise<MetricsServer | undefined> {
   const { config, metrics } = service;
   if (config.metricsPort === undefined) return undefined;
   const collect = addGauges(metrics.registry, { service, database });
   return serveMetrics(collect, config.host, config.metricsPort);
 }
 
-/** The way that mail leaves. The libraries of the others are not loaded. */
-async function transportOf({ config: { mail }, db }: Service): Promise<Transport> {
+/** Loads the configured mail transport, and no library of the others. */
+async function loadTransport({ config: { mail }, db }: Service): Promise<Transport> {
   if (mail.kind === 'smtp') return (await import('./mail/transports/smtp.ts')).smtpTransport(mail);
   if (mail.kind === 'sendgrid') return (await import('./mail/transports/sendgrid.ts')).sendgridTransport(mail);
   return (await import('./mail/transports/mailbox.ts')).mailboxTransport(db);
 }
 
-/** Tells a person who started it where everything is. */
+/** In development, prints the URLs of the service. */
 function announce({ production, database, mail }: Config, address: unknown): void {
   if (production) return;
   const base = `http://localhost:${(address as { port: number }).port}`;
-  const carrier = mail.kind === 'smtp' ? mail.server.host : 'SendGrid';
+  const mailServer = mail.kind === 'smtp' ? mail.server.host : 'SendGrid';
   process.stdout.write(
     `
   Usher is ready.
 
     API       ${base}
     Docs      ${base}/docs
-    Mailbox   ${mail.kind === 'mailbox' ? `${base}/dev/mailbox` : `none: mail goes through ${carrier}`}
+    Mailbox   ${mail.kind === 'mailbox' ? `${base}/dev/mailbox` : `none: mail goes through ${mailServer}`}
     Database  ${database.kind === 'embedded' ? `embedded, in ${database.dataDir}` : 'Postgres'}
 
-  To see what it does, run "npm run demo" in a second shell.
+  To see what Usher does, run "npm run demo" in a second shell.
 
 `,
   );
 }
 
-/** The driver's own words, without the statement and its parameters that wrap them. */
+/** The driver's message. The error that wraps it quotes the statement and its parameters. */
 function reasonOf(error: unknown): string {
   const { message, code } = driverError(error);
   return String(message || code);
@@ -137,6 +145,6 @@ function reasonOf(error: unknown): string {
 function fail(message: string): void {
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
-  // What was opened on the way (a pool, a lock) must not keep a process alive that serves nothing.
+  // Open resources, such as a pool or a lock, must not keep the failed process alive.
   void setTimeout(100, undefined, { ref: false }).then(() => process.exit());
 }

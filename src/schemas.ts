@@ -20,7 +20,7 @@ import * as platform from './platform/schemas.ts';
 import * as tokens from './tokens/schemas.ts';
 import * as users from './users/schemas.ts';
 
-const rooms = [
+const modules = [
   users,
   permissions,
   catalogue,
@@ -41,7 +41,7 @@ const rooms = [
   { ProblemDocument, ProblemPage, Alive, Ready },
 ];
 
-/** Every schema that has a name, and so stands in the OpenAPI document once and is referred to by it. */
-export const schemas = rooms
-  .flatMap((room) => Object.values(room as Record<string, unknown>))
+/** Every schema with an `$id`. Each is in the OpenAPI document once, and is referenced by its `$id`. */
+export const schemas = modules
+  .flatMap((module) => Object.values(module as Record<string, unknown>))
   .filter((it): it is TSchema => typeof (it as { $id?: unknown }).$id === 'string');

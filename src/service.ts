@@ -9,7 +9,7 @@ import type { DerivedKeys } from './tokens/derived-keys.ts';
 import type { ExternalTokens } from './tokens/external-token.ts';
 import type { SigningKeys } from './tokens/keys.ts';
 
-/** What the features of the service are given. Nothing else is global. */
+/** The dependencies of all features. There are no other globals. */
 export interface Service {
   readonly config: Config;
   readonly db: Db;
@@ -21,6 +21,6 @@ export interface Service {
   readonly externalTokens: ExternalTokens;
   readonly limiter: Limiter;
   readonly metrics: Metrics;
-  /** The one clock. It is read once for each request, and passed down as `now`. */
+  /** The only clock. It is read once for each request and passed on as `now`. */
   readonly clock: () => Date;
 }

@@ -1,7 +1,7 @@
 import { typeidUnboxed } from 'typeid-js';
 import { base32OfUuid, uuidOfBase32 } from './type-id.ts';
 
-/** What each kind of id starts with. */
+/** The prefixes of ids, one for each kind. */
 export type IdPrefix =
   | 'acc'
   | 'usr'
@@ -19,8 +19,8 @@ export type IdPrefix =
   | 'evt';
 
 /**
- * A TypeID (https://github.com/jetify-com/typeid, version 0.3.0): a prefix that says what it names, and a
- * UUID version 7 (RFC 9562) in Crockford's base 32. Ids of one kind sort by the time they were made.
+ * A TypeID (https://github.com/jetify-com/typeid, version 0.3.0): a prefix for the kind, and a UUID
+ * version 7 (RFC 9562) in Crockford's base 32. Ids of one kind sort by creation time.
  */
 export type Id<P extends IdPrefix> = `${P}_${string}`;
 
@@ -39,7 +39,7 @@ export type EmailChangeId = Id<'emc'>;
 export type DeliveryId = Id<'dlv'>;
 export type DeliveryEventId = Id<'evt'>;
 
-/** The user that stands for the platform: it keeps an account until the owner who was invited accepts. Nobody can log in as it. */
+/** The user that owns an account until its invited owner accepts. Nobody can log in as this user. */
 export const platformUserId: UserId = 'usr_00000000000000000000000000';
 
 /**
@@ -52,17 +52,18 @@ export function newId<P extends IdPrefix>(prefix: P): Id<P> {
   return typeidUnboxed(prefix) as string as Id<P>;
 }
 
-/** The regular expression that every id of a kind matches, as text for a JSON Schema. */
+/** A regular expression for ids of one kind, as text for a JSON Schema. */
 export function idPattern(prefix: IdPrefix): string {
   return `^${prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`;
 }
 
-/** The UUID that a database column holds for an id. Throws a RangeError on anything that is no id of that kind. */
+/** The UUID of an id, as database columns store it. @throws RangeError if it is not an id of this kind. */
 export function uuidOf<P extends IdPrefix>(prefix: P, id: Id<P>): string {
   if (!id.startsWith(`${prefix}_`)) throw new RangeError(`not an id of the kind ${prefix}_…`);
   return uuidOfBase32(id.slice(prefix.length + 1));
 }
 
+/** The id of a UUID from a database column. @throws RangeError if the text is not a UUID. */
 export function idOf<P extends IdPrefix>(prefix: P, uuid: string): Id<P> {
   return `${prefix}_${base32OfUuid(uuid)}`;
 }

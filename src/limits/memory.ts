@@ -1,13 +1,13 @@
-import { type Count, type Counters, type Hit, resetOf } from './counters.ts';
+import { type Count, type Counters, type Hit, windowEnd } from './counters.ts';
 
-/** How many keys are kept: at some 350 bytes each, 35 megabytes at most. */
-const usualMost = 100_000;
-/** What stays when there are too many: room is made for many at once, since looking for it takes a walk through all. */
-const kept = 0.9;
+/** At about 350 bytes per key, at most 35 MB. */
+const defaultMaxKeys = 100_000;
+/** The share of keys that stays when there are too many. Many are removed at once, since removal iterates over all. */
+const shareToKeep = 0.9;
 
-/** Counts in this process alone: for a service of one process, and while a shared store is away. */
-export function memoryCounters(most = usualMost): Counters {
-  // In the order in which their windows began.
+/** Counts in this process only: for a single process, and while a shared store is unavailable. */
+export function memoryCounters(maxKeys = defaultMaxKeys): Counters {
+  // In the order in which the windows started.
   const counts = new Map<string, Count>();
 
   function countUp(hit: Hit, now: Date): Count {
@@ -17,17 +17,17 @@ export function memoryCounters(most = usualMost): Counters {
       return running;
     }
     counts.delete(hit.key);
-    if (counts.size >= most) makeRoom(now);
-    const begun = { count: 1, resetsAt: resetOf(hit, now) };
-    counts.set(hit.key, begun);
-    return begun;
+    if (counts.size >= maxKeys) makeRoom(now);
+    const started = { count: 1, resetsAt: windowEnd(hit, now) };
+    counts.set(hit.key, started);
+    return started;
   }
 
-  /** Forgets what has run out, and then what began first. */
+  /** Removes windows that have ended, then the oldest ones. */
   function makeRoom(now: Date): void {
     for (const [key, { resetsAt }] of counts) if (resetsAt <= now) counts.delete(key);
     for (const key of counts.keys()) {
-      if (counts.size <= most * kept) return;
+      if (counts.size <= maxKeys * shareToKeep) return;
       counts.delete(key);
     }
   }

@@ -4,7 +4,10 @@ import type { Counters } from './counters.ts';
 import { memoryCounters } from './memory.ts';
 import { postgresCounters } from './postgres.ts';
 
-/** Counts where all replicas see it: in Redis where there is one, else in Postgres. The embedded database has one process. */
+/**
+ * Opens the counters that all replicas share: in Redis if it is configured, otherwise in Postgres.
+ * With the embedded database there is only one process, which counts in memory.
+ */
 export async function openCounters(
   { redisUrl, database }: { redisUrl: string | undefined; database: DatabaseChoice },
   db: Db,

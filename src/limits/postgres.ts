@@ -7,29 +7,29 @@ import type { Count, Counters } from './counters.ts';
 /** Milliseconds between two clean-ups. */
 const cleaningInterval = 60_000;
 /** How many expired rows one statement deletes. It takes about 20 ms. */
-const cleanedAtOnce = 10_000;
-/** Milliseconds that a row stays after it has run out, since the clocks of replicas differ a little. */
+const cleaningBatch = 10_000;
+/** Milliseconds that an expired row stays, since the clocks of replicas differ a little. */
 const grace = 60_000;
 
 /**
- * Counts in a table that the replicas share. Never to be asked inside a transaction: a refusal would roll back what it
- * counted, and the row of a key would be held until the end of it.
+ * Counts in a table that the replicas share. Not for use inside a transaction: a refusal would roll
+ * back the counts, and the rows would stay locked until the transaction ends.
  */
 export function postgresCounters(db: Db): Counters {
-  let cleaned = 0;
+  let cleanedAt = 0;
   let isClosed = false;
   let cleaning: Promise<unknown> = Promise.resolve();
 
-  /** Now and then, beside a hit and not before it. What fails is done the next time. */
+  /** Cleans up once per interval, in the background. The next clean-up makes up for one that fails. */
   function clean(now: Date): void {
-    if (now.getTime() < cleaned + cleaningInterval) return;
-    cleaned = now.getTime();
-    cleaning = deleteAllExpired(new Date(cleaned - grace)).catch(() => {});
+    if (now.getTime() < cleanedAt + cleaningInterval) return;
+    cleanedAt = now.getTime();
+    cleaning = deleteAllExpired(new Date(cleanedAt - grace)).catch(() => {});
   }
 
   async function deleteAllExpired(before: Date): Promise<void> {
     const { length } = await deleteExpired(db, before);
-    if (length === cleanedAtOnce && !isClosed) await deleteAllExpired(before);
+    if (length === cleaningBatch && !isClosed) await deleteAllExpired(before);
   }
 
   return {
@@ -57,7 +57,7 @@ export function postgresCounters(db: Db): Counters {
 const keysOf = (hits: readonly { key: string }[]) => hits.map((it) => it.key);
 const windowsOf = (hits: readonly { window: number }[]) => hits.map((it) => it.window);
 
-/** One statement, and so a transaction by itself. It takes its rows in the order of their keys: two of them can't wait for each other. */
+/** Locks its rows in the order of their keys, so that two such statements can't deadlock. */
 const countUp = prepared('count_up', (db) => {
   const now = sql`${placeholderFor(rateLimits.resetsAt, 'now')}::timestamptz`;
   const { key, count, resetsAt } = rateLimits;
@@ -73,9 +73,7 @@ const countUp = prepared('count_up', (db) => {
   return db.with(counted).select().from(counted);
 });
 
-/**
- * The same order of rows. A row that counts nothing more is deleted: refused attempts leave none.
- */
+/** Locks its rows in the same order. Deletes rows whose count reaches 0, so that refused attempts leave none. */
 const countDown = prepared('count_down', (db) => {
   const { key } = rateLimits;
   const keys = sql`${sql.placeholder('keys')}::text[]`;
@@ -95,13 +93,13 @@ const countDown = prepared('count_down', (db) => {
   return db.with(locked, undone, emptied, lowered).select().from(lowered);
 });
 
-/** Leaves alone what another replica is at. */
+/** Skips rows that another replica has locked. */
 const deleteExpired = (db: Db, before: Date) =>
   db
     .delete(rateLimits)
     .where(
       sql`${rateLimits.key} in (
         select key from rate_limits where resets_at <= ${sql.param(before, rateLimits.resetsAt)}
-        order by resets_at limit ${cleanedAtOnce} for update skip locked)`,
+        order by resets_at limit ${cleaningBatch} for update skip locked)`,
     )
     .returning({ key: rateLimits.key });

@@ -1,83 +1,84 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { Redis, type RedisOptions } from 'ioredis';
-import { type Count, type Counters, resetOf } from './counters.ts';
+import { type Count, type Counters, windowEnd } from './counters.ts';
 import { memoryCounters } from './memory.ts';
 
 const prefix = 'usher:limit:';
 
-/** Milliseconds that Redis may take to answer, before a request goes on without it. */
-const patience = 500;
-/** Milliseconds between tries to reach it again, at most. */
-const longestPause = 2_000;
+/** Milliseconds that Redis has to answer, before a request goes on without it. */
+const timeout = 500;
+/** Milliseconds between attempts to reconnect, at most. */
+const maxReconnectPause = 2_000;
 
 const options = {
   connectionName: 'usher',
   connectTimeout: 2_000,
-  commandTimeout: patience,
-  // A connection that fell silent is given up as well: the next request must not wait for it again.
-  socketTimeout: patience,
+  commandTimeout: timeout,
+  // Closes a silent connection, so that the next request does not wait for it again.
+  socketTimeout: timeout,
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
-  retryStrategy: (tries) => Math.min(tries * 100, longestPause),
-  // What was the primary is a replica now: the name in the URL leads to the new one.
+  retryStrategy: (tries) => Math.min(tries * 100, maxReconnectPause),
+  // The primary has become a replica: the host name in the URL now resolves to the new primary.
   reconnectOnError: ({ message }) => message.includes('READONLY'),
 } satisfies RedisOptions;
 
 /**
- * Counts in a Redis that the replicas share. It may come late, go away and come back: meanwhile this process counts by
- * itself, since a limit that is counted per replica is still a limit. An outage is logged once, and so is its end.
+ * Counts in a Redis that the replicas share. While Redis is unavailable, also at the start, this
+ * process counts on its own, so that limits still apply per replica. Logs the start and the end of
+ * an outage once.
  */
 export function redisCounters(url: string, log: Pick<FastifyBaseLogger, 'info' | 'warn'>): Counters {
   const redis = new Redis(url, options);
-  const meanwhile = memoryCounters();
-  let isAway = false;
+  const fallback = memoryCounters();
+  let isDown = false;
 
-  function noteAway(err?: Error): void {
-    if (!isAway) log.warn({ err }, 'Redis is away: this process counts rate limits by itself');
-    isAway = true;
+  function noteDown(err?: Error): void {
+    if (!isDown) log.warn({ err }, 'Redis is unavailable: this process counts rate limits on its own');
+    isDown = true;
   }
-  function noteBack(): void {
-    if (isAway) log.info('Redis is back: rate limits are counted together again');
-    isAway = false;
+  function noteUp(): void {
+    if (isDown) log.info('Redis is available again: replicas count rate limits together');
+    isDown = false;
   }
-  redis.on('error', noteAway).on('reconnecting', () => noteAway());
+  redis.on('error', noteDown).on('reconnecting', () => noteDown());
 
   return {
     async hit(hits, now) {
       if (hits.length === 0) return [];
-      if (redis.status !== 'ready') return meanwhile.hit(hits, now);
+      if (redis.status !== 'ready') return fallback.hit(hits, now);
       try {
         const keys = hits.map(({ key }) => prefix + key);
-        const ends = hits.map((hit) => resetOf(hit, now).getTime());
+        const ends = hits.map((hit) => windowEnd(hit, now).getTime());
         const counts = (await redis.eval(countUp, keys.length, ...keys, now.getTime(), ...ends)) as number[];
-        noteBack();
-        return countsIn(counts, hits);
+        noteUp();
+        return parseCounts(counts, hits);
       } catch (error) {
-        noteAway(error as Error);
-        return meanwhile.hit(hits, now);
+        noteDown(error as Error);
+        return fallback.hit(hits, now);
       }
     },
     async undo(hits) {
       if (hits.length === 0) return;
-      if (redis.status !== 'ready') return meanwhile.undo(hits);
+      if (redis.status !== 'ready') return fallback.undo(hits);
       try {
         const keys = hits.map(({ key }) => prefix + key);
         await redis.eval(countDown, keys.length, ...keys, ...hits.map((it) => it.resetsAt.getTime()));
       } catch (error) {
-        noteAway(error as Error);
+        noteDown(error as Error);
       }
     },
     async clear(keys) {
-      await meanwhile.clear(keys);
+      await fallback.clear(keys);
       if (keys.length === 0 || redis.status !== 'ready') return;
-      await redis.del(keys.map((it) => prefix + it)).catch(noteAway);
+      await redis.del(keys.map((it) => prefix + it)).catch(noteDown);
     },
     close: async () => redis.disconnect(),
   };
 }
 
-/** Redis runs a script as one, so that no other hit comes between. Its own clock only forgets keys that have run out. */
+/** Redis runs a script atomically. Its own clock is used only to delete expired keys. */
 const countUp = `
   local now = tonumber(ARGV[1])
   local answer = {}
@@ -101,8 +102,8 @@ const countDown = `
     end
   end`;
 
-/** Of a key that was hit twice, the last count holds for both. */
-function countsIn(answer: number[], hits: readonly { key: string }[]): Count[] {
+/** The count of each hit. Two hits of one key both get the key's last count. */
+function parseCounts(answer: number[], hits: readonly { key: string }[]): Count[] {
   const counts = new Map<string, Count>();
   for (const [i, { key }] of hits.entries()) {
     counts.set(key, { count: answer[2 * i] as number, resetsAt: new Date(answer[2 * i + 1] as number) });

@@ -1,17 +1,17 @@
 import { accessProblems } from './codes/access.ts';
-import { invitesProblems } from './codes/invites.ts';
-import { loginsProblems } from './codes/logins.ts';
-import { requestsProblems } from './codes/requests.ts';
+import { inviteProblems } from './codes/invites.ts';
+import { loginProblems } from './codes/logins.ts';
+import { requestProblems } from './codes/requests.ts';
 
 /**
- * Every way the API says no. The only place that knows a status for a refusal (RFC 9457: the code names the problem's
- * type, the title is its short text). A code is never renamed or reused.
+ * All problems of the API, by their codes, which name the problem type (RFC 9457). The status of a
+ * problem is stated only here. A code is never renamed or reused.
  */
 export const problems = {
-  ...requestsProblems,
-  ...loginsProblems,
+  ...requestProblems,
+  ...loginProblems,
   ...accessProblems,
-  ...invitesProblems,
+  ...inviteProblems,
 };
 
 export type ProblemCode = keyof typeof problems;

@@ -4,23 +4,23 @@ import { type ProblemCode, problems } from './codes.ts';
 export type { ProblemCode };
 export { problems };
 
-/** Members that a problem document may carry beside the standard ones. */
+/** Members of a problem document in addition to the standard ones. */
 export interface ProblemExtensions {
   /** Where the request is wrong: a JSON Pointer (RFC 6901) into the body, or the name of a parameter. */
   errors?: ({ pointer: string; detail: string } | { parameter: string; detail: string })[];
   /** The permission that the caller lacks. */
   permission?: string;
-  /** Which permissions the caller lacks to give or take an access. */
+  /** The permissions that the caller lacks to grant, change or remove an access. */
   missing?: string[];
-  /** The invite that is in the way. */
+  /** The invite that prevents the request. */
   inviteId?: string;
-  /** Seconds after which to try again, where a limit was reached. */
+  /** Seconds after which to try again, if a limit was exceeded. */
   retryAfter?: number;
 }
 
 /**
- * A refusal. `detail` is a sentence for a person and holds nothing secret; `concerns` is for the audit log alone, and never
- * part of an answer.
+ * An error that is answered as a problem document. `detail` is a sentence for people and contains no
+ * secrets. `logDetails` go only to the audit log.
  */
 export class Problem extends Error {
   readonly code: ProblemCode;
@@ -38,12 +38,12 @@ export class Problem extends Error {
   }
 }
 
-/** The refusal of one field of the body, for what a JSON Schema can't say. */
+/** The problem of one field of the body, for rules that a JSON Schema can't express. */
 export function invalidField(pointer: string, detail: string): Problem {
   return new Problem('invalid-request', undefined, { errors: [{ pointer, detail }] });
 }
 
-/** The refusal of one parameter of the query, for what a JSON Schema can't say. */
+/** The problem of one query parameter, for rules that a JSON Schema can't express. */
 export function invalidParameter(parameter: string, detail: string): Problem {
   return new Problem('invalid-request', undefined, { errors: [{ parameter, detail }] });
 }

@@ -1,66 +1,67 @@
 import type { ProblemKind } from './kind.ts';
 
-/** What someone may do, and what they may give. */
+/** Problems of permissions, grants, roles, keys and members. */
 export const accessProblems = {
   'permission-missing': {
     status: 403,
     title: 'A permission is missing',
     about:
-      'You are a member of the account, but may not do this. `permission` names the key that you would need. Someone who manages members can give it to you.',
+      'You are a member of the account, but you do not have the permission that this call requires. `permission` is its key. A member who manages members can grant it to you.',
   },
   'user-required': {
     status: 403,
-    title: 'This is for people, and a key was sent',
+    title: 'This call requires a user, not an API key',
     about:
-      'A key acts in an account, for whoever made it. What concerns a person alone (their login, their sessions, their own invites, the ownership) needs the person: send the access token of a session.',
+      'An API key acts in an account for the user who created it. Calls about a user (their login, sessions, invites or ownership offers) require the access token of a session.',
   },
   'platform-key-required': {
     status: 403,
-    title: 'This is for the platform',
-    about: 'Only the operator’s own backend does this, with a platform key. `npm run key` makes the first one.',
+    title: 'A platform key is required',
+    about:
+      'Only the operator’s own backend may make this call, with a platform key. `npm run key` creates the first one.',
   },
   'audience-not-allowed': {
     status: 403,
-    title: 'No token is given for this audience',
-    about: 'Tokens are given for the audiences that the operator lists in `TOKEN_AUDIENCES`, and for no other.',
+    title: 'This audience is not allowed',
+    about: 'Account tokens are issued only for the audiences that the operator lists in `TOKEN_AUDIENCES`.',
   },
   'cannot-grant': {
     status: 403,
-    title: 'Nobody hands out, changes or takes what they do not hold',
+    title: 'You cannot grant, change or remove access that exceeds your own',
     about:
-      'The access that you tried to give, or the access of the person you tried to change or remove, exceeds your own. All permissions can be given by the owner and by members with all permissions only; ownership by the owner only. `missing` lists the permissions that you lack.',
+      'The access that you tried to grant, or the access of the member you tried to change or remove, exceeds your own. Only the owner and members with all permissions can grant all permissions, and only the owner can offer the ownership. `missing` lists the permissions that you lack.',
   },
   'permission-in-use': {
     status: 409,
-    title: 'A permission that would be removed is in use',
+    title: 'A permission to be removed is in use',
     about:
-      'Someone was given it, or a role or a key holds it: a dry run says whom it touches. With `removeInUse=true` it is taken from all of them.',
+      'Members, pending invites, roles or API keys have the permission. A dry run lists those affected. With `removeInUse=true` it is removed from all of them.',
   },
   'catalogue-in-file': {
     status: 409,
-    title: 'The catalogue is kept in a file',
-    about: 'The operator set `CATALOGUE_FILE`: the catalogue is what that file says at each start. Change it there.',
+    title: 'The catalogue is read from a file',
+    about: 'The operator set `CATALOGUE_FILE`, which is read at each start. Change the catalogue in that file.',
   },
   'role-in-use': {
     status: 409,
     title: 'The role is in use',
-    about: 'Members hold it, or pending invites give it. Take it from them first.',
+    about: 'Members or pending invites have this role. Remove it from them first.',
   },
   'name-taken': {
     status: 409,
-    title: 'Another one has this name',
-    about: 'Names of roles are unique in an account, and among the presets.',
+    title: 'The name is taken',
+    about: 'Role names are unique within an account, and so are the names of presets.',
   },
   'too-many-grants': {
     status: 409,
     title: 'The member has too many grants',
     about:
-      'A member may have 10,000 grants; of these, 100 on a condition, and 500 in the whole account without one. Grant a permission on a type of resource, or give it by the membership or a role.',
+      'A member may have at most 10,000 grants. Of these, at most 100 may have a condition, and at most 500 may apply to the whole account without a condition. Grant the permission on a type of resource, or give it by the membership or a role.',
   },
   'key-ended': {
     status: 409,
-    title: 'The key has ended',
-    about: 'It was revoked, has expired, or was replaced by another one already. Make a new key.',
+    title: 'The key is no longer active',
+    about: 'The key was revoked, has expired or was already replaced. Create a new key.',
   },
   'owner-protected': {
     status: 409,
@@ -71,6 +72,6 @@ export const accessProblems = {
     status: 409,
     title: 'The member is not active',
     about:
-      'Ownership can be offered to an active member only. This one is suspended, their membership has ended, or the operator has disabled their login.',
+      'The ownership can be offered only to an active member. This member is suspended or removed, or the operator has disabled their login.',
   },
 } as const satisfies Record<string, ProblemKind>;

@@ -1,4 +1,4 @@
-/** One way of saying no: its status, its short text, and what someone who met it wants to know. */
+/** One kind of problem: its status, its title, and an explanation with what to do about it. */
 export interface ProblemKind {
   status: number;
   title: string;

@@ -1,85 +1,85 @@
 import type { ProblemKind } from './kind.ts';
 
-/** Who someone is, and how they prove it. */
-export const loginsProblems = {
+/** Problems of credentials and logins. */
+export const loginProblems = {
   'password-reset-token-invalid': {
     status: 400,
-    title: 'The link to choose a new password is not valid',
+    title: 'The password reset link is not valid',
     about:
-      'The token of the link did not verify, is too old, or was used already, or the password was changed since. Ask for a new mail.',
+      'The token of the link could not be verified, has expired or was already used, or the password was changed after it was sent. Request a new mail.',
   },
   'email-change-token-invalid': {
     status: 400,
-    title: 'The link to confirm a new address is not valid',
+    title: 'The link to confirm an e-mail address is not valid',
     about:
-      'The token of the link did not verify, is too old, or was used already, or the address belongs to another login by now. Ask for the change again.',
+      'The token of the link could not be verified, has expired or was already used, or the address now belongs to another login. Request the change again.',
   },
   'verification-token-invalid': {
     status: 400,
     title: 'The verification link is not valid',
     about:
-      'The token of a verification link did not verify, is more than a day old, or was already used, or the address got a login by another link. If the address has a login, log in; if not, register again to get a new mail.',
+      'The token of the link could not be verified, is more than a day old or was already used, or the address now has a login. If the address has a login, log in. If not, register again to get a new mail.',
   },
   unauthenticated: {
     status: 401,
     title: 'Authentication is required',
     about:
-      'The request carries no credential, or one that is malformed, expired or ended. Send `Authorization: Bearer` with an access token from login or refresh. If a refresh answers this, the session is over: log in again.',
+      'The request has no credential, or its credential is malformed, expired or revoked. Send `Authorization: Bearer` with an access token from login or refresh. If a refresh gets this answer, the session has ended: log in again.',
   },
   'wrong-credentials': {
     status: 401,
     title: 'The e-mail address or the password is wrong',
     about:
-      'No login with this address and password exists. The answer is the same whether the address is unknown, not verified yet, or the password is wrong.',
+      'No login has this address and password. The answer is the same if the address is unknown or not verified yet, or if the password is wrong.',
   },
   'password-wrong': {
     status: 403,
     title: 'The current password is wrong',
     about:
-      'Changing the password, the address or the identities of a login needs its current password, and this is not it. The session goes on.',
+      'The current password is required to change the password, the address or the identities of a login. The session stays active.',
   },
   'password-login-off': {
     status: 403,
-    title: 'Logging in with a password is switched off here',
+    title: 'Password login is off',
     about:
-      'This service takes the access tokens of an identity provider and no others: there is no registering, no password and no session of its own. Log in there, and send its access token as `Authorization: Bearer`.',
+      'This service accepts only access tokens of an identity provider. It has no registration, no passwords and no sessions of its own. Log in at the identity provider and send its access token as `Authorization: Bearer`.',
   },
   'identity-not-linked': {
     status: 403,
-    title: 'This login at the identity provider belongs to no user here',
+    title: 'The identity is not linked to a user',
     about:
-      'The access token is good, but no user is known by its issuer and subject, and none could be made: it carries no verified address, or a login with that address exists. An address alone never adopts a login: log in with the password and link the identity (`POST /v1/me/identities`), or ask the operator to.',
+      'The access token is valid, but no user has its issuer and subject. No user could be created, because the token has no verified address, or because a login with that address exists. An identity is never linked by its address alone: log in with the password and link the identity (`POST /v1/me/identities`), or ask the operator to link it.',
   },
   'user-disabled': {
     status: 403,
     title: 'The operator has disabled this login',
-    about: 'Nothing can be done with it until the operator enables it again. Ask them.',
+    about: 'This login cannot be used until the operator enables it again. Ask the operator.',
   },
   'external-id-taken': {
     status: 409,
     title: 'Another user has this external id',
-    about: 'An external id names one user. Take it from the other one first.',
+    about: 'An external id belongs to one user. Remove it from the other user first.',
   },
   'identity-linked-elsewhere': {
     status: 409,
-    title: 'This identity belongs to another login',
-    about: 'A login at an identity provider names one user, for good. Remove it there first, logged in as that user.',
+    title: 'This identity is linked to another user',
+    about: 'An identity belongs to one user. To link it here, log in as the other user and remove it there first.',
   },
   'last-login-method': {
     status: 409,
     title: 'This is the only way to log in',
-    about: 'Without a password, the last identity can’t be removed: nobody could log in any more.',
+    about: 'This login has no password, so its last identity cannot be removed: the user could not log in any more.',
   },
   'no-password': {
     status: 409,
     title: 'This login has no password',
     about:
-      'It belongs to someone who logs in at an identity provider, or who has not chosen a password yet. A password is chosen with the link that `POST /v1/auth/password-reset` mails.',
+      'The user logs in at an identity provider, or has not set a password yet. To set one, use the link that `POST /v1/auth/password-reset` mails.',
   },
   'login-exists': {
     status: 409,
     title: 'A login exists for this address',
     about:
-      'The invite was accepted by registering, but its address has a login already. Nothing was changed: accept with `login`, or logged in with a bearer token.',
+      'The invite cannot be accepted with `register`, because its address already has a login. Nothing was changed. Accept it with `login`, or with the bearer token of that user.',
   },
 } as const satisfies Record<string, ProblemKind>;
