@@ -18,7 +18,7 @@ import { isVerified } from './credentials/verification.ts';
 import type { Db } from './database/database.ts';
 import { watchOutages } from './database/outages.ts';
 import { devRoutes } from './dev/routes.ts';
-import { type ProcessState, refuseWhenUnable } from './http/availability.ts';
+import { type ProcessState, refuseWhenUnavailable } from './http/availability.ts';
 import { takeJson } from './http/bodies.ts';
 import { authenticateCallers } from './http/caller.ts';
 import { closeUnfinished } from './http/connections.ts';
@@ -87,12 +87,17 @@ export interface AppOptions {
 
 /** Bytes. */
 const bodyLimit = 64 * 1024;
-/** Characters. More than the headers may have, so that the router never rejects an overlong id: it is answered 404. */
+/**
+ * Characters. More than the headers may have, so that the router never rejects an overlong id: it
+ * is answered 404.
+ */
 const maxParamLength = 32 * 1024;
 /** Milliseconds that a client has to send a request. */
 const requestTimeout = 30_000;
 
-/** Which proxies are trusted to report the client's address: none, unless the operator names some. */
+/**
+ * Which proxies are trusted to report the client's address: none, unless the operator names some.
+ */
 function trustedProxies({ trustProxy }: Config) {
   if (typeof trustProxy === 'number') return (_: string, hop: number) => hop < trustProxy;
   return trustProxy === undefined ? false : [...trustProxy];
@@ -107,7 +112,9 @@ const commonHeaders = ({ id }: { id: string }) => ({
   'x-content-type-options': 'nosniff',
 });
 
-/** Builds the service, without a socket and without its mail worker. The order of the parts matters. */
+/**
+ * Builds the service, without a socket and without its mail worker. The order of the parts matters.
+ */
 export async function buildApp(options: AppOptions) {
   const { config, db, keys, clock = () => new Date(), state = servingState, onChange, passwordCost, logTo } = options;
   const app = Fastify({
@@ -172,7 +179,7 @@ export async function buildApp(options: AppOptions) {
     done();
   });
   await allowOrigins(root, config.corsOrigins);
-  await refuseWhenUnable(root, state, config.eventLoopLagMax);
+  await refuseWhenUnavailable(root, state, config.eventLoopLagMax);
   await limitNetworks(root, { counters, limits: config.rateLimits, clock });
   authenticateCallers(root, identifyCaller(service));
   app.addHook('onRoute', addCommonProblems);

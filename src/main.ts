@@ -78,7 +78,10 @@ async function prepareDatabase(
   if (catalogue) await keepCatalogueFile(db, catalogue, now);
 }
 
-/** Runs `work` until it succeeds or fails for another reason than an unavailable database. Logs each retry. */
+/**
+ * Runs `work` until it succeeds or fails for another reason than an unavailable database. Logs each
+ * retry.
+ */
 async function retryWhileUnavailable(
   log: FastifyBaseLogger,
   state: ProcessState,

@@ -41,7 +41,9 @@ const modules = [
   { ProblemDocument, ProblemPage, Alive, Ready },
 ];
 
-/** Every schema with an `$id`. Each is in the OpenAPI document once, and is referenced by its `$id`. */
+/**
+ * Every schema with an `$id`. Each is in the OpenAPI document once, and is referenced by its `$id`.
+ */
 export const schemas = modules
   .flatMap((module) => Object.values(module as Record<string, unknown>))
   .filter((it): it is TSchema => typeof (it as { $id?: unknown }).$id === 'string');

@@ -3,24 +3,24 @@ import { Problem } from '../problems/problem.ts';
 import { requireUtf8 } from '../text/utf8.ts';
 import { readPairs } from './query-string.ts';
 
-// How bodies are read. An empty body is no body, whatever its content type: clients send the header
-// with a bare POST.
+// Content type parsers. An empty body is the same as no body, whatever its content type: clients
+// send the header with a POST without a body.
 
 type Parsers = Pick<FastifyInstance, 'removeAllContentTypeParsers' | 'addContentTypeParser'>;
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** The two ways in which a form is sent (HTML Standard, 4.10.21). */
+/** The content types of forms (HTML Standard, 4.10.21). */
 export const formTypes = ['application/x-www-form-urlencoded', 'multipart/form-data'];
 
-/** Bodies are JSON in UTF-8, and nothing else is accepted. */
+/** Accepts JSON in UTF-8 only. */
 export function takeJson(app: FastifyInstance): void {
   dropTypeOfEmptyBodies(app);
   take(app, ['application/json'], jsonParser(app));
 }
 
 /**
- * Within a plugin, a body is the bytes of the JSON as they came, for a route that verifies a
- * signature over them first. A missing body is an empty buffer, which has no signature either.
+ * In a plugin, leaves JSON bodies as bytes, for routes that verify a signature over them first.
+ * A missing body is an empty buffer, whose signature can't be valid either.
  */
 export function takeBytes(app: FastifyInstance): void {
   const none = Buffer.alloc(0);
@@ -30,7 +30,7 @@ export function takeBytes(app: FastifyInstance): void {
   take(app, ['application/json'], (_, body, done) => done(null, body), { none });
 }
 
-/** Within a plugin, a body of another content type is an invalid request, as AuthZEN requires. */
+/** In a plugin, answers 400 to other content types than JSON, as AuthZEN requires. */
 export function takeJsonAlone(app: FastifyInstance): void {
   take(app, ['application/json'], jsonParser(app), {
     refusal: () => new Problem('invalid-request', 'The content type must be application/json.'),
@@ -38,13 +38,12 @@ export function takeJsonAlone(app: FastifyInstance): void {
 }
 
 /**
- * Within a plugin, bodies are forms and nothing else: for callers that follow another standard. A
- * form is read as an object of its fields; a file stays a file, so that no schema takes it for
- * text.
+ * In a plugin, accepts only forms, for clients that follow another standard. A form is parsed into
+ * an object of its fields. A file stays a file, so that it does not match a schema for text.
  */
 export function takeForms(app: Parsers): void {
   take(app, formTypes, (request, body, done) => {
-    fieldsOf(body, request).then(
+    parseForm(body, request).then(
       (fields) => done(null, fields),
       (error: Error) => done(error),
     );
@@ -73,7 +72,7 @@ function take(
   });
 }
 
-/** Fastify refuses a malformed content type before it looks at the body. */
+/** Fastify refuses a malformed content type even if the body is empty. */
 function dropTypeOfEmptyBodies(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw: { headers } }) => {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
@@ -88,32 +87,32 @@ function jsonParser(app: FastifyInstance) {
 
 const charsets = /;\s*charset\s*=\s*("?)([^";\s]*)\1/gi;
 
-/** @throws unsupported-media-type for another charset than UTF-8, and for a compressed body. */
+/** @throws unsupported-media-type if the charset is not UTF-8 or the body is compressed. */
 function requireReadable({ headers }: FastifyRequest): void {
-  const named = [...(headers['content-type'] ?? '').matchAll(charsets)].map(([, , charset = '']) => charset);
-  const isUtf8 = named.every((it) => /^utf-?8$/i.test(it));
+  const declared = [...(headers['content-type'] ?? '').matchAll(charsets)].map(([, , charset = '']) => charset);
+  const isUtf8 = declared.every((it) => /^utf-?8$/i.test(it));
   const isPlain = /^(identity)?$/i.test(headers['content-encoding'] ?? '');
   if (!isUtf8) throw new Problem('unsupported-media-type', 'The charset must be UTF-8.');
   if (!isPlain) throw new Problem('unsupported-media-type', 'The body must not be compressed.');
 }
 
 /**
- * @throws invalid-request for a body that is not a form, and for a repeated field: another reader
- * would see another value.
+ * @throws invalid-request if the body is not a form or repeats a field, which parsers read
+ * differently.
  */
-async function fieldsOf(body: Buffer, { headers }: FastifyRequest): Promise<Record<string, unknown>> {
+async function parseForm(body: Buffer, { headers }: FastifyRequest): Promise<Record<string, unknown>> {
   const text = requireUtf8(body);
   const type = headers['content-type'] as string;
   const isEncoded = /^\s*application\//i.test(type);
-  const fields = isEncoded ? readPairs(text) : await multipartIn(body, type);
+  const fields = isEncoded ? readPairs(text) : await parseMultipart(body, type);
   if (!fields) throw new Problem('invalid-request', 'The body is not a form.');
   if (new Set(fields.map(([name]) => name)).size < fields.length) {
-    throw new Problem('invalid-request', 'The form has a field twice.');
+    throw new Problem('invalid-request', 'A field of the form must not be repeated.');
   }
   return Object.fromEntries(fields);
 }
 
-async function multipartIn(body: Buffer, type: string): Promise<[string, unknown][] | undefined> {
+async function parseMultipart(body: Buffer, type: string): Promise<[string, unknown][] | undefined> {
   const response = new Response(new Uint8Array(body), { headers: { 'content-type': type } });
   const form = await response.formData().catch(() => undefined);
   return form && [...form.entries()];

@@ -4,39 +4,46 @@ import { Problem } from '../problems/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who makes the request. Reading it on a public route is a mistake of ours and throws. */
+    /** The caller. Throws on public routes (programming error). */
     caller: Caller;
-    /** The same on a route where a credential is optional. */
+    /** The caller, or undefined if the request has no credential. */
     optionalCaller: Caller | undefined;
   }
 }
 
-/** What a route's schema says about credentials, in OpenAPI's words. A route that says nothing asks for one. */
+/**
+ * Values for `security` in a route's schema, as in OpenAPI. Routes without it require a credential.
+ */
 export const publicRoute: Record<string, string[]>[] = [];
 export const optionalBearer: Record<string, string[]>[] = [{}, { bearerAuth: [] }];
 const bearer: Record<string, string[]>[] = [{ bearerAuth: [] }];
 
-/** The pages of Swagger UI, which a plugin makes and can't say so itself. They hold what `/openapi.json` shows everybody. */
+/**
+ * The pages of Swagger UI: its plugin can't set `security`. They show only what `/openapi.json`
+ * does.
+ */
 const publicPages = /^\/docs(\/|$)/;
 
-/** Whom an access token names; undefined where it does not verify. */
+/** Finds the caller of an access token or API key; undefined if it is not valid. */
 export type IdentifyCaller = (
   token: string,
   requestContext: RequestContext,
 ) => Promise<Caller | undefined> | Caller | undefined;
 
-/** Finds out who is calling, on every route that does not say it is public. What they may do is decided later, inside. */
+/**
+ * Authenticates the caller on every route that is not public. Routes check permissions themselves.
+ */
 export function authenticateCallers(app: FastifyInstance, identify: IdentifyCaller): void {
   const callers = new WeakMap<FastifyRequest, Caller>();
-  app.decorateRequest('optionalCaller', { getter: callerOf });
+  app.decorateRequest('optionalCaller', { getter: findCaller });
   app.decorateRequest('caller', {
     getter(this: FastifyRequest) {
       const caller = callers.get(this);
-      if (!caller) throw new Error(`${this.routeOptions.url} reads the caller and does not ask for a credential`);
+      if (!caller) throw new Error(`${this.routeOptions.url} reads the caller but does not require a credential`);
       return caller;
     },
   });
-  function callerOf(this: FastifyRequest) {
+  function findCaller(this: FastifyRequest) {
     return callers.get(this);
   }
 
@@ -47,7 +54,7 @@ export function authenticateCallers(app: FastifyInstance, identify: IdentifyCall
     const isOptional = route.schema.security === optionalBearer;
     const authenticate = async (request: FastifyRequest) => {
       if (isOptional && request.headers.authorization === undefined) return;
-      const caller = await identify(tokenOf(request.headers.authorization), request.requestContext);
+      const caller = await identify(readBearerToken(request.headers.authorization), request.requestContext);
       if (!caller) throw new Problem('unauthenticated');
       callers.set(request, caller);
     };
@@ -56,7 +63,7 @@ export function authenticateCallers(app: FastifyInstance, identify: IdentifyCall
 }
 
 /** Reads `Authorization: Bearer` (RFC 6750). @throws unauthenticated for anything else. */
-function tokenOf(header: string | undefined): string {
+function readBearerToken(header: string | undefined): string {
   const [, token] = /^Bearer +([\w.~+/=-]+) *$/i.exec(header ?? '') ?? [];
   if (token === undefined) throw new Problem('unauthenticated');
   return token;

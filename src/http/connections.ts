@@ -2,16 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/**
- * Milliseconds that a client has, once the service is closing, to send the rest of a request that
- * it has begun.
- */
-const rest = 2_000;
+/** Milliseconds that clients have to complete their requests when the service stops. */
+const completionTime = 2_000;
 
 /**
- * Keeps clients from holding up a stop. Node closes idle connections, but waits for those that have
- * sent nothing yet or only a part of a request, for longer than a stop may take. Requests that have
- * arrived are answered.
+ * Keeps clients from delaying a stop. Node closes idle connections, but waits too long for those
+ * that have sent nothing yet or only a part of a request. Complete requests are answered.
  */
 export function closeUnfinished(app: FastifyInstance): void {
   const requests = new Map<Socket, IncomingMessage | undefined>();
@@ -29,6 +25,6 @@ export function closeUnfinished(app: FastifyInstance): void {
     for (const [socket, request] of requests) if (!request) socket.destroy();
     setTimeout(() => {
       for (const [socket, request] of requests) if (!request?.complete) socket.destroy();
-    }, rest).unref();
+    }, completionTime).unref();
   });
 }

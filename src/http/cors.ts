@@ -2,15 +2,25 @@ import type { IncomingHttpHeaders } from 'node:http';
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 
-/** Headers of an answer that a page may read, beside the few that every page may (Fetch Standard, 3.3.5). */
-const readable = ['Allow', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'X-Request-Id'];
+/**
+ * Response headers that a page may read, in addition to those that every page may (Fetch Standard,
+ * 3.3.5).
+ */
+const readableHeaders = [
+  'Allow',
+  'Retry-After',
+  'RateLimit-Limit',
+  'RateLimit-Remaining',
+  'RateLimit-Reset',
+  'X-Request-Id',
+];
 
-/** Seconds for which a browser may remember what it may call. */
+/** Seconds that a browser may cache the answer to a preflight. */
 const maxAge = 600;
 
 /**
- * Lets pages of these origins, and of no others, call from a browser (Fetch Standard, CORS). A credential is what a page
- * itself puts into `Authorization`: cookies and the like are never allowed, whatever the origin.
+ * Allows pages of these origins only to call the API from a browser (Fetch Standard, CORS). Pages
+ * send their credential in `Authorization`. Cookies are not allowed for any origin.
  */
 export async function allowOrigins(app: FastifyInstance, origins: readonly string[] | '*'): Promise<void> {
   if (origins.length === 0) return;
@@ -19,11 +29,12 @@ export async function allowOrigins(app: FastifyInstance, origins: readonly strin
     credentials: false,
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
-    exposedHeaders: readable,
+    exposedHeaders: readableHeaders,
     maxAge,
     strictPreflight: false,
   };
-  // OPTIONS that is no preflight is answered as without CORS: no route has that method.
+  // An OPTIONS request that is not a preflight is answered as without CORS: no route has that
+  // method.
   await app.register(cors, {
     delegator: (request, done) => done(null, { ...options, preflight: isPreflight(request.headers) }),
   });

@@ -5,37 +5,40 @@ import type { FastifyInstance } from 'fastify';
 import { publicRoute } from './caller.ts';
 import { openApiFiles } from './openapi-files.ts';
 import { withOptionalBodies } from './optional-bodies.ts';
-import { answerHeaders, withHeaders } from './response-headers.ts';
+import { responseHeaders, withHeaders } from './response-headers.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
 const tags = [
-  { name: 'Users and sessions', description: 'Registering, logging in and out, and a new password.' },
-  { name: 'Me', description: 'What concerns whoever is logged in.' },
-  { name: 'Accounts', description: 'The tenants that people are asked into.' },
-  { name: 'Permissions', description: 'What can be given.' },
-  { name: 'Roles', description: 'Named sets of permissions: presets for every account, and an account’s own.' },
-  { name: 'Invites', description: 'Asking people in, and what became of it.' },
+  { name: 'Users and sessions', description: 'Registration, login, logout and password reset.' },
+  { name: 'Me', description: 'Endpoints for the current user.' },
+  { name: 'Accounts', description: 'The tenants that people are invited to.' },
+  { name: 'Permissions', description: 'The catalogue of permissions.' },
+  { name: 'Roles', description: 'Named sets of permissions: presets for every account, and the roles of an account.' },
+  { name: 'Invites', description: 'Inviting people to an account, and the status of their invites.' },
   { name: 'Accepting an invite', description: 'For the page behind the Accept Invite link.' },
-  { name: 'Members', description: 'Who is in, and what they may do.' },
+  { name: 'Members', description: 'The members of an account and their permissions.' },
   { name: 'Grants', description: 'Single permissions of a member: for a time, on some resources, or on a condition.' },
-  { name: 'Resources', description: 'Things inside an account, by the product’s own names.' },
-  { name: 'Keys', description: 'For machines that act in one account.' },
-  { name: 'Checks', description: 'May this person do this here, and why?' },
-  { name: 'AuthZEN', description: 'The same questions in the standard way: OpenID AuthZEN Authorization API 1.0.' },
-  { name: 'Ownership', description: 'An account has exactly one owner. It moves by an offer that is accepted.' },
+  { name: 'Resources', description: 'Things in an account, named by the product’s own types and ids.' },
+  { name: 'Keys', description: 'API keys for machines that act in one account.' },
+  { name: 'Checks', description: 'May this member do this here, and why?' },
+  { name: 'AuthZEN', description: 'The same checks by a standard: OpenID AuthZEN Authorization API 1.0.' },
+  {
+    name: 'Ownership',
+    description: 'An account has exactly one owner. The owner offers the ownership, and a member accepts it.',
+  },
   { name: 'Platform', description: 'For the operator’s own backend, with a platform key.' },
-  { name: 'Webhooks', description: 'For mail services, which tell what became of mails.' },
-  { name: 'Operation', description: 'For those who run the service and build on it.' },
+  { name: 'Webhooks', description: 'For mail services, which report delivery events.' },
+  { name: 'Operation', description: 'For operators and integrators.' },
 ];
 
-const description = `Who is asked in (**invites**), who is in (**memberships**), and what they may do (**permissions**), for any product that has accounts.
+const description = `Invites, memberships and permissions for any product that has accounts: who is invited (**invites**), who is a member (**memberships**), and what members may do (**permissions**).
 
-Log in, put the \`accessToken\` into **Authorize**, and every call can be tried here. Refusals are problem documents (RFC 9457): branch on \`code\`. Lists are paged: send \`nextCursor\` as \`cursor\`. Times are RFC 3339 in UTC.`;
+To try the calls here, log in and enter the \`accessToken\` under **Authorize**. Errors are problem documents (RFC 9457): branch on \`code\`. Lists are paged: send \`nextCursor\` as \`cursor\`. Times are RFC 3339 in UTC.`;
 
-/** Collects the OpenAPI document from the routes. Comes before them. */
+/** Collects the OpenAPI document from the routes. Register it before them. */
 export async function collectOpenApi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -49,14 +52,14 @@ export async function collectOpenApi(app: FastifyInstance): Promise<void> {
       servers: [{ url: '/', 'x-internal': false } as { url: string }],
       tags,
       components: {
-        headers: answerHeaders,
+        headers: responseHeaders,
         securitySchemes: {
           bearerAuth: {
             type: 'http',
             scheme: 'bearer',
             bearerFormat: 'JWT',
             description:
-              'The `accessToken` of a session, or an access token of an identity provider that is taken here: JWTs, verified as RFC 8725 (RFC8725) asks. Or a key for machines: `uak_…` of an account, `upk_…` of the platform.',
+              'The `accessToken` of a session, an access token of a configured identity provider, or an API key: `uak_…` of an account, `upk_…` of the platform. Tokens are JWTs, verified as RFC 8725 (RFC8725) requires.',
           },
         },
       },
@@ -67,7 +70,10 @@ export async function collectOpenApi(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** What Swagger UI needs beside the service's own policy: its script, calls to this service, styles and icons made by that script. */
+/**
+ * The Content-Security-Policy of Swagger UI: its script, calls to this service, and the styles and
+ * icons that the script creates.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -85,7 +91,10 @@ const logo = {
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 40"><text y="29" font-family="sans-serif" font-size="27" font-weight="600" fill="#ffffff">Usher</text></svg>',
 };
 
-/** There is one document to explore, and in a narrow window a heading stands above its description. */
+/**
+ * Hides the field for the URL of a document, and puts descriptions below their headings in narrow
+ * windows.
+ */
 const css = `
 .swagger-ui .topbar .download-url-wrapper { visibility: hidden; }
 @media (max-width: 640px) {
@@ -94,7 +103,10 @@ const css = `
   .swagger-ui .opblock-tag small { flex-basis: 80%; padding: 0; }
 }`;
 
-/** The document at `/openapi.json`, and Swagger UI at `/docs`. Neither is part of the document. */
+/**
+ * Serves the document at `/openapi.json` and Swagger UI at `/docs`. Neither is part of the
+ * document.
+ */
 export async function serveDocs(app: FastifyInstance): Promise<void> {
   const send = openApiFiles(app);
   app.get('/openapi.json', { schema: { hide: true, security: publicRoute } }, (request, reply) =>
@@ -104,8 +116,8 @@ export async function serveDocs(app: FastifyInstance): Promise<void> {
     routePrefix: '/docs',
     staticCSP: policy,
     logo,
-    // Swagger UI serialises the document for each request: its two routes are answered before it
-    // does.
+    // The plugin would serialise the document for each request, so this answers its two routes
+    // first.
     uiHooks: {
       preHandler: async (request, reply) => {
         const [, format] = /^\/docs\/(json|yaml)$/.exec(request.routeOptions.url ?? '') ?? [];

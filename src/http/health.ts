@@ -33,9 +33,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       tags: ['Operation'],
       security: publicRoute,
       operationId: 'getLiveness',
-      summary: 'Is the process alive',
-      description: '200 as long as the process answers, whether the database does or not: restart it where this fails.',
-      response: { 200: answer(Alive, 'It is.'), ...problemResponses() },
+      summary: 'Check that the process is alive',
+      description: '200 if the process answers, even if the database does not. Restart the process if this fails.',
+      response: { 200: answer(Alive, 'The process is alive.'), ...problemResponses() },
     },
     handler: async () => ({ status: 'alive' as const }),
   });
@@ -46,10 +46,10 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
       tags: ['Operation'],
       security: publicRoute,
       operationId: 'getReadiness',
-      summary: 'Is the service ready',
+      summary: 'Check that the service is ready',
       description:
-        '200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.',
-      response: { 200: answer(Ready, 'It is.'), ...problemResponses() },
+        '200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, is not writable or lacks migrations of this release, and while the mail worker is stuck. `detail` says which.',
+      response: { 200: answer(Ready, 'The service is ready.'), ...problemResponses() },
     },
     handler: async () => {
       if (state.phase !== 'serving') throw new Problem('unavailable', describeState(state));

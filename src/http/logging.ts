@@ -3,13 +3,15 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { driverError } from '../database/errors.ts';
 
-/** Taken from `X-Request-Id` where it is short and plain, otherwise made. */
+/** The `X-Request-Id` of the request if it is short and plain, otherwise a new id. */
 export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
-  const given = headers['x-request-id'];
-  return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID();
+  const header = headers['x-request-id'];
+  return typeof header === 'string' && /^[\w-]{1,64}$/.test(header) ? header : randomUUID();
 }
 
-/** One line for each request, when it is answered: the path without its query, which can hold an address. */
+/**
+ * Logs each request when it is answered, without its query, which can contain an e-mail address.
+ */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async ({ log, method, url }, { statusCode, elapsedTime }) => {
     log.info(
@@ -19,7 +21,7 @@ export function logRequests(app: FastifyInstance): void {
   });
 }
 
-/** Pino's options: JSON to standard output, and serializers that let no secret through. */
+/** Pino's options: JSON to standard output, and a serializer that removes secrets from errors. */
 export const loggerOptions = (level: string) => ({
   level,
   serializers: {
@@ -37,55 +39,57 @@ interface Loggable {
 }
 
 /**
- * The part of an error that is logged. Errors of drivers contain bound parameters, and mail errors
- * the API key and the mail. For a failed statement, its text, the codes and the message are logged,
- * without any value that the message quotes.
+ * The fields of an error that are logged. Other fields can contain secrets: those of database
+ * errors bound parameters, those of mail errors the API key and the mail. Of a failed statement,
+ * its text, its codes and its message are logged, without the values that the message quotes.
  */
 export function errorForLog(error: Loggable): { type: string; message: string; stack: string; [key: string]: unknown } {
-  const isDrivers = typeof error.query === 'string' || 'severity' in Object(error);
-  if (!isDrivers) {
+  const isDatabaseError = typeof error.query === 'string' || 'severity' in Object(error);
+  if (!isDatabaseError) {
     return { type: String(error.name), code: error.code, message: String(error.message), stack: error.stack ?? '' };
   }
   const inner = driverError(error) as Record<string, unknown>;
   return {
     type: String(error.name),
-    message: withoutValues(String(inner.message ?? ''), valuesIn(error.params), String(inner.code ?? '')),
+    message: withoutValues(String(inner.message ?? ''), toTexts(error.params), String(inner.code ?? '')),
     query: error.query,
     code: inner.code,
     constraint: inner.constraint,
     table: inner.table,
     routine: inner.routine,
-    stack: framesOf(error.stack),
+    stack: stackFrames(error.stack),
   };
 }
 
-/** Replaces a value in a message. */
-const hidden = '…';
+/** Replaces values in messages. */
+const placeholder = '…';
 
-/** Shorter values would match parts of any text. Quoted values are hidden whatever their length. */
-const shortestValue = 4;
+/**
+ * Shorter values would match parts of any text. Quoted values are replaced whatever their length.
+ */
+const minValueLength = 4;
 
-/** SQLSTATE class 22 is about data: its messages quote the value that is wrong. */
-const isAboutData = (code: string) => code.startsWith('22');
+/** SQLSTATE class 22 is for data errors, whose messages quote the wrong value. */
+const isDataError = (code: string) => code.startsWith('22');
 
 function withoutValues(message: string, values: string[], code: string): string {
   const quotes = (text: string) => values.some((it) => it.includes(text) || (it !== '' && text.includes(it)));
   return values
-    .filter((it) => it.length >= shortestValue)
+    .filter((it) => it.length >= minValueLength)
     .sort((a, b) => b.length - a.length)
-    .reduce((text, value) => text.replaceAll(value, hidden), message)
-    .replaceAll(/"([^"]*)"/g, (all, text: string) => (isAboutData(code) || quotes(text) ? `"${hidden}"` : all));
+    .reduce((text, value) => text.replaceAll(value, placeholder), message)
+    .replaceAll(/"([^"]*)"/g, (all, text: string) => (isDataError(code) || quotes(text) ? `"${placeholder}"` : all));
 }
 
-/** The texts of bound parameters; for a list, the text of each element. */
-function valuesIn(params: unknown): string[] {
-  if (Array.isArray(params)) return params.flatMap(valuesIn);
+/** The texts of bound parameters; for a list, the texts of its elements. */
+function toTexts(params: unknown): string[] {
+  if (Array.isArray(params)) return params.flatMap(toTexts);
   if (params === null || params === undefined) return [];
   return [typeof params === 'object' ? JSON.stringify(params) : String(params)];
 }
 
-/** The frames of a stack without its first lines, which repeat the message. */
-const framesOf = (stack = '') =>
+/** The frames of a stack, without the message above them. */
+const stackFrames = (stack = '') =>
   stack
     .split('\n')
     .filter((line) => /^\s+at /.test(line))

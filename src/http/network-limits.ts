@@ -4,12 +4,15 @@ import type { Counters } from '../limits/counters.ts';
 import { keyOf, type LimitName, type RateLimits, tooManyRequests } from '../limits/limits.ts';
 import { networkOf } from './network.ts';
 
-/** The limits that are counted by network alone. */
+/** The limits that routes can name. All are counted by network alone. */
 type NetworkLimit = Exclude<Extract<LimitName, `${string}.network`>, 'request.network'>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What requests to this route count as, by the network that they come from. Routes that name the same count together. */
+    /**
+     * The limit for requests from one network to this route. Routes with the same limit count
+     * together.
+     */
     networkLimit?: NetworkLimit;
   }
 }
@@ -21,9 +24,10 @@ export interface NetworkLimitsOptions {
 }
 
 /**
- * Limits the routes that name a `networkLimit`, by network and before a body is read: `RateLimit-*` headers on every answer
- * (draft-ietf-httpapi-ratelimit-headers-06), and `too-many-requests` with `Retry-After` beyond the limit. A request that can't
- * be counted is refused. Comes before the routes.
+ * Limits routes with a `networkLimit`, before the body is read. Their responses have `RateLimit-*`
+ * headers (draft-ietf-httpapi-ratelimit-headers-06). Beyond the limit, the answer is
+ * `too-many-requests` with `Retry-After`. A request that can't be counted is refused. Register it
+ * before the routes.
  */
 export async function limitNetworks(app: FastifyInstance, { counters, limits, clock }: NetworkLimitsOptions) {
   if (limits === 'off') return;
@@ -39,14 +43,14 @@ export async function limitNetworks(app: FastifyInstance, { counters, limits, cl
     hook: 'onRequest',
     enableDraftSpec: true,
     skipOnError: false,
-    store: storeOf(counters, clock),
+    store: storeFor(counters, clock),
     errorResponseBuilder: ({ routeOptions }, { ttl }) => tooManyRequests(ttl, limitOf(routeOptions)),
   });
 }
 
 /**
- * Counts every request by its network, in this replica alone: to ask others would cost more than most requests do. It keeps one network from
- * taking all that a replica has.
+ * Counts every request by its network, so that one network cannot use up a replica. Each replica
+ * counts separately: a shared count would cost more than most requests.
  */
 function countRequests({ max, window }: { max: number; window: number }) {
   let counts = new Map<string, number>();
@@ -65,11 +69,14 @@ function countRequests({ max, window }: { max: number; window: number }) {
   };
 }
 
-/** What a refused route is limited by: it was refused because it names one. */
+/** The limit of a refused route. Only routes with a limit are refused. */
 const limitOf = ({ config }: FastifyRequest['routeOptions']) => config.networkLimit as NetworkLimit;
 
-/** The counters as the plugin asks them. Keys name their limit already, so that one store serves all routes. */
-function storeOf(counters: Counters, clock: () => Date): FastifyRateLimitStoreCtor {
+/**
+ * Adapts the counters to the plugin. Keys contain the name of their limit, so one store serves all
+ * routes.
+ */
+function storeFor(counters: Counters, clock: () => Date): FastifyRateLimitStoreCtor {
   const store: FastifyRateLimitStore = {
     incr(key, callback, timeWindow) {
       count(key, timeWindow).then(
@@ -85,7 +92,7 @@ function storeOf(counters: Counters, clock: () => Date): FastifyRateLimitStoreCt
     if (!counted) throw new Error('the counters did not answer');
     return { current: counted.count, ttl: counted.resetsAt.getTime() - now.getTime() };
   }
-  /** The plugin calls it with `new`, and takes what it returns. */
+  /** The plugin calls this with `new` and uses the returned store. */
   function Store() {
     return store;
   }

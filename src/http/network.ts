@@ -1,11 +1,12 @@
 import ipaddr from 'ipaddr.js';
 
-/** Some proxies name a port beside the address. */
+/** Some proxies send a port with the address. */
 const withPort = /^(?:\[([^\]]+)\](?::\d+)?|(\d+(?:\.\d+){3}):\d+)$/;
 
 /**
- * The network that a request comes from: an IPv4 address, or the first 64 bits of an IPv6 one, since whoever has one of
- * those has all of them (RFC 6177). IPv4 written as IPv6 (RFC 4291, 2.5.5.2) is IPv4. What is no address is `unknown`, all of it one.
+ * The network of a client: an IPv4 address, or the first 64 bits of an IPv6 address, since a client
+ * has all addresses of such a network (RFC 6177). IPv4-mapped IPv6 addresses (RFC 4291, section
+ * 2.5.5.2) are IPv4. Anything else is the network `unknown`.
  */
 export function networkOf(ip: string): string {
   const [, bracketed, plain] = withPort.exec(ip) ?? [];

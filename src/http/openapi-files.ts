@@ -11,8 +11,8 @@ interface File {
 type Format = 'json' | 'yaml';
 
 /**
- * Answers requests for the OpenAPI document. It is serialised once for each format, by the first
- * request: that takes longer than most requests do, and the result is always the same.
+ * Answers requests for the OpenAPI document. Serialising it is slow, so the first request for each
+ * format does it once.
  */
 export function openApiFiles(app: FastifyInstance) {
   const files: Partial<Record<Format, File>> = {};
@@ -28,12 +28,12 @@ export function openApiFiles(app: FastifyInstance) {
   return (format: Format, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const file = files[format] ?? serialise(format);
     files[format] = file;
-    // Clients cache the document, and revalidate it with `If-None-Match` each time.
+    // Clients may cache the document, but must revalidate it with `If-None-Match`.
     reply.headers({ etag: file.etag, 'cache-control': 'no-cache' });
-    if (isKnown(request.headers['if-none-match'], file.etag)) return reply.code(304).send();
+    if (matchesEtag(request.headers['if-none-match'], file.etag)) return reply.code(304).send();
     return reply.type(file.mediaType).send(file.bytes);
   };
 }
 
-const isKnown = (header: string | undefined, etag: string) =>
+const matchesEtag = (header: string | undefined, etag: string) =>
   (header ?? '').split(',').some((it) => [etag, `W/${etag}`, '*'].includes(it.trim()));

@@ -2,16 +2,17 @@ import type { FastifyInstance } from 'fastify';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether the route may be called without a body, which is then an empty object. */
+    /** Whether the body may be missing. A missing body is the same as an empty object. */
     hasOptionalBody?: boolean;
   }
 }
 
-/** Marks the schema of such a route for the OpenAPI document. */
+/** Marks the schemas of such routes for `withOptionalBodies`. */
 const mark = 'x-optional-body';
 
 /**
- * Lets routes with `hasOptionalBody` be called without a body. Register it before `checkRequests`.
+ * Allows requests without a body to routes with `hasOptionalBody`. Register it before
+ * `checkRequests`.
  */
 export function allowNoBody(app: FastifyInstance): void {
   app.addHook('onRoute', ({ config, schema }) => {
@@ -27,7 +28,10 @@ interface Operation {
   requestBody?: { required?: boolean };
 }
 
-/** Corrects the operations whose body is optional: the generator marks every body as required. */
+/**
+ * Corrects operations with an optional body in the OpenAPI document: the generator marks every body
+ * as required.
+ */
 export function withOptionalBodies<Document>(document: Document): Document {
   const { paths = {} } = document as { paths?: Record<string, Record<string, Operation>> };
   for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {

@@ -9,16 +9,16 @@ import { isValidationError, problemOfValidation } from './validation.ts';
 
 export const problemMediaType = 'application/problem+json';
 
-/** Seconds after which it makes sense to try again. */
+/** Seconds that clients should wait after a 503. */
 const retryAfter = 5;
 
 /**
- * Renders every refusal and every failure as a problem document (RFC 9457), and logs the failures:
- * an outage once.
+ * Answers every error with a problem document (RFC 9457). Logs refusals that are security events,
+ * and failures. An outage of the database is logged once.
  */
 export function renderProblems(app: FastifyInstance, issuer: string, outages: Pick<Outages, 'report'>): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    // Whoever went away in the middle of sending gets no answer, and is no trouble of ours.
+    // The client disconnected mid-request: nothing to answer or log as a failure.
     const problem = request.raw.readableAborted ? new Problem('invalid-request') : problemOf(error);
     if (problems[problem.code].status < 500) logRefusal(request, problem);
     else if (error instanceof Problem || error instanceof RowBusy)
@@ -46,25 +46,23 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
   return reply.code(status).type(problemMediaType).serializer(JSON.stringify).send(document);
 }
 
-/**
- * The problem for each error of Node's HTTP parser; for any other error it is `invalid-request`.
- */
-const unreadable: Record<string, { code: ProblemCode; phrase: string }> = {
+/** The problems of errors of Node's HTTP parser. All others are `invalid-request`. */
+const parserProblems: Record<string, { code: ProblemCode; phrase: string }> = {
   ERR_HTTP_REQUEST_TIMEOUT: { code: 'request-timeout', phrase: 'Request Timeout' },
   HPE_HEADER_OVERFLOW: { code: 'headers-too-large', phrase: 'Request Header Fields Too Large' },
 };
 
 /** Milliseconds that the client has to read the answer. */
-const farewell = 1_000;
+const readTime = 1_000;
 
 /**
- * Answers what is not a complete HTTP request, and so has no base URL to name the problem's type
- * with. Then destroys the socket, as Node does without a handler: a socket that is only ended stays
- * half open for as long as the client likes, and a stopping service waits for it.
+ * Answers an incomplete or malformed HTTP request. Then destroys the socket, as Node does without a
+ * handler: a socket that is only ended stays half open until the client closes it, and would delay
+ * a stop of the service.
  */
 export function refuseMalformedHttp(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const { code, phrase } = unreadable[error.code ?? ''] ?? { code: 'invalid-request', phrase: 'Bad Request' };
+  const { code, phrase } = parserProblems[error.code ?? ''] ?? { code: 'invalid-request', phrase: 'Bad Request' };
   const { status, title } = problems[code];
   const body = JSON.stringify({ type: `/problems/${code}`, title, status, code });
   const head = [
@@ -76,21 +74,21 @@ export function refuseMalformedHttp(error: { code?: string }, socket: Socket): v
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
-  setTimeout(() => socket.destroy(), farewell).unref();
+  setTimeout(() => socket.destroy(), readTime).unref();
 }
 
-const known: Record<string, ProblemCode> = {
+const fastifyProblems: Record<string, ProblemCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
   FST_ERR_CTP_INVALID_TYPE: 'unsupported-media-type',
 };
 
-/** What an error means to the one who asked. Nothing of an unforeseen error's text is shown. */
+/** The problem that answers an error. The text of an unexpected error is not shown to clients. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (isValidationError(error)) return problemOfValidation(error);
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
-  if (known[code]) return new Problem(known[code]);
+  if (fastifyProblems[code]) return new Problem(fastifyProblems[code]);
   if (error instanceof RowBusy) return new Problem('unavailable', rowBusy, { retryAfter: 1 });
   if (isUnavailable(error)) return new Problem('unavailable', outageReason(error));
   if (statusCode >= 400 && statusCode < 500) return new Problem('invalid-request', malformed(code));
@@ -100,5 +98,5 @@ export function problemOf(error: unknown): Problem {
 const rowBusy = 'Too many requests are waiting to change the same resource. Nothing was changed; try again.';
 
 function malformed(code: string): string {
-  return code.includes('JSON') ? 'The body is not JSON.' : 'The request is malformed.';
+  return code.includes('JSON') ? 'The body is not valid JSON.' : 'The request is malformed.';
 }

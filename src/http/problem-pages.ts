@@ -10,7 +10,7 @@ export const ProblemPage = Type.Object(
     code: Type.Unsafe<ProblemCode>(Type.String({ maxLength: 100, examples: ['cannot-grant'] })),
     status: Integer({ minimum: 400, maximum: 599, examples: [403] }),
     title: Type.String({ maxLength: 200 }),
-    about: Type.String({ maxLength: 2000, description: 'What it means, and what to do about it.' }),
+    about: Type.String({ maxLength: 2000, description: 'What the problem means and what to do about it.' }),
   },
   { $id: 'ProblemPage', additionalProperties: false },
 );
@@ -19,7 +19,7 @@ const Params = Type.Object({
   code: Type.String({ maxLength: 100, description: 'A problem code.', examples: ['cannot-grant'] }),
 });
 
-/** Explains each problem code in prose, at the address that its documents name as their type. */
+/** Explains each problem code, at the URL in `type` of its problem documents. */
 export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/problems/:code', {
     schema: {
@@ -28,7 +28,7 @@ export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'explainProblem',
       summary: 'Explain a problem code',
       description:
-        'What a problem code means and what to do about it: the page that `type` of a problem document points to.',
+        'Returns what a problem code means and what to do about it. `type` of a problem document is the URL of this page.',
       params: Params,
       response: { 200: answer(ProblemPage, 'The explanation.'), ...problemResponses() },
     },

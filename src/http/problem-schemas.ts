@@ -7,31 +7,39 @@ const codes = Object.keys(all) as ProblemCode[];
 
 export const ProblemDocument = Type.Object(
   {
-    type: Type.String({ maxLength: 2048, description: 'A page that explains the code.' }),
+    type: Type.String({ maxLength: 2048, description: 'The URL of a page that explains the code.' }),
     title: Type.String({ maxLength: 200 }),
     status: Integer({ minimum: 400, maximum: 599 }),
-    detail: Type.Optional(Type.String({ maxLength: 1000, description: 'What went wrong this time, for a person.' })),
-    code: Type.Unsafe<ProblemCode>(Type.String({ enum: codes, description: 'Stable: branch on this.' })),
-    requestId: Type.String({ maxLength: 64, description: 'Names the request in the operator’s log.' }),
+    detail: Type.Optional(
+      Type.String({ maxLength: 1000, description: 'What went wrong in this request, as a sentence for people.' }),
+    ),
+    code: Type.Unsafe<ProblemCode>(
+      Type.String({ enum: codes, description: 'The problem code. It is stable: branch on it.' }),
+    ),
+    requestId: Type.String({ maxLength: 64, description: 'The id of the request in the operator’s log.' }),
     errors: Type.Optional(
       Type.Array(
         Type.Object({
-          pointer: Type.Optional(Type.String({ maxLength: 1000, description: 'Where in the body (RFC 6901).' })),
-          parameter: Type.Optional(Type.String({ maxLength: 200, description: 'Which parameter.' })),
+          pointer: Type.Optional(
+            Type.String({ maxLength: 1000, description: 'A JSON Pointer into the body (RFC 6901).' }),
+          ),
+          parameter: Type.Optional(Type.String({ maxLength: 200, description: 'The name of the parameter.' })),
           detail: Type.String({ maxLength: 1000 }),
         }),
         { maxItems: 20 },
       ),
     ),
-    permission: Type.Optional(Type.String({ maxLength: 100, description: 'The permission that is missing.' })),
+    permission: Type.Optional(Type.String({ maxLength: 100, description: 'The key of the missing permission.' })),
     missing: Type.Optional(
       Type.Array(Type.String({ maxLength: 100 }), {
         maxItems: 200,
-        description: 'Permissions you lack; `*` is all of them.',
+        description: 'The permissions that you lack. `*` means all permissions.',
       }),
     ),
-    retryAfter: Type.Optional(Integer({ minimum: 1, maximum: 2_678_400, description: 'Seconds to wait.' })),
-    inviteId: Type.Optional(Type.String({ maxLength: 30, description: 'The invite that is in the way.' })),
+    retryAfter: Type.Optional(
+      Integer({ minimum: 1, maximum: 2_678_400, description: 'Seconds to wait before trying again.' }),
+    ),
+    inviteId: Type.Optional(Type.String({ maxLength: 30, description: 'The invite that prevents the request.' })),
   },
   {
     $id: 'Problem',
@@ -41,7 +49,7 @@ export const ProblemDocument = Type.Object(
         type: 'https://usher.example.com/problems/permission-missing',
         title: all['permission-missing'].title,
         status: 403,
-        detail: 'This needs the permission invites:manage.',
+        detail: 'This call requires the permission invites:manage.',
         code: 'permission-missing',
         requestId: 'f4ed3471-9b09-44d2-b3e3-4d96ff751021',
         permission: 'invites:manage',
@@ -51,8 +59,8 @@ export const ProblemDocument = Type.Object(
 );
 
 /**
- * The responses of a route that refuses in these ways, by status. What every route may answer is added when it is registered
- * (see `addCommonProblems`).
+ * The responses of a route for these problems, by status. Registering the route adds the problems
+ * that are common to all routes (see `addCommonProblems`).
  */
 export function problemResponses(...codes: ProblemCode[]) {
   const byStatus: Record<number, ProblemCode[]> = {};
@@ -83,9 +91,9 @@ interface DescribedRoute {
 }
 
 /**
- * Adds to a route's responses the problems that come from its shape: what any route with a body, a credential or a path may
- * answer. The document then shows all of an operation's codes in its `x-problems`, and which limit of a network it counts for in
- * its `x-network-limit`.
+ * Adds to a route's responses the problems that any route may answer, and those of routes with a
+ * body, a credential or a path parameter. Also adds to the OpenAPI document all problem codes of
+ * the operation (`x-problems`) and its limit by network (`x-network-limit`).
  */
 export function addCommonProblems({ method, schema, config }: DescribedRoute): void {
   if (!schema?.response) return;

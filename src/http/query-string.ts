@@ -1,12 +1,11 @@
 /**
- * What is wrong with a query string. The router's parser can't refuse a request, so `checkRequests`
- * does.
+ * What is wrong with a query string. The parser can't refuse a request, so `checkRequests` does.
  */
 type Fault = { detail: string } | { parameter: string; detail: string };
 
 const faults = new WeakMap<object, Fault>();
 
-/** Parses a query string. It never throws; `faultOf` says what is wrong with the result. */
+/** Parses a query string. Never throws: `faultOf` returns what is wrong with the result. */
 export function parseQuery(text: string): Record<string, string> {
   const query: Record<string, string> = Object.create(null);
   if (text === '') return query;
@@ -22,7 +21,8 @@ export function parseQuery(text: string): Record<string, string> {
 export const faultOf = (query: unknown): Fault | undefined => faults.get(query as object);
 
 /**
- * The fields of an `application/x-www-form-urlencoded` text; undefined where it does not decode.
+ * Parses an `application/x-www-form-urlencoded` text.
+ * @returns undefined if it can't be decoded.
  */
 export function readPairs(text: string): [name: string, value: string][] | undefined {
   try {
@@ -38,5 +38,5 @@ export function readPairs(text: string): [name: string, value: string][] | undef
   }
 }
 
-/** @throws URIError for a bad escape, and for bytes that are not UTF-8. */
+/** @throws URIError for invalid percent-encoding or bytes that are not UTF-8. */
 const decode = (text: string) => decodeURIComponent(text.replaceAll('+', ' '));

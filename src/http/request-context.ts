@@ -6,36 +6,38 @@ import { securityEventLogger } from './security-log.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** When and from where it comes. The same for as long as the request lasts. */
+    /**
+     * The time, client and security event log of the request. The same during the whole request.
+     */
     requestContext: RequestContext;
   }
 }
 
-/** UTF-16 units of a `User-Agent` that are looked at. */
-const longestUserAgent = 256;
+/** UTF-16 units. A longer `User-Agent` is cut. */
+const maxUserAgentLength = 256;
 
-/** Reads the clock once for each request, and where it comes from. */
+/** Gives each request its context. The clock is read once per request. */
 export function provideRequestContext(
   app: FastifyInstance,
   { clock, metrics }: { clock: () => Date; metrics: Pick<Metrics, 'countSecurityEvent'> },
 ): void {
-  const visits = new WeakMap<FastifyRequest, RequestContext>();
+  const contexts = new WeakMap<FastifyRequest, RequestContext>();
   app.decorateRequest('requestContext', {
     getter(this: FastifyRequest) {
-      const known = visits.get(this);
-      if (known) return known;
+      const existing = contexts.get(this);
+      if (existing) return existing;
       const requestContext = {
         now: clock(),
         client: clientOf(this),
         logSecurityEvent: securityEventLogger(this, metrics),
       };
-      visits.set(this, requestContext);
+      contexts.set(this, requestContext);
       return requestContext;
     },
   });
 }
 
 function clientOf({ ip, headers }: FastifyRequest) {
-  const userAgent = (headers['user-agent'] ?? '').slice(0, longestUserAgent).toWellFormed();
+  const userAgent = (headers['user-agent'] ?? '').slice(0, maxUserAgentLength).toWellFormed();
   return { network: networkOf(ip), userAgent };
 }

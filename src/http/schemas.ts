@@ -2,7 +2,10 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { type Id, type IdPrefix, idPattern } from '../ids/ids.ts';
 import { displayNamePattern } from '../text/characters.ts';
 
-/** A schema keyword: the text is normalised before its length and pattern are checked. */
+/**
+ * A schema keyword: names the normal form of a text, which replaces it before its length and
+ * pattern are checked.
+ */
 export const normalFormKeyword = 'x-normal-form';
 
 const example = '01k7z2n4q8e6tbv5xw3c9d0hjm';
@@ -13,19 +16,22 @@ export const idSchema = <P extends IdPrefix>(prefix: P) =>
 export const idOrNull = <P extends IdPrefix>(prefix: P, description: string) =>
   Type.Unsafe<Id<P> | null>({ ...idSchema(prefix), type: ['string', 'null'], description });
 
-/** A reference to a schema that is registered under its `$id`, typed as what it refers to. */
+/** A reference to a schema by its `$id`, with the type of that schema. */
 export const ref = <T extends TSchema>(schema: T) =>
   Type.Unsafe<Static<T>>(Type.Ref((schema as { $id?: string }).$id as string));
 
-/** One of some words. Reads better in a document and in an error than a union of literals. */
+/**
+ * An enum of strings. It reads better in the OpenAPI document and in errors than a union of
+ * literals.
+ */
 export const choice = <T extends string>(words: readonly T[], options: { description?: string } = {}) =>
   Type.Unsafe<T>(Type.String({ enum: [...words], ...options }));
 
-/** A whole number, of which the bounds are known. */
+/** An integer with bounds. */
 export const Integer = (options: { minimum: number; maximum: number; [key: string]: unknown }) =>
   Type.Integer({ format: options.maximum > 2 ** 31 - 1 ? 'int64' : 'int32', ...options });
 
-/** RFC 3339, UTC. Taken from a Date as it is. */
+/** A time in RFC 3339, UTC. Handlers return a Date. */
 export const Time = Type.Unsafe<Date>(
   Type.String({ format: 'date-time', maxLength: 30, examples: ['2026-11-22T09:30:00.000Z'] }),
 );
@@ -41,20 +47,19 @@ export const Email = Type.String({
   format: 'email',
   minLength: 3,
   maxLength: 254,
-  description: 'An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.',
+  description:
+    'An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.',
   examples: ['olivia@example.com'],
 });
 
-/**
- * An address in a query, of which the handler takes the canonical form (`requireEmailParameter`).
- */
+/** An e-mail address in a query. Handlers get its canonical form with `requireEmailParameter`. */
 export const EmailParameter = (description: string) => {
-  // Without an example: Swagger UI would send it.
+  // Swagger UI would send an example.
   const { examples, ...schema } = Email as typeof Email & { examples?: unknown };
   return Type.Optional({ ...schema, description });
 };
 
-/** A name that people read. It is trimmed in requests. */
+/** The name of a person or a thing. Requests are normalised by `displayName`. */
 export const DisplayName = (example: string) =>
   Type.String({
     minLength: 1,
@@ -62,38 +67,38 @@ export const DisplayName = (example: string) =>
     pattern: displayNamePattern,
     [normalFormKeyword]: 'display-name',
     description:
-      'One line with at least one visible character. Spaces and zero-width characters around it are removed.',
+      'One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.',
     examples: [example],
   });
 
 export const PersonName = DisplayName('Olivia Owner');
 export const AccountName = DisplayName('Example Hosting');
 
-/** The form of a language tag (RFC 5646). */
+/** A pattern for language tags (RFC 5646). */
 export const localePattern = '^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,5}$';
 
-/** A language tag (RFC 5646), such as `de` or `pt-BR`. Where there are no words in it, there are in what it falls back to. */
+/** A language tag (RFC 5646), such as `de` or `pt-BR`. */
 export const Locale = Type.String({
   pattern: localePattern,
   maxLength: 35,
   description:
-    'The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.',
+    'The language of mails: a language tag (RFC 5646). If mails are not available in it, the closest available language is used, or else English.',
   examples: ['de'],
 });
 
 export const LocaleOrNull = Type.Unsafe<string | null>({ ...Locale, type: ['string', 'null'] });
 
 export const PagingQuery = {
-  limit: Type.Optional(Integer({ minimum: 1, maximum: 100, default: 50, description: 'How many at most.' })),
+  limit: Type.Optional(Integer({ minimum: 1, maximum: 100, default: 50, description: 'The maximum number of items.' })),
 };
 
-/** The `cursor` of a list: the id of the last item of the page before. */
+/** The `cursor` of a list: the id of the last item of the previous page. */
 export const cursorOf = (prefix: IdPrefix) =>
   Type.Optional(
-    Type.String({ pattern: idPattern(prefix), maxLength: 30, description: 'The `nextCursor` of the page before.' }),
+    Type.String({ pattern: idPattern(prefix), maxLength: 30, description: 'The `nextCursor` of the previous page.' }),
   );
 
-/** One page of a list, and how to get the next. */
+/** A page of a list. */
 export const pageOf = <T extends TSchema>(item: T, $id: string, prefix: IdPrefix) =>
   Type.Object(
     {
@@ -101,22 +106,22 @@ export const pageOf = <T extends TSchema>(item: T, $id: string, prefix: IdPrefix
       nextCursor: Type.Unsafe<string | null>({
         type: ['string', 'null'],
         maxLength: 30,
-        description: 'Send it as `cursor` to get the next page; null on the last one.',
+        description: 'Send it as `cursor` to get the next page. Null on the last page.',
         examples: [`${prefix}_${example}`],
       }),
     },
     { $id, additionalProperties: false },
   );
 
-/** What a route answers when all went well. */
+/** A successful response with a body. */
 export const answer = <T extends TSchema>(schema: T, description: string) =>
   Type.Unsafe<Static<T>>({
     $ref: (schema as { $id?: string }).$id as string,
     description,
   } as TSchema);
 
-/** An answer without a body. */
+/** A response without a body. */
 export const nothing = (description: string) => Type.Null({ description });
 
-/** A parameter of a query that is `true` or `false`. */
+/** A query parameter that is `true` or `false`. */
 export const Flag = (description: string) => choice(['true', 'false'], { description });

@@ -3,11 +3,10 @@ import { Socket } from 'node:net';
 import helmet, { type HelmetOptions } from 'helmet';
 
 /**
- * The headers that helmet sets on every answer. They do not depend on the request, so they are
- * read once from a response that is not sent: @fastify/helmet builds its middleware again for each
+ * The headers that helmet sets on every response. They do not depend on the request, so they are
+ * read once, from a response that is not sent: @fastify/helmet would build its middleware for each
  * request (docs/decisions/security-headers.md).
- * @param isHttps whether the service is reached by HTTPS. Only then are browsers told to use
- * nothing else, for a year.
+ * @param isHttps whether clients use HTTPS. If so, browsers are told to use only HTTPS for a year.
  */
 export function securityHeaders(isHttps: boolean): OutgoingHttpHeaders {
   const options: HelmetOptions = {

@@ -5,13 +5,13 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { LogSecurityEvent, SecurityEvent } from '../telemetry/security-events.ts';
 import { networkOf } from './network.ts';
 
-/** Events that are a refusal. */
+/** Matches the events that are refusals. */
 const refusals = /_(fail|invalid|reuse|exceeded)$/;
 
 /**
- * Writes events of a request into its log: one line of JSON each, with `event`, what came of it,
- * who and from where. The request's id and the time are on every line. A caller is named only if
- * their credential is verified.
+ * Logs the security events of a request: one line of JSON each, with the event, its outcome, the
+ * caller and the network. Pino adds the time and the request's id. The caller is logged only if the
+ * credential is verified.
  */
 export function securityEventLogger(
   request: FastifyRequest,
@@ -20,17 +20,17 @@ export function securityEventLogger(
   return (event, details = {}) => {
     const isRefusal = refusals.test(event);
     const caller = request.optionalCaller;
-    const proven = caller && isVerified(caller) ? caller : undefined;
+    const verified = caller && isVerified(caller) ? caller : undefined;
     const line = {
       event,
       outcome: isRefusal ? 'refused' : 'success',
       network: networkOf(request.ip),
       method: request.method,
       route: request.routeOptions.url,
-      userId: proven?.userId,
-      sessionId: proven?.sessionId ?? undefined,
-      identityId: proven?.identityId ?? undefined,
-      keyId: proven?.apiKey?.id,
+      userId: verified?.userId,
+      sessionId: verified?.sessionId ?? undefined,
+      identityId: verified?.identityId ?? undefined,
+      keyId: verified?.apiKey?.id,
       ...details,
     };
     metrics.countSecurityEvent(event, line.outcome);
@@ -38,7 +38,7 @@ export function securityEventLogger(
   };
 }
 
-/** What a refusal means to whoever watches over security. What is not here is no event. */
+/** The security event of each problem. Other problems are not security events. */
 const events: Partial<Record<ProblemCode, SecurityEvent>> = {
   'wrong-credentials': 'authn_login_fail',
   'password-wrong': 'authn_login_fail',
@@ -68,7 +68,10 @@ const events: Partial<Record<ProblemCode, SecurityEvent>> = {
   'unsupported-media-type': 'input_validation_fail',
 };
 
-/** Logs a refusal that is of security interest. Asking for nothing that exists, or with no credential at all, is of none. */
+/**
+ * Logs a refusal if it is a security event. A 404 for an anonymous request and a 401 for a request
+ * without a credential are not.
+ */
 export function logRefusal(request: FastifyRequest, { code, extensions, logDetails }: Problem): void {
   const { event = events[code], ...details } = logDetails;
   if (event === undefined) return;

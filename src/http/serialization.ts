@@ -3,18 +3,19 @@ import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 type Build = ReturnType<typeof SerializerSelector>;
 
 /**
- * Compiles the serializers of the routes, one for each shape, when it is first used. Nearly every response is a reference to one
- * of a few schemas, and Fastify asks for each response of each route anew: to compile them all took half of
- * the service's start, and memory for shapes that a replica may never answer with.
+ * Compiles the serializers of the routes on first use, one for each schema. Nearly all responses
+ * refer to a few schemas, but Fastify requests a serializer for each response of each route.
+ * Compiling all of them took half of the start time, and memory for schemas that a replica may
+ * never use.
  */
 export const serializerBuilder = (): Build => (externalSchemas, options) => {
   const compile = SerializerSelector()(externalSchemas, options);
-  const made = new Map<string, ReturnType<typeof compile>>();
+  const compiled = new Map<string, ReturnType<typeof compile>>();
   return (route) => {
-    const shape = JSON.stringify(route.schema);
+    const schema = JSON.stringify(route.schema);
     const serializer = () => {
-      const serialize = made.get(shape) ?? compile(route);
-      made.set(shape, serialize);
+      const serialize = compiled.get(schema) ?? compile(route);
+      compiled.set(schema, serialize);
       return serialize;
     };
     let serialize: ReturnType<typeof compile> | undefined;

@@ -5,24 +5,23 @@ import { Problem } from '../problems/problem.ts';
 import { notAnAddress } from '../text/email-address.ts';
 import { normalFormKeyword } from './schemas.ts';
 
-// That the schemas are schemas is checked with the OpenAPI document that is made of them, and not at each start.
+// The tests of the OpenAPI document validate the schemas, so the service does not do it at each
+// start.
 const options: Options = { removeAdditional: false, useDefaults: true, strict: false, validateSchema: false };
 
-/** How many mistakes one answer names at most. */
-const namedMistakes = 20;
+/** The maximum number of errors in one answer. */
+const maxErrors = 20;
 
-/** What a text of a format of ours must be, by the format's name. */
+/** Checks whether a text has a format, by the name of the format. */
 export type Formats = Record<string, (text: string) => boolean>;
 
-/**
- * The normal form of a text, by the name of the form; undefined for a text that does not have one.
- */
+/** Converts a text to a normal form, by the name of the form; undefined if the text has none. */
 export type NormalForms = Record<string, (text: string) => string | undefined>;
 
 /**
- * Compiles the validators of the routes, each when it is first used. Nothing is coerced and nothing
- * unknown is dropped; texts with a normal form, such as names, are normalised here, so that no
- * route has to do it.
+ * Compiles the validators of the routes on first use. Types are not coerced, and unknown fields are
+ * refused, not dropped. Texts with a normal form, such as names, are normalised here for all
+ * routes.
  */
 export const validatorBuilder = (formats: Formats, normalForms: NormalForms) => (externalSchemas: unknown) => {
   const ajv = new Ajv(options);
@@ -41,11 +40,11 @@ export const validatorBuilder = (formats: Formats, normalForms: NormalForms) => 
   });
   for (const [name, validate] of Object.entries(formats)) ajv.addFormat(name, { type: 'string', validate });
   for (const schema of Object.values(externalSchemas as object)) ajv.addSchema(schema as object);
-  return ({ schema }: { schema: object }) => whenUsed(() => ajv.compile(schema));
+  return ({ schema }: { schema: object }) => compileLazily(() => ajv.compile(schema));
 };
 
-/** The same validator, compiled by its first use. */
-function whenUsed(compile: () => ValidateFunction) {
+/** A validator that is compiled on first use. */
+function compileLazily(compile: () => ValidateFunction) {
   let compiled: ValidateFunction | undefined;
   const validate = (data: unknown): boolean => {
     compiled ??= compile();
@@ -66,23 +65,30 @@ export function isValidationError(error: unknown): error is ValidationError {
   return Array.isArray((error as Partial<ValidationError>)?.validation);
 }
 
-/** What a failed validation is answered with. A path that can't be an id names nothing that exists. */
+/**
+ * The problem of a failed validation. A malformed id in the path is answered like an unknown one.
+ */
 export function problemOfValidation({ validation, validationContext }: ValidationError): Problem {
   if (validationContext === 'params') return new Problem('not-found');
-  const mistakes = tellingErrors(validation.filter((it) => it.propertyName === undefined)).slice(0, namedMistakes);
-  return new Problem('invalid-request', undefined, { errors: mistakes.map((it) => mistakeOf(it, validationContext)) });
+  const errors = relevantErrors(validation.filter((it) => it.propertyName === undefined)).slice(0, maxErrors);
+  return new Problem('invalid-request', undefined, {
+    errors: errors.map((it) => toProblemError(it, validationContext)),
+  });
 }
 
-/** What can be learnt from a failed `oneOf` is that it failed, or, where one way was taken, what was wrong inside. */
-function tellingErrors(errors: ErrorObject[]): ErrorObject[] {
+/**
+ * Reduces the errors of a failed `oneOf`, which Ajv reports for every variant: to the errors inside
+ * a variant, if its structure matched, otherwise to the error of the `oneOf` itself.
+ */
+function relevantErrors(errors: ErrorObject[]): ErrorObject[] {
   const choices = errors.filter((it) => it.keyword === 'oneOf').map((it) => it.instancePath);
   const isOfChoice = (it: ErrorObject) => choices.some((path) => it.instancePath.startsWith(path));
-  const ways = ['additionalProperties', 'required', 'const', 'type'];
-  const inside = errors.filter((it) => isOfChoice(it) && it.keyword !== 'oneOf' && !ways.includes(it.keyword));
+  const structural = ['additionalProperties', 'required', 'const', 'type'];
+  const inside = errors.filter((it) => isOfChoice(it) && it.keyword !== 'oneOf' && !structural.includes(it.keyword));
   return errors.filter((it) => !isOfChoice(it) || (inside.length > 0 ? inside.includes(it) : it.keyword === 'oneOf'));
 }
 
-function mistakeOf(error: ErrorObject, context: string) {
+function toProblemError(error: ErrorObject, context: string) {
   const { additionalProperty, missingProperty, propertyName = '' } = error.params;
   const field = String(additionalProperty ?? missingProperty ?? propertyName);
   const pointer = error.instancePath + (field === '' ? '' : `/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`);
@@ -91,13 +97,13 @@ function mistakeOf(error: ErrorObject, context: string) {
 }
 
 function detailOf({ keyword, message, params }: ErrorObject, context: string): string {
-  if (keyword === 'additionalProperties') return 'is not known here';
+  if (keyword === 'additionalProperties') return context === 'body' ? 'is an unknown field' : 'is an unknown parameter';
   if (keyword === 'required') return 'is required';
-  if (keyword === 'pattern' || keyword === 'propertyNames') return 'does not have the form asked for';
+  if (keyword === 'pattern' || keyword === 'propertyNames') return 'does not have the required format';
   if (keyword === normalFormKeyword) return 'must be one line with a visible character, without control characters';
   if (keyword === 'enum') return `must be one of ${(params.allowedValues as string[]).join(', ')}`;
   if (keyword === 'format' && params.format === 'email') return notAnAddress[context === 'body' ? 'body' : 'query'];
-  if (keyword === 'format') return `must be a ${params.format}`;
-  if (keyword === 'oneOf') return 'must be exactly one of the forms that this call describes';
+  if (keyword === 'format') return `must have the format ${params.format}`;
+  if (keyword === 'oneOf') return 'must match exactly one of the variants in the schema';
   return message ?? 'is not valid';
 }

@@ -39,7 +39,9 @@ export type EmailChangeId = Id<'emc'>;
 export type DeliveryId = Id<'dlv'>;
 export type DeliveryEventId = Id<'evt'>;
 
-/** The user that owns an account until its invited owner accepts. Nobody can log in as this user. */
+/**
+ * The user that owns an account until its invited owner accepts. Nobody can log in as this user.
+ */
 export const platformUserId: UserId = 'usr_00000000000000000000000000';
 
 /**
@@ -57,7 +59,10 @@ export function idPattern(prefix: IdPrefix): string {
   return `^${prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$`;
 }
 
-/** The UUID of an id, as database columns store it. @throws RangeError if it is not an id of this kind. */
+/**
+ * The UUID of an id, as database columns store it.
+ * @throws RangeError if it is not an id of this kind.
+ */
 export function uuidOf<P extends IdPrefix>(prefix: P, id: Id<P>): string {
   if (!id.startsWith(`${prefix}_`)) throw new RangeError(`not an id of the kind ${prefix}_…`);
   return uuidOfBase32(id.slice(prefix.length + 1));

@@ -100,8 +100,8 @@ export interface Limiter {
    */
   requireWithin(tries: readonly LimitedAction[], now: Date): Promise<void>;
   /**
-   * Counts the attempts and runs `act`. If `act` throws a problem or a limit is exceeded, nothing was
-   * done, and the attempts are not counted.
+   * Counts the attempts and runs `act`. If `act` throws a problem or a limit is exceeded, nothing
+   * was done, and the attempts are not counted.
    * @throws too-many-requests, and what `act` throws.
    */
   counting<T>(tries: readonly LimitedAction[], now: Date, act: () => Promise<T>): Promise<T>;
@@ -162,14 +162,17 @@ export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
 }
 
 /**
- * The problem of an exceeded limit. The answer does not name the limit, since some limits would show
- * whether an address has a login. Only the audit log names it.
+ * The problem of an exceeded limit. The answer does not name the limit, since some limits would
+ * show whether an address has a login. Only the audit log names it.
  * @param wait milliseconds until the next attempt is allowed.
  */
 export const tooManyRequests = (wait: number, limit: LimitName | undefined) =>
   new Problem('too-many-requests', undefined, { retryAfter: Math.ceil(wait / 1000) }, { limit });
 
-/** The key that a limit is counted under. It is hashed, so that the store contains no addresses or networks in clear. */
+/**
+ * The key that a limit is counted under. It is hashed, so that the store contains no addresses or
+ * networks in clear.
+ */
 export function keyOf(limit: LimitName, of: string): string {
   return `${limit}:${shortHash(of)}`;
 }

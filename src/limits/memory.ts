@@ -2,7 +2,10 @@ import { type Count, type Counters, type Hit, windowEnd } from './counters.ts';
 
 /** At about 350 bytes per key, at most 35 MB. */
 const defaultMaxKeys = 100_000;
-/** The share of keys that stays when there are too many. Many are removed at once, since removal iterates over all. */
+/**
+ * The share of keys that stays when there are too many. Many are removed at once, since removal
+ * iterates over all.
+ */
 const shareToKeep = 0.9;
 
 /** Counts in this process only: for a single process, and while a shared store is unavailable. */

@@ -20,7 +20,9 @@ export function postgresCounters(db: Db): Counters {
   let isClosed = false;
   let cleaning: Promise<unknown> = Promise.resolve();
 
-  /** Cleans up once per interval, in the background. The next clean-up makes up for one that fails. */
+  /**
+   * Cleans up once per interval, in the background. The next clean-up makes up for one that fails.
+   */
   function clean(now: Date): void {
     if (now.getTime() < cleanedAt + cleaningInterval) return;
     cleanedAt = now.getTime();
@@ -73,7 +75,10 @@ const countUp = prepared('count_up', (db) => {
   return db.with(counted).select().from(counted);
 });
 
-/** Locks its rows in the same order. Deletes rows whose count reaches 0, so that refused attempts leave none. */
+/**
+ * Locks its rows in the same order. Deletes rows whose count reaches 0, so that refused attempts
+ * leave none.
+ */
 const countDown = prepared('count_down', (db) => {
   const { key } = rateLimits;
   const keys = sql`${sql.placeholder('keys')}::text[]`;

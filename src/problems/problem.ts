@@ -6,7 +6,10 @@ export { problems };
 
 /** Members of a problem document in addition to the standard ones. */
 export interface ProblemExtensions {
-  /** Where the request is wrong: a JSON Pointer (RFC 6901) into the body, or the name of a parameter. */
+  /**
+   * Where the request is wrong: a JSON Pointer (RFC 6901) into the body, or the name of a
+   * parameter.
+   */
   errors?: ({ pointer: string; detail: string } | { parameter: string; detail: string })[];
   /** The permission that the caller lacks. */
   permission?: string;
@@ -19,8 +22,8 @@ export interface ProblemExtensions {
 }
 
 /**
- * An error that is answered as a problem document. `detail` is a sentence for people and contains no
- * secrets. `logDetails` go only to the audit log.
+ * An error that is answered as a problem document. `detail` is a sentence for people and contains
+ * no secrets. `logDetails` go only to the audit log.
  */
 export class Problem extends Error {
   readonly code: ProblemCode;

@@ -9,16 +9,16 @@ export interface MetricsServer {
 }
 
 /**
- * Serves the metrics in the text format of Prometheus, on a port of their own: who may see them is decided by who can reach
- * it.
+ * Serves the metrics in Prometheus' text format on a separate port. The network decides who can
+ * read them: there is no authentication.
  */
 export async function serveMetrics(collect: () => Promise<string>, host: string, port: number): Promise<MetricsServer> {
   const server = createServer(({ method, url }, response) => {
-    if (url?.split('?', 1)[0] !== '/metrics') return end(response, 404, 'The metrics are at /metrics.\n');
-    if (method !== 'GET') return end(response.setHeader('allow', 'GET'), 405, 'GET them.\n');
+    if (url?.split('?', 1)[0] !== '/metrics') return end(response, 404, 'Not found. The metrics are at /metrics.\n');
+    if (method !== 'GET') return end(response.setHeader('allow', 'GET'), 405, 'Use GET.\n');
     collect().then(
       (text) => end(response.setHeader('content-type', Registry.PROMETHEUS_CONTENT_TYPE), 200, text),
-      () => end(response, 500, 'They could not be collected.\n'),
+      () => end(response, 500, 'The metrics could not be collected.\n'),
     );
   });
   server.listen(port, host);

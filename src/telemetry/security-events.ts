@@ -1,8 +1,8 @@
 import type { AccountId, ApiKeyId, IdentityId, InviteId, RoleId, SessionId, UserId } from '../ids/ids.ts';
 
 /**
- * Events of security interest, each a line in the log. Where the OWASP Application Logging Vocabulary has a name for one, it
- * is used; the others follow its form.
+ * Security events, each a line of the audit log. The names come from the OWASP Application Logging
+ * Vocabulary where it has one. The others follow its pattern.
  */
 export type SecurityEvent =
   | 'authn_login_success'
@@ -27,16 +27,19 @@ export type SecurityEvent =
   | 'user_disabled'
   | 'user_enabled';
 
-/** What a line says beside the event, the time, the request and the network. No secret, and no address in clear. */
+/**
+ * The details of a security event, in addition to the event, the time, the request and the network.
+ * They contain no secrets and no addresses in clear.
+ */
 export interface SecurityEventDetails {
   userId?: UserId | undefined;
   sessionId?: SessionId | undefined;
   identityId?: IdentityId | undefined;
-  /** The key that was used, made or revoked. */
+  /** The API key that was used, created or revoked. */
   keyId?: ApiKeyId | undefined;
-  /** A pseudonym of an address that was named: the same for the same address, and telling nobody which. */
+  /** A pseudonym of the e-mail address in the request: always the same for one address. */
   address?: string | undefined;
-  /** How someone proved who they are, or what was changed by it. */
+  /** How the user was authenticated, or what caused the change. */
   by?:
     | 'password'
     | 'invite'
@@ -47,30 +50,33 @@ export interface SecurityEventDetails {
     | 'logout'
     | 'identity'
     | 'operator';
-  /** Which of a user's details changed. */
+  /** What changed of the user. */
   changed?: 'email' | 'external-id' | 'identity' | 'password';
-  /** How many sessions ended. */
+  /** The number of sessions ended. */
   sessions?: number;
-  /** How many invites were revoked. */
+  /** The number of invites revoked. */
   invites?: number;
-  /** Why it was refused: a problem code. */
+  /** The problem code of a refusal. */
   code?: string;
-  /** The invite that was reported, its account, and who vouches for it. */
+  /** The reported invite, its account and its inviter. */
   inviteId?: InviteId;
   accountId?: AccountId;
   inviterId?: UserId;
-  /** The role that was made, changed or deleted. */
+  /** The role that was created, changed or deleted. */
   roleId?: RoleId;
-  /** Which limit was reached. */
+  /** The exceeded limit. */
   limit?: string | undefined;
-  /** The permission that was missing. */
+  /** The missing permission. */
   permission?: string | undefined;
 }
 
-/** What a refusal tells the audit log: which event it is, where its problem code does not say that already, and its details. */
+/**
+ * What the audit log records of a refusal. `event` replaces the event that belongs to the problem
+ * code.
+ */
 export interface RefusalDetails extends SecurityEventDetails {
   event?: SecurityEvent;
 }
 
-/** Writes one line to the audit log. It never throws. */
+/** Writes one line to the audit log. Never throws. */
 export type LogSecurityEvent = (event: SecurityEvent, details?: SecurityEventDetails) => void;

@@ -13,25 +13,26 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 
 export interface Tracing {
-  /** Sends what is still held, and ends. */
+  /** Sends the remaining spans and stops tracing. */
   close(): Promise<void>;
 }
 
 /**
- * Begins to trace: a span for each request, which goes on with the caller's trace (W3C Trace Context), with its handler and each SQL
- * statement to Postgres below it. OpenTelemetry's standard variables say where they go and which of them. Comes before the app is built.
+ * Starts tracing. Each request is a span, which continues the client's trace (W3C Trace Context)
+ * and contains its handler and its SQL statements on Postgres. OpenTelemetry's standard environment
+ * variables configure export and sampling. Call it before the app is built.
  */
 export function startTracing(): Tracing {
   const provider = new NodeTracerProvider({
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': 'usher' }))
       .merge(detectResources({ detectors: [envDetector] })),
-    spanProcessors: [withoutWords(new BatchSpanProcessor(new OTLPTraceExporter()))],
+    spanProcessors: [withoutErrorTexts(new BatchSpanProcessor(new OTLPTraceExporter()))],
   });
   provider.register();
   registerInstrumentations({
     instrumentations: [
-      // A hook of ours takes microseconds: a span each would bury what takes milliseconds.
+      // Usher's hooks take microseconds: spans for them would only hide the slow parts.
       new FastifyOtelInstrumentation({
         registerOnInitialization: true,
         instrumentHooks: false,
@@ -45,22 +46,25 @@ export function startTracing(): Tracing {
       new PgInstrumentation({ requireParentSpan: true, ignoreConnectSpans: true }),
     ],
   });
-  // Instrumentations see what is required, not what is imported. It is the same module either way.
+  // Instrumentations patch modules that are required, not imported. `pg` is the same module either
+  // way.
   createRequire(import.meta.url)('pg');
   return { close: () => provider.shutdown().catch(() => {}) };
 }
 
-/** Leaves out of every span what an error says: a driver's words carry values of the statement. */
-function withoutWords(inner: SpanProcessor): SpanProcessor {
+/**
+ * Removes error texts from spans: the messages of a database driver quote values of the statement.
+ */
+function withoutErrorTexts(inner: SpanProcessor): SpanProcessor {
   return {
     onStart: (span, context) => inner.onStart(span, context),
-    onEnd: (span) => inner.onEnd(wordless(span)),
+    onEnd: (span) => inner.onEnd(withoutErrorText(span)),
     forceFlush: () => inner.forceFlush(),
     shutdown: () => inner.shutdown(),
   };
 }
 
-const wordless = (span: ReadableSpan): ReadableSpan =>
+const withoutErrorText = (span: ReadableSpan): ReadableSpan =>
   span.status.code === SpanStatusCode.ERROR
     ? Object.create(span, { status: { value: { code: SpanStatusCode.ERROR } }, events: { value: [] } })
     : span;

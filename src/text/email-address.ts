@@ -3,35 +3,38 @@ import { isEmailValid } from '@hapi/address';
 import { invalidField, invalidParameter } from '../problems/problem.ts';
 import { trimmed } from './display-text.ts';
 
-/** The messages for a text that is not an address. In a query string, a `+` is a space. */
+/** The messages for texts that are not e-mail addresses. In a query string, `+` means a space. */
 export const notAnAddress = {
   body: 'must be an e-mail address',
-  query: 'must be an e-mail address; write a + in it as %2B',
+  query: 'must be an e-mail address, with + encoded as %2B',
 };
 
-/** What ends a host in a URL, or is dropped or decoded there. The ASCII form of a domain is found by a URL parser. */
+/**
+ * Characters that a URL parser drops or decodes in a host, or that end it. `domainToASCII` is such
+ * a parser.
+ */
 const notInDomain = /[\s\p{Cc}%/\\?#]/u;
 
 /** A top-level domain that no mail can reach (RFC 6761, section 6.4). */
-const neverAddressed = /\.invalid$/;
+const unreachable = /\.invalid$/;
 
-/** UTF-16 units that an address may have before it is looked at: 254 characters (RFC 5321), each of two at most. */
-const longest = 508;
+/** UTF-16 units, before normalisation: 254 characters (RFC 5321) of at most two units. */
+const maxLength = 508;
 
 /**
- * The one canonical form of an e-mail address, which is compared, indexed and unique:
+ * The canonical form of an e-mail address, which is compared, indexed and unique:
  * Unicode-normalised (NFKC, so that full-width letters become ASCII), trimmed, validated, then
- * lower-cased. A domain in other scripts takes its ASCII form (RFC 5890 A-labels); a local part
- * outside ASCII is refused, since not every mail server takes one.
- * @returns the canonical address, or undefined where the text is no address.
+ * lower-cased. A domain in another script is converted to its ASCII form (RFC 5890 A-labels). A
+ * local part outside ASCII is refused, since not every mail server accepts it.
+ * @returns undefined if the text is not an e-mail address.
  */
 export function canonicalEmail(text: string): string | undefined {
-  if (text.length > longest) return undefined;
+  if (text.length > maxLength) return undefined;
   const normal = trimmed(text.normalize('NFKC'));
   const at = normal.lastIndexOf('@');
-  const given = normal.slice(at + 1);
-  const domain = notInDomain.test(given) ? '' : domainToASCII(given);
-  if (at < 1 || domain === '' || neverAddressed.test(domain)) return undefined;
+  const host = normal.slice(at + 1);
+  const domain = notInDomain.test(host) ? '' : domainToASCII(host);
+  if (at < 1 || domain === '' || unreachable.test(domain)) return undefined;
   const address = `${normal.slice(0, at)}@${domain}`;
   const valid = isEmailValid(address, { allowUnicode: false, minDomainSegments: 2 });
   return valid ? address.toLowerCase() : undefined;
@@ -41,7 +44,10 @@ export function isEmailAddress(text: string): boolean {
   return canonicalEmail(text) !== undefined;
 }
 
-/** The canonical form of an address in a body. @throws invalid-request where it is no address. */
+/**
+ * The canonical form of an address in a body.
+ * @throws invalid-request if the text is not an address.
+ */
 export function requireCanonicalEmail(text: string, pointer: string): string {
   const email = canonicalEmail(text);
   if (email === undefined) throw invalidField(pointer, notAnAddress.body);

@@ -1,4 +1,4 @@
-/** A header is one line: control characters and line breaks of any script become spaces. */
+/** Makes text fit for a header: control characters and line breaks of all scripts become spaces. */
 export function oneLine(text: string): string {
   return text
     .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, ' ')

@@ -165,7 +165,7 @@ t.test(
       const answer = await call('GET', '/problems/not-found');
       return answer.status === 503 && answer;
     });
-    t.match(refused, isUnavailable('The service has too much to do.'));
+    t.match(refused, isUnavailable('The service is overloaded.'));
     t.match(await call('GET', '/readyz'), isUnavailable(), 'it is not ready then');
     t.match(refused.headers['retry-after'], /^\d+$/);
     t.match(await call('GET', '/livez'), { status: 200 });
