@@ -26,7 +26,7 @@ const wrongPassword = 'not the password at all';
 type Account = Awaited<ReturnType<TestService['newAccount']>>;
 type Answer = Awaited<ReturnType<TestService['call']>>;
 
-/** A service that counts its limits as it does elsewhere: on Postgres, in Postgres. */
+/** A service whose rate limits are counted in its database. */
 async function start(t: Test, options: TestServiceOptions) {
   const database = options.database ?? (await freshDatabase(t));
   const env = { ...options.env, ...(database.kind === 'postgres' && { DATABASE_URL: database.url }) };
@@ -35,10 +35,14 @@ async function start(t: Test, options: TestServiceOptions) {
 
 let networks = 0;
 
+<<<<<<< ours
 /**
  * The headers of a request that a proxy on this machine passes on, from an IPv4 address that nobody
  * else has here.
  */
+=======
+/** The headers of a request that a local proxy forwards from a new IPv4 address. */
+>>>>>>> theirs
 function elsewhere() {
   networks += 1;
   return from(`10.${networks >> 16}.${(networks >> 8) & 255}.${networks & 255}`);
@@ -46,17 +50,21 @@ function elsewhere() {
 
 const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
 
+<<<<<<< ours
 /**
  * How many answers there were of each kind: the status of what succeeded, the code of what was
  * refused.
  */
+=======
+/** Counts the answers by status, or by problem code if they were refused. */
+>>>>>>> theirs
 function tally(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, code = String(status) } of answers) counts[code] = (counts[code] ?? 0) + 1;
   return counts;
 }
 
-/** An answer without what no two answers share. */
+/** An answer without its time and request id. */
 function comparable({ status, body, headers }: Answer) {
   const { 'x-request-id': _, date: __, ...rest } = headers;
   return { status, body: { ...body, requestId: undefined }, headers: rest };
@@ -74,7 +82,7 @@ const loggingIn =
     call('POST', '/v1/auth/login', { body: { email, password: secret }, ...where });
 
 t.test(
-  'logins, registrations and resets',
+  'Rate limits of logins, registrations and password resets',
   { skip: needsPostgres('the same on either database, once is enough') },
   async (t) => {
     const started = await start(t, { env: { RATE_LIMITS: '', TRUST_PROXY: 'loopback' } });
@@ -86,16 +94,16 @@ t.test(
       call('POST', '/v1/auth/register', { body: { email }, ...where });
     const atOnce = <T>(act: () => Promise<T>) => at(clock(), act);
 
-    /** Milliseconds of processor that one hash takes. */
+    /** Milliseconds of processor time of one hash. */
     async function costOfHash(): Promise<number> {
       const costs = await inTurn(5, () => costOf(() => service.passwords.hash(password)));
       return Math.min(...costs);
     }
 
-    // Each of them costs the embedded database time, and shows nothing there that fewer do not.
+    // The embedded database is slower, and fewer attempts show the same.
     const many = isPostgres ? 10_000 : 2_000;
 
-    t.test(`${many} wrong logins on one address from as many networks`, async (t) => {
+    t.test(`${many} wrong logins for one address from as many networks`, async (t) => {
       const victim = await newUser();
       const home = elsewhere();
       t.equal((await logIn(victim.email, password, home)).status, 200);
@@ -108,25 +116,25 @@ t.test(
         }
       };
 
-      await t.test('find out about ten passwords, and are turned away without a hash after that', async (t) => {
+      await t.test('try only ten passwords; the others are refused without hashing', async (t) => {
         const cost = await costOfHash();
         const spent = await atOnce(() => costOf(() => attack(many)));
         t.same(tally(answers), { 'wrong-credentials': 10, 'too-many-requests': many - 10 });
-        t.ok(spent < (many * cost) / 2, `${spent} ms of processor, where hashes alone would take ${many * cost}`);
+        t.ok(spent < (many * cost) / 2, `${spent} ms of processor time, where hashing alone would take ${many * cost}`);
         for (const { headers, body, status } of answers.filter((it) => it.code === 'too-many-requests')) {
           const wait = Number(headers['retry-after']);
           if (status !== 429 || wait !== body.retryAfter || wait < 1 || wait > 900) t.fail(`waits ${wait}`);
         }
       });
 
-      await t.test('leave alone who is logged in, and who logs in from where they did before', async (t) => {
-        t.equal((await logIn(victim.email)).code, 'too-many-requests', 'not so from a new place');
+      await t.test('do not affect the user in a session or on a network of an earlier login', async (t) => {
+        t.equal((await logIn(victim.email)).code, 'too-many-requests', 'a login from a new network is refused');
         t.equal((await logIn(victim.email, password, home)).status, 200);
         const { refreshToken } = (await logIn(victim.email, password, home)).body;
         t.equal((await call('POST', '/v1/auth/refresh', { body: { refreshToken }, ...elsewhere() })).status, 200);
       });
 
-      await t.test('make a place known by a login there alone, and for good: no refresh moves it', async (t) => {
+      await t.test('do not affect networks of earlier logins; a refresh does not add a network', async (t) => {
         const { refreshToken } = (await logIn(victim.email, password, home)).body;
         const train = elsewhere();
         t.equal((await call('POST', '/v1/auth/refresh', { body: { refreshToken }, ...train })).status, 200);
@@ -135,7 +143,7 @@ t.test(
       });
 
       await t.test(
-        'leave a way in from anywhere: a reset by mail, after which that place is known as well',
+        'leave the password reset, after which the user can log in from that network',
         async (t) => {
           const hotel = elsewhere();
           t.equal((await logIn(victim.email, password, hotel)).code, 'too-many-requests');
@@ -148,7 +156,7 @@ t.test(
         },
       );
 
-      await t.test('find out about ten more in the next quarter of an hour', async (t) => {
+      await t.test('try ten more passwords in the next 15 minutes', async (t) => {
         await travel(16 * minute);
         answers.length = 0;
         await atOnce(() => attack(200));
@@ -156,7 +164,7 @@ t.test(
       });
     });
 
-    t.test('tries from where someone logged in before are counted apart, and limited too', async (t) => {
+    t.test('login attempts from networks of earlier logins have a separate limit', async (t) => {
       const victim = await newUser();
       const home = from('2001:db8:1:2::1');
       const nextDoor = from('2001:db8:1:2:ffff::9');
@@ -167,16 +175,16 @@ t.test(
       t.equal((await logIn(victim.email, password, from('2001:db8:1:3::1'))).status, 200);
     });
 
-    t.test('nobody comes from a network by saying so', async (t) => {
+    t.test('a client cannot choose its network by sending a header', async (t) => {
       const victim = await newUser();
       await logIn(victim.email, password, from('198.51.100.7'));
       const claim = from('198.51.100.7, 203.0.113.9');
       const guesses = await inTurn(11, () => logIn(victim.email, wrongPassword, claim));
-      t.same(tally(guesses), { 'wrong-credentials': 9, 'too-many-requests': 2 }, 'the first login was a try as well');
+      t.same(tally(guesses), { 'wrong-credentials': 9, 'too-many-requests': 2 }, 'the first login counts as well');
       t.equal((await logIn(victim.email, password, from('198.51.100.7'))).status, 200);
     });
 
-    t.test('tries in any spelling of an address count together, and so do those that accept an invite', async (t) => {
+    t.test('login attempts for all spellings of an address, and when accepting an invite, count together', async (t) => {
       const victim = await newUser();
       const account = await newAccount();
       await invite(account, account.owner, victim.email, invoices);
@@ -193,7 +201,7 @@ t.test(
       t.ok(accepts.at(-1)?.headers['retry-after']);
     });
 
-    t.test('a limit answers the same whether the address is known or not', async (t) => {
+    t.test('limits answer the same for known and unknown addresses', async (t) => {
       const known = await newUser();
       const unknown = newEmail();
       const offices = new Map([known.email, unknown].map((it) => [it, elsewhere()]));
@@ -217,20 +225,20 @@ t.test(
       }
     });
 
-    t.test('limits the mails to one address that one network requests, and not those of others', async (t) => {
+    t.test('the mails that one network requests for an address are limited, and other networks are not affected', async (t) => {
       const victim = await newUser();
       const home = elsewhere();
       const attacker = elsewhere();
       const before = (await mailsTo(victim.email)).length;
       t.same(tally(await inTurn(8, () => askReset(victim.email, attacker))), { 202: 5, 'too-many-requests': 3 });
       t.same(tally(await inTurn(8, () => register(victim.email, attacker))), { 202: 5, 'too-many-requests': 3 });
-      t.equal((await askReset(victim.email, home)).status, 202, 'nothing tells them that others asked');
+      t.equal((await askReset(victim.email, home)).status, 202, 'the answer does not reveal the requests of others');
       t.equal((await register(victim.email, home)).status, 202);
       const mails = await mailsTo(victim.email);
-      t.equal(mails.length - before, 5 + 6, 'resets are limited by themselves, and registrations too');
+      t.equal(mails.length - before, 5 + 6, 'resets and registrations have separate limits');
     });
 
-    t.test('requests from many networks get the same answer, and keep nobody from getting a link', async (t) => {
+    t.test('requests from many networks get the same answer, and the user still gets a valid link', async (t) => {
       const victim = await newUser();
       const unknown = newEmail();
       for (const [ask, kind, window, most] of [
@@ -242,23 +250,23 @@ t.test(
         const first = clock();
         const before = (await mailsTo(email)).length;
         const answers = await inTurn(most + 5, () => ask(email));
-        t.same(answers.map(comparable), Array(most + 5).fill(comparable(answers[0] as Answer)), 'the same for each');
-        t.equal((await mailsTo(email)).length - before, most, 'no more than so many are sent');
+        t.same(answers.map(comparable), Array(most + 5).fill(comparable(answers[0] as Answer)), 'all answers are the same');
+        t.equal((await mailsTo(email)).length - before, most, 'no more mails are sent than the limit allows');
         const token = await tokenFor(email, kind);
         await at(new Date(first.getTime() + window - minute), async () => {
           t.equal((await ask(email)).status, 202);
-          t.equal((await mailsTo(email)).length - before, most, 'none is sent while a link is good for half its time');
+          t.equal((await mailsTo(email)).length - before, most, 'no mail is sent while a link is valid for half its lifetime');
           const chosen = { token, password: 'a new one, chosen in a hurry' };
           const [url, body, status] =
             kind === 'verify-email'
               ? (['/v1/auth/verify-email', { ...chosen, name: 'Nina New' }, 201] as const)
               : (['/v1/auth/password-reset/confirm', chosen, 200] as const);
-          t.equal((await call('POST', url, { body, ...elsewhere() })).status, status, 'the link in the mailbox works');
+          t.equal((await call('POST', url, { body, ...elsewhere() })).status, status, 'the mailed link works');
         });
       }
     });
 
-    t.test('a reset that was used is followed by another mail, however many were requested before', async (t) => {
+    t.test('after a reset link is used, the next request sends a mail again', async (t) => {
       const victim = await newUser();
       await travel(25 * 60 * minute);
       await inTurn(10, () => askReset(victim.email));
@@ -270,7 +278,7 @@ t.test(
       t.equal((await mailsTo(victim.email)).length, before + 1);
     });
 
-    t.test('one network is limited before anything of a request is read, and others are not', async (t) => {
+    t.test('one network is limited before the body is read, and other networks are not affected', async (t) => {
       const scanner = elsewhere();
       await travel(2 * minute);
       await atOnce(async () => {
@@ -285,7 +293,7 @@ t.test(
   },
 );
 
-/** Milliseconds of processor that something takes, in every thread. */
+/** Milliseconds of processor time that `act` takes, in all threads. */
 async function costOf(act: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await act();
@@ -307,7 +315,7 @@ t.test('invites', async (t) => {
   const resend = (account: Account, by: TestUser, id: string) =>
     call('POST', `${account.url}/invites/${id}/resend`, { token: by.token });
 
-  /** What a limit of that many seconds answers. */
+  /** Requires the answer of an exceeded limit with a window of `seconds`. */
   function refusedFor(t: Test, refused: Answer, seconds: number) {
     t.equal(refused.status, 429);
     t.equal(refused.code, 'too-many-requests');
@@ -316,7 +324,7 @@ t.test('invites', async (t) => {
     t.same(Object.keys(refused.body).sort(), ['code', 'requestId', 'retryAfter', 'status', 'title', 'type']);
   }
 
-  t.test('one person sends so many an hour, in all of their accounts, those sent again among them', async (t) => {
+  t.test('the invites of one person are limited in all accounts together, resent ones included', async (t) => {
     const account = await newAccount();
     const { owner } = account;
     const { body } = await call('POST', '/v1/accounts', { body: { name: 'Another' }, token: owner.token });
@@ -330,14 +338,14 @@ t.test('invites', async (t) => {
     refusedFor(t, await resend(account, owner, first.body.id), 3600);
     t.equal((await call('GET', `${account.url}/invites/${first.body.id}`, { token: owner.token })).body.sendings, 2);
     const pending = await call('GET', `${account.url}/invites`, { token: owner.token });
-    t.equal(pending.body.items.length, 1, 'nothing was made');
-    t.same(await mailsTo(email), [], 'and nothing was sent');
+    t.equal(pending.body.items.length, 1, 'no invite was created');
+    t.same(await mailsTo(email), [], 'no mail was sent');
     const later = new Date(clock().getTime() + 3_601_000);
     const token = await at(later, () => logIn(owner));
     t.equal((await at(later, () => invite(account, { ...owner, token }, email))).status, 201);
   });
 
-  t.test('one account sends so many, whoever of its members does', async (t) => {
+  t.test('the invites of one account are limited for all its members together', async (t) => {
     const account = await newAccount();
     const members = [
       await newMember(account, { allPermissions: true }),
@@ -345,14 +353,14 @@ t.test('invites', async (t) => {
     ];
     const senders = [members[0], members[0], members[1], members[1], account.owner] as TestUser[];
     const sent = await inTurn(4, (i) => invite(account, senders[i] as TestUser, newEmail()));
-    t.same(tally(sent), { 201: 4 }, 'two members had been invited before');
+    t.same(tally(sent), { 201: 4 }, 'two invites were sent before');
     refusedFor(t, await invite(account, account.owner, newEmail()), 7200);
     const other = await newAccount();
     t.equal((await invite(other, other.owner, newEmail())).status, 201);
   });
 
   t.test(
-    'mails to one address that others cause are limited: those beyond the limit are delayed, and no invite is refused',
+    'mails that others cause to one address are delayed beyond the limit, and no invite is refused',
     async (t) => {
       const email = newEmail();
       const began = clock();
@@ -366,12 +374,12 @@ t.test('invites', async (t) => {
         t.equal((await mailsTo(email)).length, 3);
         const change = { email, currentPassword: password };
         t.equal((await call('POST', '/v1/me/email-change', { body: change, token: stranger.token })).status, 202);
-        t.equal((await mailsTo(email)).length, 4, 'whatever their kind');
+        t.equal((await mailsTo(email)).length, 4, 'all kinds of mail count');
         for (const [i, account] of attackers.entries()) await resend(account, account.owner, first[i] as string);
-        t.equal((await mailsTo(email)).length, 4, 'the fifth waits');
+        t.equal((await mailsTo(email)).length, 4, 'the fifth mail is delayed');
       });
       const { status, body } = await at(began, () => invite(other, other.owner, email.toUpperCase()));
-      t.equal(status, 201, 'an account that has sent nothing invites as before');
+      t.equal(status, 201, 'another account can invite the address');
       await at(began, async () => {
         t.equal((await mailsTo(email)).length, 4);
         const shown = await call('GET', `${other.url}/invites/${body.id}`, { token: other.owner.token });
@@ -385,16 +393,16 @@ t.test('invites', async (t) => {
       });
       await at(dayLater, async () => {
         const mails = await mailsTo(email);
-        t.equal(mails.length, 5, 'when it ends, the first mail is from a sender with none sent yet');
+        t.equal(mails.length, 5, 'after the window, the first mail is from a sender with no mail sent yet');
         t.match(mails[0]?.text, 'Patient Hosting');
       });
       await at(new Date(dayLater.getTime() + 3 * minute), async () => {
-        t.equal((await mailsTo(email)).length, 8, 'then the others, up to the limit');
+        t.equal((await mailsTo(email)).length, 8, 'the other mails follow, up to the limit');
       });
     },
   );
 
-  t.test('a delayed link to confirm an address is valid for a day from when its mail is sent', async (t) => {
+  t.test('a delayed link to confirm an address is valid for a day after its mail is sent', async (t) => {
     const email = newEmail();
     const began = clock();
     const later = (hours: number) => new Date(began.getTime() + hours * 60 * minute + 2_000);
@@ -404,9 +412,9 @@ t.test('invites', async (t) => {
       t.equal((await mailsTo(email)).length, 4);
       const change = { email, currentPassword: password };
       t.equal((await call('POST', '/v1/me/email-change', { body: change, token: stranger.token })).status, 202);
-      t.equal((await mailsTo(email)).length, 4, 'the link waits');
+      t.equal((await mailsTo(email)).length, 4, 'the mail with the link is delayed');
     });
-    await at(later(24), async () => t.equal((await mailsTo(email)).length, 5, 'sent when the window has ended'));
+    await at(later(24), async () => t.equal((await mailsTo(email)).length, 5, 'it is sent after the window'));
     const confirm = async () => call('POST', '/v1/auth/email-change/confirm', { body: { token: await link } });
     const link = tokenFor(email, 'email-change');
     await link;
@@ -424,13 +432,13 @@ t.test('invites', async (t) => {
     t.same(
       tally([await invite(account, account.owner, email)]),
       { 'invite-already-pending': 1 },
-      'nor do many at once',
+      'many at once are not counted either',
     );
     const member = (await call('GET', `${account.url}/members`, { token: account.owner.token })).body.items[0];
     t.same(tally(await inTurn(9, () => invite(account, account.owner, member.user.email))), { 'already-member': 9 });
     const { id } = (await call('GET', `${account.url}/invites`, { token: account.owner.token })).body.items[0];
     t.equal((await resend(account, account.owner, id)).status, 200);
-    t.equal((await invite(account, account.owner, newEmail())).status, 201, 'the third of four of the inviter');
+    t.equal((await invite(account, account.owner, newEmail())).status, 201, 'the inviter’s third of four');
   });
 
   t.test('a mail is not counted if the mail service fails, or if it is obsolete', async (t) => {
@@ -447,14 +455,14 @@ t.test('invites', async (t) => {
     });
   });
 
-  t.test('limits ownership offers to one member', async (t) => {
+  t.test('ownership offers to one member are limited', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { allPermissions: true });
     const before = (await mailsTo(member.email)).length;
     const url = `${account.url}/ownership-transfer`;
     const offer = (userId = member.id) => call('POST', url, { body: { userId }, token: account.owner.token });
     const refused = await inTurn(3, () => offer(account.owner.id));
-    t.same(tally(refused), { 'invalid-request': 3 }, 'what is refused counts nothing');
+    t.same(tally(refused), { 'invalid-request': 3 }, 'refused offers are not counted');
     for (let i = 0; i < 2; i += 1) {
       t.equal((await offer()).status, 201);
       await mailsTo(member.email);
@@ -464,7 +472,7 @@ t.test('invites', async (t) => {
     t.ok((await mailsTo(member.email)).length - before <= 2);
   });
 
-  t.test('one account sends one address so many a day', async (t) => {
+  t.test('the invites of one account to one address are limited', async (t) => {
     const [account, other] = [await newAccount(), await newAccount()];
     const second = await newMember(account, { allPermissions: true });
     const email = newEmail();
@@ -473,10 +481,10 @@ t.test('invites', async (t) => {
     refusedFor(t, await resend(account, second, body.id), 43_200);
     refusedFor(t, await invite(account, second, email), 43_200);
     t.equal((await invite(other, other.owner, email)).status, 201);
-    t.equal((await mailsTo(email)).length, 2, 'the mail of what was sent again comes in place of the first');
+    t.equal((await mailsTo(email)).length, 2, 'the mails of resent invites replace the first mail');
   });
 
-  t.test('one person sends one address so many a day through all of their accounts', async (t) => {
+  t.test('the invites of one person to one address are limited in all accounts together', async (t) => {
     const { owner, ...first } = await newAccount();
     const urls = [first.url];
     for (let i = 0; i < 3; i += 1) {
@@ -488,7 +496,7 @@ t.test('invites', async (t) => {
     t.same(tally(sent), { 201: 3, 'too-many-requests': 1 });
   });
 
-  t.test('what is refused to someone without the permission counts against nobody', async (t) => {
+  t.test('invites refused for a missing permission are not counted', async (t) => {
     const account = await newAccount();
     const [member, stranger] = [await newMember(account, invoices), await newUser()];
     const email = newEmail();
@@ -501,7 +509,7 @@ t.test('invites', async (t) => {
     t.equal((await resend(account, account.owner, id)).status, 200);
   });
 
-  t.test('looks at one invite and decisions on it count together, and keep no reason on it', async (t) => {
+  t.test('previews, accepts and declines of one invite count together, and the invite records no failed attempt', async (t) => {
     const account = await newAccount();
     const [email, other] = [newEmail(), newEmail()];
     const { body } = await invite(account, account.owner, email);
@@ -525,7 +533,7 @@ t.test('invites', async (t) => {
     });
   });
 
-  t.test('accepts of one invite that fail are limited by it as well', async (t) => {
+  t.test('failed accepts of one invite are limited', async (t) => {
     const account = await newAccount();
     const email = newEmail();
     await invite(account, account.owner, email);
@@ -536,7 +544,7 @@ t.test('invites', async (t) => {
     t.same(tally(tries), { 'wrong-credentials': 6, 'too-many-requests': 2 });
   });
 
-  t.test('a proxy that nobody named is not believed', async (t) => {
+  t.test('X-Forwarded-For is ignored from a proxy that is not configured', async (t) => {
     const claims = await atOnce(() => inTurn(3, () => loggingIn(started)(newEmail(), wrongPassword)));
     const left = claims.map((it) => Number(it.headers['ratelimit-remaining']));
     t.same(
@@ -545,7 +553,7 @@ t.test('invites', async (t) => {
     );
   });
 
-  t.test('making one costs as few statements beside 900 pending ones as beside one', async (t) => {
+  t.test('creating an invite takes the same number of statements with 900 pending invites as with one', async (t) => {
     const costs: string[][] = [];
     for (const pending of [1, 900]) {
       const account = await newAccount();
@@ -559,19 +567,19 @@ t.test('invites', async (t) => {
     t.equal(
       costs[0]?.length,
       isPostgres ? 4 : 3,
-      'who may, what there is to give, the invite, and two counts where replicas share a database',
+      'the caller’s access, the catalogue, the invite, and on Postgres two counts',
     );
   });
 });
 
-/** So many more pending invites like one. */
+/** Adds copies of a pending invite. */
 const addInvitesLike = (db: TestService['db'], id: string, count: number) =>
   db.execute(sql`
     insert into invites
     select (jsonb_populate_record(invite, jsonb_build_object('id', gen_random_uuid(), 'email', i || '-' || invite.email))).*
     from invites invite, generate_series(1, ${count}) i where invite.id = ${uuidOf('inv', id as never)}`);
 
-t.test('the cap on pending invites', async (t) => {
+t.test('the limit on pending invites', async (t) => {
   const { call, at, clock, invite, newAccount, tokenFor, logIn, mailsTo } = await startService(t, {
     env: { PENDING_INVITES_MAX: '3' },
   });
@@ -590,7 +598,7 @@ t.test('the cap on pending invites', async (t) => {
       run({ ...account, owner: { ...account.owner, token: await logIn(account.owner) } }),
     );
 
-  t.test('refuses one more, and sends nothing', async (t) => {
+  t.test('refuses another invite and sends no mail', async (t) => {
     const { account, made } = await fullAccount();
     t.same(tally(made), { 201: 3 });
     const email = newEmail();
@@ -601,17 +609,17 @@ t.test('the cap on pending invites', async (t) => {
     t.equal(body.items.length, 3);
     t.same(await mailsTo(email), []);
     const other = await newAccount();
-    t.equal((await invite(other, other.owner, email)).status, 201, 'another account has room of its own');
+    t.equal((await invite(other, other.owner, email)).status, 201, 'other accounts are not affected');
   });
 
-  t.test('says first what else stands against an invite', async (t) => {
+  t.test('is checked after the other obstacles of an invite', async (t) => {
     const { account, made } = await fullAccount();
     const again = await invite(account, account.owner, made[0]?.body.email);
     t.match([again.code, again.body.inviteId], ['invite-already-pending', made[0]?.body.id]);
     t.equal((await invite(account, account.owner, account.owner.email)).code, 'already-member');
   });
 
-  t.test('has room again for each that is revoked, declined or accepted', async (t) => {
+  t.test('allows another invite after one is revoked, declined or accepted', async (t) => {
     const { account, made, ids } = await fullAccount();
     const decide: (() => Promise<Answer>)[] = [
       () => act(account, ids[0] as string, 'revoke'),
@@ -628,11 +636,11 @@ t.test('the cap on pending invites', async (t) => {
     }
   });
 
-  t.test('does not count what has expired, and counts it again when it is sent again', async (t) => {
+  t.test('does not count expired invites, and counts them again when they are resent', async (t) => {
     const { account, ids, made } = await fullAccount();
     await eightDaysLater(account, async (then) => {
       const same = await invite(then, then.owner, made[0]?.body.email);
-      t.equal(same.status, 201, 'an expired one for the same address gives way');
+      t.equal(same.status, 201, 'an expired invite for the same address is replaced');
       t.equal((await invite(then, then.owner, newEmail())).status, 201);
       t.equal((await act(then, ids[1] as string, 'resend')).status, 200, 'the third');
       t.equal((await act(then, ids[2] as string, 'resend')).code, 'too-many-pending-invites');
@@ -640,14 +648,14 @@ t.test('the cap on pending invites', async (t) => {
       t.equal(
         (await act(then, ids[1] as string, 'resend')).status,
         200,
-        'a pending one is sent again without more room',
+        'a pending invite can be resent at the limit',
       );
       await act(then, same.body.id, 'revoke');
       t.equal((await act(then, ids[2] as string, 'resend')).status, 200);
     });
   });
 
-  t.test('is none where it is 0', async (t) => {
+  t.test('is off if PENDING_INVITES_MAX is 0', async (t) => {
     const { invite, newAccount } = await startService(t, { env: { PENDING_INVITES_MAX: '0' } });
     const account = await newAccount();
     t.same(tally(await inTurn(8, () => invite(account, account.owner, newEmail()))), { 201: 8 });
@@ -655,7 +663,7 @@ t.test('the cap on pending invites', async (t) => {
 });
 
 t.test(
-  'replicas on one Postgres count together',
+  'replicas on one Postgres count rate limits together',
   { skip: needsPostgres('the embedded database has one process') },
   async (t) => {
     const database = await freshDatabase(t);
@@ -666,7 +674,7 @@ t.test(
 const redisUrl = 'redis://127.0.0.1:6379';
 const noRedis = (await isRedisThere()) ? false : `no Redis answers at ${redisUrl}`;
 
-t.test('replicas with one Redis count together, each on a database of its own', { skip: noRedis }, async (t) => {
+t.test('replicas with one Redis and separate databases count rate limits together', { skip: noRedis }, async (t) => {
   const replicas = await inTurn(2, () => startReplica(t, { redis: redisUrl }));
   await until('both to count in Redis', async () => {
     const network = from(randomNetwork());
@@ -691,11 +699,11 @@ async function countTogether(t: Test, replicas: TestService[]) {
   const email = randomEmail();
   const replicaAt = (i: number) => replicas[i % replicas.length] as TestService;
   const guesses = await inTurn(14, (i) => loggingIn(replicaAt(i))(email, wrongPassword, from(randomNetwork())));
-  t.same(tally(guesses.slice(0, 10)), { 'wrong-credentials': 10 }, 'by address');
+  t.same(tally(guesses.slice(0, 10)), { 'wrong-credentials': 10 }, 'counted by address');
   t.same(tally(guesses.slice(10)), { 'too-many-requests': 4 });
   const network = from(randomNetwork());
   const left = await inTurn(3, (i) => remainingAt(replicaAt(i), randomEmail(), network));
-  t.same(left, [2, 1, 0], 'and by network');
+  t.same(left, [2, 1, 0], 'counted by network');
   t.equal((await loggingIn(replicaAt(3))(randomEmail(), wrongPassword, network)).code, 'too-many-requests');
 }
 
@@ -704,10 +712,10 @@ async function remainingAt(replica: TestService, email: string, where: ReturnTyp
   return Number(headers['ratelimit-remaining']);
 }
 
-/** One that no other run of the tests has: a Redis remembers them. */
+/** Unique over test runs, since Redis keeps its counts. */
 const randomEmail = () => `someone-${randomUUID()}@example.com`;
 
-/** 64 bits of IPv6 by chance. */
+/** An address in a random IPv6 network of 64 bits. */
 function randomNetwork(): string {
   const [a, b, c] = randomUUID().split('-');
   return `2001:${b}:${c}:${a?.slice(0, 4)}::1`;
@@ -725,7 +733,7 @@ function isRedisThere(): Promise<boolean> {
     .finally(() => client.disconnect());
 }
 
-t.test('requests of any kind are limited by network, in each replica', async (t) => {
+t.test('all requests are limited by network, in each replica separately', async (t) => {
   const { call, travel } = await startService(t, { env: { RATE_LIMITS: 'request.network=5/10' } });
   const from = (remoteAddress: string, url = '/problems/not-found') => call('GET', url, { remoteAddress });
   for (let i = 0; i < 5; i++)
@@ -733,9 +741,9 @@ t.test('requests of any kind are limited by network, in each replica', async (t)
   const refused = await from('192.0.2.1');
   t.match(refused, { status: 429, body: { code: 'too-many-requests' } });
   t.ok(Number(refused.headers['retry-after']) <= 10);
-  t.match(await from('192.0.2.1', '/v1/me'), { status: 429 }, 'before anyone asks who is calling');
-  t.match(await from('192.0.2.1', '/livez'), { status: 200 }, 'but for whether it is alive');
-  t.match(await from('192.0.2.2'), { status: 200 }, 'another network has a count of its own');
+  t.match(await from('192.0.2.1', '/v1/me'), { status: 429 }, 'the limit is checked before the credential');
+  t.match(await from('192.0.2.1', '/livez'), { status: 200 }, 'GET /livez is not limited');
+  t.match(await from('192.0.2.2'), { status: 200 }, 'another network is not affected');
   travel(10_000);
-  t.match(await from('192.0.2.1'), { status: 200 }, 'and a new window begins');
+  t.match(await from('192.0.2.1'), { status: 200 }, 'a new window starts');
 });

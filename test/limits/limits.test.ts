@@ -34,7 +34,7 @@ const key = () => `test:${randomUUID()}`;
 const statements: string[] = [];
 const choice = await freshDatabase(t);
 const database = await openDatabase(choice, { logQuery: (it) => void statements.push(it) });
-// The embedded database can be open once only: two that count in it share it.
+// The embedded database can be opened only once, so both counters share it.
 const sameDatabase = isPostgres ? await openDatabase(choice) : database;
 t.teardown(async () => {
   await database.close();
@@ -46,7 +46,7 @@ const { db } = database;
 const redis = await startRedis(t);
 const noRedis = redis ? false : 'no redis-server is installed, and none answers on 127.0.0.1:6379';
 
-/** Two that count in one store, as two replicas have them. */
+/** The counters of two replicas that share a store. */
 type Pair = [Counters, Counters];
 
 const inMemory = (): Pair => {
@@ -63,7 +63,7 @@ async function reachingRedis(t: Test, url = redis?.url ?? '', log = logTo([])) {
   return counters;
 }
 
-/** Whether what is counted now is found in Redis, and not in the process. */
+/** Whether the counters count in Redis, not in the process. */
 async function countsInRedis(url: string, counters: Counters): Promise<boolean> {
   const name = key();
   await counters.hit([{ key: name, window: 60 }], start);
@@ -85,14 +85,14 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
   const [one, other] = await open(t);
   t.teardown(() => Promise.all([one.close(), other.close()]));
 
-  t.test('count each hit, and say when the window ends', async (t) => {
+  t.test('count each hit and return the end of the window', async (t) => {
     const hit = { key: key(), window: 60 };
     t.same(await one.hit([hit], start), [{ count: 1, resetsAt: after(60) }]);
-    t.same(await other.hit([hit], after(1)), [{ count: 2, resetsAt: after(60) }], 'a hit does not put the end off');
+    t.same(await other.hit([hit], after(1)), [{ count: 2, resetsAt: after(60) }], 'a hit does not extend the window');
     t.same(await one.hit([hit], after(2)), [{ count: 3, resetsAt: after(60) }]);
   });
 
-  t.test('count any number of keys at once, and answer in the order given', async (t) => {
+  t.test('count several keys at once and return the counts in the same order', async (t) => {
     const [a, b, c] = ['c', 'a', 'b'].map((it) => ({ key: `${it}:${key()}`, window: 10 })) as [Hit, Hit, Hit];
     await one.hit([b], start);
     await one.hit([b, c], start);
@@ -105,7 +105,7 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     t.same(await one.hit([], start), []);
   });
 
-  t.test('count a key twice that is named twice', async (t) => {
+  t.test('count a key twice that occurs twice', async (t) => {
     const hit = { key: key(), window: 10 };
     const counts = await one.hit([hit, { key: key(), window: 20 }, hit], start);
     t.same(counts, [
@@ -116,7 +116,7 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     t.match(await other.hit([hit, hit], start), [{ count: 4 }, { count: 4 }]);
   });
 
-  t.test('take back hits of refused actions until their window ends', async (t) => {
+  t.test('undo hits of refused actions until the window ends', async (t) => {
     const [one1, two] = [
       { key: key(), window: 60 },
       { key: key(), window: 60 },
@@ -124,19 +124,19 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     await one.hit([one1, two], start);
     const [again] = await other.hit([one1], after(1));
     await other.undo([{ key: one1.key, resetsAt: again?.resetsAt as Date }]);
-    t.match(await one.hit([one1, two], after(2)), [{ count: 2 }, { count: 2 }], 'and no other');
+    t.match(await one.hit([one1, two], after(2)), [{ count: 2 }, { count: 2 }], 'other hits are not undone');
     const [next] = await one.hit([one1], after(61));
     t.same(next, { count: 1, resetsAt: after(121) });
     await one.undo([{ key: one1.key, resetsAt: after(60) }]);
-    t.match(await one.hit([one1], after(62)), [{ count: 2 }], 'one of a window that is over changes nothing');
+    t.match(await one.hit([one1], after(62)), [{ count: 2 }], 'a hit of an earlier window is not undone');
     const both = { key: one1.key, resetsAt: after(121) };
     await one.undo([both, both, both]);
     const begun = { count: 1, resetsAt: after(123) };
-    t.same(await other.hit([one1], after(63)), [begun], 'what counts nothing is forgotten');
+    t.same(await other.hit([one1], after(63)), [begun], 'a count of 0 is deleted');
     await one.undo([]);
   });
 
-  t.test('lose none of many hits at once, from two replicas and in any order', async (t) => {
+  t.test('lose no concurrent hits from two replicas in any order', async (t) => {
     const hits = Array.from({ length: 8 }, () => ({ key: key(), window: 60 }));
     const calls = Array.from({ length: 100 }, (_, i) => {
       const turned = [...hits.slice(i % 8), ...hits.slice(0, i % 8)];
@@ -144,7 +144,7 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     });
     const seen = (await Promise.all(calls)).flatMap((counts) => counts.map((it) => it.count));
     for (let n = 1; n <= 100; n++) {
-      if (seen.filter((it) => it === n).length !== 8) t.fail(`${n} was answered otherwise than once for each key`);
+      if (seen.filter((it) => it === n).length !== 8) t.fail(`${n} was not returned exactly once for each key`);
     }
     t.match(
       await one.hit(hits, start),
@@ -152,7 +152,7 @@ async function keepTheContract(t: Test, open: (t: Test) => Pair | Promise<Pair>)
     );
   });
 
-  t.test('begin anew when the window has ended, by the clock of whoever asks', async (t) => {
+  t.test('start again when the window has ended, by the clock of the caller', async (t) => {
     const hit = { key: key(), window: 60 };
     await one.hit([hit, hit, hit], start);
     t.same(await one.hit([hit], after(59.999)), [{ count: 4, resetsAt: after(60) }]);
@@ -167,19 +167,19 @@ interface Hit {
   window: number;
 }
 
-t.test('counters in memory hold a bounded number of keys', async (t) => {
+t.test('counters in memory keep a limited number of keys', async (t) => {
   const counters = memoryCounters(10);
   const countOf = async (name: string, now: Date, window = 60) =>
     (await counters.hit([{ key: name, window }], now))[0]?.count;
 
-  t.test('those that have run out go first', async (t) => {
+  t.test('expired windows are removed first', async (t) => {
     for (let i = 0; i < 5; i++) await countOf(`long ${i}`, start, 600);
     for (let i = 0; i < 5; i++) await countOf(`short ${i}`, start, 1);
     await countOf('one more', after(1));
     for (let i = 0; i < 4; i++) t.equal(await countOf(`long ${i}`, after(1)), 2, `long ${i} is still counted`);
   });
 
-  t.test('then those whose windows began first', async (t) => {
+  t.test('then the oldest windows are removed', async (t) => {
     for (let i = 0; i < 10; i++) await countOf(`key ${i}`, after(1000 + i));
     await countOf('one more', after(1010));
     for (let i = 2; i < 10; i++) t.equal(await countOf(`key ${i}`, after(1011)), 2, `key ${i} is still counted`);
@@ -194,7 +194,7 @@ t.test('counters in SQL', async (t) => {
       insert into rate_limits (key, count, resets_at)
       select 'over:' || i, 1, ${after(-60).toISOString()} from generate_series(1, ${count}::integer) i`);
 
-  t.test('need one statement for all hits of a call', async (t) => {
+  t.test('use one statement for all hits of a call', async (t) => {
     const counters = postgresCounters(db);
     const hits = Array.from({ length: 5 }, () => ({ key: key(), window: 60 }));
     await counters.hit(hits, start);
@@ -207,7 +207,7 @@ t.test('counters in SQL', async (t) => {
     t.match(statements[0], /^with "counted" as \(\s*insert into rate_limits/);
   });
 
-  t.test('clear away what has run out, a bounded number once a minute', async (t) => {
+  t.test('delete expired rows, a limited number once a minute', async (t) => {
     const counters = postgresCounters(db);
     await runOut(15_000);
     await db.insert(rateLimits).values({ key: 'over by 59 s then', count: 1, resetsAt: after(1) });
@@ -217,24 +217,24 @@ t.test('counters in SQL', async (t) => {
       await counters.close();
       return db.$count(rateLimits);
     };
-    t.equal(await hitAt(start), 5_002, 'ten thousand went');
+    t.equal(await hitAt(start), 5_002, '10,000 expired rows were deleted');
     t.equal(await hitAt(after(59)), 5_002);
-    t.equal(await hitAt(after(60)), 2, 'what is counted stays, and what has only just run out');
+    t.equal(await hitAt(after(60)), 2, 'current rows and rows that have just expired stay');
     t.match(await counters.hit([hit], after(61)), [{ count: 4 }]);
   });
 
-  t.test('wait for nobody to clear away', { skip: needsPostgres('the embedded database has one connection') }, (t) =>
+  t.test('do not wait for locked rows when they delete expired ones', { skip: needsPostgres('the embedded database has one connection') }, (t) =>
     db.transaction(async (tx) => {
       await runOut(3);
       await tx.select().from(rateLimits).limit(1).for('update');
       const counters = postgresCounters(sameDatabase.db);
       await counters.hit([{ key: key(), window: 60 }], start);
       await counters.close();
-      t.equal(await sameDatabase.db.$count(rateLimits), 2, 'all but the one that someone holds');
+      t.equal(await sameDatabase.db.$count(rateLimits), 2, 'only the locked row stays');
     }),
   );
 
-  t.test('throw what the database throws where it is away', async (t) => {
+  t.test('throw the error of an unavailable database', async (t) => {
     const away = await openDatabase({ kind: 'postgres', url: 'postgres://127.0.0.1:1/none' });
     t.teardown(() => away.close());
     const error = await postgresCounters(away.db)
@@ -248,7 +248,7 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
   const { url, stop, start: startAgain } = redis as RunningRedis;
   const hit = { key: key(), window: 60 };
 
-  /** Hits once, and answers the count. Fails the test where that takes longer than a second. */
+  /** Hits once and returns the count. Fails the test if that takes longer than a second. */
   async function promptly(t: Test, counters: Counters, { key, window }: Hit = hit): Promise<number | undefined> {
     const began = Date.now();
     const [counted] = await counters.hit([{ key, window }], start);
@@ -258,7 +258,7 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
   }
   const outages = (lines: string[]) => lines.map((it) => JSON.parse(it)).filter((it) => it.level >= 40);
 
-  t.test('keep one key for each, that Redis forgets by itself', async (t) => {
+  t.test('use one key for each count, which expires in Redis', async (t) => {
     const counters = await reachingRedis(t);
     const name = key();
     await counters.hit([{ key: name, window: 60 }], start);
@@ -266,7 +266,7 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
     t.ok(left > 55_000 && left <= 60_000, `${left} ms`);
   });
 
-  t.test('go on in the process when Redis is killed, and count together again when it is back', async (t) => {
+  t.test('count in the process when Redis is killed, and together when it is available again', async (t) => {
     const lines: string[] = [];
     const counters = await reachingRedis(t, url, logTo(lines));
     const limiter = createLimiter(counters, parseRateLimits(undefined));
@@ -275,21 +275,21 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
     await stop();
     t.teardown(startAgain);
     for (let i = 1; i <= 10; i++) await attempt();
-    await t.rejects(attempt(), { code: 'too-many-requests' }, 'it is still limited');
+    await t.rejects(attempt(), { code: 'too-many-requests' }, 'limits still apply');
     for (let i = 1; i <= 20; i++) t.equal(await promptly(t, counters), i);
-    await until('word of the outage', () => outages(lines).length > 0);
+    await until('the outage to be logged', () => outages(lines).length > 0);
     await startAgain();
     await until('Redis to be reached again', () => countsInRedis(url, counters));
-    t.ok(lines.some((it) => it.includes('Redis is back')));
-    t.match(outages(lines), [{ msg: 'Redis is away: this process counts rate limits by itself' }]);
-    t.equal(outages(lines).length, 1, 'one line for the outage, and not one for each request');
+    t.ok(lines.some((it) => it.includes('Redis is available again')));
+    t.match(outages(lines), [{ msg: 'Redis is unavailable: this process counts rate limits on its own' }]);
+    t.equal(outages(lines).length, 1, 'the outage is logged once, not for each request');
     const other = await reachingRedis(t);
     const shared = key();
     await counters.hit([{ key: shared, window: 60 }], start);
     t.match(await other.hit([{ key: shared, window: 60 }], start), [{ count: 2 }]);
   });
 
-  t.test('hits that are under way when it is killed are counted', async (t) => {
+  t.test('count the hits that are in progress when Redis is killed', async (t) => {
     const counters = await reachingRedis(t);
     const underway = Array.from({ length: 20 }, () => promptly(t, counters));
     await stop();
@@ -298,7 +298,7 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
     await startAgain();
   });
 
-  t.test('go on where it is there and answers nothing, and wait for it once', async (t) => {
+  t.test('count in the process if Redis does not answer, and wait for it only once', async (t) => {
     const lines: string[] = [];
     const proxy = await startPostgresProxy(t, url);
     const counters = await reachingRedis(t, proxy.url, logTo(lines));
@@ -313,13 +313,13 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
     );
     const began = Date.now();
     for (let i = 11; i <= 30; i++) t.equal(await promptly(t, counters, { key: name, window: 60 }), i);
-    t.ok(Date.now() - began < 1000, 'those behind it do not wait again');
+    t.ok(Date.now() - began < 1000, 'later hits do not wait');
     t.equal(outages(lines).length, 1);
     proxy.thaw();
     await until('Redis to be reached again', () => countsInRedis(url, counters));
   });
 
-  t.test('begin while Redis is away', async (t) => {
+  t.test('can start while Redis is unavailable', async (t) => {
     await stop();
     t.teardown(startAgain);
     const lines: string[] = [];
@@ -327,31 +327,31 @@ t.test('counters in Redis', { skip: noRedis }, async (t) => {
     t.teardown(() => counters.close());
     const name = key();
     for (let i = 1; i <= 3; i++) t.equal(await promptly(t, counters, { key: name, window: 60 }), i);
-    await until('word of the outage', () => outages(lines).length === 1);
+    await until('the outage to be logged', () => outages(lines).length === 1);
     await startAgain();
     await until('Redis to be reached', () => countsInRedis(url, counters));
     t.equal(outages(lines).length, 1);
   });
 
-  t.test('say nothing of a password in the URL', async (t) => {
+  t.test('do not log the password in the URL', async (t) => {
     const lines: string[] = [];
     const wrong = new URL(url);
     wrong.username = 'somebody';
     wrong.password = 'hunter2hunter2';
     const counters = redisCounters(wrong.href, logTo(lines));
     t.teardown(() => counters.close());
-    await until('word of the refusal', () => outages(lines).length === 1);
+    await until('the refusal to be logged', () => outages(lines).length === 1);
     t.equal(await promptly(t, counters, { key: key(), window: 60 }), 1);
     t.notMatch(lines.join(), 'hunter2hunter2');
   });
 });
 
 t.test('the limiter', async (t) => {
-  const usual = parseRateLimits(undefined);
-  const limiterOf = (rates: RateLimits = usual) => createLimiter(memoryCounters(), rates);
+  const defaults = parseRateLimits(undefined);
+  const limiterOf = (rates: RateLimits = defaults) => createLimiter(memoryCounters(), rates);
   const login = (of: string) => [{ limit: 'login.address' as const, of }];
 
-  t.test('lets as many through as the limit says, and says when the next may come', async (t) => {
+  t.test('allows the attempts of the limit, and says when the next is allowed', async (t) => {
     const limiter = limiterOf();
     for (let i = 0; i < 10; i++) await limiter.requireWithin(login('eve@example.com'), after(i));
     t.equal(await waitOf(limiter.requireWithin(login('eve@example.com'), after(10.5))), 890);
@@ -361,7 +361,7 @@ t.test('the limiter', async (t) => {
     await limiter.requireWithin(login('eve@example.com'), after(900));
   });
 
-  t.test('names no limit to whoever is refused', async (t) => {
+  t.test('does not name the limit in a refusal', async (t) => {
     const limiter = limiterOf(parseRateLimits('login.address=1/60'));
     await limiter.requireWithin(login('eve@example.com'), start);
     const refused = await limiter.requireWithin(login('eve@example.com'), start).catch((error: Problem) => error);
@@ -369,7 +369,7 @@ t.test('the limiter', async (t) => {
     t.same([refused?.detail, Object.keys(refused?.extensions ?? {})], [undefined, ['retryAfter']]);
   });
 
-  t.test('asks for the longest wait where several are exceeded', async (t) => {
+  t.test('returns the longest wait if several limits are exceeded', async (t) => {
     const limiter = limiterOf(parseRateLimits('invites.inviter=1/60, invites.account=1/3600, invites.pair=9/86400'));
     const tries = (['invites.inviter', 'invites.account', 'invites.pair'] as const).map((limit) => ({
       limit,
@@ -379,52 +379,52 @@ t.test('the limiter', async (t) => {
     t.equal(await waitOf(limiter.requireWithin(tries, start)), 3600);
   });
 
-  t.test('asks its counters once, and tells them nobody’s address', async (t) => {
+  t.test('calls its counters once, with hashed addresses', async (t) => {
     const asked: string[][] = [];
     const counters = memoryCounters();
     const hit: Counters['hit'] = (hits, now) => {
       asked.push(hits.map((it) => it.key));
       return counters.hit(hits, now);
     };
-    const limiter = createLimiter({ ...counters, hit }, usual);
+    const limiter = createLimiter({ ...counters, hit }, defaults);
     await limiter.requireWithin([...login('eve@example.com'), { limit: 'login.network', of: '192.0.2.1' }], start);
     await limiter.requireWithin([], start);
     t.equal(asked.length, 1);
     t.match(asked[0], [/^login\.address:[\w-]{22}$/, /^login\.network:[\w-]{22}$/]);
   });
 
-  t.test('counts nothing where limits are off', async (t) => {
+  t.test('does not count if limits are off', async (t) => {
     const limiter = createLimiter(untouchable, 'off');
     for (let i = 0; i < 20; i++) await limiter.requireWithin(login('eve@example.com'), start);
     t.pass();
   });
 
-  t.test('does not count refused tries', async (t) => {
+  t.test('does not count refused attempts', async (t) => {
     const limiter = limiterOf(parseRateLimits('invites.pair=2/60, invites.account=3/60'));
     const tries = (['invites.account', 'invites.pair'] as const).map((limit) => ({ limit, of: 'one' }));
     const refuse = () => Promise.reject(new Problem('already-member'));
     for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'already-member' });
     t.equal(await limiter.counting(tries, start, async () => 'sent'), 'sent');
     const fail = () => Promise.reject(new Error('the answer was lost'));
-    await t.rejects(limiter.counting(tries, start, fail), 'of which it is not known whether something was done');
+    await t.rejects(limiter.counting(tries, start, fail), 'an attempt with an unknown result is counted');
     for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'too-many-requests' });
     await limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start);
     await t.rejects(limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start));
   });
 
-  t.test('refuses where nothing can be counted', async (t) => {
-    await t.rejects(createLimiter(untouchable, usual).requireWithin(login('eve@example.com'), start));
+  t.test('refuses attempts that can't be counted', async (t) => {
+    await t.rejects(createLimiter(untouchable, defaults).requireWithin(login('eve@example.com'), start));
   });
 });
 
-/** The seconds that a refusal asks to wait; undefined where nothing was refused. */
+/** The seconds to wait of a refusal; undefined if nothing was refused. */
 const waitOf = (asked: Promise<void>) =>
   asked.then(
     () => undefined,
     (error: Problem) => error.code === 'too-many-requests' && error.extensions.retryAfter,
   );
 
-/** Counters that nobody may ask. */
+/** Counters that must not be called. */
 const untouchable: Counters = {
   hit: () => Promise.reject(new Error('was asked to count')),
   undo: () => Promise.reject(new Error('was asked to count')),
@@ -433,24 +433,24 @@ const untouchable: Counters = {
 };
 
 t.test('RATE_LIMITS', async (t) => {
-  const usual = Object.fromEntries(Object.entries(limits).map(([name, { max, window }]) => [name, { max, window }]));
-  t.same(parseRateLimits(undefined), usual);
+  const defaults = Object.fromEntries(Object.entries(limits).map(([name, { max, window }]) => [name, { max, window }]));
+  t.same(parseRateLimits(undefined), defaults);
   t.equal(parseRateLimits('off'), 'off');
   t.same(parseRateLimits(' login.network = 7/60,reset.address=5/86400 '), {
-    ...usual,
+    ...defaults,
     'login.network': { max: 7, window: 60 },
     'reset.address': { max: 5, window: 86_400 },
   });
   const wrong: [string, RegExp][] = [
-    ['login.networks=1/2', /does not exist: login.networks/],
-    ['toString=1/2, __proto__=1/2', /does not exist: toString; .*does not exist: __proto__/],
-    ['login.network=1/2, login.network=2/3', /names login.network twice/],
-    ['reset.mails=5/901', /gives reset.mails other than 1 to 1000000 tries in 1 to 900 seconds/],
-    ['login.network=0/60', /gives login.network other than 1 to 1000000 tries/],
+    ['login.networks=1/2', /contains an unknown limit: login.networks/],
+    ['toString=1/2, __proto__=1/2', /unknown limit: toString; .*unknown limit: __proto__/],
+    ['login.network=1/2, login.network=2/3', /contains login.network twice/],
+    ['reset.mails=5/901', /must set reset.mails to 1 to 1000000 attempts in 1 to 900 seconds/],
+    ['login.network=0/60', /must set login.network to 1 to 1000000 attempts/],
     ['login.network=10/0', /in 1 to 2678400 seconds/],
     ['login.network=1000001/60', /1000000/],
     ...['', 'on', 'login.network', 'login.network=1', 'login.network=1/60,', 'login.network=-1/60', 'off, off'].map(
-      (it): [string, RegExp] => [it, /must be off, or limits such as login.network=100\/60/],
+      (it): [string, RegExp] => [it, /must be off, or limits such as login.network=100\/60 separated by commas/],
     ),
   ];
   for (const [text, message] of wrong) t.throws(() => parseRateLimits(text), { message }, text);
@@ -511,7 +511,7 @@ t.test('routes with a network limit', async (t) => {
   const limitHeaders = (headers: object) =>
     Object.fromEntries(Object.entries(headers).filter(([name]) => /ratelimit|retry/.test(name)));
 
-  t.test('say on each answer how many tries are left, in the draft’s headers and no others', async (t) => {
+  t.test('send the RateLimit headers of the draft on each answer, and no others', async (t) => {
     const { post } = await startApp(t, memoryCounters());
     t.same(limitHeaders((await post('/login')).headers), {
       'ratelimit-limit': 3,
@@ -527,7 +527,7 @@ t.test('routes with a network limit', async (t) => {
     t.same(limitHeaders((await post('/free')).headers), {});
   });
 
-  t.test('answer one try too many with a problem document and Retry-After', async (t) => {
+  t.test('refuse requests beyond the limit with a problem document and Retry-After', async (t) => {
     const { post, handled } = await startApp(t, memoryCounters());
     for (let i = 0; i < 3; i++) t.equal((await post('/login')).statusCode, 200);
     now = after(12.5);
@@ -541,12 +541,12 @@ t.test('routes with a network limit', async (t) => {
       retryAfter: 48,
     });
     t.match(limitHeaders(refused.headers), { 'retry-after': '48', 'ratelimit-remaining': 0, 'ratelimit-reset': 48 });
-    t.equal(handled.length, 3, 'nothing was done');
+    t.equal(handled.length, 3, 'the handler did not run');
     now = after(60);
     t.equal((await post('/login')).statusCode, 200);
   });
 
-  t.test('are as plain about a limit that is counted further inside', async (t) => {
+  t.test('send Retry-After also for limits that the handler counts', async (t) => {
     const { post } = await startApp(t, memoryCounters(), rates('password.user=1/60'));
     t.same(limitHeaders((await post('/guess')).headers), {});
     now = after(15);
@@ -556,7 +556,7 @@ t.test('routes with a network limit', async (t) => {
     t.same(limitHeaders(refused.headers), { 'retry-after': '45' });
   });
 
-  t.test('count together where they name the same limit, and apart from the others', async (t) => {
+  t.test('count together if they have the same limit, and separately from others', async (t) => {
     const { post } = await startApp(t, memoryCounters());
     for (const url of ['/login', '/login-again', '/login']) t.equal((await post(url)).statusCode, 200);
     t.equal((await post('/login-again')).statusCode, 429);
@@ -564,7 +564,7 @@ t.test('routes with a network limit', async (t) => {
     t.equal((await post('/free')).statusCode, 200);
   });
 
-  t.test('count by network: an IPv4 address, or 64 bits of an IPv6 one', async (t) => {
+  t.test('count by network: an IPv4 address, or the first 64 bits of an IPv6 address', async (t) => {
     const { post } = await startApp(t, memoryCounters());
     for (let i = 1; i <= 3; i++) await post('/login', `2001:db8:1:2::${i}`);
     t.equal((await post('/login', '2001:db8:1:2:3:4:5:6')).statusCode, 429);
@@ -572,13 +572,13 @@ t.test('routes with a network limit', async (t) => {
     t.equal((await post('/login', '192.0.2.1')).statusCode, 200);
   });
 
-  t.test('count before a body is read', async (t) => {
+  t.test('count before the body is read', async (t) => {
     const { post } = await startApp(t, memoryCounters());
     for (const body of ['{', '[]', '{}']) t.equal((await post('/login', '192.0.2.1', body)).statusCode, 400);
     t.equal((await post('/login', '192.0.2.1', '{')).statusCode, 429);
   });
 
-  t.test('count together over replicas that share a store', async (t) => {
+  t.test('count together in replicas that share a store', async (t) => {
     const [one, other] = inSql();
     const replicas = [await startApp(t, one), await startApp(t, other)];
     const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => replicas[i % 2]?.post('/login')));
@@ -589,7 +589,7 @@ t.test('routes with a network limit', async (t) => {
     t.notMatch(kept[0]?.key, '192.0.2.1');
   });
 
-  t.test('refuse what can’t be counted as unavailable, and do nothing', async (t) => {
+  t.test('refuse requests that can’t be counted as unavailable', async (t) => {
     const away = await openDatabase({ kind: 'postgres', url: 'postgres://127.0.0.1:1/none' });
     t.teardown(() => away.close());
     const { post, handled } = await startApp(t, postgresCounters(away.db));
@@ -601,7 +601,7 @@ t.test('routes with a network limit', async (t) => {
     t.equal((await post('/free')).statusCode, 200);
   });
 
-  t.test('count nothing and say nothing where limits are off', async (t) => {
+  t.test('do not count and send no headers if limits are off', async (t) => {
     const { post } = await startApp(t, untouchable, 'off');
     for (let i = 0; i < 5; i++) {
       const { statusCode, headers } = await post('/login');
@@ -611,7 +611,7 @@ t.test('routes with a network limit', async (t) => {
   });
 });
 
-t.test('each limit is documented, and allows something', async (t) => {
+t.test('each limit has a description and allows at least one attempt', async (t) => {
   for (const [name, { about, max, window }] of Object.entries(limits)) {
     t.match(about, /^[A-Z].*\.$/, name as LimitName);
     t.ok(max >= 1 && window >= 1, name);
@@ -620,14 +620,18 @@ t.test('each limit is documented, and allows something', async (t) => {
 
 interface RunningRedis {
   url: string;
-  /** Ends it at once, or cuts the way to one that is not ours. */
+  /** Kills the server, or cuts the connections to one that was not started by this test. */
   stop(): Promise<void>;
   start(): Promise<void>;
 }
 
+<<<<<<< ours
 /**
  * A Redis of this test, or the way to the one on 127.0.0.1:6379; undefined where there is neither.
  */
+=======
+/** A new Redis, or a proxy to the one on 127.0.0.1:6379; undefined if there is neither. */
+>>>>>>> theirs
 async function startRedis(t: Test): Promise<RunningRedis | undefined> {
   const url = `redis://127.0.0.1:${await freePort()}`;
   let server = await spawnRedis(t, url);
