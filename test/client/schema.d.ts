@@ -1508,8 +1508,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Is the process alive
-         * @description 200 as long as the process answers, whether the database does or not: restart it where this fails.
+         * Check that the process is alive
+         * @description 200 if the process answers, even if the database does not. Restart the process if this fails.
          */
         get: operations["getLiveness"];
         put?: never;
@@ -1528,8 +1528,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Is the service ready
-         * @description 200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, can’t be written or lacks this release’s migrations, and while the mail worker is stuck: `detail` says which.
+         * Check that the service is ready
+         * @description 200 if the service can take requests. 503 while it is starting, stopping or overloaded, while the database does not answer, is not writable or lacks migrations of this release, and while the mail worker is stuck. `detail` says which.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1549,7 +1549,7 @@ export interface paths {
         };
         /**
          * Explain a problem code
-         * @description What a problem code means and what to do about it: the page that `type` of a problem document points to.
+         * @description Returns what a problem code means and what to do about it. `type` of a problem document is the URL of this page.
          */
         get: operations["explainProblem"];
         put?: never;
@@ -1568,7 +1568,7 @@ export interface components {
         ChangedEmail: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1577,7 +1577,7 @@ export interface components {
         Credentials: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1587,7 +1587,7 @@ export interface components {
         EmailChange: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1661,7 +1661,7 @@ export interface components {
         MySessionPage: {
             items: components["schemas"]["MySession"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example ses_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -1699,7 +1699,7 @@ export interface components {
         PasswordResetRequest: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -1711,12 +1711,12 @@ export interface components {
         Registration: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
             /**
-             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @description The language of mails: a language tag (RFC 5646). If mails are not available in it, the closest available language is used, or else English.
              * @example de
              */
             locale?: string;
@@ -1747,12 +1747,12 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -1771,7 +1771,7 @@ export interface components {
              */
             token: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -2049,7 +2049,7 @@ export interface components {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2072,7 +2072,7 @@ export interface components {
          */
         AccountChanges: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Example Hosting
              */
             name?: string;
@@ -2102,7 +2102,7 @@ export interface components {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2132,7 +2132,7 @@ export interface components {
             /** @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Example Hosting
              */
             name: string;
@@ -2151,19 +2151,19 @@ export interface components {
         MyAccountPage: {
             items: components["schemas"]["MyAccount"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example mem_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
         };
         NewAccount: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Example Hosting
              */
             name: string;
             /**
-             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @description The language of mails: a language tag (RFC 5646). If mails are not available in it, the closest available language is used, or else English.
              * @example de
              */
             locale?: string;
@@ -2182,12 +2182,12 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -2196,7 +2196,7 @@ export interface components {
             /** @example usr_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -2226,7 +2226,7 @@ export interface components {
         MemberPage: {
             items: components["schemas"]["Member"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example mem_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2295,7 +2295,7 @@ export interface components {
         DeliveryEventPage: {
             items: components["schemas"]["DeliveryEvent"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example evt_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2341,7 +2341,7 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2409,7 +2409,7 @@ export interface components {
             /** @description Creates a login for the invited address. The link proves the address. */
             register?: {
                 /**
-                 * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+                 * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
                  * @example Olivia Owner
                  */
                 name: string;
@@ -2454,7 +2454,7 @@ export interface components {
         InvitePage: {
             items: components["schemas"]["Invite"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example inv_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2464,7 +2464,7 @@ export interface components {
             invitedBy: components["schemas"]["Inviter"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2521,7 +2521,7 @@ export interface components {
         MyInvitePage: {
             items: components["schemas"]["MyInvite"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example inv_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2540,7 +2540,7 @@ export interface components {
         NewInvite: {
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2551,7 +2551,7 @@ export interface components {
              */
             message?: string;
             /**
-             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @description The language of mails: a language tag (RFC 5646). If mails are not available in it, the closest available language is used, or else English.
              * @example de
              */
             locale?: string;
@@ -2575,7 +2575,7 @@ export interface components {
         MyOptOutPage: {
             items: components["schemas"]["MyOptOut"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example acc_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2595,7 +2595,7 @@ export interface components {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2605,7 +2605,7 @@ export interface components {
             account: components["schemas"]["AccountReference"];
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
@@ -2616,7 +2616,7 @@ export interface components {
         };
         NewRole: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Accountant
              */
             name: string;
@@ -2635,7 +2635,7 @@ export interface components {
             /** @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Accountant
              */
             name: string;
@@ -2660,7 +2660,7 @@ export interface components {
          */
         RoleChanges: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Accountant
              */
             name?: string;
@@ -2677,7 +2677,7 @@ export interface components {
         RolePage: {
             items: components["schemas"]["Role"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example rol_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2742,7 +2742,7 @@ export interface components {
         GrantPage: {
             items: components["schemas"]["Grant"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example grt_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2866,7 +2866,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Billing
              */
             name: string;
@@ -2910,7 +2910,7 @@ export interface components {
         AccountKeyPage: {
             items: components["schemas"]["AccountKey"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -2936,7 +2936,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Billing
              */
             name: string;
@@ -2986,7 +2986,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Billing
              */
             name: string;
@@ -3042,7 +3042,7 @@ export interface components {
          */
         NewAccountKey: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Billing
              */
             name: string;
@@ -3065,7 +3065,7 @@ export interface components {
          */
         NewPlatformKey: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Billing
              */
             name: string;
@@ -3082,7 +3082,7 @@ export interface components {
             /** @example key_01k7z2n4q8e6tbv5xw3c9d0hjm */
             id: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Billing
              */
             name: string;
@@ -3125,7 +3125,7 @@ export interface components {
         PlatformKeyPage: {
             items: components["schemas"]["PlatformKey"][];
             /**
-             * @description Send it as `cursor` to get the next page; null on the last one.
+             * @description Send it as `cursor` to get the next page. Null on the last page.
              * @example key_01k7z2n4q8e6tbv5xw3c9d0hjm
              */
             nextCursor: string | null;
@@ -3553,12 +3553,12 @@ export interface components {
          */
         NewPlatformAccount: {
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Example Hosting
              */
             name: string;
             /**
-             * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+             * @description The language of mails: a language tag (RFC 5646). If mails are not available in it, the closest available language is used, or else English.
              * @example de
              */
             locale?: string;
@@ -3566,12 +3566,12 @@ export interface components {
             owner: {
                 /**
                  * Format: email
-                 * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+                 * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
                  * @example olivia@example.com
                  */
                 email: string;
                 /**
-                 * @description The language of mails: a language tag (RFC 5646). One that there are no words in falls back to the next best, in the end to English.
+                 * @description The language of mails: a language tag (RFC 5646). If mails are not available in it, the closest available language is used, or else English.
                  * @example de
                  */
                 locale?: string;
@@ -3583,12 +3583,12 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description An e-mail address. Answers show its canonical form: Unicode-normalised, trimmed and in lower case.
+             * @description An e-mail address. Responses contain its canonical form: Unicode-normalised, trimmed and in lower case.
              * @example olivia@example.com
              */
             email: string;
             /**
-             * @description One line with at least one visible character. Spaces and zero-width characters around it are removed.
+             * @description One line with at least one visible character. Leading and trailing spaces and zero-width characters are removed.
              * @example Olivia Owner
              */
             name: string;
@@ -3632,44 +3632,44 @@ export interface components {
          *       "type": "https://usher.example.com/problems/permission-missing",
          *       "title": "A permission is missing",
          *       "status": 403,
-         *       "detail": "This needs the permission invites:manage.",
+         *       "detail": "This call requires the permission invites:manage.",
          *       "code": "permission-missing",
          *       "requestId": "f4ed3471-9b09-44d2-b3e3-4d96ff751021",
          *       "permission": "invites:manage"
          *     }
          */
         Problem: {
-            /** @description A page that explains the code. */
+            /** @description The URL of a page that explains the code. */
             type: string;
             title: string;
             /** Format: int32 */
             status: number;
-            /** @description What went wrong this time, for a person. */
+            /** @description What went wrong in this request, as a sentence for people. */
             detail?: string;
             /**
-             * @description Stable: branch on this.
+             * @description The problem code. It is stable: branch on it.
              * @enum {string}
              */
             code: "invalid-request" | "not-found" | "method-not-allowed" | "request-timeout" | "headers-too-large" | "too-large" | "unsupported-media-type" | "too-many-requests" | "internal-error" | "unavailable" | "password-reset-token-invalid" | "email-change-token-invalid" | "verification-token-invalid" | "unauthenticated" | "wrong-credentials" | "password-wrong" | "password-login-off" | "identity-not-linked" | "user-disabled" | "external-id-taken" | "identity-linked-elsewhere" | "last-login-method" | "no-password" | "login-exists" | "permission-missing" | "user-required" | "platform-key-required" | "audience-not-allowed" | "cannot-grant" | "permission-in-use" | "catalogue-in-file" | "role-in-use" | "name-taken" | "too-many-grants" | "key-ended" | "owner-protected" | "member-suspended" | "invite-token-invalid" | "opt-out-token-invalid" | "report-token-invalid" | "webhook-signature-invalid" | "invite-for-another-address" | "invite-already-pending" | "opted-out" | "address-undeliverable" | "account-has-owner" | "too-many-pending-invites" | "already-member" | "invite-accepted" | "inviter-cannot-grant" | "invite-declined" | "invite-revoked" | "invite-expired" | "invite-link-replaced";
-            /** @description Names the request in the operator’s log. */
+            /** @description The id of the request in the operator’s log. */
             requestId: string;
             errors?: {
-                /** @description Where in the body (RFC 6901). */
+                /** @description A JSON Pointer into the body (RFC 6901). */
                 pointer?: string;
-                /** @description Which parameter. */
+                /** @description The name of the parameter. */
                 parameter?: string;
                 detail: string;
             }[];
-            /** @description The permission that is missing. */
+            /** @description The key of the missing permission. */
             permission?: string;
-            /** @description Permissions you lack; `*` is all of them. */
+            /** @description The permissions that you lack. `*` means all permissions. */
             missing?: string[];
             /**
              * Format: int32
-             * @description Seconds to wait.
+             * @description Seconds to wait before trying again.
              */
             retryAfter?: number;
-            /** @description The invite that is in the way. */
+            /** @description The invite that prevents the request. */
             inviteId?: string;
         };
         ProblemPage: {
@@ -3681,7 +3681,7 @@ export interface components {
              */
             status: number;
             title: string;
-            /** @description What it means, and what to do about it. */
+            /** @description What the problem means and what to do about it. */
             about: string;
         };
         Alive: {
@@ -3697,15 +3697,15 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description How many requests the window of the limit holds. */
+        /** @description Requests allowed per window. */
         "RateLimit-Limit": number;
-        /** @description How many of them are left. */
+        /** @description Requests left in this window. */
         "RateLimit-Remaining": number;
         /** @description Seconds until the window ends. */
         "RateLimit-Reset": number;
-        /** @description Seconds after which to try again (RFC 9110). */
+        /** @description Seconds to wait before trying again (RFC 9110). */
         "Retry-After": number;
-        /** @description The origin of the page that asks, where `CORS_ORIGINS` allows it. */
+        /** @description The origin of the calling page, if `CORS_ORIGINS` allows it. */
         "Access-Control-Allow-Origin": string;
     };
     pathItems: never;
@@ -3751,7 +3751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            /** @description `password-login-off`: Password login is off. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3764,7 +3764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3804,7 +3804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3817,7 +3817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3871,7 +3871,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            /** @description `password-login-off`: Password login is off. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3884,7 +3884,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3924,7 +3924,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3937,7 +3937,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -3988,7 +3988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4008,7 +4008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4017,7 +4017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4068,7 +4068,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Password login is off. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4086,7 +4086,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4115,7 +4115,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4124,7 +4124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4161,7 +4161,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangedEmail"];
                 };
             };
-            /** @description `email-change-token-invalid`: The link to confirm a new address is not valid. `invalid-request`: The request is not valid. */
+            /** @description `email-change-token-invalid`: The link to confirm an e-mail address is not valid. `invalid-request`: The request is not valid. */
             400: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4174,7 +4174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4214,7 +4214,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4227,7 +4227,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4294,7 +4294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            /** @description `password-login-off`: Password login is off. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4307,7 +4307,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4347,7 +4347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4360,7 +4360,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4404,7 +4404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4433,7 +4433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4442,7 +4442,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4456,9 +4456,9 @@ export interface operations {
     listMySessions: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4494,7 +4494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4514,7 +4514,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4523,7 +4523,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4568,7 +4568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4577,7 +4577,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4606,7 +4606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4615,7 +4615,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4663,7 +4663,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4681,7 +4681,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4710,7 +4710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4719,7 +4719,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4782,7 +4782,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. */
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Password login is off. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4795,7 +4795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4835,7 +4835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4848,7 +4848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4902,7 +4902,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-login-off`: Logging in with a password is switched off here. */
+            /** @description `password-login-off`: Password login is off. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4915,7 +4915,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4955,7 +4955,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -4968,7 +4968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5009,7 +5009,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description `password-reset-token-invalid`: The link to choose a new password is not valid. `invalid-request`: The request is not valid. */
+            /** @description `password-reset-token-invalid`: The password reset link is not valid. `invalid-request`: The request is not valid. */
             400: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5022,7 +5022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. */
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Password login is off. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5035,7 +5035,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5075,7 +5075,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5088,7 +5088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -5141,7 +5141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Password login is off. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5159,7 +5159,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5188,7 +5188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5197,7 +5197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5244,7 +5244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5264,7 +5264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5273,7 +5273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5324,7 +5324,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Logging in with a password is switched off here. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `password-wrong`: The current password is wrong. `password-login-off`: Password login is off. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5333,7 +5333,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `no-password`: This login has no password. `identity-linked-elsewhere`: This identity belongs to another login. */
+            /** @description `no-password`: This login has no password. `identity-linked-elsewhere`: This identity is linked to another user. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5342,7 +5342,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5371,7 +5371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5380,7 +5380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5428,7 +5428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5455,7 +5455,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5484,7 +5484,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5493,7 +5493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5507,9 +5507,9 @@ export interface operations {
     listMyAccounts: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5545,7 +5545,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5565,7 +5565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5574,7 +5574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5625,7 +5625,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5634,7 +5634,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5663,7 +5663,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5672,7 +5672,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5722,7 +5722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5751,7 +5751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5760,7 +5760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5814,7 +5814,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5832,7 +5832,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5861,7 +5861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5870,7 +5870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5920,7 +5920,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5940,7 +5940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5949,7 +5949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6005,7 +6005,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6014,7 +6014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-in-use`: A permission that would be removed is in use. `catalogue-in-file`: The catalogue is kept in a file. */
+            /** @description `permission-in-use`: A permission to be removed is in use. `catalogue-in-file`: The catalogue is read from a file. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6023,7 +6023,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6052,7 +6052,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6061,7 +6061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6075,9 +6075,9 @@ export interface operations {
     listRoles: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -6116,7 +6116,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6145,7 +6145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6154,7 +6154,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6208,7 +6208,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6226,7 +6226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name-taken`: Another one has this name. */
+            /** @description `name-taken`: The name is taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6235,7 +6235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6264,7 +6264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6273,7 +6273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6325,7 +6325,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6354,7 +6354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6363,7 +6363,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6413,7 +6413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6440,7 +6440,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6469,7 +6469,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6478,7 +6478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6534,7 +6534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6552,7 +6552,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name-taken`: Another one has this name. */
+            /** @description `name-taken`: The name is taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6561,7 +6561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6590,7 +6590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6599,7 +6599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6613,9 +6613,9 @@ export interface operations {
     listRolePresets: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -6651,7 +6651,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6671,7 +6671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6680,7 +6680,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6731,7 +6731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6740,7 +6740,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name-taken`: Another one has this name. */
+            /** @description `name-taken`: The name is taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6749,7 +6749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6778,7 +6778,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6787,7 +6787,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6835,7 +6835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6862,7 +6862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -6891,7 +6891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6900,7 +6900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -6954,7 +6954,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6972,7 +6972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name-taken`: Another one has this name. */
+            /** @description `name-taken`: The name is taken. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6981,7 +6981,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7010,7 +7010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7019,7 +7019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7038,9 +7038,9 @@ export interface operations {
                 delivery?: "waiting" | "delivered" | "failed";
                 /** @description Invites to this address. */
                 email?: string;
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -7079,7 +7079,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7108,7 +7108,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7117,7 +7117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7171,7 +7171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7189,7 +7189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account-has-owner`: The account has an owner. `invite-already-pending`: An invite for this address is pending already. `already-member`: This person is a member already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. */
+            /** @description `account-has-owner`: The account has an owner. `invite-already-pending`: An invite for this address is already pending. `already-member`: The user is already a member. `opted-out`: The invitee has opted out of invites from this account. `address-undeliverable`: Mail to this address is not delivered. `too-many-pending-invites`: Too many invites are pending. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7198,7 +7198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7227,7 +7227,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7236,7 +7236,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7288,7 +7288,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7317,7 +7317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7326,7 +7326,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7382,7 +7382,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7400,7 +7400,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account-has-owner`: The account has an owner. `invite-accepted`: The invite was accepted already. */
+            /** @description `account-has-owner`: The account has an owner. `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7418,7 +7418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7447,7 +7447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7456,7 +7456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7508,7 +7508,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `user-disabled`: The operator has disabled this login. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7526,7 +7526,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account-has-owner`: The account has an owner. `already-member`: This person is a member already. `invite-already-pending`: An invite for this address is pending already. `opted-out`: The person asked not to be invited again. `address-undeliverable`: Mail to this address does not arrive, or is not welcome. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was accepted already. */
+            /** @description `account-has-owner`: The account has an owner. `already-member`: The user is already a member. `invite-already-pending`: An invite for this address is already pending. `opted-out`: The invitee has opted out of invites from this account. `address-undeliverable`: Mail to this address is not delivered. `too-many-pending-invites`: Too many invites are pending. `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7544,7 +7544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7573,7 +7573,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7582,7 +7582,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7634,7 +7634,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7652,7 +7652,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-accepted`: The invite was accepted already. */
+            /** @description `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7670,7 +7670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7699,7 +7699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7708,7 +7708,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7722,9 +7722,9 @@ export interface operations {
     listDeliveryEvents: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -7765,7 +7765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7794,7 +7794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7803,7 +7803,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7855,7 +7855,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7873,7 +7873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -7902,7 +7902,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -7911,7 +7911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -7961,7 +7961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-accepted`: The invite was accepted already. */
+            /** @description `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -7974,7 +7974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-link-replaced`: This link was replaced by a newer one. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
+            /** @description `invite-link-replaced`: The invite link was replaced by a newer one. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
             410: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -7987,7 +7987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8027,7 +8027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8040,7 +8040,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8107,7 +8107,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Logging in with a password is switched off here. `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `user-disabled`: The operator has disabled this login. `password-login-off`: Password login is off. `invite-for-another-address`: The invite is for another address. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8120,7 +8120,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `login-exists`: A login exists for this address. `already-member`: This person is a member already. `inviter-cannot-grant`: The inviter may no longer give this access. `invite-accepted`: The invite was accepted already. */
+            /** @description `login-exists`: A login exists for this address. `already-member`: The user is already a member. `inviter-cannot-grant`: The inviter can no longer grant this access. `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8133,7 +8133,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-link-replaced`: This link was replaced by a newer one. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
+            /** @description `invite-link-replaced`: The invite link was replaced by a newer one. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
             410: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8146,7 +8146,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8186,7 +8186,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8199,7 +8199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8253,7 +8253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-accepted`: The invite was accepted already. */
+            /** @description `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8266,7 +8266,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-link-replaced`: This link was replaced by a newer one. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
+            /** @description `invite-link-replaced`: The invite link was replaced by a newer one. `invite-declined`: The invite was declined. `invite-revoked`: The invite was revoked. `invite-expired`: The invite has expired. */
             410: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8279,7 +8279,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8319,7 +8319,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8332,7 +8332,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8350,9 +8350,9 @@ export interface operations {
     listMyInvites: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -8388,7 +8388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8408,7 +8408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8417,7 +8417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8467,7 +8467,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-for-another-address`: The invite is for another address. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `invite-for-another-address`: The invite is for another address. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8485,7 +8485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `already-member`: This person is a member already. `inviter-cannot-grant`: The inviter may no longer give this access. `invite-accepted`: The invite was accepted already. */
+            /** @description `already-member`: The user is already a member. `inviter-cannot-grant`: The inviter can no longer grant this access. `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8503,7 +8503,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -8532,7 +8532,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8541,7 +8541,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8591,7 +8591,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8609,7 +8609,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invite-accepted`: The invite was accepted already. */
+            /** @description `invite-accepted`: The invite was already accepted. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8627,7 +8627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -8656,7 +8656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8665,7 +8665,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8702,7 +8702,7 @@ export interface operations {
                     "application/json": components["schemas"]["OptedOut"];
                 };
             };
-            /** @description `opt-out-token-invalid`: The link against further invites is not valid. `invalid-request`: The request is not valid. */
+            /** @description `opt-out-token-invalid`: The opt-out link is not valid. `invalid-request`: The request is not valid. */
             400: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8715,7 +8715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8755,7 +8755,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8768,7 +8768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8822,7 +8822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8862,7 +8862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8875,7 +8875,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -8893,9 +8893,9 @@ export interface operations {
     listMyOptOuts: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -8931,7 +8931,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8951,7 +8951,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -8960,7 +8960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9008,7 +9008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9026,7 +9026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -9055,7 +9055,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9064,7 +9064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9117,7 +9117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `webhook-signature-invalid`: The signature of the events is not valid. */
+            /** @description `webhook-signature-invalid`: The webhook signature is not valid. */
             403: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9130,7 +9130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9170,7 +9170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9183,7 +9183,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9231,7 +9231,7 @@ export interface operations {
                     "application/json": components["schemas"]["OptedOut"];
                 };
             };
-            /** @description `opt-out-token-invalid`: The link against further invites is not valid. `invalid-request`: The request is not valid. */
+            /** @description `opt-out-token-invalid`: The opt-out link is not valid. `invalid-request`: The request is not valid. */
             400: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9244,7 +9244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9284,7 +9284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9297,7 +9297,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
@@ -9317,9 +9317,9 @@ export interface operations {
             query?: {
                 /** @description Text to find in the name or the e-mail address. */
                 q?: string;
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -9358,7 +9358,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9387,7 +9387,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9396,7 +9396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9451,7 +9451,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9480,7 +9480,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9489,7 +9489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9542,7 +9542,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9569,7 +9569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -9598,7 +9598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9607,7 +9607,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9666,7 +9666,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9693,7 +9693,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -9722,7 +9722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9731,7 +9731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9786,7 +9786,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9813,7 +9813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -9842,7 +9842,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9851,7 +9851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9906,7 +9906,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9933,7 +9933,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -9962,7 +9962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -9971,7 +9971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -9985,9 +9985,9 @@ export interface operations {
     listGrants: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -10031,7 +10031,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10060,7 +10060,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10069,7 +10069,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10128,7 +10128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10155,7 +10155,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -10184,7 +10184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10193,7 +10193,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10248,7 +10248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10275,7 +10275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -10304,7 +10304,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10313,7 +10313,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10327,7 +10327,7 @@ export interface operations {
     listResources: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
                 /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
@@ -10373,7 +10373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10402,7 +10402,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10411,7 +10411,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10471,7 +10471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10489,7 +10489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -10518,7 +10518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10527,7 +10527,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10585,7 +10585,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10603,7 +10603,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -10632,7 +10632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10641,7 +10641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10655,9 +10655,9 @@ export interface operations {
     listAccountKeys: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -10696,7 +10696,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10725,7 +10725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10734,7 +10734,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10788,7 +10788,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `user-required`: This is for people, and a key was sent. `user-disabled`: The operator has disabled this login. `identity-not-linked`: This login at the identity provider belongs to no user here. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `user-required`: This call requires a user, not an API key. `user-disabled`: The operator has disabled this login. `identity-not-linked`: The identity is not linked to a user. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10806,7 +10806,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -10835,7 +10835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10844,7 +10844,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10900,7 +10900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `user-disabled`: The operator has disabled this login. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `user-disabled`: The operator has disabled this login. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10918,7 +10918,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `key-ended`: The key has ended. */
+            /** @description `key-ended`: The key is no longer active. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10927,7 +10927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -10956,7 +10956,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -10965,7 +10965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11019,7 +11019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11037,7 +11037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11066,7 +11066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11075,7 +11075,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11129,7 +11129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11156,7 +11156,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11185,7 +11185,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11194,7 +11194,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11242,7 +11242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11260,7 +11260,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11289,7 +11289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11298,7 +11298,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11348,7 +11348,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. `permission-missing`: A permission is missing. */
+            /** @description `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11366,7 +11366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11395,7 +11395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11404,7 +11404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11475,7 +11475,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11504,7 +11504,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11513,7 +11513,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11568,7 +11568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11597,7 +11597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11606,7 +11606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11660,7 +11660,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `audience-not-allowed`: No token is given for this audience. `user-required`: This is for people, and a key was sent. `identity-not-linked`: This login at the identity provider belongs to no user here. `permission-missing`: A permission is missing. */
+            /** @description `audience-not-allowed`: This audience is not allowed. `user-required`: This call requires a user, not an API key. `identity-not-linked`: The identity is not linked to a user. `permission-missing`: A permission is missing. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11678,7 +11678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11707,7 +11707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11716,7 +11716,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11766,7 +11766,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11795,7 +11795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11804,7 +11804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11855,7 +11855,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11864,7 +11864,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11893,7 +11893,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -11902,7 +11902,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11953,7 +11953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11962,7 +11962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -11991,7 +11991,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12000,7 +12000,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12051,7 +12051,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12060,7 +12060,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12089,7 +12089,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12098,7 +12098,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12149,7 +12149,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12158,7 +12158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12187,7 +12187,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12196,7 +12196,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12247,7 +12247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12256,7 +12256,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12285,7 +12285,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12294,7 +12294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12343,7 +12343,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12352,7 +12352,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12403,7 +12403,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12412,7 +12412,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12441,7 +12441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12450,7 +12450,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12505,7 +12505,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12525,7 +12525,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12534,7 +12534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12584,7 +12584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12613,7 +12613,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12622,7 +12622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12676,7 +12676,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12703,7 +12703,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12732,7 +12732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12741,7 +12741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12755,9 +12755,9 @@ export interface operations {
     listPlatformKeys: {
         parameters: {
             query?: {
-                /** @description How many at most. */
+                /** @description The maximum number of items. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -12793,7 +12793,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12813,7 +12813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12822,7 +12822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12873,7 +12873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12882,7 +12882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -12911,7 +12911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -12920,7 +12920,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -12974,7 +12974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12992,7 +12992,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `key-ended`: The key has ended. */
+            /** @description `key-ended`: The key is no longer active. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13001,7 +13001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -13030,7 +13030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -13039,7 +13039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13091,7 +13091,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `platform-key-required`: This is for the platform. `permission-missing`: A permission is missing. `cannot-grant`: Nobody hands out, changes or takes what they do not hold. `identity-not-linked`: This login at the identity provider belongs to no user here. `user-required`: This is for people, and a key was sent. */
+            /** @description `platform-key-required`: A platform key is required. `permission-missing`: A permission is missing. `cannot-grant`: You cannot grant, change or remove access that exceeds your own. `identity-not-linked`: The identity is not linked to a user. `user-required`: This call requires a user, not an API key. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13109,7 +13109,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `too-large`: The request is too large. */
+            /** @description `too-large`: The request body is too large. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -13138,7 +13138,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -13147,7 +13147,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13196,7 +13196,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -13205,7 +13205,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13225,7 +13225,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is. */
+            /** @description The process is alive. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13254,7 +13254,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -13263,7 +13263,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13283,7 +13283,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is. */
+            /** @description The service is ready. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13312,7 +13312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -13321,7 +13321,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -13385,7 +13385,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `internal-error`: Something went wrong on our side. */
+            /** @description `internal-error`: Internal error. */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -13394,7 +13394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: The service cannot answer right now. */
+            /** @description `unavailable`: The service is unavailable. */
             503: {
                 headers: {
                     [name: string]: unknown;

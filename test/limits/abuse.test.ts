@@ -35,14 +35,7 @@ async function start(t: Test, options: TestServiceOptions) {
 
 let networks = 0;
 
-<<<<<<< ours
-/**
- * The headers of a request that a proxy on this machine passes on, from an IPv4 address that nobody
- * else has here.
- */
-=======
 /** The headers of a request that a local proxy forwards from a new IPv4 address. */
->>>>>>> theirs
 function elsewhere() {
   networks += 1;
   return from(`10.${networks >> 16}.${(networks >> 8) & 255}.${networks & 255}`);
@@ -50,14 +43,7 @@ function elsewhere() {
 
 const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
 
-<<<<<<< ours
-/**
- * How many answers there were of each kind: the status of what succeeded, the code of what was
- * refused.
- */
-=======
 /** Counts the answers by status, or by problem code if they were refused. */
->>>>>>> theirs
 function tally(answers: Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, code = String(status) } of answers) counts[code] = (counts[code] ?? 0) + 1;
@@ -142,19 +128,16 @@ t.test(
         t.equal((await logIn(victim.email, password, home)).status, 200);
       });
 
-      await t.test(
-        'leave the password reset, after which the user can log in from that network',
-        async (t) => {
-          const hotel = elsewhere();
-          t.equal((await logIn(victim.email, password, hotel)).code, 'too-many-requests');
-          t.equal((await askReset(victim.email, hotel)).status, 202);
-          const token = await tokenFor(victim.email, 'password-reset');
-          const body = { token, password: 'a new one, chosen in a hurry' };
-          t.equal((await call('POST', '/v1/auth/password-reset/confirm', { body, ...hotel })).status, 200);
-          t.equal((await logIn(victim.email, body.password, hotel)).status, 200);
-          t.equal((await logIn(victim.email, body.password)).code, 'too-many-requests');
-        },
-      );
+      await t.test('leave the password reset, after which the user can log in from that network', async (t) => {
+        const hotel = elsewhere();
+        t.equal((await logIn(victim.email, password, hotel)).code, 'too-many-requests');
+        t.equal((await askReset(victim.email, hotel)).status, 202);
+        const token = await tokenFor(victim.email, 'password-reset');
+        const body = { token, password: 'a new one, chosen in a hurry' };
+        t.equal((await call('POST', '/v1/auth/password-reset/confirm', { body, ...hotel })).status, 200);
+        t.equal((await logIn(victim.email, body.password, hotel)).status, 200);
+        t.equal((await logIn(victim.email, body.password)).code, 'too-many-requests');
+      });
 
       await t.test('try ten more passwords in the next 15 minutes', async (t) => {
         await travel(16 * minute);
@@ -184,22 +167,25 @@ t.test(
       t.equal((await logIn(victim.email, password, from('198.51.100.7'))).status, 200);
     });
 
-    t.test('login attempts for all spellings of an address, and when accepting an invite, count together', async (t) => {
-      const victim = await newUser();
-      const account = await newAccount();
-      await invite(account, account.owner, victim.email, invoices);
-      const token = await tokenFor(victim.email);
-      const spellings = [victim.email, victim.email.toUpperCase(), victim.email.replace('someone', 'SomeOne')];
-      const guesses = await inTurn(6, (i) => logIn(spellings[i % 3] as string, wrongPassword));
-      const accepts = await inTurn(5, () =>
-        call('POST', '/v1/invites/accept', {
-          body: { token, login: { email: victim.email, password: wrongPassword } },
-          ...elsewhere(),
-        }),
-      );
-      t.same(tally([...guesses, ...accepts]), { 'wrong-credentials': 10, 'too-many-requests': 1 });
-      t.ok(accepts.at(-1)?.headers['retry-after']);
-    });
+    t.test(
+      'login attempts for all spellings of an address, and when accepting an invite, count together',
+      async (t) => {
+        const victim = await newUser();
+        const account = await newAccount();
+        await invite(account, account.owner, victim.email, invoices);
+        const token = await tokenFor(victim.email);
+        const spellings = [victim.email, victim.email.toUpperCase(), victim.email.replace('someone', 'SomeOne')];
+        const guesses = await inTurn(6, (i) => logIn(spellings[i % 3] as string, wrongPassword));
+        const accepts = await inTurn(5, () =>
+          call('POST', '/v1/invites/accept', {
+            body: { token, login: { email: victim.email, password: wrongPassword } },
+            ...elsewhere(),
+          }),
+        );
+        t.same(tally([...guesses, ...accepts]), { 'wrong-credentials': 10, 'too-many-requests': 1 });
+        t.ok(accepts.at(-1)?.headers['retry-after']);
+      },
+    );
 
     t.test('limits answer the same for known and unknown addresses', async (t) => {
       const known = await newUser();
@@ -225,18 +211,21 @@ t.test(
       }
     });
 
-    t.test('the mails that one network requests for an address are limited, and other networks are not affected', async (t) => {
-      const victim = await newUser();
-      const home = elsewhere();
-      const attacker = elsewhere();
-      const before = (await mailsTo(victim.email)).length;
-      t.same(tally(await inTurn(8, () => askReset(victim.email, attacker))), { 202: 5, 'too-many-requests': 3 });
-      t.same(tally(await inTurn(8, () => register(victim.email, attacker))), { 202: 5, 'too-many-requests': 3 });
-      t.equal((await askReset(victim.email, home)).status, 202, 'the answer does not reveal the requests of others');
-      t.equal((await register(victim.email, home)).status, 202);
-      const mails = await mailsTo(victim.email);
-      t.equal(mails.length - before, 5 + 6, 'resets and registrations have separate limits');
-    });
+    t.test(
+      'the mails that one network requests for an address are limited, and other networks are not affected',
+      async (t) => {
+        const victim = await newUser();
+        const home = elsewhere();
+        const attacker = elsewhere();
+        const before = (await mailsTo(victim.email)).length;
+        t.same(tally(await inTurn(8, () => askReset(victim.email, attacker))), { 202: 5, 'too-many-requests': 3 });
+        t.same(tally(await inTurn(8, () => register(victim.email, attacker))), { 202: 5, 'too-many-requests': 3 });
+        t.equal((await askReset(victim.email, home)).status, 202, 'the answer does not reveal the requests of others');
+        t.equal((await register(victim.email, home)).status, 202);
+        const mails = await mailsTo(victim.email);
+        t.equal(mails.length - before, 5 + 6, 'resets and registrations have separate limits');
+      },
+    );
 
     t.test('requests from many networks get the same answer, and the user still gets a valid link', async (t) => {
       const victim = await newUser();
@@ -250,12 +239,20 @@ t.test(
         const first = clock();
         const before = (await mailsTo(email)).length;
         const answers = await inTurn(most + 5, () => ask(email));
-        t.same(answers.map(comparable), Array(most + 5).fill(comparable(answers[0] as Answer)), 'all answers are the same');
+        t.same(
+          answers.map(comparable),
+          Array(most + 5).fill(comparable(answers[0] as Answer)),
+          'all answers are the same',
+        );
         t.equal((await mailsTo(email)).length - before, most, 'no more mails are sent than the limit allows');
         const token = await tokenFor(email, kind);
         await at(new Date(first.getTime() + window - minute), async () => {
           t.equal((await ask(email)).status, 202);
-          t.equal((await mailsTo(email)).length - before, most, 'no mail is sent while a link is valid for half its lifetime');
+          t.equal(
+            (await mailsTo(email)).length - before,
+            most,
+            'no mail is sent while a link is valid for half its lifetime',
+          );
           const chosen = { token, password: 'a new one, chosen in a hurry' };
           const [url, body, status] =
             kind === 'verify-email'
@@ -359,48 +356,45 @@ t.test('invites', async (t) => {
     t.equal((await invite(other, other.owner, newEmail())).status, 201);
   });
 
-  t.test(
-    'mails that others cause to one address are delayed beyond the limit, and no invite is refused',
-    async (t) => {
-      const email = newEmail();
-      const began = clock();
-      const dayLater = new Date(began.getTime() + 24 * 60 * minute + 1_500);
-      const attackers = await inTurn(3, () => newAccount());
-      const other = await newAccount('Patient Hosting');
-      const stranger = await newUser();
-      const first: string[] = [];
-      await at(began, async () => {
-        for (const { url, owner } of attackers) first.push((await invite({ url }, owner, email)).body.id);
-        t.equal((await mailsTo(email)).length, 3);
-        const change = { email, currentPassword: password };
-        t.equal((await call('POST', '/v1/me/email-change', { body: change, token: stranger.token })).status, 202);
-        t.equal((await mailsTo(email)).length, 4, 'all kinds of mail count');
-        for (const [i, account] of attackers.entries()) await resend(account, account.owner, first[i] as string);
-        t.equal((await mailsTo(email)).length, 4, 'the fifth mail is delayed');
+  t.test('mails that others cause to one address are delayed beyond the limit, and no invite is refused', async (t) => {
+    const email = newEmail();
+    const began = clock();
+    const dayLater = new Date(began.getTime() + 24 * 60 * minute + 1_500);
+    const attackers = await inTurn(3, () => newAccount());
+    const other = await newAccount('Patient Hosting');
+    const stranger = await newUser();
+    const first: string[] = [];
+    await at(began, async () => {
+      for (const { url, owner } of attackers) first.push((await invite({ url }, owner, email)).body.id);
+      t.equal((await mailsTo(email)).length, 3);
+      const change = { email, currentPassword: password };
+      t.equal((await call('POST', '/v1/me/email-change', { body: change, token: stranger.token })).status, 202);
+      t.equal((await mailsTo(email)).length, 4, 'all kinds of mail count');
+      for (const [i, account] of attackers.entries()) await resend(account, account.owner, first[i] as string);
+      t.equal((await mailsTo(email)).length, 4, 'the fifth mail is delayed');
+    });
+    const { status, body } = await at(began, () => invite(other, other.owner, email.toUpperCase()));
+    t.equal(status, 201, 'another account can invite the address');
+    await at(began, async () => {
+      t.equal((await mailsTo(email)).length, 4);
+      const shown = await call('GET', `${other.url}/invites/${body.id}`, { token: other.owner.token });
+      t.match(shown.body.delivery, {
+        event: 'queued',
+        attempts: 0,
+        message: 'The mail is delayed. It will be sent automatically.',
       });
-      const { status, body } = await at(began, () => invite(other, other.owner, email.toUpperCase()));
-      t.equal(status, 201, 'another account can invite the address');
-      await at(began, async () => {
-        t.equal((await mailsTo(email)).length, 4);
-        const shown = await call('GET', `${other.url}/invites/${body.id}`, { token: other.owner.token });
-        t.match(shown.body.delivery, {
-          event: 'queued',
-          attempts: 0,
-          message: 'The mail is delayed. It will be sent automatically.',
-        });
-        t.match(shown.body.delivery.reason, 'many mails today');
-        t.equal((await invite(other, other.owner, newEmail())).status, 201);
-      });
-      await at(dayLater, async () => {
-        const mails = await mailsTo(email);
-        t.equal(mails.length, 5, 'after the window, the first mail is from a sender with no mail sent yet');
-        t.match(mails[0]?.text, 'Patient Hosting');
-      });
-      await at(new Date(dayLater.getTime() + 3 * minute), async () => {
-        t.equal((await mailsTo(email)).length, 8, 'the other mails follow, up to the limit');
-      });
-    },
-  );
+      t.match(shown.body.delivery.reason, 'many mails today');
+      t.equal((await invite(other, other.owner, newEmail())).status, 201);
+    });
+    await at(dayLater, async () => {
+      const mails = await mailsTo(email);
+      t.equal(mails.length, 5, 'after the window, the first mail is from a sender with no mail sent yet');
+      t.match(mails[0]?.text, 'Patient Hosting');
+    });
+    await at(new Date(dayLater.getTime() + 3 * minute), async () => {
+      t.equal((await mailsTo(email)).length, 8, 'the other mails follow, up to the limit');
+    });
+  });
 
   t.test('a delayed link to confirm an address is valid for a day after its mail is sent', async (t) => {
     const email = newEmail();
@@ -509,29 +503,32 @@ t.test('invites', async (t) => {
     t.equal((await resend(account, account.owner, id)).status, 200);
   });
 
-  t.test('previews, accepts and declines of one invite count together, and the invite records no failed attempt', async (t) => {
-    const account = await newAccount();
-    const [email, other] = [newEmail(), newEmail()];
-    const { body } = await invite(account, account.owner, email);
-    await invite(account, account.owner, other);
-    const [token, otherToken] = [await tokenFor(email), await tokenFor(other)];
-    const byLink = (what: string, link: string, more: object = {}) =>
-      call('POST', `/v1/invites/${what}`, { body: { token: link, ...more } });
-    const register = { name: 'Adam', password };
-    await atOnce(async () => {
-      for (let i = 0; i < 3; i += 1) t.equal((await byLink('preview', `${token}x`)).code, 'invite-token-invalid');
-      t.same(tally(await inTurn(6, () => byLink('preview', token))), { 200: 6 });
-      refusedFor(t, await byLink('preview', token), 60);
-      refusedFor(t, await byLink('accept', token, { register }), 60);
-      refusedFor(t, await byLink('decline', token), 60);
-      t.equal((await byLink('decline', otherToken)).status, 200);
-    });
-    const kept = await call('GET', `${account.url}/invites/${body.id}`, { token: account.owner.token });
-    t.match(kept.body, { status: 'pending', lastAttempt: null });
-    await at(new Date(clock().getTime() + 61_000), async () => {
-      t.equal((await byLink('accept', token, { register })).status, 201);
-    });
-  });
+  t.test(
+    'previews, accepts and declines of one invite count together, and the invite records no failed attempt',
+    async (t) => {
+      const account = await newAccount();
+      const [email, other] = [newEmail(), newEmail()];
+      const { body } = await invite(account, account.owner, email);
+      await invite(account, account.owner, other);
+      const [token, otherToken] = [await tokenFor(email), await tokenFor(other)];
+      const byLink = (what: string, link: string, more: object = {}) =>
+        call('POST', `/v1/invites/${what}`, { body: { token: link, ...more } });
+      const register = { name: 'Adam', password };
+      await atOnce(async () => {
+        for (let i = 0; i < 3; i += 1) t.equal((await byLink('preview', `${token}x`)).code, 'invite-token-invalid');
+        t.same(tally(await inTurn(6, () => byLink('preview', token))), { 200: 6 });
+        refusedFor(t, await byLink('preview', token), 60);
+        refusedFor(t, await byLink('accept', token, { register }), 60);
+        refusedFor(t, await byLink('decline', token), 60);
+        t.equal((await byLink('decline', otherToken)).status, 200);
+      });
+      const kept = await call('GET', `${account.url}/invites/${body.id}`, { token: account.owner.token });
+      t.match(kept.body, { status: 'pending', lastAttempt: null });
+      await at(new Date(clock().getTime() + 61_000), async () => {
+        t.equal((await byLink('accept', token, { register })).status, 201);
+      });
+    },
+  );
 
   t.test('failed accepts of one invite are limited', async (t) => {
     const account = await newAccount();
@@ -645,11 +642,7 @@ t.test('the limit on pending invites', async (t) => {
       t.equal((await act(then, ids[1] as string, 'resend')).status, 200, 'the third');
       t.equal((await act(then, ids[2] as string, 'resend')).code, 'too-many-pending-invites');
       t.equal((await invite(then, then.owner, newEmail())).code, 'too-many-pending-invites');
-      t.equal(
-        (await act(then, ids[1] as string, 'resend')).status,
-        200,
-        'a pending invite can be resent at the limit',
-      );
+      t.equal((await act(then, ids[1] as string, 'resend')).status, 200, 'a pending invite can be resent at the limit');
       await act(then, same.body.id, 'revoke');
       t.equal((await act(then, ids[2] as string, 'resend')).status, 200);
     });

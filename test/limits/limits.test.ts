@@ -223,15 +223,18 @@ t.test('counters in SQL', async (t) => {
     t.match(await counters.hit([hit], after(61)), [{ count: 4 }]);
   });
 
-  t.test('do not wait for locked rows when they delete expired ones', { skip: needsPostgres('the embedded database has one connection') }, (t) =>
-    db.transaction(async (tx) => {
-      await runOut(3);
-      await tx.select().from(rateLimits).limit(1).for('update');
-      const counters = postgresCounters(sameDatabase.db);
-      await counters.hit([{ key: key(), window: 60 }], start);
-      await counters.close();
-      t.equal(await sameDatabase.db.$count(rateLimits), 2, 'only the locked row stays');
-    }),
+  t.test(
+    'do not wait for locked rows when they delete expired ones',
+    { skip: needsPostgres('the embedded database has one connection') },
+    (t) =>
+      db.transaction(async (tx) => {
+        await runOut(3);
+        await tx.select().from(rateLimits).limit(1).for('update');
+        const counters = postgresCounters(sameDatabase.db);
+        await counters.hit([{ key: key(), window: 60 }], start);
+        await counters.close();
+        t.equal(await sameDatabase.db.$count(rateLimits), 2, 'only the locked row stays');
+      }),
   );
 
   t.test('throw the error of an unavailable database', async (t) => {
@@ -412,7 +415,7 @@ t.test('the limiter', async (t) => {
     await t.rejects(limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start));
   });
 
-  t.test('refuses attempts that can't be counted', async (t) => {
+  t.test('refuses attempts that cannot be counted', async (t) => {
     await t.rejects(createLimiter(untouchable, defaults).requireWithin(login('eve@example.com'), start));
   });
 });
@@ -625,13 +628,7 @@ interface RunningRedis {
   start(): Promise<void>;
 }
 
-<<<<<<< ours
-/**
- * A Redis of this test, or the way to the one on 127.0.0.1:6379; undefined where there is neither.
- */
-=======
 /** A new Redis, or a proxy to the one on 127.0.0.1:6379; undefined if there is neither. */
->>>>>>> theirs
 async function startRedis(t: Test): Promise<RunningRedis | undefined> {
   const url = `redis://127.0.0.1:${await freePort()}`;
   let server = await spawnRedis(t, url);
