@@ -1,6 +1,6 @@
 import { defineConfig } from 'drizzle-kit';
 
-/** How `npm run migrations:generate -- --name=what-changes` turns a change of the tables into a migration. */
+/** For `npm run migrations:generate`, which writes a migration from a change of the tables. */
 export default defineConfig({
   dialect: 'postgresql',
   schema: './src/database/schema.ts',

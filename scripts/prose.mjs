@@ -21,7 +21,7 @@ const phrases = [
   [/\b(is|are|was|were) wished\b/i, 'requested, enabled'],
   [/\bwhat (became|comes|came) of\b/i, 'the result, the delivery status'],
   [/\bin company\b/i, 'batched'],
-  [/\bis none\b/i, 'is not, has no'],
+  [/\bthat is none\b/i, 'that is not, that has no'],
   [/\bmend(s|ed|ing)?\b/i, 'fix'],
   [/\b(is|are|was|were|counts?|works?) no more\b/i, 'no longer, not any more'],
   [/\b(is|are|was|were) told\b/i, 'is notified, is recorded'],
@@ -31,10 +31,8 @@ const phrases = [
   [/\bholds? (a|an|the|all|no|more|every) (permission|role|key)/i, 'has'],
 ];
 
-const list = (...patterns) =>
-  execFileSync('git', ['ls-files', ...patterns], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
+const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim().split('\n');
+const list = (...patterns) => git('ls-files', ...patterns);
 const isExempt = (file) => file === 'scripts/prose.mjs' || file.endsWith('.d.ts');
 const isComment = (line) => /^\s*(\/\/|\/?\*)/.test(line);
 
@@ -54,7 +52,9 @@ for (const file of [...code, ...list('*.md')]) {
   }
 }
 
-const subjects = execFileSync('git', ['log', '--format=%s', '-n', '100'], { encoding: 'utf8' }).trim().split('\n');
+// Commits since this check exists.
+const [added] = git('log', '--diff-filter=A', '--format=%H', '--', 'scripts/prose.mjs');
+const subjects = added ? git('log', '--format=%s', `${added}..HEAD`) : [];
 for (const subject of subjects) {
   if (subject.length > maxSubjectLength) findings.push(`commit subject of ${subject.length} characters: ${subject}`);
 }

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { accountKeys, platformKeys } from '../database/schema.ts';
 
-// When an API key is active, in TypeScript and in SQL: test/permissions/twins.test.ts compares them.
+// When a key is active, in TypeScript and in SQL. test/permissions/twins.test.ts compares them.
 
 export type ApiKeyStatus = 'active' | 'revoked' | 'expired';
 

@@ -6,7 +6,7 @@ import helmet, { type HelmetOptions } from 'helmet';
  * The headers that helmet sets on every response. They do not depend on the request, so they are
  * read once, from a response that is not sent: @fastify/helmet would build its middleware for each
  * request (docs/decisions/security-headers.md).
- * @param isHttps whether clients use HTTPS. If so, browsers are told to use only HTTPS for a year.
+ * @param isHttps whether clients use HTTPS. If so, browsers use only HTTPS for a year.
  */
 export function securityHeaders(isHttps: boolean): OutgoingHttpHeaders {
   const options: HelmetOptions = {

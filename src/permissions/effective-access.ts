@@ -62,7 +62,7 @@ function expandGrant(source: GrantSource, membershipEndsAt: Date | null): Grante
   return covers.map((permission) => ({ permission, resource, condition, endsAt }));
 }
 
-// --- In SQL -----------------------------------------------------------------------------------------
+// --- In SQL ---
 
 /**
  * The roles `r` with some ids: the account's own and the presets, as a table and a condition each.

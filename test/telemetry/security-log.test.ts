@@ -18,7 +18,7 @@ import {
 } from '../support/service.ts';
 
 const wrong = 'the wrong password';
-const changed = 'a password chosen anew';
+const changed = 'another long password';
 const network = '203.0.113.7';
 
 interface Line {

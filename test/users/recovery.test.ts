@@ -7,7 +7,7 @@ import { day, needsPostgres, newEmail, password, startService, type TestUser } f
 
 const second = 1000;
 const minute = 60 * second;
-const changed = 'a password chosen anew';
+const changed = 'another long password';
 const other = 'yet another long secret';
 const wrong = 'the wrong password';
 const resetUrl = 'https://app.example.com/reset#token={token}';

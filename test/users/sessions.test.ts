@@ -407,7 +407,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
 });
 
 t.test('A refresh token that is sent again', async (t) => {
-  /** Sends a token as one client and, `later` milliseconds after, as another. @returns both responses. */
+  /** Sends a token as one client, and `later` milliseconds after as another. */
   async function sendTwice(first: Record<string, string>, second: Record<string, string>, later: number) {
     const { refreshToken } = await newUserWithSession();
     const start = clock();

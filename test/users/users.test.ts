@@ -99,7 +99,7 @@ t.test('Users', async (t) => {
     });
 
     t.test('sends a mail that contains no text chosen by the sender', async (t) => {
-      // The sender chooses the local part too: many mail servers ignore the tag after the plus sign.
+      // The sender also chooses the local part: many servers ignore the tag after the plus sign.
       const chosen = 'win-a-prize-at-evil';
       const email = newEmail().replace('@', `+${chosen}@`);
       for (const locale of ['en', 'de', 'es', 'fr', 'hi', 'ja']) {

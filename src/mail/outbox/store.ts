@@ -77,7 +77,7 @@ export async function settle(
 
 const isMail = (accountId: AccountId, id: DeliveryId) => and(eq(outbox.accountId, accountId), eq(outbox.id, id));
 
-// --- For operators --------------------------------------------------------------------------------------------------
+// --- For operators ---
 
 export async function findMail(db: Db, id: DeliveryId): Promise<OutboxRow | undefined> {
   const [found] = await db.select().from(outbox).where(eq(outbox.id, id));
