@@ -13,7 +13,7 @@ import { roleRoutes } from './access/roles/routes.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import type { Config } from './config/config.ts';
 import { createPasswords, type PasswordCost } from './credentials/password-hashing.ts';
-import { passwordForm } from './credentials/password-normal-form.ts';
+import { normalisePassword } from './credentials/password-normal-form.ts';
 import { isVerified } from './credentials/verification.ts';
 import type { Db } from './database/database.ts';
 import { watchOutages } from './database/outages.ts';
@@ -132,7 +132,7 @@ export async function buildApp(options: AppOptions) {
       compilersFactory: {
         buildValidator: validatorBuilder(
           { email: isEmailAddress },
-          { 'display-name': displayName, password: passwordForm },
+          { 'display-name': displayName, password: normalisePassword },
         ) as never,
         buildSerializer: serializerBuilder(),
       },

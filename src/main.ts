@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyBaseLogger } from 'fastify';
-import { keepCatalogueFile } from './access/catalogue/declare.ts';
+import { applyCatalogueFile } from './access/catalogue/declare.ts';
 import { buildApp } from './app.ts';
 import { type Config, readConfig } from './config/config.ts';
 import { type OpenDatabase, openDatabase } from './database/database.ts';
@@ -17,7 +17,7 @@ import { messageWriters } from './mail-writers.ts';
 import type { Service } from './service.ts';
 import { type MetricsServer, serveMetrics } from './telemetry/metrics-server.ts';
 import type { Tracing } from './telemetry/tracing.ts';
-import { keepSigningKeys } from './tokens/keys.ts';
+import { loadOrCreateSigningKeys } from './tokens/keys.ts';
 
 /** Milliseconds that a shutdown may take after its delay, before the process is killed. */
 const grace = 20_000;
@@ -34,7 +34,7 @@ else await run(read.config).catch((error: unknown) => fail(`Usher could not star
  */
 async function run(config: Config): Promise<void> {
   const tracing = config.tracing ? await startTracing() : undefined;
-  const keys = config.signingKeys ?? (await keepSigningKeys(config.dataDir));
+  const keys = config.signingKeys ?? (await loadOrCreateSigningKeys(config.dataDir));
   const database = await openDatabase(config.database);
   let worker: Worker | undefined;
   let metrics: MetricsServer | undefined;
@@ -75,7 +75,7 @@ async function prepareDatabase(
   await verify();
   await withoutTimeouts(migrate);
   await requireTablePrivileges(db);
-  if (catalogue) await keepCatalogueFile(db, catalogue, now);
+  if (catalogue) await applyCatalogueFile(db, catalogue, now);
 }
 
 /**

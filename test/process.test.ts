@@ -11,7 +11,7 @@ import { migrate } from '../src/database/migrate.ts';
 import { outbox, registrations } from '../src/database/schema.ts';
 import { type InviteId, newId } from '../src/ids/ids.ts';
 import { generateSigningKeys } from '../src/tokens/keys.ts';
-import { promisesOf } from './support/outbox.ts';
+import { messagesOf } from './support/outbox.ts';
 import { startPostgresProxy } from './support/postgres-proxy.ts';
 import {
   buildOnce,
@@ -354,7 +354,7 @@ t.test('kill -9', async (t) => {
     sendgrid.answerWith({ status: 202 });
 
     const database = await openDatabase(choice);
-    const [row] = await promisesOf(database.db, made.id);
+    const [row] = await messagesOf(database.db, made.id);
     t.match(row, { status: 'queued', attempts: 1 }, 'the result was not stored');
     t.ok(row && row.dueAt > new Date(), 'it is leased');
     // End the lease.

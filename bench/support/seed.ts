@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Db } from '../../src/database/database.ts';
 import { type AccountId, type InviteId, idOf, newId, type SessionId, type UserId, uuidOf } from '../../src/ids/ids.ts';
-import { newApiKeySecret } from '../../src/tokens/key-text.ts';
+import { newApiKeySecret } from '../../src/tokens/api-key-secret.ts';
 
 export interface SeededAccount {
   size: number;

@@ -2,7 +2,7 @@ import type { ApiKey, Caller } from '../credentials/caller.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { inLockQueue } from '../database/lock-queue.ts';
 import { transaction } from '../database/transaction.ts';
-import { requirePlatform } from './platform-entry.ts';
+import { requirePlatform } from './platform.ts';
 import type { PlatformScope } from './schemas.ts';
 import { lockCallingKey } from './store.ts';
 

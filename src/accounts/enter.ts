@@ -10,7 +10,7 @@ import type { UsherPermission } from '../permissions/usher-permissions.ts';
 import { Problem } from '../problems/problem.ts';
 import { sessionEnded } from '../users/sessions/session.ts';
 import { isActiveUser } from '../users/user-status.ts';
-import { requireScope } from './platform-entry.ts';
+import { requireScope } from './platform.ts';
 import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow, lockCallingKey } from './store.ts';
 
 /**
@@ -143,7 +143,7 @@ export function changeAccount<T>(
  * one client, apart from the member: a member may have any number of keys, and a stolen key must
  * not use up the member's own turns.
  */
-export const queueClientOf = ({ apiKey, userId }: Caller): string =>
+export const queueClientFor = ({ apiKey, userId }: Caller): string =>
   apiKey?.kind === 'account' ? `keys of ${userId}` : (apiKey?.id ?? userId);
 
 /**
@@ -176,5 +176,5 @@ export async function changeInside<T, Locked>(
       await checkRequirement(requirement, tx, context);
       return change(tx, context, locked);
     });
-  return inLockQueue(db, row, work, queueClientOf(caller));
+  return inLockQueue(db, row, work, queueClientFor(caller));
 }

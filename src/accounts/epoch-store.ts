@@ -29,7 +29,7 @@ export async function findEpoch(db: Db, accountId: AccountId): Promise<number | 
  * them in one order.
  * @param accountIds a query that returns their ids.
  */
-export async function moveEpochs(tx: Tx, accountIds: SQL): Promise<void> {
+export async function incrementEpochs(tx: Tx, accountIds: SQL): Promise<void> {
   await lockCatalogue(tx);
   await tx.execute(sql`update accounts set epoch = epoch + 1 where id in (${accountIds})`);
 }
@@ -38,6 +38,9 @@ export async function moveEpochs(tx: Tx, accountIds: SQL): Promise<void> {
  * Increments the epoch of every account that a user is a member of. Call it before locking any
  * other row of the user.
  */
-export function moveEpochsOfUser(tx: Tx, id: UserId): Promise<void> {
-  return moveEpochs(tx, sql`select account_id from memberships where user_id = ${sql.param(id, memberships.userId)}`);
+export function incrementEpochsOfUser(tx: Tx, id: UserId): Promise<void> {
+  return incrementEpochs(
+    tx,
+    sql`select account_id from memberships where user_id = ${sql.param(id, memberships.userId)}`,
+  );
 }

@@ -8,7 +8,7 @@ import { requireUser } from '../users/sessions/session.ts';
 import { createAccount } from './create.ts';
 import { enterAccount } from './enter.ts';
 import { Account, AccountChanges, AccountParams, MyAccountPage, MyAccountsQuery, NewAccount } from './schemas.ts';
-import { listAccountsOf } from './store.ts';
+import { listAccountsOfUser } from './store.ts';
 import { changeAccountSettings } from './update.ts';
 import { showAccount, toAccountView, toMyAccountView } from './view.ts';
 
@@ -29,7 +29,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
     handler: async ({ caller, query: { limit = 50, cursor } }) => {
       const user = await requireUser(db, caller);
       const options = { limit, ...(cursor && { cursor: cursor as MembershipId }), when: caller.now };
-      const rows = await listAccountsOf(db, user.id, options);
+      const rows = await listAccountsOfUser(db, user.id, options);
       return page(rows, limit, (row) => row.membership.id, toMyAccountView);
     },
   });

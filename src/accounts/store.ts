@@ -2,7 +2,7 @@ import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import { isActiveApiKey } from '../credentials/api-key-status.ts';
 import type { ApiKey, Caller } from '../credentials/caller.ts';
-import { isValidCaller, valuesOfCaller } from '../credentials/store.ts';
+import { callerValues, isValidCaller } from '../credentials/store.ts';
 import { markVerified } from '../credentials/verification.ts';
 import type { Db, Tx } from '../database/database.ts';
 import { accountKeys, accounts, memberships, ownershipTransfers, platformKeys, users } from '../database/schema.ts';
@@ -74,7 +74,7 @@ const entry = prepared('find_entry', (db) =>
  * `membership` are null without an active membership. Undefined if the credential is not valid.
  */
 export function findEntry(db: Db, caller: Caller, accountId: AccountId) {
-  const found = entry(db).execute({ ...valuesOfCaller(caller), accountId });
+  const found = entry(db).execute({ ...callerValues(caller), accountId });
   return markVerified(
     caller,
     found.then(([entry]) => entry),
@@ -109,7 +109,7 @@ const platformEntry = prepared('find_platform_entry', (db) =>
  * account). Undefined if the key is not active.
  */
 export function findPlatformEntry(db: Db, caller: Caller, accountId: AccountId | null) {
-  const found = platformEntry(db).execute({ ...valuesOfCaller(caller), accountId });
+  const found = platformEntry(db).execute({ ...callerValues(caller), accountId });
   return markVerified(
     caller,
     found.then(([entry]) => entry),
@@ -198,7 +198,7 @@ export async function findOwnershipTransfer(db: Db, accountId: AccountId, when: 
  * The accounts in which a user is an active member, oldest membership first, and one more than
  * `limit`. The cursor is a membership id.
  */
-export function listAccountsOf(
+export function listAccountsOfUser(
   db: Db,
   userId: UserId,
   { limit, cursor, when }: { limit: number; cursor?: MembershipId; when: Date },

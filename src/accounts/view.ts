@@ -2,10 +2,10 @@ import type { Db } from '../database/database.ts';
 import { hasPermission, pickAccess } from '../permissions/access.ts';
 import { effectiveAccess } from '../permissions/effective-access.ts';
 import type { AccountContext } from './enter.ts';
-import { type AccountRow, findOwnershipTransfer, type listAccountsOf } from './store.ts';
+import { type AccountRow, findOwnershipTransfer, type listAccountsOfUser } from './store.ts';
 
 type OpenTransfer = Pick<NonNullable<Awaited<ReturnType<typeof findOwnershipTransfer>>>, 'user' | 'offeredAt'>;
-type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOf>>[number];
+type OwnAccountRow = Awaited<ReturnType<typeof listAccountsOfUser>>[number];
 
 /** An account as the API shows it to members. */
 export function toAccountView(account: AccountRow, transfer: OpenTransfer | undefined) {

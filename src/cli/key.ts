@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { toPlatformKeyView } from '../access/api-keys/view.ts';
 import { platformScopes } from '../accounts/schemas.ts';
 import { isNew, migrate } from '../database/migrate.ts';
-import { makePlatformKey } from '../platform/api-keys/keys.ts';
+import { createFirstPlatformKey } from '../platform/api-keys/keys.ts';
 import { displayName } from '../text/display-text.ts';
 import { fail, onDatabase } from './program.ts';
 
@@ -28,7 +28,7 @@ else {
     // Before the first start, the database has no tables.
     if (await isNew(db)) await migrate(db);
     const expiresAt = days === undefined ? null : new Date(now.getTime() + days * 24 * 3_600_000);
-    const { row, text } = await makePlatformKey(db, { name, scopes, expiresAt }, now);
+    const { row, text } = await createFirstPlatformKey(db, { name, scopes, expiresAt }, now);
     return { ...toPlatformKeyView(row, now), secret: text };
   });
 }

@@ -4,10 +4,10 @@ import { loggerOptions } from '../http/logging.ts';
 import {
   disableUser,
   enableUser,
-  endSessionsOf,
-  linkIdentityOf,
-  type Operating,
-  requireUserNamed,
+  endSessionsOfUser,
+  linkIdentityOfUser,
+  requireUserByName,
+  type UserOperation,
 } from '../platform/operate-users.ts';
 import type { LogSecurityEvent } from '../telemetry/security-events.ts';
 import type { UserRow } from '../users/store.ts';
@@ -25,15 +25,15 @@ const usage = `Usage: npm run users -- <command> <user>
 may be running, unless it uses the embedded database.
 `;
 
-type Command = (it: Operating, user: UserRow, args: string[]) => Promise<void>;
+type Command = (it: UserOperation, user: UserRow, args: string[]) => Promise<void>;
 
 /** What each command does, and how many arguments it takes after the user. */
 const commands: Record<string, { args: number; run: Command }> = {
   show: { args: 0, run: async () => {} },
   disable: { args: 0, run: disableUser },
   enable: { args: 0, run: enableUser },
-  'end-sessions': { args: 0, run: endSessionsOf },
-  link: { args: 2, run: (it, user, [issuer = '', subject = '']) => linkIdentityOf(it, user, issuer, subject) },
+  'end-sessions': { args: 0, run: endSessionsOfUser },
+  link: { args: 2, run: (it, user, [issuer = '', subject = '']) => linkIdentityOfUser(it, user, issuer, subject) },
 };
 
 const [name = '', userName = '', ...args] = process.argv.slice(2);
@@ -41,8 +41,8 @@ const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (!command || userName === '' || args.length !== command.args) fail(usage, 2);
 else {
   await onDatabase(async ({ db, now }) => {
-    await command.run({ db, now, logSecurityEvent: stderrSecurityLog() }, await requireUserNamed(db, userName), args);
-    const { passwordHash, ...user } = await requireUserNamed(db, userName);
+    await command.run({ db, now, logSecurityEvent: stderrSecurityLog() }, await requireUserByName(db, userName), args);
+    const { passwordHash, ...user } = await requireUserByName(db, userName);
     return { ...user, hasPassword: passwordHash !== null };
   });
 }

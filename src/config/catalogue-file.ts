@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Value } from 'typebox/value';
 import type { PermissionDeclaration as Declaration } from '../permissions/permission.ts';
-import { mostPermissions, PermissionDeclaration } from '../permissions/schemas.ts';
+import { maxPermissions, PermissionDeclaration } from '../permissions/schemas.ts';
 import { utf8Text } from '../text/utf8.ts';
 
 /**
@@ -25,8 +25,8 @@ function permissionsIn(path: string): unknown[] {
     throw new Error('must be the path of a readable JSON file in UTF-8');
   }
   const { permissions } = (content ?? {}) as { permissions?: unknown };
-  if (!Array.isArray(permissions) || permissions.length > mostPermissions) {
-    throw new Error(`must contain {"permissions": […]} with at most ${mostPermissions} entries`);
+  if (!Array.isArray(permissions) || permissions.length > maxPermissions) {
+    throw new Error(`must contain {"permissions": […]} with at most ${maxPermissions} entries`);
   }
   return permissions;
 }

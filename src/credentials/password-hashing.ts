@@ -1,7 +1,7 @@
 import { hash, type Options, parseOptions, verify } from '@node-rs/argon2';
 import pLimit from 'p-limit';
 import { Problem } from '../problems/problem.ts';
-import { passwordForm } from './password-normal-form.ts';
+import { normalisePassword } from './password-normal-form.ts';
 
 export type PasswordCost = Required<Pick<Options, 'memoryCost' | 'timeCost' | 'parallelism'>>;
 
@@ -46,10 +46,10 @@ export async function createPasswords(cost: PasswordCost = defaultCost): Promise
     return limit(work);
   };
   return {
-    hash: (password) => queue(() => hash(passwordForm(password), cost)),
+    hash: (password) => queue(() => hash(normalisePassword(password), cost)),
     matches: (password, storedHash) =>
       queue(async () => {
-        const form = passwordForm(password);
+        const form = normalisePassword(password);
         const isMatch = typeof storedHash === 'string' ? await verifyIfWellFormed(storedHash, form) : undefined;
         if (isMatch === undefined) await verify(decoy, form);
         return isMatch ?? false;

@@ -3,4 +3,4 @@
  * keyboard (composed or decomposed, full-width or not). Passwords are compared, hashed and their
  * length is counted in this form.
  */
-export const passwordForm = (password: string): string => password.normalize('NFKC');
+export const normalisePassword = (password: string): string => password.normalize('NFKC');

@@ -11,7 +11,7 @@ const now = sql`${placeholderFor(sessions.expiresAt, 'now')}`;
 
 /**
  * A condition for prepared queries that join `users`: the caller's user is not disabled, and their
- * session, identity or account key is valid. `valuesOfCaller` gives the values.
+ * session, identity or account key is valid. `callerValues` gives the values.
  */
 export const isValidCaller = () =>
   sql`${users.id} = ${placeholderFor(users.id, 'userId')} and ${users.disabledAt} is null and (
@@ -35,7 +35,7 @@ export const isLoggedIn = ({ sessionId, identityId, now }: Record<'sessionId' | 
     or exists (select from ${identities} where ${identities.id} = ${identityId} and ${identities.userId} = ${users.id}))`;
 
 /** The values of a prepared query that uses `isValidCaller` or looks up the platform key. */
-export const valuesOfCaller = ({ userId, sessionId, identityId, apiKey, now }: Caller) => ({
+export const callerValues = ({ userId, sessionId, identityId, apiKey, now }: Caller) => ({
   ...{ userId, sessionId, identityId, now },
   keyId: apiKey?.id ?? null,
   keyHash: apiKey?.hash ?? null,
@@ -43,7 +43,7 @@ export const valuesOfCaller = ({ userId, sessionId, identityId, apiKey, now }: C
 });
 
 /** A string that is equal for equal credentials only. */
-export const credentialOf = ({ userId, sessionId, identityId, apiKey }: Caller): string =>
+export const credentialKey = ({ userId, sessionId, identityId, apiKey }: Caller): string =>
   [
     userId,
     sessionId,
@@ -57,7 +57,7 @@ const callingUser = prepared('find_calling_user', (db) => db.select().from(users
 
 /** @returns the caller's user; undefined if the credential is no longer valid. */
 export function findCallingUser(db: Db, caller: Caller): Promise<typeof users.$inferSelect | undefined> {
-  const rows = callingUser(db).execute(valuesOfCaller(caller));
+  const rows = callingUser(db).execute(callerValues(caller));
   return markVerified(
     caller,
     rows.then(([user]) => user),

@@ -84,7 +84,7 @@ export function isStartupRefused(error: unknown): boolean {
 }
 
 /** Whether an error concerns one statement only: the database refused it, but would run others. */
-export function isOfStatement(error: unknown): boolean {
+export function isStatementError(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(String(driverError(error).code ?? '')) && !isConnectionLost(error);
 }
 

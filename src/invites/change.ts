@@ -1,4 +1,4 @@
-import { requireActiveUser } from '../accounts/platform-entry.ts';
+import { requireActiveUser } from '../accounts/platform.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { AccountId, InviteId } from '../ids/ids.ts';
 import { toAccess } from '../permissions/access.ts';

@@ -1,5 +1,5 @@
-import { type AccountContext, enterAccount, queueClientOf } from '../accounts/enter.ts';
-import { requireActiveUser } from '../accounts/platform-entry.ts';
+import { type AccountContext, enterAccount, queueClientFor } from '../accounts/enter.ts';
+import { requireActiveUser } from '../accounts/platform.ts';
 import { lockCallingKey } from '../accounts/store.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
@@ -118,5 +118,5 @@ function insertAfterExpired(
     }
     throw new Problem('unavailable', 'Other requests are changing invites for this address. Try again.');
   };
-  return inLockQueue(service.db, `${accountId} ${email}`, () => transaction(service.db, work), queueClientOf(caller));
+  return inLockQueue(service.db, `${accountId} ${email}`, () => transaction(service.db, work), queueClientFor(caller));
 }

@@ -1,6 +1,6 @@
 import type { Db } from '../database/database.ts';
-import { findOfferedAccess } from '../permissions/store.ts';
-import { translatePermission } from '../permissions/translations.ts';
+import { findAccessDetails } from '../permissions/store.ts';
+import { translatePermission } from '../permissions/view.ts';
 import type { InviteRow } from './store.ts';
 
 /**
@@ -11,7 +11,7 @@ import type { InviteRow } from './store.ts';
 export async function describeAccess(db: Db, invite: InviteRow, locales: (string | null)[]) {
   const { accountId, permissions, roles } = invite;
   if (permissions.length + roles.length === 0) return { roles: [], permissions: [] };
-  const offered = await findOfferedAccess(db, accountId, invite);
+  const offered = await findAccessDetails(db, accountId, invite);
   return {
     roles: offered.roles.map(({ id, name }) => ({ id, name })),
     permissions: offered.permissions.map((it) => translatePermission(it, locales)),

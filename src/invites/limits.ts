@@ -23,7 +23,7 @@ export function countSending<T>(
   ] as const;
   // The platform invites owners into any number of accounts.
   const limits = userId === platformUserId ? accountLimits : [...accountLimits, ...inviterLimits];
-  return limiter.counting(limits, now, send);
+  return limiter.countIfDone(limits, now, send);
 }
 
 /** How many other invites may be pending when an account creates one; null for no limit. */

@@ -1,5 +1,5 @@
 import { enterAccount } from '../accounts/enter.ts';
-import { requireActiveUser } from '../accounts/platform-entry.ts';
+import { requireActiveUser } from '../accounts/platform.ts';
 import type { Caller } from '../credentials/caller.ts';
 import { isDuplicate } from '../database/errors.ts';
 import type { AccountId, InviteId } from '../ids/ids.ts';

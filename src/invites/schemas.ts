@@ -18,7 +18,7 @@ import {
   TimeOrNull,
 } from '../http/schemas.ts';
 import { Inviter, Member } from '../memberships/schemas.ts';
-import { Access, AccessRequest, mostPermissions, Permission, RoleReference } from '../permissions/schemas.ts';
+import { Access, AccessRequest, maxPermissions, Permission, RoleReference } from '../permissions/schemas.ts';
 import { Credentials, Password, Session } from '../users/schemas.ts';
 import { Delivery, DeliveryOutcome } from './deliveries/schemas.ts';
 
@@ -152,7 +152,7 @@ export const InvitePreview = Type.Object(
     ownership: Type.Boolean({ description: 'Whether the invitee becomes the owner of the account.' }),
     roles: Type.Array(ref(RoleReference), { maxItems: 50, description: 'The roles that the invite grants.' }),
     permissions: Type.Array(ref(Permission), {
-      maxItems: mostPermissions,
+      maxItems: maxPermissions,
       description:
         'The permissions that the invite grants, including those of its roles, with titles and descriptions. Empty for all permissions.',
     }),

@@ -104,7 +104,7 @@ export interface Limiter {
    * was done, and the attempts are not counted.
    * @throws too-many-requests, and what `act` throws.
    */
-  counting<T>(tries: readonly LimitedAction[], now: Date, act: () => Promise<T>): Promise<T>;
+  countIfDone<T>(tries: readonly LimitedAction[], now: Date, act: () => Promise<T>): Promise<T>;
   /** Resets the counts of these limits. */
   clear(tries: readonly LimitedAction[]): Promise<void>;
   /** Counts the attempts, and returns the exceeded limit instead of throwing. */
@@ -146,7 +146,7 @@ export function createLimiter(counters: Counters, limits: RateLimits): Limiter {
     async requireWithin(tries, now) {
       refuseExceeded(await take(tries, now), now);
     },
-    async counting(tries, now, act) {
+    async countIfDone(tries, now, act) {
       const taken = await take(tries, now);
       try {
         refuseExceeded(taken, now);

@@ -19,7 +19,7 @@ export interface Mail {
  * The outcome of an attempt to send a mail. Reasons are shown to people, and contain no address,
  * key or content.
  */
-export type Outcome =
+export type SendOutcome =
   | { outcome: 'sent' }
   /**
    * The mail service rejects it permanently. `isBounce`: the mailbox does not exist or accepts no
@@ -30,7 +30,7 @@ export type Outcome =
   | { outcome: 'deferred'; reason: string; retryAfter?: number };
 
 /** Sends a mail. Never throws: a failure is an outcome. */
-export type Transport = (mail: Mail, now: Date) => Promise<Outcome>;
+export type Transport = (mail: Mail, now: Date) => Promise<SendOutcome>;
 
 /** The `From` of every mail. */
 export interface MailFrom {

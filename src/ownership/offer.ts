@@ -30,7 +30,7 @@ export async function offerOwnership(
     limit: 'ownership.pair' as const,
     of: `${by} ${userId}`,
   }));
-  return limiter.counting(attempts, caller.now, () => offer(db, caller, accountId, userId));
+  return limiter.countIfDone(attempts, caller.now, () => offer(db, caller, accountId, userId));
 }
 
 const requireCallerIsOwner = (_: Db, context: AccountContext) => requireOwner(context);

@@ -16,7 +16,7 @@ export const accountType = 'account';
 
 /** Whether a resource inside an account may have this type. */
 export const isResourceType = (type: string) => type !== accountType;
-export const reservedType = 'must not be “account”: this type is reserved for the account itself';
+export const reservedTypeMessage = 'must not be “account”: this type is reserved for the account itself';
 
 /** A permission in the whole account. */
 export const accountWide = (permission: string, endsAt: Date | null): GrantedPermission => ({

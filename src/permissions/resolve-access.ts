@@ -40,7 +40,7 @@ export async function resolveRequestedAccess(
 ): Promise<EffectiveAccess> {
   requireFutureEnd(access.endsAt, now, `${pointer}/endsAt`);
   const existing = await findExisting(db, accountId, access);
-  requireAllExist(access.permissions, existing.permissions, `${pointer}/permissions`, notInCatalogue);
+  requireAllExist(access.permissions, existing.permissions, `${pointer}/permissions`, notInCatalogueMessage);
   requireAllExist(
     access.roles,
     roleIds(existing),
@@ -55,7 +55,7 @@ export function requireFutureEnd(endsAt: Date | null, now: Date, pointer: string
   if (endsAt !== null && !isInFuture(endsAt, now)) throw invalidField(pointer, 'must be a time in the future');
 }
 
-export const notInCatalogue = 'contains a permission that is not in the catalogue';
+export const notInCatalogueMessage = 'contains a permission that is not in the catalogue';
 
 /**
  * @throws invalid-request with `detail` if `values` contains anything that is not in `existing`.

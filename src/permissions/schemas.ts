@@ -6,7 +6,7 @@ import { noControls } from '../text/characters.ts';
 import type { AccessRequest as AccessRequestBody } from './access.ts';
 
 /** The most permissions that a catalogue may have. */
-export const mostPermissions = 1000;
+export const maxPermissions = 1000;
 
 const keyPart = '[a-z][a-z0-9_-]*';
 /** Matches a permission key, without anchors. */
@@ -111,7 +111,7 @@ export const Access = Type.Object(
       description:
         'Every permission, including those added to the catalogue later. `permissions` and `roles` are then empty.',
     }),
-    permissions: Type.Array(PermissionKey, { maxItems: mostPermissions }),
+    permissions: Type.Array(PermissionKey, { maxItems: maxPermissions }),
     roles: Type.Array(Type.Unsafe<RoleId>(idSchema('rol')), { maxItems: 50 }),
     endsAt: { ...TimeOrNull, description: 'When the access ends; null for never.' },
   },
@@ -129,7 +129,7 @@ export const RoleReference = Type.Object(
 );
 
 export const EffectivePermissions = Type.Array(PermissionKey, {
-  maxItems: mostPermissions,
+  maxItems: maxPermissions,
   description:
     'Every permission that applies in the whole account now, including those of roles and implied ones. Use it to decide what a page shows.',
 });

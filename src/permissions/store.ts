@@ -96,7 +96,7 @@ export type DescribedPermission = Pick<
  * or of those roles with its texts, in the order of the catalogue. Implied permissions are not
  * included.
  */
-export async function findOfferedAccess(db: Db, accountId: AccountId, requested: PermissionsAndRoles) {
+export async function findAccessDetails(db: Db, accountId: AccountId, requested: PermissionsAndRoles) {
   const [found] = await offeredAccess(db).execute(toParameters(accountId, requested));
   return { permissions: found?.permissions ?? [], roles: (found?.roles ?? []).map(toRole) };
 }

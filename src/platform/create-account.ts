@@ -1,6 +1,6 @@
 import { changeAsPlatform } from '../accounts/change-as-platform.ts';
 import { newAccountRow } from '../accounts/create.ts';
-import { requirePlatform } from '../accounts/platform-entry.ts';
+import { requirePlatform } from '../accounts/platform.ts';
 import { insertAccountWithOwner } from '../accounts/store.ts';
 import { toAccountView } from '../accounts/view.ts';
 import type { Caller } from '../credentials/caller.ts';

@@ -1,4 +1,4 @@
-import { moveEpochsOfUser } from '../accounts/epoch-store.ts';
+import { incrementEpochsOfUser } from '../accounts/epoch-store.ts';
 import type { Db } from '../database/database.ts';
 import { transaction } from '../database/transaction.ts';
 import { idPattern, newId, type UserId } from '../ids/ids.ts';
@@ -11,14 +11,14 @@ import { markSessionsEnded } from '../users/sessions/store.ts';
 import { findUser, findUserByEmail, type UserRow, updateUser } from '../users/store.ts';
 
 /** The context of a change that an operator makes on the command line. */
-export interface Operating {
+export interface UserOperation {
   db: Db;
   now: Date;
   logSecurityEvent: LogSecurityEvent;
 }
 
 /** Finds a user by id or address. @throws not-found. */
-export async function requireUserNamed(db: Db, idOrAddress: string): Promise<UserRow> {
+export async function requireUserByName(db: Db, idOrAddress: string): Promise<UserRow> {
   const isId = new RegExp(idPattern('usr')).test(idOrAddress);
   const email = canonicalEmail(idOrAddress);
   if (!isId && email === undefined)
@@ -32,9 +32,9 @@ export async function requireUserNamed(db: Db, idOrAddress: string): Promise<Use
  * Disables a user. All of their sessions end, and they cannot log in by password or identity
  * provider until they are enabled again.
  */
-export async function disableUser({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
+export async function disableUser({ db, now, logSecurityEvent }: UserOperation, { id }: UserRow): Promise<void> {
   const sessions = await transaction(db, async (tx) => {
-    await moveEpochsOfUser(tx, id);
+    await incrementEpochsOfUser(tx, id);
     await updateUser(tx, id, { disabledAt: now });
     return markSessionsEnded(tx, id, now);
   });
@@ -42,16 +42,16 @@ export async function disableUser({ db, now, logSecurityEvent }: Operating, { id
 }
 
 /** Enables a disabled user. Sessions that ended when the user was disabled stay ended. */
-export async function enableUser({ db, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
+export async function enableUser({ db, logSecurityEvent }: UserOperation, { id }: UserRow): Promise<void> {
   await transaction(db, async (tx) => {
-    await moveEpochsOfUser(tx, id);
+    await incrementEpochsOfUser(tx, id);
     await updateUser(tx, id, { disabledAt: null });
   });
   logSecurityEvent('user_enabled', { userId: id, by: 'operator' });
 }
 
 /** Ends all sessions of a user. The user can log in again. */
-export async function endSessionsOf({ db, now, logSecurityEvent }: Operating, { id }: UserRow): Promise<void> {
+export async function endSessionsOfUser({ db, now, logSecurityEvent }: UserOperation, { id }: UserRow): Promise<void> {
   const sessions = await markSessionsEnded(db, id, now);
   logSecurityEvent('authn_token_revoked', { userId: id, sessions, by: 'operator' });
 }
@@ -60,8 +60,8 @@ export async function endSessionsOf({ db, now, logSecurityEvent }: Operating, { 
  * Links a login at an identity provider to a user, for a user who can't do so with a password.
  * @throws identity-linked-elsewhere.
  */
-export async function linkIdentityOf(
-  { db, now, logSecurityEvent }: Operating,
+export async function linkIdentityOfUser(
+  { db, now, logSecurityEvent }: UserOperation,
   { id: userId }: UserRow,
   issuer: string,
   subject: string,

@@ -1,5 +1,5 @@
 import { changeAsPlatform } from '../accounts/change-as-platform.ts';
-import { requirePlatform } from '../accounts/platform-entry.ts';
+import { requirePlatform } from '../accounts/platform.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { Tx } from '../database/database.ts';
 import { isDuplicate } from '../database/errors.ts';

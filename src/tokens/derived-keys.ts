@@ -10,12 +10,12 @@ export interface DerivedKeys {
    * The possible successors of a refresh token: by the current key, and by the other keys of the
    * set, which other replicas may use as their current one. Deterministic.
    */
-  successorsOf(refreshToken: string): [current: string, ...others: string[]];
+  deriveSuccessors(refreshToken: string): [current: string, ...others: string[]];
   /**
    * A pseudonym of an e-mail address for the log: the same for the same address and signing key,
    * and not reversible.
    */
-  pseudonymOf(email: string): string;
+  pseudonymFor(email: string): string;
   /** The keys that encrypt page tokens: the current one, and those that older tokens may use. */
   pageTokens: [current: Uint8Array, ...others: Uint8Array[]];
 }
@@ -28,8 +28,11 @@ export function deriveKeys({ current, byKid }: SigningKeys): DerivedKeys {
   const pages = 'usher search page tokens';
   return {
     pageTokens: [derive(current, pages), ...others.map((key) => derive(key, pages))],
-    successorsOf: (refreshToken) => [mac(currentKey, refreshToken), ...otherKeys.map((key) => mac(key, refreshToken))],
-    pseudonymOf: (email) => mac(pseudonyms, email).slice(0, 16),
+    deriveSuccessors: (refreshToken) => [
+      mac(currentKey, refreshToken),
+      ...otherKeys.map((key) => mac(key, refreshToken)),
+    ],
+    pseudonymFor: (email) => mac(pseudonyms, email).slice(0, 16),
   };
 }
 

@@ -61,7 +61,7 @@ export async function generateSigningKeys(): Promise<string> {
  * Loads the signing keys from a folder. Generates them if there are none. Safe with concurrent
  * processes.
  */
-export async function keepSigningKeys(folder: string): Promise<SigningKeys> {
+export async function loadOrCreateSigningKeys(folder: string): Promise<SigningKeys> {
   const file = join(folder, 'signing-keys.json');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const existing = await readFile(file, 'utf8').catch(() => undefined);

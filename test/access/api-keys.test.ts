@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { sql } from 'drizzle-orm';
 import t from 'tap';
 import { uuidOf } from '../../src/ids/ids.ts';
-import { parseApiKeySecret } from '../../src/tokens/key-text.ts';
+import { parseApiKeySecret } from '../../src/tokens/api-key-secret.ts';
 import { day, needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 import { until } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import t from 'tap';
 import { uuidOf } from '../../src/ids/ids.ts';
-import { disableUser, requireUserNamed } from '../../src/platform/operate-users.ts';
+import { disableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { newEmail, password, startService, type TestUser } from '../support/service.ts';
 
 const statements: string[] = [];
@@ -652,7 +652,7 @@ t.test('AuthZEN rules of Usher', async (t) => {
     t.match(await evaluation(query(user(gone.id)), account.owner.token), { body: { decision: true } });
     const before = (await call('GET', `${account.url}/epoch`, { token: account.owner.token })).body.epoch;
     const operating = { db: service.db, now: new Date(), logSecurityEvent: () => {} };
-    await disableUser(operating, await requireUserNamed(service.db, gone.id));
+    await disableUser(operating, await requireUserByName(service.db, gone.id));
     t.match(await evaluation(query(user(gone.id)), account.owner.token), { body: { decision: false } });
     t.match(await evaluation(query(user(gone.email)), account.owner.token), { body: { decision: false } });
     const search = { subject: { type: 'user' }, action: to('invoices:pay'), resource: within('r') };

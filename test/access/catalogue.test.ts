@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { buildCatalogue, compareCatalogues } from '../../src/access/catalogue/build.ts';
-import { keepCatalogueFile } from '../../src/access/catalogue/declare.ts';
+import { applyCatalogueFile } from '../../src/access/catalogue/declare.ts';
 import { listPermissions, type PermissionRow } from '../../src/access/catalogue/store.ts';
 import { readCatalogueFile } from '../../src/config/catalogue-file.ts';
 import type { PermissionDeclaration } from '../../src/permissions/permission.ts';
@@ -300,11 +300,11 @@ t.test('CATALOGUE_FILE', async (t) => {
 
   t.test('is applied, and the removal of a permission in use is an error', async (t) => {
     const before = await declared();
-    await keepCatalogueFile(db, [...before, permission('filed:read')], clock());
+    await applyCatalogueFile(db, [...before, permission('filed:read')], clock());
     t.ok((await declared()).some((it) => it.key === 'filed:read'));
     await newMember(await newAccount(), { permissions: ['filed:read'] });
-    await t.rejects(keepCatalogueFile(db, before, clock()), { message: /CATALOGUE_FILE: In use: filed:read/ });
-    await t.rejects(keepCatalogueFile(db, [permission('a:a', { implies: ['z:z'] })], clock()), {
+    await t.rejects(applyCatalogueFile(db, before, clock()), { message: /CATALOGUE_FILE: In use: filed:read/ });
+    await t.rejects(applyCatalogueFile(db, [permission('a:a', { implies: ['z:z'] })], clock()), {
       message: /CATALOGUE_FILE: \/permissions\/0/,
     });
   });

@@ -4,7 +4,7 @@ import type { CheckedAnswer } from '../../src/access/checks/check.ts';
 import type { Question } from '../../src/access/checks/question.ts';
 import type { Caller } from '../../src/credentials/caller.ts';
 import { newId } from '../../src/ids/ids.ts';
-import { newApiKeySecret } from '../../src/tokens/key-text.ts';
+import { newApiKeySecret } from '../../src/tokens/api-key-secret.ts';
 import { startService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 

@@ -2,7 +2,7 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import t from 'tap';
 import { checkAll } from '../../src/access/checks/check.ts';
 import { platformUserId } from '../../src/ids/ids.ts';
-import { parseApiKeySecret } from '../../src/tokens/key-text.ts';
+import { parseApiKeySecret } from '../../src/tokens/api-key-secret.ts';
 import { day, isPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 
 const statements: string[] = [];
@@ -78,7 +78,7 @@ function mayModel(
   if (member.isOwner) return true;
   if (member.isSuspended || (member.endsAt !== undefined && member.endsAt <= now)) return false;
   if (member.allPermissions) return true;
-  const counting = member.grants.filter(
+  const countIfDone = member.grants.filter(
     ({ resource, endsAt }) =>
       (endsAt === undefined || endsAt > now) &&
       (!resource || (on && resource.type === on.type && (resource.id === undefined || resource.id === on.id))),
@@ -86,7 +86,7 @@ function mayModel(
   const granted = [
     ...member.permissions,
     ...member.roles.flatMap((it) => model.roles[it] ?? []),
-    ...counting.map((it) => it.permission),
+    ...countIfDone.map((it) => it.permission),
   ];
   return granted.some((it) => reach(model, it).has(permission));
 }

@@ -2,9 +2,9 @@ import { decodeJwt } from 'jose';
 import t, { type Test } from 'tap';
 import { users } from '../../src/database/schema.ts';
 import { platformUserId, uuidOf } from '../../src/ids/ids.ts';
-import { disableUser, enableUser, requireUserNamed } from '../../src/platform/operate-users.ts';
+import { disableUser, enableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { isActiveUser, isActiveUserRow } from '../../src/users/user-status.ts';
-import { racesOn } from '../support/races.ts';
+import { createRaces } from '../support/races.ts';
 import { type Access, day, needsPostgres, newEmail, password, startService } from '../support/service.ts';
 
 const service = await startService(t, { env: { TOKEN_AUDIENCES: 'https://files.example.com' } });
@@ -24,7 +24,7 @@ const {
   tokenFor,
 } = service;
 
-const { whileHeld } = racesOn(service);
+const { whileLocked } = createRaces(service);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
@@ -63,7 +63,7 @@ const answers = async (account: Account, { secret }: { secret: string }) =>
   (await call('GET', account.url, { token: secret })).status;
 
 const operate = async ({ id }: { id: string }, act: typeof disableUser) =>
-  act({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserNamed(db, id));
+  act({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserByName(db, id));
 const disable = (user: { id: string }) => operate(user, disableUser);
 const enable = (user: { id: string }) => operate(user, enableUser);
 
@@ -360,7 +360,7 @@ t.test('A platform key that rotates itself does not outlive its creator', { skip
     const creator = await newPlatform(operator);
     const key = await newPlatform(creator.secret);
     const row = { statement: 'select from platform_keys where id = $1 for update', values: [uuidOf('key', key.id)] };
-    const pending = await whileHeld(row, async (untilWaiting) => {
+    const pending = await whileLocked(row, async (untilWaiting) => {
       const rotating = post(`${platformKeys}/${key.id}/rotate`, key.secret, { overlapSeconds: 0 });
       await untilWaiting(1);
       const revoking = revokeCreator(creator);
@@ -410,7 +410,7 @@ t.test('A change is refused if its credential is revoked while it waits', { skip
   ] as const) {
     t.test(`of ${what}, by a platform key`, async (t) => {
       const stolen = await newPlatform(root, { scopes: [scope] });
-      const answers = await whileHeld(lock, async (untilWaiting) => {
+      const answers = await whileLocked(lock, async (untilWaiting) => {
         // If the revocation waits for the catalogue too, it must come first.
         const isFirst = lock === lockedCatalogue;
         const early = isFirst ? revokePlatform(root, stolen) : undefined;
@@ -435,7 +435,7 @@ t.test('A change is refused if its credential is revoked while it waits', { skip
     const current = async () => (await call('GET', '/v1/me/sessions', { token: owner.token })).body.items;
     const stolenId = decodeJwt(stolen).sid as string;
     const lock = { ...lockedUser, values: [uuidOf('usr', owner.id as `usr_${string}`)] };
-    const answers = await whileHeld(lock, async (untilWaiting) => {
+    const answers = await whileLocked(lock, async (untilWaiting) => {
       const ending = [1, 2, 3].map(() => call('DELETE', `/v1/me/sessions/${stolenId}`, { token: owner.token }));
       await untilWaiting(3);
       const changes = [1, 2].map(() => call('DELETE', '/v1/me/sessions', { token: stolen }));
@@ -461,7 +461,7 @@ t.test('A change is refused if its credential is revoked while it waits', { skip
     };
     const removal = call('DELETE', `${account.url}/members/${member.id}`, { token: account.owner.token });
     t.equal((await removal).status, 204);
-    const changes = await whileHeld(lock, async (untilWaiting) => {
+    const changes = await whileLocked(lock, async (untilWaiting) => {
       const other = await newMember(account, { permissions: ['resources:manage'] });
       const waiting = [1, 2, 3].map(() => call('DELETE', url, { token: other.token }));
       await untilWaiting(3);
@@ -491,7 +491,7 @@ t.test(
       values: [uuidOf('acc', account.id as `acc_${string}`), uuidOf('usr', member.id as `usr_${string}`)],
     };
     const order: string[] = [];
-    const both = await whileHeld(lock, async (untilWaiting) => {
+    const both = await whileLocked(lock, async (untilWaiting) => {
       const removal = call('DELETE', `${account.url}/members/${member.id}`, { token: stolen.secret });
       await untilWaiting(1);
       const revocation = revokePlatform(root, stolen);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { type DatabaseChoice, openDatabase } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { newId } from '../../src/ids/ids.ts';
-import { keepingTransport, promisesOf, workerOf } from '../support/outbox.ts';
+import { createTestWorker, messagesOf, recordingTransport } from '../support/outbox.ts';
 import { buildOnce, runProgram } from '../support/process.ts';
 import { freshDatabase, needsPostgres, newEmail, startService } from '../support/service.ts';
 
@@ -54,11 +54,11 @@ t.test('npm run outbox, with failed mails', { skip: needsPostgres() }, async (t)
   const account = await service.newAccount();
   const { token } = account.owner;
   const reason = 'SendGrid answered 401: the API key is not valid';
-  const refusing = workerOf(service, { transport: async () => ({ outcome: 'refused', reason }) });
+  const refusing = createTestWorker(service, { transport: async () => ({ outcome: 'refused', reason }) });
   const inviteOne = async () => {
     const email = newEmail('adam');
     const { body } = await service.invite(account, account.owner, email);
-    const [mail] = await promisesOf(service.db, body.id);
+    const [mail] = await messagesOf(service.db, body.id);
     return { email, mail: mail?.id ?? '', url: `${account.url}/invites/${body.id}` };
   };
   const deliveryOf = async ({ url }: { url: string }) => (await call('GET', url, { token })).body.delivery;
@@ -88,8 +88,8 @@ t.test('npm run outbox, with failed mails', { skip: needsPostgres() }, async (t)
     t.match(await runOutbox(choice, 'retry', one.mail), { code: 1, stderr: /There is no failed mail dlv_\w+/ });
     t.match(await deliveryOf(one), { event: 'queued', reason: null, attempts: 0 });
     t.match(await deliveryOf(other), { event: 'failed' }, 'other mails stay failed');
-    const { mails, transport } = keepingTransport();
-    await workerOf(service, { transport }).drain();
+    const { mails, transport } = recordingTransport();
+    await createTestWorker(service, { transport }).drain();
     t.same(
       mails.map((it) => it.to),
       [one.email],
@@ -109,8 +109,8 @@ t.test('npm run outbox, with failed mails', { skip: needsPostgres() }, async (t)
       t.same(await outboxNow('retry', '--failed', `--since=${later}`), { putBack: 0 });
       await call('POST', `${revoked.url}/revoke`, { token });
       t.same(await outboxNow('retry', '--failed'), { putBack: 2 });
-      const { mails, transport } = keepingTransport();
-      await workerOf(service, { transport }).drain();
+      const { mails, transport } = recordingTransport();
+      await createTestWorker(service, { transport }).drain();
       t.same(
         mails.map((it) => it.to),
         [other.email],

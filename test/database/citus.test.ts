@@ -7,7 +7,7 @@ import { idOf } from '../../src/ids/ids.ts';
 import { recordQueuedAgain } from '../../src/invites/deliveries/store.ts';
 import { reportsAt } from '../../src/invites/refusals/reports.ts';
 import { listOutbox, requireMail, retryFailed } from '../../src/mail/outbox/operator-actions.ts';
-import { disableUser, enableUser, requireUserNamed } from '../../src/platform/operate-users.ts';
+import { disableUser, enableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { citusStatements } from '../support/citus.ts';
 import { type Distribution, refusedShapes } from '../support/citus-shapes.ts';
 import { readDocument } from '../support/openapi.ts';
@@ -390,7 +390,7 @@ t.test('Every query for something an account owns names the account', async (t) 
     await go('POST', `${url}/invites/${first.id}/revoke`, owner.token);
     await go('DELETE', `${url}/roles/${role.id}`, owner.token);
     const operating = { db: sv.db, now: service.clock(), logSecurityEvent: () => {} };
-    const user = await requireUserNamed(sv.db, changed);
+    const user = await requireUserByName(sv.db, changed);
     await disableUser(operating, user);
     await enableUser(operating, user);
     const again = await sv.logIn(other);

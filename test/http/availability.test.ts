@@ -7,9 +7,9 @@ import { lockQueueState } from '../../src/database/lock-queue.ts';
 import { addGauges } from '../../src/gauges.ts';
 import { newId, uuidOf } from '../../src/ids/ids.ts';
 import { missingPermissions } from '../../src/permissions/comparison.ts';
-import { newApiKeySecret } from '../../src/tokens/key-text.ts';
+import { newApiKeySecret } from '../../src/tokens/api-key-secret.ts';
 import { pathWith, readDocument } from '../support/openapi.ts';
-import { racesOn, tally } from '../support/races.ts';
+import { createRaces, tally } from '../support/races.ts';
 import { freshDatabase, needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
@@ -139,7 +139,7 @@ t.test(
     if (database.kind !== 'postgres') throw new Error('not on Postgres');
     const service = await startService(t, { database: { ...database, poolSize: 4 } });
     const { call, db, newAccount, newMember, newUser, newPlatformKey, invite, tokenFor } = service;
-    const { whileHeld } = racesOn(service);
+    const { whileLocked } = createRaces(service);
     const stranger = await newAccount();
     const rename = (account: { url: string; owner: TestUser }, i: number) =>
       call('PATCH', account.url, { body: { name: `Name ${i}` }, token: account.owner.token });
@@ -155,7 +155,7 @@ t.test(
     ) {
       const early: Answer[] = [];
       const all: Promise<Answer>[] = [];
-      await whileHeld(lock, async (untilWaiting) => {
+      await whileLocked(lock, async (untilWaiting) => {
         for (let i = 0; i < 80; i += 1) {
           const answered = act(i);
           all.push(answered);
@@ -188,7 +188,7 @@ t.test(
 
     t.test('of two accounts do not wait for each other', async (t) => {
       const other = await newAccount();
-      await whileHeld(lockAccount(account.id), async (untilWaiting) => {
+      await whileLocked(lockAccount(account.id), async (untilWaiting) => {
         const waiting = Array.from({ length: 5 }, (_, i) => rename(account, i));
         await untilWaiting(5);
         t.equal((await rename(other, 1)).status, 200);
@@ -255,7 +255,7 @@ t.test(
       const floods: Promise<Answer>[] = [];
       const answers: Answer[] = [];
       let acting: Promise<{ answer: Answer; before: number }> | undefined;
-      await whileHeld(lock, async (untilWaiting) => {
+      await whileLocked(lock, async (untilWaiting) => {
         for (let i = 0; i < 80; i += 1) {
           const answered = flood();
           floods.push(answered);
@@ -302,7 +302,7 @@ t.test(
         ['403 cannot-grant', () => call('DELETE', at('ownership-transfer'), { token })],
         ['404 not-found', () => call('POST', at('ownership-transfer/accept'), { token })],
       ];
-      await whileHeld(lockAccount(account.id), async () => {
+      await whileLocked(lockAccount(account.id), async () => {
         for (const [expected, act] of refused) t.same(tally([await act()]), { [expected]: 1 });
       });
     });
@@ -486,7 +486,7 @@ t.test(
       },
     });
     const { call, db, newAccount, newMember, newPlatformKey } = service;
-    const { ownTransaction } = racesOn(service);
+    const { ownTransaction } = createRaces(service);
     const account = await newAccount();
     const member = await newMember(account, { permissions: [] });
     const token = await newPlatformKey();

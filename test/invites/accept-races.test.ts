@@ -11,13 +11,13 @@ import {
   uuidOf,
 } from '../../src/ids/ids.ts';
 import { admit, type Facts, findFacts } from '../../src/invites/accepting/accept-store.ts';
-import { type Hold, racesOn, untilWaiting } from '../support/races.ts';
+import { createRaces, type Lock, untilWaiting } from '../support/races.ts';
 import { needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 const started = await startService(t);
 const { call, clock, db, invite, newAccount, newUser, tokenFor } = started;
-const { ownTransaction, whileHeld } = racesOn(started);
+const { ownTransaction, whileLocked } = createRaces(started);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
@@ -39,7 +39,7 @@ type Sent = Awaited<ReturnType<typeof sentInvite>>;
 const isMember = async (account: Account, { id }: TestUser) =>
   (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).status === 200;
 
-const accountLock = ({ id }: { id: string }): Hold => ({
+const accountLock = ({ id }: { id: string }): Lock => ({
   statement: 'select from accounts where id = $1 for no key update',
   values: [uuidOf('acc', id as AccountId)],
 });
@@ -132,7 +132,7 @@ for (const [way, accept, cases] of [
       t.test(`and meanwhile is ${what}, is not admitted`, async (t) => {
         const account = await newAccount();
         const sent = await sentInvite(account);
-        const answer = await whileHeld(accountLock(account), async (untilWaiting) => {
+        const answer = await whileLocked(accountLock(account), async (untilWaiting) => {
           const accepting = accept(sent);
           await untilWaiting(1);
           await changes[what](sent);
@@ -189,7 +189,7 @@ t.test('An invitee who declines', { skip: needsPostgres() }, async (t) => {
     t.test(`and meanwhile is ${what}, declines nothing`, async (t) => {
       const account = await newAccount();
       const sent = await sentInvite(account);
-      const answer = await whileHeld(accountLock(account), async (untilWaiting) => {
+      const answer = await whileLocked(accountLock(account), async (untilWaiting) => {
         const declining = decline(sent);
         await untilWaiting(1);
         await changes[what](sent);
@@ -231,7 +231,7 @@ t.test('Revoking a key with its invites also revokes an invite that is being', {
     /**
      * Revokes a key while a request with it waits for a lock of the test, then releases the lock.
      */
-    async function revokeDuring({ statement, values }: Hold, act: (secret: string) => ReturnType<typeof call>) {
+    async function revokeDuring({ statement, values }: Lock, act: (secret: string) => ReturnType<typeof call>) {
       const { body: key } = await call('POST', url, { body, token: by });
       const answers = await ownTransaction(async (client) => {
         await client.query(statement, values);

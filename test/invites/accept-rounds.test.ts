@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { decodeJwt } from 'jose';
 import t, { type Test } from 'tap';
-import { disableUser, requireUserNamed } from '../../src/platform/operate-users.ts';
+import { disableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { tally } from '../support/races.ts';
 import { needsPostgres, newEmail, startService, type TestUser } from '../support/service.ts';
 
@@ -92,7 +92,7 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
 
   /** Disables a user like an operator does. */
   async function disable(id: string): Promise<Answer> {
-    await disableUser({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserNamed(db, id));
+    await disableUser({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserByName(db, id));
     return { status: 200, code: undefined, body: undefined, headers: {} } as Answer;
   }
 

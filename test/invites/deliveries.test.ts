@@ -4,7 +4,7 @@ import { deliveryEvents, invites, undeliverableAddresses } from '../../src/datab
 import type { AccountId, InviteId } from '../../src/ids/ids.ts';
 import { sendgridTransport } from '../../src/mail/transports/sendgrid.ts';
 import { isCitus } from '../support/citus.ts';
-import { promisesOf, workerOf } from '../support/outbox.ts';
+import { createTestWorker, messagesOf } from '../support/outbox.ts';
 import { eventOf, newWebhookKey, postToWebhook, seconds } from '../support/sendgrid-events.ts';
 import { startSendgridServer } from '../support/sendgrid-server.ts';
 import { day, newEmail, startService } from '../support/service.ts';
@@ -26,7 +26,7 @@ const transport = sendgridTransport({
   baseUrl: sendgrid.url,
   timeout: 5_000,
 });
-const worker = workerOf(service, { transport });
+const worker = createTestWorker(service, { transport });
 t.beforeEach(() => sendgrid.answerWith({ status: 202 }));
 
 interface Invited {
@@ -503,7 +503,7 @@ t.test('A mail sent by a replica of an older release is shown as sent', async (t
 
 t.test('The database refuses unknown events and events of unknown invites', async (t) => {
   const invite = await invited();
-  const [mail] = await promisesOf(db, invite.id);
+  const [mail] = await messagesOf(db, invite.id);
   const row = {
     ...{
       accountId: account.id as AccountId,

@@ -3,7 +3,7 @@ import t from 'tap';
 import { signOptOutToken } from '../../src/invites/token.ts';
 import { generateSigningKeys, parseSigningKeys } from '../../src/tokens/keys.ts';
 import { signLinkToken } from '../../src/tokens/link-token.ts';
-import { keepingTransport, workerOf } from '../support/outbox.ts';
+import { createTestWorker, recordingTransport } from '../support/outbox.ts';
 import { type Access, day, newEmail, password, startService, type TestUser } from '../support/service.ts';
 import { tablesAsText } from '../support/tables.ts';
 
@@ -321,8 +321,8 @@ t.test('List-Unsubscribe', async (t) => {
   t.test('is a URI of this service, in mails of invites only', async (t) => {
     const account = await newAccount();
     const email = newEmail();
-    const { mails, transport } = keepingTransport();
-    const worker = workerOf(started, { transport });
+    const { mails, transport } = recordingTransport();
+    const worker = createTestWorker(started, { transport });
     const evil = { host: 'evil.example.com', 'x-forwarded-host': 'evil.example.com' };
     const body = { email, access: invoices };
     const made = await call('POST', `${account.url}/invites`, { body, token: account.owner.token, headers: evil });

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import t, { type Test } from 'tap';
 import { type AccountId, type InviteId, newId, type UserId, uuidOf } from '../../src/ids/ids.ts';
 import { admit, type Facts, findFacts } from '../../src/invites/accepting/accept-store.ts';
-import { type Hold, racesOn, tally, untilWaiting } from '../support/races.ts';
+import { createRaces, type Lock, tally, untilWaiting } from '../support/races.ts';
 import {
   type Access,
   day,
@@ -22,7 +22,7 @@ const started = await startService(t, logged);
 const { call, newAccount, newAccountKey, newMember, newPlatformKey, newUser } = started;
 const { invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
 
-const { meet, ownTransaction } = racesOn(started);
+const { meet, ownTransaction } = createRaces(started);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 type Answer = Awaited<ReturnType<typeof call>>;
@@ -32,18 +32,18 @@ const only = (...permissions: string[]): Access => ({ permissions });
 const all: Access = { allPermissions: true };
 const invoices = only('invoices:read');
 
-const accountLock = ({ id }: { id: string }): Hold => ({
+const accountLock = ({ id }: { id: string }): Lock => ({
   statement: 'select from accounts where id = $1 for no key update',
   values: [uuidOf('acc', id as never)],
 });
-const inviteLocks = (ids: string[]): Hold => ({
+const inviteLocks = (ids: string[]): Lock => ({
   statement: 'select from invites where id = any($1) for no key update',
   values: [ids.map((id) => uuidOf('inv', id as never))],
 });
 const inviteLock = (id: string) => inviteLocks([id]);
 
 /** Another pending invite for an address, which blocks the address until it is rolled back. */
-const conflictingInvite = (like: string, email: string): Hold => ({
+const conflictingInvite = (like: string, email: string): Lock => ({
   statement: `insert into invites
     select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(), 'email', $2::text))).* from invites i where id = any($1)`,
   values: [...inviteLock(like).values, email],
@@ -63,7 +63,7 @@ function inBothOrders(
 
 /** Races two requests in an order. Returns the responses in the order of the arguments. */
 async function pair(
-  hold: Hold,
+  hold: Lock,
   order: <T>(first: T, second: T) => [T, T],
   first: Request,
   second: Request,

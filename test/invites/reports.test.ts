@@ -9,7 +9,7 @@ import { signReportToken } from '../../src/invites/token.ts';
 import { generateSigningKeys, parseSigningKeys } from '../../src/tokens/keys.ts';
 import { signLinkToken } from '../../src/tokens/link-token.ts';
 import { buildOnce, runProgram } from '../support/process.ts';
-import { type Hold, racesOn } from '../support/races.ts';
+import { createRaces, type Lock } from '../support/races.ts';
 import {
   type Access,
   day,
@@ -28,7 +28,7 @@ const started = await startService(t, {
   logTo: { write: (line) => void logged.push(line) },
 });
 const { app, service, db, call, newAccount, newMember, newUser, invite, mailsTo, tokenFor, logIn, at, clock } = started;
-const { meet } = racesOn(started);
+const { meet } = createRaces(started);
 
 type Account = Awaited<ReturnType<typeof newAccount>>;
 
@@ -308,11 +308,11 @@ t.test('POST /v1/invites/report', async (t) => {
 });
 
 t.test('A report at the same time as another decision', async (t) => {
-  const holdAccount = ({ id }: Account): Hold => ({
+  const holdAccount = ({ id }: Account): Lock => ({
     statement: 'select from accounts where id = $1 for no key update',
     values: [uuidOf('acc', id as AccountId)],
   });
-  const holdInvite = (id: InviteId): Hold => ({
+  const holdInvite = (id: InviteId): Lock => ({
     statement: 'select from invites where id = $1 for no key update',
     values: [uuidOf('inv', id)],
   });

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { uuidOf } from '../../src/ids/ids.ts';
-import { workerOf } from '../support/outbox.ts';
+import { createTestWorker } from '../support/outbox.ts';
 import {
   type Access,
   day,
@@ -438,7 +438,7 @@ t.test('invites', async (t) => {
   t.test('a mail is not counted if the mail service fails, or if it is obsolete', async (t) => {
     const email = newEmail();
     const accounts = await inTurn(2, () => newAccount());
-    const refusing = workerOf(started, { transport: async () => ({ outcome: 'deferred', reason: 'later' }) });
+    const refusing = createTestWorker(started, { transport: async () => ({ outcome: 'deferred', reason: 'later' }) });
     for (const { url, owner } of accounts) await invite({ url }, owner, email);
     for (let i = 0; i < 6; i += 1) {
       await refusing.drain();

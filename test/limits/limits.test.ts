@@ -406,11 +406,12 @@ t.test('the limiter', async (t) => {
     const limiter = limiterOf(parseRateLimits('invites.pair=2/60, invites.account=3/60'));
     const tries = (['invites.account', 'invites.pair'] as const).map((limit) => ({ limit, of: 'one' }));
     const refuse = () => Promise.reject(new Problem('already-member'));
-    for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'already-member' });
-    t.equal(await limiter.counting(tries, start, async () => 'sent'), 'sent');
+    for (let i = 0; i < 9; i++) await t.rejects(limiter.countIfDone(tries, start, refuse), { code: 'already-member' });
+    t.equal(await limiter.countIfDone(tries, start, async () => 'sent'), 'sent');
     const fail = () => Promise.reject(new Error('the answer was lost'));
-    await t.rejects(limiter.counting(tries, start, fail), 'an attempt with an unknown result is counted');
-    for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'too-many-requests' });
+    await t.rejects(limiter.countIfDone(tries, start, fail), 'an attempt with an unknown result is counted');
+    for (let i = 0; i < 9; i++)
+      await t.rejects(limiter.countIfDone(tries, start, refuse), { code: 'too-many-requests' });
     await limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start);
     await t.rejects(limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start));
   });

@@ -11,7 +11,7 @@ import { type LocaleTexts, readTexts } from '../../src/mail/texts.ts';
 import { sendgridTransport } from '../../src/mail/transports/sendgrid.ts';
 import { createMailWriter } from '../../src/mail/write.ts';
 import { messageWriters } from '../../src/mail-writers.ts';
-import { workerOf } from '../support/outbox.ts';
+import { createTestWorker } from '../support/outbox.ts';
 import { startSendgridServer } from '../support/sendgrid-server.ts';
 import { newEmail, password, startService } from '../support/service.ts';
 
@@ -398,7 +398,7 @@ t.test('SendGrid’s dynamic templates', async (t) => {
       ...{ from: { name: '', email: 'invites@example.com' }, apiKey: 'SG.x', baseUrl: server.url },
       templates: parseSendgridTemplates('{ "invite": { "de": "d-123", "en": "d-456", "pt": "d-789" } }'),
     });
-    const worker = workerOf(service, { transport });
+    const worker = createTestWorker(service, { transport });
     const sentTo = async (locale: string) => {
       const email = newEmail('adam');
       await service.invite(account, account.owner, email, { permissions: ['invoices:read'] }, { locale });
@@ -461,7 +461,7 @@ t.test('a template that throws delays only its mail', async (t) => {
   const throwing = { write: () => Promise.reject(new Error('a template throws')) };
   const writers = messageWriters(service.service);
   const broken = { ...writers, invite: { ...writers.invite, ...throwing } };
-  await workerOf(service, { writers: broken, transport: async () => ({ outcome: 'sent' }) }).drain();
+  await createTestWorker(service, { writers: broken, transport: async () => ({ outcome: 'sent' }) }).drain();
   const look = async () =>
     (await service.call('GET', `${account.url}/invites/${body.id}`, { token: account.owner.token })).body.delivery;
   t.match(await look(), { event: 'retrying', attempts: 1, reason: 'the mail could not be written' });

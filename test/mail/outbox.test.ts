@@ -9,7 +9,7 @@ import { createInvite } from '../../src/invites/create.ts';
 import { maxAttempts, retryDelay } from '../../src/mail/outbox/backoff.ts';
 import { createPace } from '../../src/mail/outbox/pace.ts';
 import { claimDue, type Lane, type OutboxRow, putBack } from '../../src/mail/outbox/store.ts';
-import { always, keepingTransport, logTo, promisesOf, workerOf } from '../support/outbox.ts';
+import { createTestWorker, forAllKinds, logTo, messagesOf, recordingTransport } from '../support/outbox.ts';
 import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { day, isPostgres, newEmail, startService } from '../support/service.ts';
 import { tablesAsText } from '../support/tables.ts';
@@ -32,7 +32,7 @@ async function message() {
 }
 
 const asOwner = async () => ({ token: await service.logIn(account.owner) });
-const rowOf = async (invite: { id: string }) => (await promisesOf(db, invite.id))[0] as OutboxRow;
+const rowOf = async (invite: { id: string }) => (await messagesOf(db, invite.id))[0] as OutboxRow;
 const lookAt = async (invite: { url: string }) => (await call('GET', invite.url, await asOwner())).body;
 const linkIn = (mail: { text: string } | undefined) => /#token=([\w.-]+)/.exec(mail?.text ?? '')?.[1] ?? 'no link';
 
@@ -40,7 +40,7 @@ t.test('an invite and its mail are created together', async (t) => {
   const countAll = async () => [await db.$count(invites), await db.$count(outbox)];
 
   t.test('an invite enqueues one mail', async (t) => {
-    const rows = await promisesOf(db, (await message()).id);
+    const rows = await messagesOf(db, (await message()).id);
     t.match(rows, [{ kind: 'invite', sending: 1, status: 'queued', attempts: 0 }]);
     t.equal(rows.length, 1);
   });
@@ -113,9 +113,9 @@ t.test('many workers', async (t) => {
       // On Postgres each worker has its own connections, like a replica.
       const own = isPostgres ? await openDatabase(service.choice) : { db, close: async () => {} };
       let inHand = 0;
-      const worker = workerOf(service, {
+      const worker = createTestWorker(service, {
         service: { ...service.service, db: own.db },
-        writers: always(writer),
+        writers: forAllKinds(writer),
         transport: async ({ deliveryId }) => {
           inHand += 1;
           max.inHand = Math.max(max.inHand, inHand);
@@ -139,11 +139,11 @@ t.test('many workers', async (t) => {
   t.test('a worker does not claim a mail that another worker is sending', async (t) => {
     const invite = await message();
     const { open, opened } = gate();
-    const slow = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
-    const first = workerOf(service, slow).drain();
+    const slow = recordingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
+    const first = createTestWorker(service, slow).drain();
     await until('the mail to be in hand', () => slow.mails.length === 1);
     service.travel(lease - 5_000);
-    t.equal(await workerOf(service, keepingTransport()).drain(), 0);
+    t.equal(await createTestWorker(service, recordingTransport()).drain(), 0);
     open();
     await first;
     t.equal((await rowOf(invite)).status, 'sent');
@@ -153,16 +153,16 @@ t.test('many workers', async (t) => {
     for (const firstSays of [{ outcome: 'refused', reason: 'late' } as const, { outcome: 'sent' } as const]) {
       const invite = await message();
       const { open, opened } = gate();
-      const stuck = keepingTransport(() => opened.then(() => firstSays));
-      const first = workerOf(service, stuck).drain();
+      const stuck = recordingTransport(() => opened.then(() => firstSays));
+      const first = createTestWorker(service, stuck).drain();
       await until('the mail to be in hand', () => stuck.mails.length === 1);
       service.travel(lease + 1_000);
 
       const second = gate();
-      const taken = keepingTransport(() =>
+      const taken = recordingTransport(() =>
         second.opened.then(() => ({ outcome: 'deferred', reason: 'busy' }) as const),
       );
-      const other = workerOf(service, taken).drain();
+      const other = createTestWorker(service, taken).drain();
       await until('another worker to take it', () => taken.mails.length === 1);
       open();
       await first;
@@ -190,17 +190,17 @@ t.test('many workers', async (t) => {
   t.test('a mail whose result could not be recorded is sent again', async (t) => {
     const invite = await message();
     const lines: string[] = [];
-    const { mails, transport } = keepingTransport();
+    const { mails, transport } = recordingTransport();
     const writer = {
       write: async () => ({ to: invite.email, subject: 's', text: 't', html: 'h' }),
       onResult: async () => {
         if (mails.length === 1) throw new Error('the database went away');
       },
     };
-    const worker = workerOf(service, {
+    const worker = createTestWorker(service, {
       transport,
       log: logTo(lines),
-      writers: always(writer),
+      writers: forAllKinds(writer),
     });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1 });
@@ -215,8 +215,8 @@ t.test('many workers', async (t) => {
 t.test('retries', async (t) => {
   t.test('wait longer each time, until the maximum number of attempts', async (t) => {
     const invite = await message();
-    const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 500' });
-    const worker = workerOf(service, { transport });
+    const { mails, transport } = recordingTransport({ outcome: 'deferred', reason: 'SendGrid answered 500' });
+    const worker = createTestWorker(service, { transport });
     for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
       await worker.drain();
       const row = await rowOf(invite);
@@ -250,8 +250,8 @@ t.test('retries', async (t) => {
       { retryAfter: 1, min: 2, max: 5 },
     ]) {
       const invite = await message();
-      const { transport } = keepingTransport({ outcome: 'deferred', reason: 'SendGrid answered 429', retryAfter });
-      await workerOf(service, { transport }).drain();
+      const { transport } = recordingTransport({ outcome: 'deferred', reason: 'SendGrid answered 429', retryAfter });
+      await createTestWorker(service, { transport }).drain();
       const wait = ((await rowOf(invite)).dueAt.getTime() - service.clock().getTime()) / 1_000;
       t.ok(wait >= min - 0.5 && wait <= max, `Retry-After ${retryAfter} s: the next attempt is in ${wait} s`);
       await call('POST', `${invite.url}/revoke`, await asOwner());
@@ -260,8 +260,8 @@ t.test('retries', async (t) => {
 
   t.test('do not happen after a permanent rejection', async (t) => {
     const invite = await message();
-    const { mails, transport } = keepingTransport({ outcome: 'refused', reason: 'SendGrid answered 400' });
-    const worker = workerOf(service, { transport });
+    const { mails, transport } = recordingTransport({ outcome: 'refused', reason: 'SendGrid answered 400' });
+    const worker = createTestWorker(service, { transport });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'failed', attempts: 1, lastError: 'SendGrid answered 400' });
     service.travel(day);
@@ -272,13 +272,13 @@ t.test('retries', async (t) => {
 
   t.test('also happen if a mail cannot be written, and end after the maximum number of attempts', async (t) => {
     const invite = await message();
-    const { mails, transport } = keepingTransport();
+    const { mails, transport } = recordingTransport();
     const writer = {
       write: async () => {
         throw new Error('a template is broken');
       },
     };
-    const worker = workerOf(service, { transport, writers: always(writer) });
+    const worker = createTestWorker(service, { transport, writers: forAllKinds(writer) });
     await worker.drain();
     t.match(await rowOf(invite), { status: 'queued', attempts: 1, lastError: 'the mail could not be written' });
     for (let attempt = 2; attempt <= maxAttempts; attempt += 1) {
@@ -291,10 +291,10 @@ t.test('retries', async (t) => {
 
   t.test('of one mail do not block other mails', async (t) => {
     const [bad, good] = [await message(), await message()];
-    const { transport } = keepingTransport(({ to }) =>
+    const { transport } = recordingTransport(({ to }) =>
       to === bad.email ? { outcome: 'refused', reason: 'no' } : { outcome: 'sent' },
     );
-    await workerOf(service, { transport }).drain();
+    await createTestWorker(service, { transport }).drain();
     t.equal((await rowOf(bad)).status, 'failed');
     t.equal((await rowOf(good)).status, 'sent');
   });
@@ -304,8 +304,8 @@ t.test('a mail is written from the state at the time of sending', async (t) => {
   for (const how of ['revoke', 'decline', 'expire'] as const) {
     t.test(`the mail of an invite that is no longer pending (${how}) is dropped`, async (t) => {
       const invite = await message();
-      const { mails, transport } = keepingTransport({ outcome: 'deferred', reason: 'busy' });
-      const worker = workerOf(service, { transport });
+      const { mails, transport } = recordingTransport({ outcome: 'deferred', reason: 'busy' });
+      const worker = createTestWorker(service, { transport });
       await worker.drain();
       const token = linkIn(mails[0]);
       if (how === 'revoke') await call('POST', `${invite.url}/revoke`, await asOwner());
@@ -321,10 +321,10 @@ t.test('a mail is written from the state at the time of sending', async (t) => {
   t.test('resending sends only the newest link, which is valid', async (t) => {
     const invite = await message();
     for (const _ of [1, 2]) t.equal((await call('POST', `${invite.url}/resend`, await asOwner())).status, 200);
-    const { mails, transport } = keepingTransport();
-    await workerOf(service, { transport }).drain();
+    const { mails, transport } = recordingTransport();
+    await createTestWorker(service, { transport }).drain();
     t.equal(mails.length, 1, 'three mails were enqueued, one is sent');
-    const rows = await promisesOf(db, invite.id);
+    const rows = await messagesOf(db, invite.id);
     const statuses = rows.sort((a, b) => (a.sending ?? 0) - (b.sending ?? 0)).map((it) => it.status);
     t.same(statuses, ['dropped', 'dropped', 'sent']);
     const preview = await call('POST', '/v1/invites/preview', { body: { token: linkIn(mails[0]) } });
@@ -335,15 +335,15 @@ t.test('a mail is written from the state at the time of sending', async (t) => {
     const invite = await message();
     t.equal((await lookAt(invite)).lastSentAt, null, 'not yet');
     const when = new Date(service.clock().getTime() + 90_000);
-    await service.at(when, () => workerOf(service, keepingTransport()).drain());
+    await service.at(when, () => createTestWorker(service, recordingTransport()).drain());
     t.equal((await lookAt(invite)).lastSentAt, when.toISOString());
   });
 });
 
 t.test('the outbox contains no address, token or secret, and no table contains a token', async (t) => {
   const invite = await message();
-  const { mails, transport } = keepingTransport();
-  await workerOf(service, { transport }).drain();
+  const { mails, transport } = recordingTransport();
+  await createTestWorker(service, { transport }).drain();
   const [, , signature = 'none'] = linkIn(mails.find((it) => it.to === invite.email)).split('.');
   t.ok(signature.length > 50, 'there is a token to look for');
   const tables = await tablesAsText(db);
@@ -359,8 +359,8 @@ t.test('the running worker', async (t) => {
   const interval = 600_000;
 
   t.test('sends soon after it is woken', async (t) => {
-    const { mails, transport } = keepingTransport();
-    const worker = workerOf(service, { transport, interval });
+    const { mails, transport } = recordingTransport();
+    const worker = createTestWorker(service, { transport, interval });
     const first = await message();
     worker.start();
     t.teardown(() => worker.stop());
@@ -378,8 +378,8 @@ t.test('the running worker', async (t) => {
 
   t.test('reacts to a wake-up during sending', async (t) => {
     const { open, opened } = gate();
-    const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
-    const worker = workerOf(service, { transport, interval });
+    const { mails, transport } = recordingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
+    const worker = createTestWorker(service, { transport, interval });
     await message();
     worker.start();
     t.teardown(() => worker.stop());
@@ -393,8 +393,8 @@ t.test('the running worker', async (t) => {
 
   t.test('finishes the mail being sent when it stops, and starts no other', async (t) => {
     const { open, opened } = gate();
-    const { mails, transport } = keepingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
-    const worker = workerOf(service, { transport, interval });
+    const { mails, transport } = recordingTransport(() => opened.then(() => ({ outcome: 'sent' }) as const));
+    const worker = createTestWorker(service, { transport, interval });
     const inHand = await message();
     worker.start();
     await until('a mail in hand', () => mails.length === 1);
@@ -411,7 +411,7 @@ t.test('the running worker', async (t) => {
     t.equal((await rowOf(inHand)).status, 'sent', 'the mail is sent and recorded');
     t.match(await rowOf(later), { status: 'queued', attempts: 0 }, 'the other mail stays queued');
     worker.wake();
-    await workerOf(service, keepingTransport()).drain();
+    await createTestWorker(service, recordingTransport()).drain();
     t.equal(mails.length, 1, 'a stopped worker ignores a wake-up');
   });
 
@@ -422,12 +422,12 @@ t.test('the running worker', async (t) => {
       const lines: string[] = [];
       const own = await openDatabase({ kind: 'postgres', url: proxy.url });
       t.teardown(() => own.close());
-      const { mails, transport } = keepingTransport();
+      const { mails, transport } = recordingTransport();
       const outages = watchOutages(own.db, undefined, logTo(lines));
       t.teardown(outages.close);
       const ofWorker = { ...service.service, db: own.db, outages };
       const options = { service: ofWorker, transport, log: logTo(lines), interval: 20 };
-      const worker = workerOf(service, options);
+      const worker = createTestWorker(service, options);
       worker.start();
       t.teardown(() => worker.stop());
       proxy.cut();
@@ -469,9 +469,9 @@ t.test('a backlog', async (t) => {
     await waiting(50);
     const { open, opened } = gate();
     const sent: string[] = [];
-    const worker = workerOf(service, {
+    const worker = createTestWorker(service, {
       writers: {
-        ...always(writer),
+        ...forAllKinds(writer),
         invite: { write: async () => ({ to: 'new', subject: 's', text: 't', html: 'h' }) },
       },
       transport: async ({ to }) => {
@@ -526,7 +526,7 @@ t.test('a backlog', async (t) => {
     const isOver = () => service.clock().getTime() - begun >= 3_600_000;
     const tries: string[] = [];
     const taken: string[] = [];
-    const worker = workerOf(service, {
+    const worker = createTestWorker(service, {
       transport: async ({ to }) => {
         (isOver() ? taken : tries).push(to);
         return isOver() ? { outcome: 'sent' } : { outcome: 'deferred', reason: 'SendGrid answered 503' };

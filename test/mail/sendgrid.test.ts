@@ -5,7 +5,7 @@ import { accounts, outbox, users } from '../../src/database/schema.ts';
 import { type AccountId, newId } from '../../src/ids/ids.ts';
 import type { Mail } from '../../src/mail/mail.ts';
 import { sendgridTransport } from '../../src/mail/transports/sendgrid.ts';
-import { logTo, workerOf } from '../support/outbox.ts';
+import { createTestWorker, logTo } from '../support/outbox.ts';
 import { type SendgridAnswer, startSendgridServer } from '../support/sendgrid-server.ts';
 import { newEmail, startService } from '../support/service.ts';
 
@@ -182,7 +182,7 @@ t.test('through the service', async (t) => {
   const service = await startService(t);
   const account = await service.newAccount();
   const transport = sendgridTransport({ from, apiKey, baseUrl: server.url, timeout: 300 });
-  const worker = workerOf(service, { transport, log: logTo(logged) });
+  const worker = createTestWorker(service, { transport, log: logTo(logged) });
 
   /** Creates an invite and sends its mail. @returns the address. */
   async function inviteOne(message: string): Promise<string> {

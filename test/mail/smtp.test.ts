@@ -11,7 +11,7 @@ import { type AccountId, newId } from '../../src/ids/ids.ts';
 import type { Mail } from '../../src/mail/mail.ts';
 import type { SmtpServer } from '../../src/mail/transports/smtp.ts';
 import { smtpTransport } from '../../src/mail/transports/smtp.ts';
-import { logTo, workerOf } from '../support/outbox.ts';
+import { createTestWorker, logTo } from '../support/outbox.ts';
 import { request, startProcess } from '../support/process.ts';
 import { needsPostgres, newEmail, password, startService, tokensIn } from '../support/service.ts';
 import { type Reply, type SmtpRefusals, startScriptedServer, startSmtpServer } from '../support/smtp-server.ts';
@@ -299,7 +299,7 @@ t.test('through the service', async (t) => {
   const service = await startService(t);
   const account = await service.newAccount();
   const transport = smtpTransport({ from, server: { host: '127.0.0.1', port: server.port, tls: 'none', login } });
-  const worker = workerOf(service, { transport, log: logTo(logged) });
+  const worker = createTestWorker(service, { transport, log: logTo(logged) });
 
   /** Creates an invite and sends its mail. @returns the address. */
   async function inviteOne(message: string): Promise<string> {
@@ -349,7 +349,7 @@ t.test('through the service', async (t) => {
       const email = newEmail('adam');
       const { body } = await service.invite(account, account.owner, email);
       const picky = smtpTransport({ from, server: { host: '127.0.0.1', port, tls: 'none', login: undefined } });
-      await workerOf(service, { transport: picky }).drain();
+      await createTestWorker(service, { transport: picky }).drain();
       const url = `${account.url}/invites/${body.id}`;
       const { delivery } = (await service.call('GET', url, { token: account.owner.token })).body;
       t.match(delivery, { event, reason, sendingStopped: event === 'bounced' }, answer);

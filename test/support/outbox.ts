@@ -4,14 +4,14 @@ import type { Db } from '../../src/database/database.ts';
 import { outbox } from '../../src/database/schema.ts';
 import { loggerOptions } from '../../src/http/logging.ts';
 import type { InviteId } from '../../src/ids/ids.ts';
-import type { Mail, Outcome, Transport } from '../../src/mail/mail.ts';
+import type { Mail, SendOutcome, Transport } from '../../src/mail/mail.ts';
 import type { MessageWriter, MessageWriters } from '../../src/mail/outbox/message-writer.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/mail/outbox/worker.ts';
 import { messageWriters } from '../../src/mail-writers.ts';
 import type { TestService } from './service.ts';
 
 /** Creates another worker for the database of a service. */
-export function workerOf(
+export function createTestWorker(
   { service }: TestService,
   options: Pick<WorkerOptions, 'transport'> & Partial<WorkerOptions>,
 ): Worker {
@@ -20,7 +20,7 @@ export function workerOf(
 }
 
 /** The same writer for every kind of message. */
-export const always = (writer: MessageWriter): MessageWriters => ({
+export const forAllKinds = (writer: MessageWriter): MessageWriters => ({
   invite: writer,
   registration: writer,
   'password-reset': writer,
@@ -42,7 +42,9 @@ export function logTo(lines: string[]) {
 const silentLog = { info() {}, warn() {}, error() {} };
 
 /** A transport that records mails and returns a fixed or computed outcome. */
-export function keepingTransport(answer: Outcome | ((mail: Mail) => Outcome | Promise<Outcome>) = { outcome: 'sent' }) {
+export function recordingTransport(
+  answer: SendOutcome | ((mail: Mail) => SendOutcome | Promise<SendOutcome>) = { outcome: 'sent' },
+) {
   const mails: Mail[] = [];
   const transport: Transport = async (mail) => {
     mails.push(mail);
@@ -52,7 +54,7 @@ export function keepingTransport(answer: Outcome | ((mail: Mail) => Outcome | Pr
 }
 
 /** The outbox messages of an invite, oldest first. */
-export function promisesOf(db: Db, inviteId: string) {
+export function messagesOf(db: Db, inviteId: string) {
   return db
     .select()
     .from(outbox)

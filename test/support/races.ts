@@ -4,7 +4,7 @@ import { isPostgres, type TestService } from './service.ts';
 import { until } from './until.ts';
 
 /** SQL that locks something in the test's own transaction, so that requests wait for it. */
-export interface Hold {
+export interface Lock {
   statement: string;
   values: unknown[];
 }
@@ -16,7 +16,10 @@ const timeout = 10_000;
 const maxWaiting = 8;
 
 /** Makes races deterministic: the test locks a row until requests wait for it. Needs Postgres. */
-export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...replicas: Pick<TestService, 'db'>[]) {
+export function createRaces(
+  { choice, db }: Pick<TestService, 'choice' | 'db'>,
+  ...replicas: Pick<TestService, 'db'>[]
+) {
   /** Requests that wait in the lock queues of the service. */
   const queued = () => [db, ...replicas.map((it) => it.db)].reduce((sum, it) => sum + lockQueueState(it).waiting, 0);
 
@@ -40,7 +43,7 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
    * Runs `act` while the test has a lock, and releases the lock afterwards.
    * @param act receives a function that waits until so many requests wait for a lock.
    */
-  function whileHeld<T>({ statement, values }: Hold, act: (untilWaiting: Wait) => Promise<T>): Promise<T> {
+  function whileLocked<T>({ statement, values }: Lock, act: (untilWaiting: Wait) => Promise<T>): Promise<T> {
     return ownTransaction(async (client) => {
       await client.query(statement, values);
       return act((count) => untilWaiting(client, count, queued));
@@ -51,10 +54,10 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
    * Makes requests race. On Postgres, the test has a lock until all of them wait for it, in this
    * order, and then releases it. The embedded database has one connection and runs them in turn.
    */
-  async function meet<T>(hold: Hold, ...requests: (() => Promise<T>)[]): Promise<T[]> {
+  async function meet<T>(hold: Lock, ...requests: (() => Promise<T>)[]): Promise<T[]> {
     if (!isPostgres) return Promise.all(requests.map((request) => request()));
     const answers: Promise<T>[] = [];
-    await whileHeld(hold, async (untilWaiting) => {
+    await whileLocked(hold, async (untilWaiting) => {
       for (const request of requests) {
         answers.push(request());
         await untilWaiting(Math.min(answers.length, maxWaiting));
@@ -63,7 +66,7 @@ export function racesOn({ choice, db }: Pick<TestService, 'choice' | 'db'>, ...r
     return Promise.all(answers);
   }
 
-  return { ownTransaction, whileHeld, meet };
+  return { ownTransaction, whileLocked, meet };
 }
 
 type Wait = (count: number) => Promise<void>;

@@ -15,7 +15,7 @@ import type { Transport } from '../../src/mail/mail.ts';
 import { createWorker } from '../../src/mail/outbox/worker.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
 import { messageWriters } from '../../src/mail-writers.ts';
-import { makePlatformKey } from '../../src/platform/api-keys/keys.ts';
+import { createFirstPlatformKey } from '../../src/platform/api-keys/keys.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
 import type { LinkKind } from '../../src/tokens/link-token.ts';
 import { distribute, isCitus } from './citus.ts';
@@ -214,7 +214,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   /** Creates a platform key, like `npm run key`. */
   async function newPlatformKey(...scopes: string[]): Promise<string> {
     const options = { name: 'test', scopes: scopes.length > 0 ? scopes : ['*'], expiresAt: null };
-    return (await makePlatformKey(database.db, options, clock())).text;
+    return (await createFirstPlatformKey(database.db, options, clock())).text;
   }
 
   /** Creates an account key. */

@@ -1,11 +1,11 @@
 import t from 'tap';
 import { uuidOf } from '../../src/ids/ids.ts';
-import { type Hold, racesOn, untilWaiting } from '../support/races.ts';
+import { createRaces, type Lock, untilWaiting } from '../support/races.ts';
 import { needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 
 const service = await startService(t);
 const { call, newUser, newAccount, invite, tokenFor } = service;
-const { ownTransaction, whileHeld } = racesOn(service);
+const { ownTransaction, whileLocked } = createRaces(service);
 
 const other = 'seven quiet lighthouses';
 const me = (token: string) => call('GET', '/v1/me', { token });
@@ -14,14 +14,14 @@ const logIn = ({ email }: TestUser, secret = password) =>
 const change = ({ token }: TestUser, newPassword = other) =>
   call('PUT', '/v1/me/password', { token, body: { currentPassword: password, newPassword } });
 
-const userLock = ({ id }: TestUser): Hold => ({
+const userLock = ({ id }: TestUser): Lock => ({
   statement: 'select from users where id = $1 for no key update',
   values: [uuidOf('usr', id as `usr_${string}`)],
 });
 
 /** Makes two requests wait for the lock of a user's row, so that the first gets it first. */
 async function inOrder<A, B>(user: TestUser, first: () => Promise<A>, second: () => Promise<B>) {
-  const answers = await whileHeld(userLock(user), async (untilWaiting) => {
+  const answers = await whileLocked(userLock(user), async (untilWaiting) => {
     const one = first();
     await untilWaiting(1);
     const two = second();

@@ -2,7 +2,7 @@ import { and, eq, isNull } from 'drizzle-orm';
 import t from 'tap';
 import { emailChanges, identities, users } from '../../src/database/schema.ts';
 import { newId, type UserId, uuidOf } from '../../src/ids/ids.ts';
-import { type Hold, racesOn, tally } from '../support/races.ts';
+import { createRaces, type Lock, tally } from '../support/races.ts';
 import { day, needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
 
 const second = 1000;
@@ -15,7 +15,7 @@ const emailChangeUrl = 'https://app.example.com/confirm#token={token}';
 
 const service = await startService(t, { env: { RESET_URL: resetUrl, EMAIL_CHANGE_URL: emailChangeUrl } });
 const { call, db, invite, mailsTo, newAccount, newUser, tokenFor, travel } = service;
-const { meet, whileHeld } = racesOn(service);
+const { meet, whileLocked } = createRaces(service);
 
 type Answer = Awaited<ReturnType<typeof call>>;
 type Tokens = Pick<TestUser, 'token' | 'refreshToken'>;
@@ -96,16 +96,16 @@ function comparable({ status, body, headers }: Answer) {
   return { status, body, headers: rest };
 }
 
-const userLock = ({ id }: TestUser): Hold => ({
+const userLock = ({ id }: TestUser): Lock => ({
   statement: 'select from users where id = $1 for update',
   values: [uuidOf('usr', id as UserId)],
 });
-const resetsLock = (email: string): Hold => ({
+const resetsLock = (email: string): Lock => ({
   statement: 'select from password_resets where email = $1 for update',
   values: [email],
 });
 
-const emailChangeLock = ({ id }: TestUser): Hold => ({
+const emailChangeLock = ({ id }: TestUser): Lock => ({
   statement: 'select from email_changes where user_id = $1 for update',
   values: [uuidOf('usr', id as UserId)],
 });
@@ -323,7 +323,7 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     async (t) => {
       const { user, link } = await newUserWithResetLink();
       // Blocks the reset after it has ended the sessions.
-      const [resetting, loggingIn] = await whileHeld(outboxLock, async (untilWaiting) => {
+      const [resetting, loggingIn] = await whileLocked(outboxLock, async (untilWaiting) => {
         const resetting = reset(link);
         await untilWaiting(1);
         const loggingIn = logIn(user.email);
@@ -343,7 +343,7 @@ t.test('POST /v1/auth/password-reset/confirm', async (t) => {
     const token = await tokenFor(user.email, 'invite');
     const login = { email: user.email, password };
     const email = newEmail('thief');
-    const [resetting, ...others] = await whileHeld(outboxLock, async (untilWaiting) => {
+    const [resetting, ...others] = await whileLocked(outboxLock, async (untilWaiting) => {
       const resetting = reset(link);
       await untilWaiting(1);
       const accepting = call('POST', '/v1/invites/accept', { body: { token, login } });
@@ -441,7 +441,7 @@ t.test('PUT /v1/me/password', async (t) => {
       const user = await newUser();
       const other = await anotherSession(user);
       // Blocks the change while it ends a session, after it has replaced the password.
-      const [changing, loggingIn] = await whileHeld(sessionLock(other), async (untilWaiting) => {
+      const [changing, loggingIn] = await whileLocked(sessionLock(other), async (untilWaiting) => {
         const changing = changePassword(user);
         await untilWaiting(1);
         const loggingIn = logIn(user.email);
@@ -759,7 +759,7 @@ t.test('If several people register one address,', async (t) => {
 
   t.test('only one user is created if both links are used at once', async (t) => {
     const { email, first, second: newer } = await bothRegister();
-    const newest: Hold = {
+    const newest: Lock = {
       statement: 'select from registrations where email = $1 order by id desc limit 1 for update',
       values: [email],
     };
@@ -826,9 +826,9 @@ t.test('A token, password or address that is not a valid string is refused with 
 });
 
 /** Blocks transactions when they enqueue a mail. */
-const outboxLock: Hold = { statement: 'lock table outbox in share mode', values: [] };
+const outboxLock: Lock = { statement: 'lock table outbox in share mode', values: [] };
 
-function sessionLock({ token }: Tokens): Hold {
+function sessionLock({ token }: Tokens): Lock {
   const { sid } = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString());
   return { statement: 'select from sessions where id = $1 for update', values: [uuidOf('ses', sid)] };
 }

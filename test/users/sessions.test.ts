@@ -3,11 +3,11 @@ import { eq } from 'drizzle-orm';
 import t, { type Test } from 'tap';
 import { refreshTokens, users } from '../../src/database/schema.ts';
 import { type SessionId, type UserId, uuidOf } from '../../src/ids/ids.ts';
-import { disableUser, requireUserNamed } from '../../src/platform/operate-users.ts';
+import { disableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { sha256 } from '../../src/text/hashes.ts';
 import { generateSigningKeys, parseSigningKeys } from '../../src/tokens/keys.ts';
 import { deviceName } from '../../src/users/sessions/device.ts';
-import { type Hold, racesOn, tally } from '../support/races.ts';
+import { createRaces, type Lock, tally } from '../support/races.ts';
 import { needsPostgres, newEmail, password, startService, type TestUser, testConfig } from '../support/service.ts';
 
 const second = 1000;
@@ -27,7 +27,7 @@ const service = await startService(t, {
   statements: { logQuery: (it) => void statements.push(it) },
 });
 const { app, call, db, clock, choice, newUser, newAccount, invite, tokenFor, listAll, at } = service;
-const { meet, whileHeld } = racesOn(service);
+const { meet, whileLocked } = createRaces(service);
 
 const firefox = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0';
 const safari =
@@ -369,7 +369,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
       const { call } = i % 2 === 0 ? service : replica;
       return () => call('POST', '/v1/auth/refresh', options);
     });
-    const { meet } = racesOn(service, replica);
+    const { meet } = createRaces(service, replica);
     await requireOneSuccessor(t, await meet(tokenLock(refreshToken), ...requests));
   });
 
@@ -642,8 +642,8 @@ t.test('A disabled user', async (t) => {
     const { user, accessToken } = await newUserWithSession();
     const { id } = await findCurrentSession(accessToken);
     // Blocks the operator's change while it ends the sessions, after it has disabled the user.
-    const [disabling, loggingIn] = await whileHeld(sessionLock(id), async (untilWaiting) => {
-      const row = await requireUserNamed(db, user.email);
+    const [disabling, loggingIn] = await whileLocked(sessionLock(id), async (untilWaiting) => {
+      const row = await requireUserByName(db, user.email);
       const disabling = disableUser({ db, now: clock(), logSecurityEvent: () => {} }, row);
       await untilWaiting(1);
       const loggingIn = tryLogIn(user.email);
@@ -771,14 +771,14 @@ t.test('The number of statements of a request with a session', async (t) => {
   );
 });
 
-function tokenLock(refreshToken: string): Hold {
+function tokenLock(refreshToken: string): Lock {
   return { statement: 'select from refresh_tokens where hash = $1 for update', values: [sha256(refreshToken)] };
 }
 
-function sessionLock(id: SessionId): Hold {
+function sessionLock(id: SessionId): Lock {
   return { statement: 'select from sessions where id = $1 for no key update', values: [uuidOf('ses', id)] };
 }
 
-function userLock({ id }: TestUser): Hold {
+function userLock({ id }: TestUser): Lock {
   return { statement: 'select from users where id = $1 for update', values: [uuidOf('usr', id as UserId)] };
 }

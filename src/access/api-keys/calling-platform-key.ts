@@ -1,4 +1,4 @@
-import { requirePlatform } from '../../accounts/platform-entry.ts';
+import { requirePlatform } from '../../accounts/platform.ts';
 import type { PlatformScope } from '../../accounts/schemas.ts';
 import { apiKeyStatusAt } from '../../credentials/api-key-status.ts';
 import type { Caller } from '../../credentials/caller.ts';

@@ -1,5 +1,5 @@
 import { and, asc, eq, type SQLWrapper, sql } from 'drizzle-orm';
-import { moveEpochs } from '../../accounts/epoch-store.ts';
+import { incrementEpochs } from '../../accounts/epoch-store.ts';
 import type { Tx } from '../../database/database.ts';
 import { accountKeys, invites, platformKeys } from '../../database/schema.ts';
 import { equalsLiteral } from '../../database/statements.ts';
@@ -71,7 +71,7 @@ export async function endDescendantsOfPlatformKey(tx: Tx, key: ApiKeyId, end: Ea
       .returning({ id: platformKeys.id }),
   );
   const roots = [key, ...platformIds];
-  await moveEpochs(tx, sql`select account_id from account_keys where ${isAnyOf(sql`made_by`, roots)}`);
+  await incrementEpochs(tx, sql`select account_id from account_keys where ${isAnyOf(sql`made_by`, roots)}`);
   const accountIds = await endByLevel(roots, (parents) =>
     tx
       .update(accountKeys)

@@ -1,5 +1,5 @@
 import { type AccountContext, changeAccount, changeInside } from '../../accounts/enter.ts';
-import { requireActiveUser } from '../../accounts/platform-entry.ts';
+import { requireActiveUser } from '../../accounts/platform.ts';
 import { lockAccountRow } from '../../accounts/store.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
@@ -7,12 +7,12 @@ import { type AccountId, type ApiKeyId, newId, platformUserId } from '../../ids/
 import { findEffectiveAccess, withResourceGrants } from '../../memberships/manage.ts';
 import { findMember } from '../../memberships/store.ts';
 import { accountWideAccess, type EffectiveAccess } from '../../permissions/access.ts';
-import { notInCatalogue, requireAllExist } from '../../permissions/resolve-access.ts';
+import { notInCatalogueMessage, requireAllExist } from '../../permissions/resolve-access.ts';
 import { requireGrantable, requireNotAbove } from '../../permissions/rules.ts';
 import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { newApiKeySecret } from '../../tokens/key-text.ts';
+import { newApiKeySecret } from '../../tokens/api-key-secret.ts';
 import { lockCallingPlatformKey } from './calling-platform-key.ts';
 import { endDescendantsOfAccountKey, revokeInvitesOfKeys } from './descendants-store.ts';
 import { logKeyCreated, logKeyRevoked } from './log.ts';
@@ -165,7 +165,7 @@ async function requireManageableKey(
 /** @throws invalid-request for a scope that is not in the catalogue. */
 async function requireScopesExist(tx: Tx, scopes: readonly string[]): Promise<void> {
   const permissions = scopes.filter((it) => it !== '*');
-  requireAllExist(permissions, await listPermissionKeys(tx), '/scopes', notInCatalogue);
+  requireAllExist(permissions, await listPermissionKeys(tx), '/scopes', notInCatalogueMessage);
 }
 
 /**

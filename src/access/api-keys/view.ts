@@ -1,5 +1,5 @@
 import { apiKeyStatusAt } from '../../credentials/api-key-status.ts';
-import { shownPrefix } from '../../tokens/key-text.ts';
+import { displayPrefix } from '../../tokens/api-key-secret.ts';
 import type { AccountKeyRow, findAccountKey, PlatformKeyRow } from './store.ts';
 
 /** The fields that account keys and platform keys share. */
@@ -16,7 +16,7 @@ export function toAccountKeyView({ key, member }: NonNullable<Awaited<ReturnType
   const { accountId, userId, id, scopes } = key;
   return {
     ...toCommonView(key, now),
-    prefix: shownPrefix({ kind: 'account', id, accountId, userId }),
+    prefix: displayPrefix({ kind: 'account', id, accountId, userId }),
     scopes,
     actsAs: member,
   };
@@ -25,7 +25,7 @@ export function toAccountKeyView({ key, member }: NonNullable<Awaited<ReturnType
 /** A platform key as the API shows it. */
 export function toPlatformKeyView(key: PlatformKeyRow, now: Date) {
   const scopes = key.scopes as ('*' | 'accounts:create')[];
-  return { ...toCommonView(key, now), prefix: shownPrefix({ kind: 'platform', id: key.id }), scopes };
+  return { ...toCommonView(key, now), prefix: displayPrefix({ kind: 'platform', id: key.id }), scopes };
 }
 
 /** The initial values of a new key's row. */

@@ -60,7 +60,7 @@ const declareFromFile = (db: Db, declared: readonly PermissionDeclaration[], now
   );
 
 /** Applies CATALOGUE_FILE at start-up. @throws Error with a message for the operator. */
-export async function keepCatalogueFile(db: Db, declared: readonly PermissionDeclaration[], now: Date): Promise<void> {
+export async function applyCatalogueFile(db: Db, declared: readonly PermissionDeclaration[], now: Date): Promise<void> {
   try {
     await declareFromFile(db, declared, now);
   } catch (error) {

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { requireActiveCaller } from '../../accounts/active-caller.ts';
-import { requirePlatform } from '../../accounts/platform-entry.ts';
+import { requirePlatform } from '../../accounts/platform.ts';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, ref } from '../../http/schemas.ts';
-import { toPermissionView, translatePermission } from '../../permissions/translations.ts';
+import { toPermissionView, translatePermission } from '../../permissions/view.ts';
 import type { Service } from '../../service.ts';
 import { declareCatalogue } from './declare.ts';
 import {

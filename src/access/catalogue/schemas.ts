@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Flag, Integer, idSchema, localePattern, ref } from '../../http/schemas.ts';
-import { mostPermissions, Permission, PermissionDeclaration, PermissionKey } from '../../permissions/schemas.ts';
+import { maxPermissions, Permission, PermissionDeclaration, PermissionKey } from '../../permissions/schemas.ts';
 
 export const PermissionsQuery = Type.Object(
   {
@@ -17,7 +17,7 @@ export const PermissionsQuery = Type.Object(
 );
 
 export const PermissionCatalogue = Type.Object(
-  { items: Type.Array(ref(Permission), { maxItems: mostPermissions }) },
+  { items: Type.Array(ref(Permission), { maxItems: maxPermissions }) },
   { $id: 'PermissionCatalogue', additionalProperties: false },
 );
 
@@ -32,7 +32,7 @@ export const DeclarationQuery = Type.Object(
 );
 
 export const CatalogueDeclaration = Type.Object(
-  { permissions: Type.Array(ref(PermissionDeclaration), { maxItems: mostPermissions }) },
+  { permissions: Type.Array(ref(PermissionDeclaration), { maxItems: maxPermissions }) },
   {
     $id: 'CatalogueDeclaration',
     additionalProperties: false,
@@ -55,7 +55,7 @@ export const CatalogueDeclaration = Type.Object(
 );
 export type CatalogueDeclaration = Static<typeof CatalogueDeclaration>;
 
-const keys = Type.Array(PermissionKey, { maxItems: mostPermissions });
+const keys = Type.Array(PermissionKey, { maxItems: maxPermissions });
 const count = (description: string) => Integer({ minimum: 0, maximum: 2 ** 31 - 1, description });
 
 export const PermissionUses = Type.Object(
@@ -80,7 +80,7 @@ export const CatalogueChange = Type.Object(
     added: keys,
     changed: keys,
     removed: Type.Array(ref(PermissionUses), {
-      maxItems: mostPermissions,
+      maxItems: maxPermissions,
       description: 'The removed permissions, and where they are used.',
     }),
   },

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
 import type { Caller } from '../../credentials/caller.ts';
-import { credentialOf } from '../../credentials/store.ts';
+import { credentialKey } from '../../credentials/store.ts';
 import { copyVerification } from '../../credentials/verification.ts';
-import { isOfStatement } from '../../database/errors.ts';
+import { isStatementError } from '../../database/errors.ts';
 import type { CheckedAnswer, QuestionChecker } from './check.ts';
 import type { Question } from './question.ts';
 
@@ -60,7 +60,7 @@ export function batchChecks(checkAll: QuestionChecker, observe: (questions: numb
   return async (caller, questions) => {
     // The statement verifies the credential even if there are no questions.
     if (questions.length === 0 || questions.length > maxBatchedQuestions) return checkAll(caller, questions);
-    const credential = credentialOf(caller);
+    const credential = credentialKey(caller);
     const batcher = batchers.get(credential) ?? createBatcher(credential);
     batchers.set(credential, batcher);
     return Promise.all(questions.map((question) => batcher.load({ caller, question })));
@@ -82,7 +82,7 @@ async function answerBatch(checkAll: QuestionChecker, items: readonly Item[]): P
     for (const it of items) copyVerification(it.caller, caller);
     return answers;
   } catch (error) {
-    if (items.length === 1 || !isOfStatement(error)) throw error;
+    if (items.length === 1 || !isStatementError(error)) throw error;
     const answers = items.map((it) => checkAll(it.caller, [it.question]).then(([checked]) => checked as CheckedAnswer));
     return Promise.all(answers.map((it) => it.catch((failure: Error) => failure)));
   }

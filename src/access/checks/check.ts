@@ -1,4 +1,4 @@
-import { hasScope } from '../../accounts/platform-entry.ts';
+import { hasScope } from '../../accounts/platform.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Db } from '../../database/database.ts';
 import { isDistributed } from '../../database/statements.ts';

@@ -1,6 +1,6 @@
 import { enterAccount } from '../../accounts/enter.ts';
 import { findEpoch } from '../../accounts/epoch-store.ts';
-import { requirePlatform } from '../../accounts/platform-entry.ts';
+import { requirePlatform } from '../../accounts/platform.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { AccountId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { Integer, ref } from '../../http/schemas.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
-import { ExplainedPermission, mostPermissions, PermissionKey } from '../../permissions/schemas.ts';
+import { ExplainedPermission, maxPermissions, PermissionKey } from '../../permissions/schemas.ts';
 import { ResourceId, ResourceType } from '../grants/schemas.ts';
 
 export const CheckQuery = Type.Object(
@@ -23,7 +23,7 @@ export const Check = Type.Object(
 );
 
 export const Explanation = Type.Object(
-  { items: Type.Array(ref(ExplainedPermission), { maxItems: mostPermissions }) },
+  { items: Type.Array(ref(ExplainedPermission), { maxItems: maxPermissions }) },
   {
     $id: 'Explanation',
     additionalProperties: false,

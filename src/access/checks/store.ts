@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isCallingPlatform, scopesOfKey } from '../../accounts/store.ts';
 import type { Caller } from '../../credentials/caller.ts';
-import { isValidCaller, valuesOfCaller } from '../../credentials/store.ts';
+import { callerValues, isValidCaller } from '../../credentials/store.ts';
 import { markVerified } from '../../credentials/verification.ts';
 import type { Db } from '../../database/database.ts';
 import { accounts, memberships, platformKeys, users } from '../../database/schema.ts';
@@ -63,7 +63,7 @@ export function prepareQuestionStatement<Extra>(name: string, extra: SQL<Extra>,
     questions: readonly AccountQuestion[],
     values: Record<string, unknown> = {},
   ) => {
-    const parameters = { ...valuesOfCaller(caller), accountId, ...toLists(questions), ...values };
+    const parameters = { ...callerValues(caller), accountId, ...toLists(questions), ...values };
     const isPlatform = caller.apiKey?.kind === 'platform';
     const rows = isPlatform ? byPlatform(db).execute(parameters) : byUser(db).execute(parameters);
     const found = await markVerified<{ scopes: string[] | null; answers: Answer[] | null; extra: unknown }>(

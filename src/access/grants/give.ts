@@ -4,8 +4,8 @@ import type { Tx } from '../../database/database.ts';
 import { type AccountId, type GrantId, newId, type UserId } from '../../ids/ids.ts';
 import { requireManageable, withResourceGrants } from '../../memberships/manage.ts';
 import type { EffectiveAccess } from '../../permissions/access.ts';
-import { type GrantedPermission, isResourceType, reservedType } from '../../permissions/granted-permission.ts';
-import { notInCatalogue, requireFutureEnd } from '../../permissions/resolve-access.ts';
+import { type GrantedPermission, isResourceType, reservedTypeMessage } from '../../permissions/granted-permission.ts';
+import { notInCatalogueMessage, requireFutureEnd } from '../../permissions/resolve-access.ts';
 import { requireGrantable } from '../../permissions/rules.ts';
 import { listPermissionKeys } from '../../permissions/store.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
@@ -65,8 +65,9 @@ export function withdrawGrant({ db }: Service, caller: Caller, accountId: Accoun
 async function requireValidGrants(tx: Tx, grants: readonly NewGrant[], now: Date): Promise<void> {
   const keys = new Set(await listPermissionKeys(tx));
   for (const [i, { permission, resource, endsAt }] of grants.entries()) {
-    if (resource && !isResourceType(resource.type)) throw invalidField(`/grants/${i}/resource/type`, reservedType);
-    if (!keys.has(permission)) throw invalidField(`/grants/${i}/permission`, notInCatalogue);
+    if (resource && !isResourceType(resource.type))
+      throw invalidField(`/grants/${i}/resource/type`, reservedTypeMessage);
+    if (!keys.has(permission)) throw invalidField(`/grants/${i}/permission`, notInCatalogueMessage);
     requireFutureEnd(endsAt === undefined ? null : new Date(endsAt), now, `/grants/${i}/endsAt`);
   }
 }

@@ -4,7 +4,7 @@ import type { Caller } from '../../credentials/caller.ts';
 import type { Db, Tx } from '../../database/database.ts';
 import type { UserId } from '../../ids/ids.ts';
 import { lockMembership } from '../../memberships/store.ts';
-import { isResourceType, reservedType } from '../../permissions/granted-permission.ts';
+import { isResourceType, reservedTypeMessage } from '../../permissions/granted-permission.ts';
 import { invalidParameter, Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { deleteResource, insertResource, lockResource, type ResourceKey, type ResourceRow } from './store.ts';
@@ -15,7 +15,7 @@ import { deleteResource, insertResource, lockResource, type ResourceKey, type Re
  * @throws permission-missing, invalid-request for a reserved type.
  */
 export function registerResource({ db }: Service, caller: Caller, key: ResourceKey): Promise<ResourceRow> {
-  if (!isResourceType(key.type)) throw invalidParameter('type', reservedType);
+  if (!isResourceType(key.type)) throw invalidParameter('type', reservedTypeMessage);
   return changeResource(db, caller, key, (tx) => insertResource(tx, { ...key, createdAt: caller.now }));
 }
 

@@ -4,7 +4,7 @@ import type { Db } from '../../database/database.ts';
 import { isDuplicate } from '../../database/errors.ts';
 import { type AccountId, newId } from '../../ids/ids.ts';
 import { accountWideAccess } from '../../permissions/access.ts';
-import { notInCatalogue, requireAllExist } from '../../permissions/resolve-access.ts';
+import { notInCatalogueMessage, requireAllExist } from '../../permissions/resolve-access.ts';
 import { requireGrantable } from '../../permissions/rules.ts';
 import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
@@ -50,7 +50,7 @@ export const toRoleUpdate = ({ permissions, ...texts }: RoleChanges) => ({
 
 /** @throws invalid-request for a permission that is not in the catalogue. */
 export async function requireInCatalogue(db: Db, permissions: readonly string[]): Promise<void> {
-  requireAllExist(permissions, await listPermissionKeys(db), '/permissions', notInCatalogue);
+  requireAllExist(permissions, await listPermissionKeys(db), '/permissions', notInCatalogueMessage);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { cursorOf, DisplayName, idSchema, PagingQuery, pageOf, Time } from '../../http/schemas.ts';
-import { mostPermissions, PermissionKey } from '../../permissions/schemas.ts';
+import { maxPermissions, PermissionKey } from '../../permissions/schemas.ts';
 import { noControls } from '../../text/characters.ts';
 
 export const RoleParams = Type.Object({ accountId: idSchema('acc'), roleId: idSchema('rol') });
@@ -10,7 +10,7 @@ const name = DisplayName('Accountant');
 const description = Type.String({ maxLength: 1000, pattern: noControls, examples: ['Views and pays invoices.'] });
 const permissions = Type.Array(PermissionKey, {
   minItems: 1,
-  maxItems: mostPermissions,
+  maxItems: maxPermissions,
   uniqueItems: true,
   examples: [['invoices:pay', 'invoices:read']],
 });
@@ -34,7 +34,7 @@ export const Role = Type.Object(
     id: idSchema('rol'),
     name,
     description,
-    permissions: Type.Array(PermissionKey, { maxItems: mostPermissions }),
+    permissions: Type.Array(PermissionKey, { maxItems: maxPermissions }),
     isPreset: Type.Boolean({
       description: 'True for a preset: every account has it, and only the platform can change it.',
     }),

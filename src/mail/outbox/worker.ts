@@ -5,7 +5,7 @@ import type { Outages } from '../../database/outages.ts';
 import { transaction } from '../../database/transaction.ts';
 import type { Limiter } from '../../limits/limits.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { Outcome, Transport } from '../mail.ts';
+import type { SendOutcome, Transport } from '../mail.ts';
 import { maxAttempts, retryDelay } from './backoff.ts';
 import { createLoop } from './loop.ts';
 import type { MessageWriters, SendingResult } from './message-writer.ts';
@@ -112,7 +112,7 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
   const { service, writers, log } = options;
   const about = { delivery: row.id, kind: row.kind, attempt: row.attempts };
   try {
-    const outcome = await send(options, row).catch((err): SendOutcome => {
+    const outcome = await send(options, row).catch((err): WorkerOutcome => {
       log.error({ err, ...about }, 'a mail could not be written');
       return { outcome: 'deferred', reason: 'the mail could not be written' };
     });
@@ -137,11 +137,14 @@ async function deliver(options: WorkerOptions, row: OutboxRow): Promise<void> {
 }
 
 /** The transport's outcome, `dropped` with a reason, or `delayed` by the recipient's limit. */
-type SendOutcome = FinalOutcome | { outcome: 'delayed'; dueAt: Date };
-type FinalOutcome = Outcome | { outcome: 'dropped'; reason: string };
+type WorkerOutcome = FinalOutcome | { outcome: 'delayed'; dueAt: Date };
+type FinalOutcome = SendOutcome | { outcome: 'dropped'; reason: string };
 
 /** Writes and sends a mail. @returns the outcome; undefined if the message is obsolete. */
-async function send({ service, writers, transport }: WorkerOptions, row: OutboxRow): Promise<SendOutcome | undefined> {
+async function send(
+  { service, writers, transport }: WorkerOptions,
+  row: OutboxRow,
+): Promise<WorkerOutcome | undefined> {
   const now = service.clock();
   const written = await writers[row.kind].write(row, now);
   if (!written) return undefined;

@@ -1,6 +1,6 @@
 import sendgridClient from '@sendgrid/client';
 import sendgridMail from '@sendgrid/mail';
-import type { Mail, MailFrom, Outcome, Transport } from '../mail.ts';
+import type { Mail, MailFrom, SendOutcome, Transport } from '../mail.ts';
 import { type SendgridTemplates, templateFor } from '../sendgrid-templates.ts';
 import { errorCode } from './error-code.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
@@ -95,7 +95,7 @@ const meanings: Record<number, string> = {
  * Reads only the status, the names of the wrong fields and the time to retry: the error also
  * contains the API key and the whole mail.
  */
-function toOutcome(error: unknown, now: Date): Outcome {
+function toOutcome(error: unknown, now: Date): SendOutcome {
   const { code, response } = error as ResponseError;
   const status = response && typeof code === 'number' ? code : undefined;
   if (code === 'ERR_CANCELED') return { outcome: 'deferred', reason: 'SendGrid did not answer in time' };

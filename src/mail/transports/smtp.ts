@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
 import { createTransport } from 'nodemailer';
-import type { Mail, MailFrom, Outcome, Transport } from '../mail.ts';
+import type { Mail, MailFrom, SendOutcome, Transport } from '../mail.ts';
 import { errorCode } from './error-code.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
@@ -98,7 +98,7 @@ const bounceCode = /^5\.(1\.(?![789]$)\d+|2\.1)$/;
 const bounces = [550, 551];
 
 /** Reads only the codes of the error: the server's reply can quote addresses and the mail. */
-function toOutcome(error: unknown): Outcome {
+function toOutcome(error: unknown): SendOutcome {
   const { code, originalCode, responseCode: answer, command, response } = error as SmtpError;
   if (typeof answer !== 'number' || answer < 400 || answer > 599) {
     return { outcome: 'deferred', reason: `The mail server could not be used (${errorCode(originalCode ?? code)})` };

@@ -12,7 +12,7 @@ import {
 import type { KeyRevocation, KeyRotation, NewPlatformKey } from '../../access/api-keys/schemas.ts';
 import { insertPlatformKey, markReplaced, markRevoked, type PlatformKeyRow } from '../../access/api-keys/store.ts';
 import { newKeyDefaults, toPlatformKeyView } from '../../access/api-keys/view.ts';
-import { requirePlatform } from '../../accounts/platform-entry.ts';
+import { requirePlatform } from '../../accounts/platform.ts';
 import type { PlatformScope } from '../../accounts/schemas.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Db, Tx } from '../../database/database.ts';
@@ -23,7 +23,7 @@ import { type ApiKeyId, newId } from '../../ids/ids.ts';
 import { lockCatalogue } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { newApiKeySecret } from '../../tokens/key-text.ts';
+import { newApiKeySecret } from '../../tokens/api-key-secret.ts';
 
 const scope: PlatformScope = 'platform-keys:manage';
 
@@ -100,7 +100,7 @@ async function lockCallingAndTarget(tx: Tx, caller: Caller, keyId: ApiKeyId) {
  * Creates a key for `npm run key`, independent of any other key.
  * @returns its row and its secret.
  */
-export async function makePlatformKey(
+export async function createFirstPlatformKey(
   db: Db,
   key: { name: string; scopes: string[]; expiresAt: Date | null },
   now: Date,

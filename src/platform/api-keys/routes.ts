@@ -10,7 +10,7 @@ import {
 } from '../../access/api-keys/schemas.ts';
 import { listPlatformKeys } from '../../access/api-keys/store.ts';
 import { toPlatformKeyView } from '../../access/api-keys/view.ts';
-import { requirePlatform } from '../../accounts/platform-entry.ts';
+import { requirePlatform } from '../../accounts/platform.ts';
 import { page } from '../../http/paging.ts';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';

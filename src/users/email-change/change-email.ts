@@ -43,7 +43,7 @@ export async function requestEmailChange(
     const origin = { userId: current.id, sessionId, oldEmail: current.email };
     await insertEmailChange(tx, { id: newId('emc'), ...origin, email, createdAt: now, expiresAt }, newId('dlv'));
   };
-  await service.limiter.counting([{ limit: 'email-change.user', of: user.id }], now, () =>
+  await service.limiter.countIfDone([{ limit: 'email-change.user', of: user.id }], now, () =>
     inLockQueue(service.db, user.id, () => transaction(service.db, store), credentialId(caller)),
   );
 }

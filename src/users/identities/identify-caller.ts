@@ -1,7 +1,7 @@
 import type { Caller, RequestContext } from '../../credentials/caller.ts';
 import { platformUserId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
-import { isApiKeySecret, parseApiKeySecret } from '../../tokens/key-text.ts';
+import { isApiKeySecret, parseApiKeySecret } from '../../tokens/api-key-secret.ts';
 import { findOrCreateUser } from './provision.ts';
 
 /**

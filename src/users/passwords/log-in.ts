@@ -31,7 +31,7 @@ export async function requireCredentials(
 ): Promise<UserRow> {
   requirePasswordLogin(service.config);
   const address = canonicalEmail(email) ?? '';
-  const logDetails = { address: service.derivedKeys.pseudonymOf(address) };
+  const logDetails = { address: service.derivedKeys.pseudonymFor(address) };
   const login = await findLogin(service.db, address, client.network);
   const attempts = login?.isKnownNetwork
     ? ({ limit: 'login.known', of: `${address} ${client.network}` } as const)

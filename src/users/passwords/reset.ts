@@ -38,7 +38,7 @@ export async function requestPasswordReset(
   const expiresAt = new Date(now.getTime() + resetLifetime);
   const reset = { id: newId('rst'), email, createdAt: now, expiresAt };
   await insertPasswordReset(service.db, reset, { id: newId('dlv'), isSent: !exceeded });
-  logSecurityEvent('authn_password_reset_requested', { address: service.derivedKeys.pseudonymOf(email) });
+  logSecurityEvent('authn_password_reset_requested', { address: service.derivedKeys.pseudonymFor(email) });
 }
 
 /**

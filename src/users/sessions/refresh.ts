@@ -71,7 +71,7 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, requestC
   if (!locked) return undefined;
   const { token, session, user } = locked;
   if (token.usedAt === null) {
-    const [next] = service.derivedKeys.successorsOf(refreshToken);
+    const [next] = service.derivedKeys.deriveSuccessors(refreshToken);
     await markTokenUsed(tx, token.hash, clientHashes(client), now);
     await insertRefreshToken(tx, sha256(next), session.id, now);
     await updateSession(tx, session.id, toSessionUse(service, session, requestContext));
@@ -98,7 +98,7 @@ async function exchange(service: Service, tx: Tx, refreshToken: string, requestC
  * @throws unavailable if another replica derived it with a key that this one does not have.
  */
 async function findSuccessor(service: Service, tx: Tx, refreshToken: string) {
-  const candidates = service.derivedKeys.successorsOf(refreshToken);
+  const candidates = service.derivedKeys.deriveSuccessors(refreshToken);
   const next = await findRefreshToken(tx, candidates.map(sha256));
   const text = candidates.find((it) => sha256(it) === next?.hash);
   if (!next || text === undefined) throw new Problem('unavailable');

@@ -34,7 +34,7 @@ export function newApiKeySecret(ids: ApiKeyIds): { text: string; hash: string } 
 /**
  * The start of a key, to recognise it by. It contains a part of the id, and nothing of the secret.
  */
-export function shownPrefix(ids: ApiKeyIds): string {
+export function displayPrefix(ids: ApiKeyIds): string {
   const [uuid = ''] = uuidsIn(ids);
   return (prefixes[ids.kind] + Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')).slice(
     0,
