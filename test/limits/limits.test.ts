@@ -383,17 +383,17 @@ t.test('the limiter', async (t) => {
   });
 
   t.test('calls its counters once, with hashed addresses', async (t) => {
-    const asked: string[][] = [];
+    const batches: string[][] = [];
     const counters = memoryCounters();
     const hit: Counters['hit'] = (hits, now) => {
-      asked.push(hits.map((it) => it.key));
+      batches.push(hits.map((it) => it.key));
       return counters.hit(hits, now);
     };
     const limiter = createLimiter({ ...counters, hit }, defaults);
     await limiter.requireWithin([...login('eve@example.com'), { limit: 'login.network', of: '192.0.2.1' }], start);
     await limiter.requireWithin([], start);
-    t.equal(asked.length, 1);
-    t.match(asked[0], [/^login\.address:[\w-]{22}$/, /^login\.network:[\w-]{22}$/]);
+    t.equal(batches.length, 1);
+    t.match(batches[0], [/^login\.address:[\w-]{22}$/, /^login\.network:[\w-]{22}$/]);
   });
 
   t.test('does not count if limits are off', async (t) => {
@@ -409,30 +409,29 @@ t.test('the limiter', async (t) => {
     for (let i = 0; i < 9; i++) await t.rejects(limiter.countIfDone(tries, start, refuse), { code: 'already-member' });
     t.equal(await limiter.countIfDone(tries, start, async () => 'sent'), 'sent');
     const fail = () => Promise.reject(new Error('the answer was lost'));
-    await t.rejects(limiter.countIfDone(tries, start, fail), 'an attempt with an unknown result is counted');
-    for (let i = 0; i < 9; i++)
-      await t.rejects(limiter.countIfDone(tries, start, refuse), { code: 'too-many-requests' });
+    await t.rejects(limiter.counting(tries, start, fail), 'an attempt with an unknown result is counted');
+    for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'too-many-requests' });
     await limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start);
     await t.rejects(limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start));
   });
 
-  t.test('refuses attempts that cannot be counted', async (t) => {
+  t.test('refuses attempts that can’t be counted', async (t) => {
     await t.rejects(createLimiter(untouchable, defaults).requireWithin(login('eve@example.com'), start));
   });
 });
 
 /** The seconds to wait of a refusal; undefined if nothing was refused. */
-const waitOf = (asked: Promise<void>) =>
-  asked.then(
+const waitOf = (attempt: Promise<void>) =>
+  attempt.then(
     () => undefined,
     (error: Problem) => error.code === 'too-many-requests' && error.extensions.retryAfter,
   );
 
 /** Counters that must not be called. */
 const untouchable: Counters = {
-  hit: () => Promise.reject(new Error('was asked to count')),
-  undo: () => Promise.reject(new Error('was asked to count')),
-  clear: () => Promise.reject(new Error('was asked to count')),
+  hit: () => Promise.reject(new Error('was called')),
+  undo: () => Promise.reject(new Error('was called')),
+  clear: () => Promise.reject(new Error('was called')),
   close: async () => {},
 };
 
