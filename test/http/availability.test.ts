@@ -49,7 +49,7 @@ t.test('a credential that is not valid', async (t) => {
 
   /**
    * Makes every call with a token.
-   * @returns which of them wrote, locked or opened a transaction, or answered something else.
+   * @returns the calls that wrote, locked or opened a transaction, or answered another status.
    */
   async function offending(calls: typeof changing, token: string, ...statuses: number[]): Promise<string[]> {
     const found: string[] = [];
@@ -69,14 +69,14 @@ t.test('a credential that is not valid', async (t) => {
     return found;
   }
 
-  t.test('opens no transaction, takes no lock and writes nothing if it is a made-up key', async (t) => {
+  t.test('opens no transaction, takes no lock and writes nothing if it is a forged key', async (t) => {
     t.ok(inAccount.length >= 20, `${inAccount.length} calls`);
     const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
     t.same(await offending(changing, newApiKeySecret({ kind: 'account', ...names }).text, 400, 401, 403), []);
     t.same(await offending(changing, newApiKeySecret({ kind: 'platform', id: platformKeyId }).text, 400, 401, 403), []);
   });
 
-  t.test('nor if it belongs to a stranger to the account, or to an ended session', async (t) => {
+  t.test('does the same if it belongs to a user who is not a member, or to an ended session', async (t) => {
     const stranger = await newUser();
     t.same(await offending(inAccount, stranger.token, 400, 403, 404), []);
     await call('DELETE', '/v1/me/sessions', { token: stranger.token });
@@ -85,10 +85,10 @@ t.test('a credential that is not valid', async (t) => {
     statements.length = 0;
     const { status } = await call('POST', '/v1/auth/refresh', { body: { refreshToken: stranger.refreshToken } });
     t.equal(status, 401);
-    t.notMatch(statements.join('\n'), /\bbegin\b|for update/i, 'nor does its refresh token');
+    t.notMatch(statements.join('\n'), /\bbegin\b|for update/i, 'its refresh token does the same');
   });
 
-  t.test('is logged without an id', async (t) => {
+  t.test('is logged without the ids in it', async (t) => {
     const names = { id: key.id, accountId: account.id as `acc_${string}`, userId: owner.id as `usr_${string}` };
     const madeUp = newApiKeySecret({ kind: 'account', ...names }).text;
     lines.length = 0;
@@ -111,7 +111,7 @@ t.test('a credential that is not valid', async (t) => {
     t.match(
       JSON.parse(lines.find((it) => it.includes('authz_fail')) ?? '{}'),
       { userId: owner.id, keyId: key.id },
-      'a key that is valid is named',
+      'a valid key is logged with its ids',
     );
   });
 
@@ -132,7 +132,7 @@ t.test('a credential that is not valid', async (t) => {
 });
 
 t.test(
-  'requests that wait for one row',
+  'requests that wait for the same row',
   { skip: needsPostgres('the embedded database has one connection') },
   async (t) => {
     const database = await freshDatabase(t);
@@ -165,11 +165,11 @@ t.test(
         await until('the surplus to be answered', () => early.length >= 28);
         const { status } = await call('GET', stranger.url, { token: stranger.owner.token });
         t.equal(status, 200, 'a stranger’s read is answered meanwhile');
-        t.same(tally(early), { '503 unavailable': 28 }, 'the surplus is refused at once');
+        t.same(tally(early), { '503 unavailable': 28 }, 'the surplus is refused immediately');
         for (const { headers } of early) t.equal(headers['retry-after'], '1');
       });
       const counts = tally(await Promise.all(all));
-      t.equal(counts['503 unavailable'], 28, 'no other is refused');
+      t.equal(counts['503 unavailable'], 28, 'no other request is refused');
       t.equal(lockQueueState(db).waiting, 0);
       return counts;
     }
@@ -180,13 +180,13 @@ t.test(
       values: [uuidOf('acc', id as `acc_${string}`)],
     });
 
-    t.test('for an account: its changes', async (t) => {
+    t.test('for an account: changes of the account', async (t) => {
       const counts = await testCrowd(t, lockAccount(account.id), (i) => rename(account, i));
       t.equal(counts['200'], 52);
-      t.equal((await rename(account, 61)).status, 200, 'and it works as before');
+      t.equal((await rename(account, 61)).status, 200, 'the account can be changed again');
     });
 
-    t.test('of two accounts do not wait for each other', async (t) => {
+    t.test('for two accounts do not wait for each other', async (t) => {
       const other = await newAccount();
       await whileLocked(lockAccount(account.id), async (untilWaiting) => {
         const waiting = Array.from({ length: 5 }, (_, i) => rename(account, i));
@@ -196,7 +196,7 @@ t.test(
       });
     });
 
-    t.test('for an account: invites that are accepted and declined', async (t) => {
+    t.test('for an account: invites being accepted and declined', async (t) => {
       const emails = Array.from({ length: 80 }, () => newEmail('crowd'));
       const tokens: string[] = [];
       for (const email of emails) {
@@ -212,7 +212,7 @@ t.test(
       t.equal((counts['200'] ?? 0) + (counts['201'] ?? 0), 52);
     });
 
-    t.test('for a user: sessions that are ended', async (t) => {
+    t.test('for a user: sessions being ended', async (t) => {
       const user = await newUser();
       const lock = {
         statement: 'select from users where id = $1 for no key update',
@@ -243,8 +243,8 @@ t.test(
     });
 
     /**
-     * While the test has a lock, one client fills the queue, and another makes one call: it is not
-     * refused, and it is answered before most of the first client's calls.
+     * While the test has a lock, one client fills the queue and another makes one call. That call
+     * is not refused, and it is answered before most of the first client's calls.
      */
     async function testShare(
       t: Test,
@@ -284,7 +284,7 @@ t.test(
       t.equal(counts['503 unavailable'], 29);
     });
 
-    t.test('for an account: callers without the required permission take no place', async (t) => {
+    t.test('for an account: callers without the required permission are refused before the queue', async (t) => {
       const account = await newAccount();
       const { token } = await newMember(account, { permissions: [] });
       const { id: userId } = account.owner;
@@ -307,7 +307,7 @@ t.test(
       });
     });
 
-    t.test('for an account: any number of keys of a member share their turns', async (t) => {
+    t.test('for an account: all keys of a member count as one client', async (t) => {
       const account = await newAccount();
       const member = await newMember(account, { permissions: ['keys:manage', 'account:manage'] });
       const keys: string[] = [];
@@ -324,7 +324,7 @@ t.test(
       );
     });
 
-    t.test('for a user: a stolen session does not keep another one from ending it', async (t) => {
+    t.test('for a user: a stolen session does not keep the user from ending it', async (t) => {
       const user = await newUser();
       const { token: stolen } = user;
       const token = await service.logIn(user);
@@ -340,7 +340,7 @@ t.test(
       );
     });
 
-    t.test('are counted for operators', async (t) => {
+    t.test('are counted in the metrics', async (t) => {
       const read = addGauges(service.service.metrics.registry, {
         service: service.service,
         database: { db, connections: () => ({ idle: 0, busy: 0, waiting: 0 }) },
@@ -392,7 +392,7 @@ t.test('a client that keeps its connection open', async (t) => {
     },
   };
   for (const [what, { sends, status, code }] of Object.entries(refused)) {
-    t.test(`${what}: it is answered, and the socket is destroyed`, async (t) => {
+    t.test(`${what} is answered, and its socket is destroyed`, async (t) => {
       const { app, port } = await listening();
       const sockets: Socket[] = [];
       app.server.on('connection', (it) => void sockets.push(it));
@@ -412,7 +412,7 @@ t.test('a client that keeps its connection open', async (t) => {
     });
   }
 
-  t.test('does not hold up a stop, whatever it has sent', async (t) => {
+  t.test('does not delay a stop, whatever it has sent', async (t) => {
     const { app, port } = await listening();
     const [silent, part, slowBody, idle] = await Promise.all([1, 2, 3, 4].map(() => connectTo(port)));
     part?.socket.write('GET /livez HT');
@@ -428,7 +428,7 @@ t.test('a client that keeps its connection open', async (t) => {
     t.ok(performance.now() - began < 10_000, 'a stop may take 20 seconds');
   });
 
-  t.test('gets the connection closed after an answer that says so', async (t) => {
+  t.test('gets the connection closed after an answer with Connection: close', async (t) => {
     const { app, port } = await listening();
     const { socket, answer } = await connectTo(port);
     socket.write('GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
@@ -453,7 +453,7 @@ t.test('the OpenAPI document', async (t) => {
     ['/docs/json', 'application/json; charset=utf-8'],
     ['/docs/yaml', 'application/yaml'],
   ] as const) {
-    t.test(`${url} is serialised once, and not sent to clients that have it`, async (t) => {
+    t.test(`${url} is serialised once, and answers 304 to clients that have it`, async (t) => {
       const first = await app.inject(url);
       t.equal(first.statusCode, 200);
       t.equal(first.headers['content-type'], type);
@@ -468,7 +468,7 @@ t.test('the OpenAPI document', async (t) => {
       }
       const { statusCode } = await app.inject({ url, headers: { 'if-none-match': '"other"' } });
       t.equal(statusCode, 200);
-      t.equal(serialised, 0, 'no request serialises it again');
+      t.equal(serialised, 0, 'no further request serialises it');
     });
   }
 });
@@ -522,7 +522,7 @@ t.test(
     }
 
     /**
-     * Gives the member more grants on invoices than a request may give: some valid, some long
+     * Adds more grants on invoices to the member than one request may: some valid, some long
      * ended.
      */
     const addGrants = (count: number, endsAt: string | null, resource = "'invoice-' || i") =>
@@ -532,7 +532,7 @@ t.test(
         'invoices:read', 'invoice', ${sql.raw(resource)}, ${endsAt}::timestamptz, now()
       from generate_series(1, ${sql.raw(String(count))}) i`);
 
-    t.test('does not grow with the grants of the member it asks about', async (t) => {
+    t.test('does not grow with the number of grants of the member', async (t) => {
       // The planner chooses the better index only with statistics, which autovacuum gathers within
       // a minute.
       const analyse = () => db.execute(sql`analyze grants`);
@@ -547,7 +547,7 @@ t.test(
       await db.execute(sql`delete from grants`);
     });
 
-    t.test('limits the grants that each question is compared with', async (t) => {
+    t.test('is limited by the maximum number of grants of a member', async (t) => {
       const give = (count: number, grant: (i: number) => object) =>
         call('POST', grants, {
           body: { grants: Array.from({ length: count }, (_, i) => grant(i)) },
@@ -566,7 +566,7 @@ t.test(
       }
       t.equal((await give(1, () => ({ permission: 'invoices:read' }))).code, 'too-many-grants');
       const onResource = (i: number) => ({ permission: 'invoices:read', resource: { type: 'invoice', id: `${i}` } });
-      t.equal((await give(100, onResource)).status, 201, 'others are given as before');
+      t.equal((await give(100, onResource)).status, 201, 'grants on resources are still possible');
     });
 
     t.test('a search parses the properties of its question once', async (t) => {
@@ -611,10 +611,10 @@ t.test(
       asked = undefined;
       t.equal((await ask(named(Array.from({ length: 500 }, (_, i) => i)))).status, 200);
       const size = JSON.stringify((asked as { values: unknown[] } | undefined)?.values).length;
-      t.ok(size < 64 * 1024, `no condition can name lists: ${size} bytes are sent to the database`);
+      t.ok(size < 64 * 1024, `lists, which no condition can use, are not sent to the database: ${size} bytes`);
     });
 
-    t.test('evaluations do not validate what the standard does not name', async (t) => {
+    t.test('evaluations do not validate fields that are not in the standard', async (t) => {
       const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`_${i}`, 0]));
       const body = {
         subject: { type: 'user', ...unknown },
@@ -627,10 +627,10 @@ t.test(
       t.equal(status, 200);
       t.match(answer.evaluations[99].context.error.message, '/subject');
       const { user } = process.cpuUsage(before);
-      t.ok(user < 1_000_000, `${user} µs of the processor, where each evaluation took 50 ms`);
+      t.ok(user < 1_000_000, `${user} µs of processor time, where each evaluation took 50 ms`);
     });
 
-    t.test('many roles cost a member’s requests little', async (t) => {
+    t.test('requests of a member with many roles stay cheap', async (t) => {
       const holder = await newMember(account, { permissions: [] });
       const known = (await call('GET', '/v1/permissions', { token: account.owner.token })).body.items;
       const keys = known.map((it: { key: string }) => it.key);

@@ -7,7 +7,7 @@ import { canonicalEmail, isEmailAddress } from '../../src/text/email-address.ts'
 import { type Operation, pathWith, readDocument } from '../support/openapi.ts';
 import { newEmail, password, startService } from '../support/service.ts';
 
-// The service reads the text that the client sent, or refuses it: it never reads other letters.
+// The service refuses text that it can't decode. It never replaces characters.
 
 const service = await startService(t);
 const { app, call, newAccount, newPlatformKey, invite, listAll } = service;
@@ -28,7 +28,7 @@ const withBody = operations.filter((it) => it.body && it.id !== 'takeSendgridEve
   body: object;
 })[];
 const latin1 = (body: unknown) => Buffer.from(JSON.stringify(body), 'latin1');
-/** Sends bytes as the account's owner, or as the platform if the body is read for it alone. */
+/** Sends bytes as the account's owner, or as the platform if only it may send a body. */
 const send = (operation: Operation, body: unknown, headers: Record<string, string> = json) =>
   call(operation.method, urlOf(operation), {
     ...{ body, headers },
@@ -36,7 +36,7 @@ const send = (operation: Operation, body: unknown, headers: Record<string, strin
   });
 
 t.test('a body that is not UTF-8', async (t) => {
-  t.test('is refused by every call, and says so', async (t) => {
+  t.test('is refused by every call, with that reason', async (t) => {
     t.ok(withBody.length >= 20, `${withBody.length} calls`);
     const bytes = latin1({ name: 'Zoë' });
     for (const operation of withBody) {
@@ -51,7 +51,7 @@ t.test('a body that is not UTF-8', async (t) => {
       'a byte on its own': [0xe4],
       'an overlong slash': [0xc0, 0xaf],
       'a surrogate': [0xed, 0xa0, 0x80],
-      'half a character': [0xe2, 0x82],
+      'an incomplete character': [0xe2, 0x82],
       'beyond Unicode': [0xf4, 0x90, 0x80, 0x80],
     };
     for (const [what, bytes] of Object.entries(wrong)) {
@@ -62,10 +62,10 @@ t.test('a body that is not UTF-8', async (t) => {
     const { code } = await call('POST', '/v1/accounts', { body: utf16, token: owner.token, headers: json });
     t.equal(code, 'invalid-request', 'UTF-16');
     const names = (await listAll<{ name: string }>('/v1/me/accounts?limit=100', owner.token)).map((it) => it.name);
-    t.same(names, ['Example Hosting'], 'and nothing was made');
+    t.same(names, ['Example Hosting'], 'no account was created');
   });
 
-  t.test('never makes two passwords equal', async (t) => {
+  t.test('never matches another password', async (t) => {
     const body = latin1({ email: owner.email, password: 'pässwörd of someone' });
     t.equal((await call('POST', '/v1/auth/login', { body, headers: json })).code, 'invalid-request');
   });
@@ -130,7 +130,7 @@ t.test('an empty body under any content type is no body', async (t) => {
   const bodyless = operations.filter((it) => !['GET', 'HEAD'].includes(it.method) && !it.body && !it.form);
   t.ok(bodyless.length >= 10, `${bodyless.length} calls without a body`);
 
-  t.test('so that a call that takes none works', async (t) => {
+  t.test('so that a call without a body accepts it', async (t) => {
     for (const type of types) {
       const email = newEmail();
       const { body } = await invite(account, owner, email, { permissions: [] });
@@ -144,7 +144,7 @@ t.test('an empty body under any content type is no body', async (t) => {
     }
   });
 
-  t.test('and one that takes one says that it is required', async (t) => {
+  t.test('so that a call that requires a body refuses it', async (t) => {
     for (const operation of withBody.filter((it) => !it.isBodyOptional)) {
       for (const type of types) {
         const { status, body } = await send(operation, undefined, { 'content-type': type, 'content-length': '0' });
@@ -163,11 +163,11 @@ t.test('an empty body under any content type is no body', async (t) => {
   });
 });
 
-t.test('a URL that does not decode', async (t) => {
+t.test('a URL that can’t be decoded', async (t) => {
   const get = (url: string) => call('GET', url, { token: owner.token });
   const bad = ['%', '%2', '%zz', '%ff', '%c0%af', '%ed%a0%80', '%e2%82', 'a%80b'];
 
-  t.test('in the query is 400', async (t) => {
+  t.test('is answered 400, if the query is invalid', async (t) => {
     for (const it of bad) {
       for (const url of [`${account.url}/invites?email=${it}`, `${account.url}/invites?${it}=1`, `/v1/me?x=${it}`]) {
         const { status, body } = await get(url);
@@ -176,7 +176,7 @@ t.test('a URL that does not decode', async (t) => {
     }
   });
 
-  t.test('in the path is 400 or 404', async (t) => {
+  t.test('is answered 400 or 404, if the path is invalid', async (t) => {
     for (const it of bad) {
       for (const url of [`/v1/accounts/${it}`, `${account.url}/resources/record/${it}`]) {
         const { status, code } = await call('PUT', url, { token: owner.token });
@@ -185,7 +185,7 @@ t.test('a URL that does not decode', async (t) => {
     }
   });
 
-  t.test('with a parameter twice is 400, and names it', async (t) => {
+  t.test('is answered 400 with the name of the parameter, if it is repeated', async (t) => {
     for (const query of ['limit=1&limit=1', 'email=a@example.com&email=b@example.com', 'limit=1&lim%69t=1']) {
       const { status, body } = await get(`${account.url}/invites?${query}`);
       const [parameter] = query.split('=');
@@ -193,7 +193,7 @@ t.test('a URL that does not decode', async (t) => {
     }
   });
 
-  t.test('with raw bytes is 400: they are not decoded as other letters', async (t) => {
+  t.test('is answered 400, if it contains raw bytes', async (t) => {
     await app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = app.server.address() as { port: number };
     for (const url of [`${account.url}/invites?email=zoë@example.com`, `${account.url}/resources/record/zoë`]) {
@@ -206,11 +206,11 @@ t.test('a URL that does not decode', async (t) => {
       t.match(answer, /^HTTP\/1\.1 400 /, url);
       t.match(answer, /"code":"invalid-request"/, url);
     }
-    t.same((await get(`${account.url}/resources/record`)).body.items, [], 'and nothing was registered');
+    t.same((await get(`${account.url}/resources/record`)).body.items, [], 'no resource was registered');
   });
 });
 
-t.test('a value that is not an address is 400, in queries as in bodies', async (t) => {
+t.test('a value that is not an e-mail address is answered 400 in queries', async (t) => {
   const email = `anna+b-${newEmail('x')}`;
   await invite(account, owner, email, { permissions: [] });
   const filters: [url: string, parameter: string, token: string][] = [
@@ -219,7 +219,7 @@ t.test('a value that is not an address is 400, in queries as in bodies', async (
     ['/dev/mailbox?to=', 'to', ''],
   ];
   const described = operations.filter((it) => it.query.includes('email')).map((it) => it.path);
-  t.same(described.sort(), ['/v1/accounts/{accountId}/invites', '/v1/platform/users'], 'these take an address');
+  t.same(described.sort(), ['/v1/accounts/{accountId}/invites', '/v1/platform/users'], 'these calls take an address');
   for (const [url, parameter, token] of filters) {
     const headers = { accept: 'application/json' };
     for (const wrong of [email, 'hans', 'hans@', 'a@b@example.com', '%20%20%20', '@example.com']) {
@@ -238,7 +238,7 @@ t.test('a value that is not an address is 400, in queries as in bodies', async (
   const found = await call('GET', `${account.url}/invites?email=${encodeURIComponent(` ${email} `)}`, {
     token: owner.token,
   });
-  t.match(found.body.items, [{ email }], 'and the address finds its invite');
+  t.match(found.body.items, [{ email }], 'the address finds its invite');
 });
 
 t.test('spaces and zero-width characters around an address are removed', async (t) => {
@@ -291,12 +291,12 @@ t.test('spaces and zero-width characters around an address are removed', async (
     t.equal((await invite(account, owner, email, { permissions: [] })).code, 'invite-already-pending');
   });
 
-  t.test('and inside it is refused', async (t) => {
+  t.test('but inside an address they are refused', async (t) => {
     for (const it of added) t.equal(canonicalEmail(`adam${it}b@example.com`), undefined, JSON.stringify(it));
   });
 });
 
-t.test('a permission may have _ in its key, wherever one is named', async (t) => {
+t.test('a permission key may contain _ everywhere', async (t) => {
   const { body: catalogue } = await call('GET', '/v1/permissions', { token: platform });
   const declared = catalogue.items.map(({ own: _, ...it }: { own: boolean }) => it);
   const key = 'todo_list:can_read_todos';

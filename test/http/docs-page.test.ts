@@ -7,7 +7,7 @@ const executablePath = '/usr/bin/chromium';
 const skip =
   needsPostgres('the same on either database, once is enough') || (!existsSync(executablePath) && 'no Chromium here');
 
-// Without what it would fetch for itself.
+// Keeps Chromium from making requests of its own.
 const args = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -19,7 +19,7 @@ async function open(t: Test): Promise<Browser> {
   return browser;
 }
 
-t.test('the page at /docs walks the story by hand, in a browser', { skip }, async (t) => {
+t.test('a person can try the whole story at /docs in a browser', { skip }, async (t) => {
   const { app, tokenFor } = await startService(t);
   const base = await app.listen({ host: '127.0.0.1', port: 0 });
   const browser = await open(t);
@@ -38,7 +38,7 @@ t.test('the page at /docs walks the story by hand, in a browser', { skip }, asyn
   const olivia = newEmail('olivia');
   const adam = newEmail('adam');
 
-  await t.test('she registers, verifies her address and logs in', async (t) => {
+  await t.test('the owner registers, verifies her address and logs in', async (t) => {
     t.match(await tryOut(page, 'register', { email: olivia }), { status: 202 });
     const chosen = { token: await tokenFor(olivia), name: 'Olivia Owner', password };
     t.match(await tryOut(page, 'verifyEmail', chosen), { status: 201 });
@@ -48,7 +48,7 @@ t.test('the page at /docs walks the story by hand, in a browser', { skip }, asyn
   });
 
   let accountId = '';
-  await t.test('she makes an account and invites someone with chosen permissions', async (t) => {
+  await t.test('the owner creates an account and invites a person with chosen permissions', async (t) => {
     const made = await tryOut(page, 'createAccount', { name: 'Example Hosting' });
     t.match(made, { status: 201, body: { name: 'Example Hosting' } });
     accountId = String(made.body.id);
@@ -58,7 +58,7 @@ t.test('the page at /docs walks the story by hand, in a browser', { skip }, asyn
     t.match(pending, { status: 200, body: { items: [{ email: adam }] } });
   });
 
-  await t.test('he looks at the invite, accepts it by registering, and is in', async (t) => {
+  await t.test('the invitee previews the invite, accepts it by registering and becomes a member', async (t) => {
     await authorize(page);
     const token = await tokenFor(adam, 'invite');
     t.match(await tryOut(page, 'previewInvite', { token }), { status: 200, body: { hasLogin: false } });
@@ -70,14 +70,14 @@ t.test('the page at /docs walks the story by hand, in a browser', { skip }, asyn
     t.match(mine, { status: 200, body: { items: [{ id: accountId, effectivePermissions: ['invoices:read'] }] } });
   });
 
-  await t.test('a refusal is shown as what it is', async (t) => {
+  await t.test('a refusal is shown with its problem document', async (t) => {
     const refused = await tryOut(page, 'listMembers', undefined, { accountId });
     t.match(refused, { status: 403, body: { code: 'permission-missing', permission: 'members:read' } });
   });
 
-  await t.test('nothing was fetched from elsewhere, and the browser had nothing to complain about', async (t) => {
+  await t.test('nothing is fetched from other hosts, and the browser reports no errors', async (t) => {
     t.same(elsewhere, []);
-    // What was refused on purpose is told there, too.
+    // The console also reports the intended refusal.
     t.same(
       complaints.filter((it) => !/status of 403/.test(it)),
       [],
@@ -92,7 +92,7 @@ interface Shown {
   body: Record<string, unknown>;
 }
 
-/** Opens an operation, fills it in, executes it, and reads what the page shows for an answer. */
+/** Opens an operation, fills it in, executes it and reads the answer from the page. */
 async function tryOut(
   page: Page,
   operationId: string,
@@ -120,10 +120,7 @@ async function fill(row: Locator, value: string): Promise<void> {
   else await row.locator('input').fill(value);
 }
 
-/**
- * As a person does: the button, the token, and away with the window. Whoever was logged in before
- * is logged out first.
- */
+/** Enters a token in the Authorize dialog, after logging out the previous user. */
 async function authorize(page: Page, token?: string): Promise<void> {
   await page.locator('.auth-wrapper .authorize').first().click();
   const dialog = page.locator('.dialog-ux');

@@ -26,7 +26,7 @@ t.test('GET /readyz and GET /livez', async (t) => {
   });
   const [livez, readyz] = [() => call('GET', '/livez'), () => call('GET', '/readyz')];
 
-  await t.test('until the service has started it is alive, not ready, and begins nothing', async (t) => {
+  await t.test('while the service starts, it is alive and not ready, and refuses other requests', async (t) => {
     t.match(await livez(), { status: 200, body: { status: 'alive' } });
     t.match(await readyz(), isUnavailable('The service is starting.'));
     const refused = await call('POST', '/v1/auth/login', {
@@ -37,29 +37,29 @@ t.test('GET /readyz and GET /livez', async (t) => {
     t.match(await call('GET', '/nowhere'), { status: 503 });
   });
 
-  await t.test('then it is ready', async (t) => {
+  await t.test('after the start, it is ready', async (t) => {
     state.phase = 'serving';
     t.match(await readyz(), { status: 200, body: { status: 'ready' } });
     t.equal((await readyz()).headers.connection, 'keep-alive');
   });
 
-  await t.test('not while migrations of this release are missing', async (t) => {
+  await t.test('it is not ready while migrations of this release are missing', async (t) => {
     await db.execute(sql`create table kept as select * from migrations`);
     await db.execute(sql`delete from migrations where position = 1`);
     t.match(await readyz(), isUnavailable('The database lacks migrations.'));
     await db.execute(sql`alter table migrations rename to away`);
-    t.match(await readyz(), isUnavailable('The database lacks migrations.'), 'or all of them are');
+    t.match(await readyz(), isUnavailable('The database lacks migrations.'), 'all migrations are missing');
     await db.execute(sql`alter table kept rename to migrations`);
     t.match(await readyz(), { status: 200 });
     await db.execute(sql`insert into migrations values ('of a newer release', 99, now())`);
     t.match(
       await readyz(),
       { status: 200 },
-      'those of a newer release are no hindrance: replicas of both run side by side',
+      'migrations of a newer release are allowed, so that replicas of both releases can run',
     );
   });
 
-  await t.test('not while the mail worker is stuck', async (t) => {
+  await t.test('it is not ready while the mail worker is stuck', async (t) => {
     state.isStuck = true;
     t.match(await readyz(), isUnavailable('The mail worker is stuck.'));
     t.match(await livez(), { status: 200 });
@@ -67,7 +67,7 @@ t.test('GET /readyz and GET /livez', async (t) => {
     t.match(await readyz(), { status: 200 });
   });
 
-  await t.test('a service that is stopping is not ready, answers, and asks to connect anew', async (t) => {
+  await t.test('while the service stops, it is not ready, and its answers close the connection', async (t) => {
     state.phase = 'stopping';
     t.match(await readyz(), isUnavailable('The service is stopping.'));
     const answer = await call('GET', '/problems/not-found');
@@ -76,8 +76,8 @@ t.test('GET /readyz and GET /livez', async (t) => {
   });
 });
 
-t.test('ready means writable', async (t) => {
-  t.test('asking many times costs one write a second', async (t) => {
+t.test('GET /readyz checks that the database is writable', async (t) => {
+  t.test('many requests cause one write a second', async (t) => {
     const statements: string[] = [];
     const { call } = await startService(t, { statements: { logQuery: (it) => void statements.push(it) } });
     statements.length = 0;
@@ -87,7 +87,7 @@ t.test('ready means writable', async (t) => {
   });
 
   if (isPostgres) return;
-  t.test('an embedded database on a full disk is not ready, says so, and is ready again by itself', async (t) => {
+  t.test('the service is not ready while the disk of the embedded database is full', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'usher-test-disk-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=150m', 'tmpfs', folder]);
     t.teardown(() => {
@@ -109,21 +109,21 @@ t.test('ready means writable', async (t) => {
     const { bavail, bsize } = statfsSync(folder);
     writeFileSync(filler, Buffer.alloc(bavail * bsize - 60_000));
     const reason = 'The disk of the database is full.';
-    await until('it not to be ready', async () => (await call('GET', '/readyz')).body.detail === reason);
-    const refused = await until('a write that needs room', async () => {
+    await until('the service not to be ready', async () => (await call('GET', '/readyz')).body.detail === reason);
+    const refused = await until('a write to be refused', async () => {
       const answer = await create();
       return answer.status !== 201 && answer;
     });
     t.match(refused, isUnavailable(reason));
     t.match(refused.headers['retry-after'], /^\d+$/);
-    t.equal(lines.filter((it) => it.msg === 'the database cannot be used').length, 1, 'one line in the log');
+    t.equal(lines.filter((it) => it.msg === 'the database cannot be used').length, 1, 'the outage is logged once');
     rmSync(filler);
-    await until('it to be ready', async () => (await call('GET', '/readyz')).status === 200);
+    await until('the service to be ready', async () => (await call('GET', '/readyz')).status === 200);
     t.match(await create(), { status: 201 });
   });
 });
 
-t.test('a worker is stuck when a look at the outbox goes on for longer than anything in it may take', async (t) => {
+t.test('the mail worker is stuck if processing the outbox takes longer than its timeouts allow', async (t) => {
   const { app, service, newAccount, invite, travel } = await startService(t);
   const { open, opened } = gate();
   let hasBegun = false;
@@ -133,7 +133,7 @@ t.test('a worker is stuck when a look at the outbox goes on for longer than anyt
     return { outcome: 'sent' as const };
   };
   const worker = createWorker({ service, writers: messageWriters(service), transport, log: app.log, backlogRate: 20 });
-  t.equal(worker.isStuck(), false, 'not before it began');
+  t.equal(worker.isStuck(), false, 'it is not stuck before it starts');
   const account = await newAccount();
   await invite(account, account.owner, 'guest@example.com', { allPermissions: true });
   worker.start();
@@ -146,30 +146,27 @@ t.test('a worker is stuck when a look at the outbox goes on for longer than anyt
   t.equal(worker.isStuck(), false);
 });
 
-t.test(
-  'while the event loop lags, what comes is refused at once, but for the question whether it is alive',
-  async (t) => {
-    const { call } = await startService(t, { env: { EVENT_LOOP_LAG_MAX: '30' } });
-    const block = (ms: number) => {
-      const end = performance.now() + ms;
-      while (performance.now() < end);
-    };
-    for (const ms of [1_100, 1_100]) {
-      block(ms);
-      await setTimeout(1);
-    }
-    t.match(await call('GET', '/readyz'), { status: 200 }, 'a lag of the start is no load');
-    const blocking = setInterval(block, 1, 120);
-    t.teardown(() => clearInterval(blocking));
-    const refused = await until('a refusal', async () => {
-      const answer = await call('GET', '/problems/not-found');
-      return answer.status === 503 && answer;
-    });
-    t.match(refused, isUnavailable('The service is overloaded.'));
-    t.match(await call('GET', '/readyz'), isUnavailable(), 'it is not ready then');
-    t.match(refused.headers['retry-after'], /^\d+$/);
-    t.match(await call('GET', '/livez'), { status: 200 });
-    clearInterval(blocking);
-    await until('an answer', async () => (await call('GET', '/problems/not-found')).status === 200);
-  },
-);
+t.test('while the event loop lags, all requests but GET /livez are refused', async (t) => {
+  const { call } = await startService(t, { env: { EVENT_LOOP_LAG_MAX: '30' } });
+  const block = (ms: number) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  };
+  for (const ms of [1_100, 1_100]) {
+    block(ms);
+    await setTimeout(1);
+  }
+  t.match(await call('GET', '/readyz'), { status: 200 }, 'lag during the start does not count');
+  const blocking = setInterval(block, 1, 120);
+  t.teardown(() => clearInterval(blocking));
+  const refused = await until('a refusal', async () => {
+    const answer = await call('GET', '/problems/not-found');
+    return answer.status === 503 && answer;
+  });
+  t.match(refused, isUnavailable('The service is overloaded.'));
+  t.match(await call('GET', '/readyz'), isUnavailable(), 'the service is not ready');
+  t.match(refused.headers['retry-after'], /^\d+$/);
+  t.match(await call('GET', '/livez'), { status: 200 });
+  clearInterval(blocking);
+  await until('an answer', async () => (await call('GET', '/problems/not-found')).status === 200);
+});

@@ -11,7 +11,7 @@ import { newEmail, password, startService } from '../support/service.ts';
 
 const issuer = 'https://usher.example.com';
 const pages = 'https://app.example.com';
-/** Where each kind of link leads. */
+/** The URL templates of the links. */
 const links = {
   ACCEPT_URL: `${pages}/invite#token={token}`,
   VERIFY_URL: `${pages}/verify#token={token}`,
@@ -20,7 +20,7 @@ const links = {
   OPT_OUT_URL: `${pages}/no-more#token={token}`,
   REPORT_URL: `${pages}/report#token={token}`,
 };
-/** What never was, of every kind. */
+/** Ids of each kind that do not exist. */
 const ids = {
   account: 'acc_01k7z2n4q8e6tbv5xw3c9d0hjm',
   invite: 'inv_01k7z2n4q8e6tbv5xw3c9d0hjm',
@@ -38,7 +38,7 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' };
 const asForm = (fields: unknown) => new URLSearchParams(fields as Record<string, string>).toString();
 const methods: Method[] = ['GET', 'POST', 'PATCH', 'DELETE', 'PUT'];
 
-/** What anybody may call. Every other route asks for a credential. */
+/** The public routes. All others require a credential. */
 const publicRoutes = [
   'POST /v1/auth/register',
   'POST /v1/auth/verify-email',
@@ -64,21 +64,21 @@ const publicRoutes = [
   'GET /openapi.json',
 ];
 /**
- * Calls whose body is signed: nothing in it is looked at before that is verified
+ * Calls that verify a signature over the body before they read it
  * (test/invites/deliveries.test.ts).
  */
 const signedCalls = ['takeSendgridEvents'];
 /**
- * Calls of a standard that has what is unknown ignored, and another content type be 400
+ * AuthZEN ignores unknown fields, and answers 400 to other content types
  * (test/access/authzen.test.ts).
  */
 const lenientCalls = /^\/access\/v1\//;
-/** What the platform does, and nobody else. */
+/** Calls that require a platform key. */
 const platformCalls = /^\/v1\/(platform|platform-keys|role-presets)(\/|$)/;
-/** Pages for people, and in development alone. */
+/** Pages for people; those under /dev/ only in development. */
 const publicFolders = ['/docs', '/dev/'];
 
-/** Every list that has pages, and the kind of id that its cursors are. */
+/** All paged lists, with an example of their cursors. */
 const cursors: Record<string, string> = {
   'GET /v1/accounts/{accountId}/invites': ids.invite,
   'GET /v1/accounts/{accountId}/invites/{inviteId}/delivery-events': ids.event,
@@ -116,10 +116,10 @@ t.test('http', async (t) => {
     body: { name: 'Preset', permissions: ['invoices:read'] },
     token: platform,
   });
-  // Another key, to be revoked; the newest comes first.
+  // A second key, which a call below revokes: the newest key is first in the list.
   await newPlatformKey();
   const platformKeys = await call('GET', '/v1/platform-keys', { token: platform });
-  /** A body that an operation takes, in which what has to be there is. */
+  /** A valid body of an operation. */
   const sampleOf = (schema: object): unknown =>
     JSON.parse(JSON.stringify(described.sampleOf(schema)).replaceAll(ids.role, role.body.id));
   const values = {
@@ -148,24 +148,24 @@ t.test('http', async (t) => {
   ) as (Operation & {
     body: object;
   })[];
-  // Resources have names of the product's own, and so have their cursors.
+  // The ids and cursors of resources are the product's own.
   const lists = operations.filter(
     (it) => it.method === 'GET' && it.query.includes('cursor') && it.id !== 'listResources',
   );
-  /** Sends a body to an operation, as the account's owner where it asks for someone. */
+  /** Sends a body to an operation, with a credential if it requires one. */
   const send = (operation: Operation, body: unknown) =>
     call(operation.method, urlOf(operation), { body: JSON.stringify(body), token: tokenOf(operation), headers: json });
   const sendText = (operation: Operation, body: string, headers: Record<string, string> = json) =>
     call(operation.method, urlOf(operation), { body, token: tokenOf(operation), headers });
 
-  t.test('the document describes what this file walks over', async (t) => {
+  t.test('the document describes the operations that this file tests', async (t) => {
     t.ok(operations.length >= 49, `${operations.length} operations`);
     t.ok(withBody.length >= 20, `${withBody.length} with a body`);
     t.same(lists.map(nameOf).sort(), Object.keys(cursors));
   });
 
   t.test('without a credential', async (t) => {
-    t.test('every route answers 401, but for those that are listed as public', async (t) => {
+    t.test('every route answers 401, except the public ones', async (t) => {
       const routes = routesOf(app.printRoutes({ commonPrefix: false, includeHooks: false }));
       t.ok(routes.length > operations.length, `${routes.length} routes`);
       for (const { method, url } of routes) {
@@ -179,12 +179,12 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('and the document says the same', async (t) => {
+    t.test('the document requires a credential for the same routes', async (t) => {
       const isPublic = (it: Operation) => publicRoutes.includes(nameOf(it).replaceAll(/\{(\w+)\}/g, ':$1'));
       for (const it of operations) t.equal(it.credential !== 'bearer', isPublic(it), nameOf(it));
     });
 
-    t.test('a refusal comes before anything that is wrong with the body', async (t) => {
+    t.test('the credential is checked before the body', async (t) => {
       for (const operation of withBody.filter((it) => it.credential === 'bearer')) {
         const { code } = await call(operation.method, urlOf(operation), { body: '{"no', headers: json });
         t.equal(code, 'unauthenticated', nameOf(operation));
@@ -192,7 +192,7 @@ t.test('http', async (t) => {
     });
   });
 
-  t.test('to a stranger', async (t) => {
+  t.test('a caller who is not a member', async (t) => {
     const stranger = await newUser();
     const neverWere = { accountId: ids.account, sessionId: ids.session, identityId: ids.identity };
     const kept = async () => [
@@ -203,10 +203,7 @@ t.test('http', async (t) => {
     const before = await kept();
     t.match(before, [{ status: 'pending' }, [{ id: values.sessionId }], { items: [identity] }]);
 
-    /**
-     * What the stranger is answered where an id of somebody else's stands, without what differs in
-     * every answer.
-     */
+    /** The answer to a stranger for another user's id, without the request id and the date. */
     async function askWith(operation: Operation, id: Partial<typeof values>) {
       const query = new URLSearchParams(operation.sampleQuery);
       const { status, body, headers } = await call(operation.method, `${urlOf(operation, id)}?${query}`, {
@@ -218,25 +215,25 @@ t.test('http', async (t) => {
     }
 
     for (const [parameter, fewest, what] of [
-      ['accountId', 18, 'an account does not exist'],
-      ['sessionId', 1, 'nor does a session'],
-      ['identityId', 1, 'nor does an identity'],
+      ['accountId', 18, 'account'],
+      ['sessionId', 1, 'session'],
+      ['identityId', 1, 'identity'],
     ] as const) {
-      t.test(`${what}: a foreign id is answered as one that never was`, async (t) => {
+      t.test(`gets the same answer for a foreign ${what} id and an unknown one`, async (t) => {
         const named = operations.filter((it) => it.path.includes(`{${parameter}}`));
         t.ok(named.length >= fewest, `${named.length} operations`);
         for (const operation of named) {
           const foreign = await askWith(operation, {});
           t.match(foreign, { status: 404, body: { code: 'not-found' } }, nameOf(operation));
           const never = await askWith(operation, { [parameter]: neverWere[parameter] });
-          t.same(foreign, never, `${nameOf(operation)}, the same`);
+          t.same(foreign, never, `${nameOf(operation)}: the answers are the same`);
         }
-        t.same(await kept(), before, 'and nothing was changed');
+        t.same(await kept(), before, 'nothing was changed');
       });
     }
   });
 
-  t.test('an id that has not the form of one names nothing', async (t) => {
+  t.test('a malformed id is answered 404', async (t) => {
     const named = {
       accountId: operations.find((it) => it.id === 'listMembers'),
       sessionId: operations.find((it) => it.id === 'endSession'),
@@ -265,7 +262,7 @@ t.test('http', async (t) => {
   });
 
   t.test('problems', async (t) => {
-    t.test('are documents of RFC 9457', async (t) => {
+    t.test('are problem documents (RFC 9457)', async (t) => {
       const { status, headers, body } = await call('GET', '/v1/me');
       t.equal(status, 401);
       t.match(headers['content-type'], /^application\/problem\+json/);
@@ -278,7 +275,7 @@ t.test('http', async (t) => {
       });
     });
 
-    t.test('have a type that resolves to a page in prose', async (t) => {
+    t.test('have a type that is the URL of an explanation', async (t) => {
       for (const [code, { status, title }] of Object.entries(problems)) {
         const { body, status: answered } = await call('GET', `/problems/${code}`);
         t.equal(answered, 200, code);
@@ -290,14 +287,14 @@ t.test('http', async (t) => {
       t.equal((await call('GET', new URL(body.type).pathname)).body.code, 'not-found');
     });
 
-    t.test('have codes that are kebab-case, and statuses that say no', async (t) => {
+    t.test('have kebab-case codes and error statuses', async (t) => {
       for (const [code, { status }] of Object.entries(problems)) {
         t.match(code, /^[a-z]+(-[a-z]+)*$/);
         t.ok(status >= 400 && status < 600);
       }
     });
 
-    t.test('that there are not have no page', async (t) => {
+    t.test('have no page for unknown codes', async (t) => {
       for (const code of ['nothing', 'constructor', '__proto__', 'toString', 'NOT-FOUND', '%00']) {
         t.equal((await call('GET', `/problems/${code}`)).code, 'not-found', code);
       }
@@ -305,19 +302,17 @@ t.test('http', async (t) => {
   });
 
   t.test('a body', async (t) => {
-    t.test('that is right but for nothing is taken', async (t) => {
-      // The samples below are changed in one place each; this says that the sample itself is no
-      // mistake.
+    t.test('that matches the schema is accepted', async (t) => {
+      // The tests below change a sample in one place. This shows that the sample itself is valid.
       for (const operation of withBody.filter((it) => it.id !== 'acceptInvite')) {
         const { code, body } = await send(operation, sampleOf(operation.body));
-        // A token that is taken is the one thing that no sample can hold: an identity provider
-        // signs it.
+        // No sample contains a valid access token: an identity provider signs it.
         if (operation.id === 'linkIdentity') t.match(body.errors, [{ pointer: '/accessToken', detail: /identity/ }]);
         else t.not(code, 'invalid-request', nameOf(operation));
       }
     });
 
-    t.test('with an unknown field anywhere is refused, by its name', async (t) => {
+    t.test('with an unknown field at any level is refused, and the field is named', async (t) => {
       for (const operation of withBody) {
         const sample = sampleOf(operation.body);
         for (const { pointer } of objectsOf(operation.body)) {
@@ -332,11 +327,11 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('of which something is missing is refused, by its name', async (t) => {
+    t.test('without a required field is refused, and the field is named', async (t) => {
       for (const operation of withBody) {
         const sample = sampleOf(operation.body);
         for (const { pointer, required } of objectsOf(operation.body)) {
-          // Of an access, what is left may be another form of one.
+          // The rest of an access may be another valid variant of it.
           for (const key of pointer.endsWith('/access') ? [] : required) {
             const { code, body } = await send(operation, withValue(sample, `${pointer}/${key}`, undefined));
             t.equal(code, 'invalid-request', `${nameOf(operation)} without ${pointer}/${key}`);
@@ -347,7 +342,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('with a value of another type is refused: nothing is coerced', async (t) => {
+    t.test('with a value of the wrong type is refused, without coercion', async (t) => {
       const others: Record<string, unknown> = {
         string: 'text',
         digits: '1',
@@ -371,8 +366,7 @@ t.test('http', async (t) => {
             const what = `${nameOf(operation)} ${pointer}: ${type}`;
             t.same({ status, code }, { status: 400, code: 'invalid-request' }, what);
             const places = (body?.errors ?? []).map((it: { pointer: string }) => it.pointer);
-            // Of several ways to say something it is not known which was meant: what holds them all
-            // is named.
+            // If there are several variants, the field that contains them is named.
             t.ok(
               places.some((it: string) => it !== '' && pointer.startsWith(it)),
               `${what} is named: ${places}`,
@@ -382,7 +376,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('that is no object is refused', async (t) => {
+    t.test('that is not an object is refused', async (t) => {
       for (const operation of withBody) {
         const wrong = ['null', '[]', '[{}]', '"text"', '1', 'true', ...(operation.isBodyOptional ? [] : ['', '{}'])];
         for (const text of wrong) {
@@ -396,11 +390,11 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('that is not JSON, or that reaches for a prototype, is refused', async (t) => {
+    t.test('that is not JSON, or that sets a prototype, is refused', async (t) => {
       const malformed = {
         'cut short': '{"email":',
         'single quotes': "{'email':'a@example.com'}",
-        'a comma too many': '{"email":"a@example.com",}',
+        'a trailing comma': '{"email":"a@example.com",}',
         'a comment': '{/* */}',
         NaN: '{"email":NaN}',
         'two documents': '{}{}',
@@ -408,7 +402,7 @@ t.test('http', async (t) => {
         XML: '<email>a@example.com</email>',
         'raw control characters': '{"email":"a\u0001@example.com"}',
         'the key __proto__': '{"__proto__":{"isOwner":true}}',
-        'the key __proto__, in spelling': '{"\\u005f_proto__":{"isOwner":true}}',
+        'the escaped key __proto__': '{"\\u005f_proto__":{"isOwner":true}}',
         'constructor.prototype': '{"constructor":{"prototype":{"isOwner":true}}}',
         'very deep lists': `${'['.repeat(32_000)}${']'.repeat(32_000)}`,
         'very deep objects': `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
@@ -419,10 +413,10 @@ t.test('http', async (t) => {
           t.same({ status, code }, { status: 400, code: 'invalid-request' }, `${nameOf(operation)}: ${what}`);
         }
       }
-      t.notOk('isOwner' in {}, 'no prototype was reached');
+      t.notOk('isOwner' in {}, 'no prototype was changed');
     });
 
-    t.test('with a NUL or half a character in any text is refused, by its place', async (t) => {
+    t.test('with a NUL or an unpaired surrogate in any text is refused, and the field is named', async (t) => {
       let texts = 0;
       for (const operation of withBody) {
         const sample = sampleOf(operation.body);
@@ -441,7 +435,7 @@ t.test('http', async (t) => {
       t.ok(texts >= 20, `${texts} texts`);
     });
 
-    t.test('of 2 MB is 413', async (t) => {
+    t.test('of 2 MB is answered 413', async (t) => {
       const text = JSON.stringify({ email: 'a'.repeat(2 * 1024 * 1024) });
       for (const operation of withBody) {
         const { status, code } = await sendText(operation, text);
@@ -450,10 +444,10 @@ t.test('http', async (t) => {
       const headers = { ...json, 'transfer-encoding': 'chunked' };
       const payload = Readable.from([text.slice(0, 40_000), text.slice(40_000)]);
       const { statusCode } = await app.inject({ method: 'POST', url: '/v1/auth/login', headers, payload });
-      t.equal(statusCode, 413, 'also where its length is not said beforehand');
+      t.equal(statusCode, 413, 'also without a Content-Length');
     });
 
-    t.test('of another content type is 415', async (t) => {
+    t.test('of another content type is answered 415', async (t) => {
       for (const operation of withBody) {
         const text = JSON.stringify(sampleOf(operation.body));
         const types = [
@@ -471,7 +465,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('of JSON may say its character set', async (t) => {
+    t.test('may have a charset in its content type', async (t) => {
       const login = withBody.find((it) => it.id === 'logIn') as Operation;
       const body = JSON.stringify({ email: owner.email, password });
       for (const type of ['application/json; charset=utf-8', 'Application/JSON', 'application/json;charset=UTF-8']) {
@@ -479,7 +473,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('is refused where none is asked for', async (t) => {
+    t.test('is refused if the call takes none', async (t) => {
       for (const operation of operations.filter((it) => it.method !== 'GET' && !it.body && !it.form)) {
         const { status, code } = await send(operation, { unknown: 1 });
         t.same({ status, code }, { status: 400, code: 'invalid-request' }, nameOf(operation));
@@ -503,7 +497,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('with a mangled cursor is refused by every list', async (t) => {
+    t.test('with an invalid cursor is refused by every list', async (t) => {
       const mangled = [
         '',
         'x',
@@ -537,7 +531,7 @@ t.test('http', async (t) => {
           t.match(body.errors, [{ parameter: 'cursor' }]);
         }
         const right = await call('GET', `${urlOf(operation)}?cursor=${own}`, { token: tokenOf(operation) });
-        t.equal(right.status, 200, `${nameOf(operation)}?cursor=${own} is the one that is taken`);
+        t.equal(right.status, 200, `${nameOf(operation)}?cursor=${own} is accepted`);
         for (const twice of ['cursor=a&cursor=b', 'cursor[]=a', 'cursor[a]=b', 'cursor=%zz', 'cursor=%ff']) {
           const { code } = await call('GET', `${urlOf(operation)}?${twice}`, { token: tokenOf(operation) });
           t.equal(code, 'invalid-request', twice);
@@ -545,7 +539,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('with a mangled limit is refused by every list', async (t) => {
+    t.test('with an invalid limit is refused by every list', async (t) => {
       const mangled = [
         '',
         '0',
@@ -576,7 +570,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('with a NUL or half a character in any parameter is refused', async (t) => {
+    t.test('with a NUL or an unpaired surrogate in any parameter is refused', async (t) => {
       for (const operation of lists) {
         for (const parameter of operation.query) {
           const { code } = await call('GET', `${urlOf(operation)}?${parameter}=a%00b`, { token: tokenOf(operation) });
@@ -585,7 +579,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('with a status that is none of the five is refused', async (t) => {
+    t.test('with an unknown status is refused', async (t) => {
       for (const status of ['', 'Pending', 'open', 'pending,expired', 'pending&status=expired']) {
         const { code } = await call('GET', `${account.url}/invites?status=${status}`, { token: owner.token });
         t.equal(code, 'invalid-request', status);
@@ -593,10 +587,10 @@ t.test('http', async (t) => {
     });
   });
 
-  t.test('a method that is not declared is 405, and Allow names those that are', async (t) => {
+  t.test('an undeclared method is answered 405, and Allow lists the declared ones', async (t) => {
     const declared = new Map<string, string[]>();
     for (const { path, method } of operations) declared.set(path, [...(declared.get(path) ?? []), method]);
-    // What browsers open is for no client of the API, and not in the document.
+    // This URL also has a page for browsers, which is not in the document.
     declared.set('/v1/invites/opt-out/one-click', ['POST', 'GET']);
     for (const [path, allowed] of declared) {
       const all = allowed.includes('GET') ? [...allowed, 'HEAD'] : allowed;
@@ -609,7 +603,7 @@ t.test('http', async (t) => {
     }
   });
 
-  t.test('an address that does not exist is 404', async (t) => {
+  t.test('an unknown URL is answered 404', async (t) => {
     for (const url of [
       '/',
       '/v1',
@@ -629,7 +623,7 @@ t.test('http', async (t) => {
     }
   });
 
-  t.test('bad percent-encoding in the path is a clear refusal', async (t) => {
+  t.test('invalid percent-encoding in the path is answered 400 or 404', async (t) => {
     for (const url of [
       '/v1/%zz',
       '/v1/accounts/%',
@@ -640,13 +634,13 @@ t.test('http', async (t) => {
       const { status, code, headers } = await call('GET', url, { token: owner.token });
       t.ok(status === 400 || status === 404, `${url} answers ${status}`);
       t.ok(code === 'invalid-request' || code === 'not-found');
-      t.equal(headers['cache-control'], 'no-store', 'with the headers of every answer');
+      t.equal(headers['cache-control'], 'no-store', 'it has the headers of every answer');
       t.ok(headers['x-request-id']);
     }
   });
 
   t.test('X-Request-Id', async (t) => {
-    t.test('is taken where it is plain, and stands in answer, problem and log', async (t) => {
+    t.test('is used if it is plain: in the answer, the problem and the log', async (t) => {
       for (const given of ['abc-123_X', 'a', 'x'.repeat(64), '4f9c2c1e-9d0f-4a7e-8f6a-0c5f4e0a7b11']) {
         const { headers, body } = await call('GET', '/v1/me', { headers: { 'x-request-id': given } });
         t.equal(headers['x-request-id'], given);
@@ -655,7 +649,7 @@ t.test('http', async (t) => {
       }
     });
 
-    t.test('is replaced where it is not', async (t) => {
+    t.test('is replaced if it is not plain', async (t) => {
       for (const given of ['', 'a b', 'x'.repeat(65), 'ключ', '<script>', 'a\tb', '{"a":1}', 'a;b', '../x']) {
         const { headers } = await call('GET', '/readyz', { headers: { 'x-request-id': given } });
         t.not(headers['x-request-id'], given);
@@ -664,7 +658,7 @@ t.test('http', async (t) => {
     });
   });
 
-  t.test('nothing under /v1 is kept by a cache', async (t) => {
+  t.test('nothing under /v1 may be cached', async (t) => {
     for (const operation of operations.filter((it) => it.path.startsWith('/v1/'))) {
       for (const token of [owner.token, undefined]) {
         const { headers } = await call(operation.method === 'GET' ? 'GET' : 'PUT', urlOf(operation), { token });
@@ -675,7 +669,7 @@ t.test('http', async (t) => {
     t.equal(login.headers['cache-control'], 'no-store');
   });
 
-  t.test('a forged Host has no influence on a link in a mail, nor on a problem', async (t) => {
+  t.test('a forged Host affects neither the links in mails nor problems', async (t) => {
     const evil = {
       host: 'evil.example.com',
       'x-forwarded-host': 'evil.example.com',
@@ -698,15 +692,15 @@ t.test('http', async (t) => {
     const mails = [await service.mailsTo(email), await service.mailsTo(user.email), await service.mailsTo(next)].flat();
     for (const mail of mails) t.notMatch(JSON.stringify(mail), /evil/);
     const found = mails.flatMap((it) => it.text.match(/https?:\S+/g) ?? []).map((it) => it.replace(/=.*/, '={token}'));
-    t.same([...new Set(found)].sort(), Object.values(links).sort(), 'each link is the configured one');
+    t.same([...new Set(found)].sort(), Object.values(links).sort(), 'each link has its configured URL');
 
     const refused = await call('GET', '/v1/me', { headers: evil });
     t.equal(refused.body.type, `${issuer}/problems/unauthenticated`);
     t.notMatch(JSON.stringify([refused.headers, refused.body, created.headers, created.body]), /evil/);
   });
 
-  t.test('an error that nobody foresaw', async (t) => {
-    t.test('is 500, and says nothing of its text', async (t) => {
+  t.test('an unexpected error', async (t) => {
+    t.test('is answered 500 without its message', async (t) => {
       log.forget();
       await db.execute(sql`alter table memberships rename to memberships_away`);
       t.teardown(() => db.execute(sql`alter table memberships_away rename to memberships`));
@@ -723,12 +717,12 @@ t.test('http', async (t) => {
       });
     });
 
-    t.test('is in the log under the request’s id, with the statement and no bound parameter', async (t) => {
+    t.test('is logged with the request id and the statement, without bound parameters', async (t) => {
       const line = log.lines().find((it) => it.msg === 'internal-error');
       t.match(line, { level: 50, err: { code: '42P01', message: 'relation "memberships" does not exist' } });
-      t.ok(line?.reqId, 'it names the request');
+      t.ok(line?.reqId, 'it has the request id');
       const text = JSON.stringify(line);
-      t.match(text, /select/, 'it names the statement');
+      t.match(text, /select/, 'it contains the statement');
       for (const parameter of [
         account.id,
         uuidOf('acc', account.id as never),
@@ -736,11 +730,11 @@ t.test('http', async (t) => {
         'some-search-text',
         owner.token,
       ]) {
-        t.notOk(text.includes(parameter), `not ${parameter.slice(0, 20)}`);
+        t.notOk(text.includes(parameter), `it does not contain ${parameter.slice(0, 20)}`);
       }
     });
 
-    t.test('of a driver is logged without the values that it quotes', async (t) => {
+    t.test('of a database driver is logged without the values that it quotes', async (t) => {
       const row = {
         id: newId('usr'),
         email: newEmail('quoted'),
@@ -757,17 +751,17 @@ t.test('http', async (t) => {
           (error) => error,
         );
       t.ok(error instanceof DrizzleQueryError, 'a unique violation');
-      t.match(error.message, row.email, 'the error itself quotes them');
+      t.match(error.message, row.email, 'the error itself quotes the values');
       const logged = errorForLog(error);
       t.match(logged, { code: '23505', constraint: 'users_email_unique' });
       t.match(logged.query, /insert into "users"/);
       for (const value of [row.email, row.name, row.passwordHash]) {
         t.notOk(JSON.stringify(logged).includes(value), value);
-        t.notOk(JSON.stringify(errorForLog(error.cause as Error)).includes(value), `${value}, in the driver’s own`);
+        t.notOk(JSON.stringify(errorForLog(error.cause as Error)).includes(value), `${value}, in the driver’s error`);
       }
     });
 
-    t.test('of a driver is logged with its cause, without the values that the cause quotes', async (t) => {
+    t.test('of a database driver is logged with its cause, without the values that the cause quotes', async (t) => {
       const failing = [
         {
           statement: sql`select ${'a-secret-text'}::uuid`,
@@ -802,13 +796,13 @@ t.test('http', async (t) => {
         t.match(inner, { code });
         for (const value of error.params as string[]) {
           t.notOk(logged.message.includes(`"${value}"`) || logged.message.includes(`${value} `), `${code}: ${value}`);
-          t.notOk(inner.message.includes(`"${value}"`), `${code}: ${value}, in the driver's own`);
+          t.notOk(inner.message.includes(`"${value}"`), `${code}: ${value}, in the driver’s error`);
         }
       }
     });
   });
 
-  t.test('the log holds no secret and no address', async (t) => {
+  t.test('the log contains no secrets and no addresses', async (t) => {
     log.forget();
     const email = newEmail('logged');
     const user = await newUser(email);
@@ -842,7 +836,7 @@ t.test('http', async (t) => {
     const resetToken = await tokenFor(next, 'password-reset');
     const reset = { token: resetToken, password: 'yet another secret passphrase' };
     const { body: opened } = await call('POST', '/v1/auth/password-reset/confirm', { body: reset });
-    t.ok(opened.accessToken, 'all of it was done');
+    t.ok(opened.accessToken, 'all steps succeeded');
     const providerToken = `${user.token}x`;
     const link = { accessToken: providerToken, currentPassword: reset.password };
     await call('POST', '/v1/me/identities', { body: link, token: opened.accessToken });
@@ -851,9 +845,9 @@ t.test('http', async (t) => {
 
     const text = log.text();
     const lines = log.lines();
-    t.ok(lines.filter((it) => it.msg === 'request').length >= 17, 'a line for each request');
-    t.ok(lines.filter((it) => it.msg === 'mail').length >= 6, 'and for each mail');
-    t.ok(lines.filter((it) => it.msg === 'security').length >= 10, 'and for each event of security interest');
+    t.ok(lines.filter((it) => it.msg === 'request').length >= 17, 'each request is logged');
+    t.ok(lines.filter((it) => it.msg === 'mail').length >= 6, 'each mail is logged');
+    t.ok(lines.filter((it) => it.msg === 'security').length >= 10, 'each security event is logged');
     const sessions = [user, session, refreshed, opened];
     const secrets = [
       ...[password, wrong, chosen, reset.password, providerToken],
@@ -868,7 +862,7 @@ t.test('http', async (t) => {
   });
 });
 
-/** A place for log lines, that keeps them. */
+/** Collects log lines. */
 function keepLog() {
   let written: string[] = [];
   return {
@@ -881,7 +875,7 @@ function keepLog() {
   };
 }
 
-/** Every route that the router knows, from the tree that Fastify prints. */
+/** All routes, from the tree that Fastify prints. */
 function routesOf(tree: string): { method: Method | 'HEAD'; url: string }[] {
   const parents: string[] = [];
   return tree.split('\n').flatMap((line) => {
@@ -897,7 +891,7 @@ function routesOf(tree: string): { method: Method | 'HEAD'; url: string }[] {
   });
 }
 
-/** A copy of a JSON value with one more key in the object at a JSON Pointer. */
+/** A copy of a JSON value with another key in the object at a JSON Pointer. */
 function withKey(value: unknown, pointer: string, key: string): unknown {
   const copy = structuredClone(value) as Record<string, unknown>;
   const keys = pointer.split('/').slice(1);

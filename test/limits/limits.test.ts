@@ -409,8 +409,9 @@ t.test('the limiter', async (t) => {
     for (let i = 0; i < 9; i++) await t.rejects(limiter.countIfDone(tries, start, refuse), { code: 'already-member' });
     t.equal(await limiter.countIfDone(tries, start, async () => 'sent'), 'sent');
     const fail = () => Promise.reject(new Error('the answer was lost'));
-    await t.rejects(limiter.counting(tries, start, fail), 'an attempt with an unknown result is counted');
-    for (let i = 0; i < 9; i++) await t.rejects(limiter.counting(tries, start, refuse), { code: 'too-many-requests' });
+    await t.rejects(limiter.countIfDone(tries, start, fail), 'an attempt with an unknown result is counted');
+    for (let i = 0; i < 9; i++)
+      await t.rejects(limiter.countIfDone(tries, start, refuse), { code: 'too-many-requests' });
     await limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start);
     await t.rejects(limiter.requireWithin([{ limit: 'invites.account', of: 'one' }], start));
   });

@@ -22,7 +22,7 @@ const mail: Mail = {
 
 /**
  * Sends one mail to a stand-in that answers so.
- * @returns what came of it, and what the stand-in was asked.
+ * @returns the outcome, and the requests that the stand-in got.
  */
 async function sendTo(t: Test, answer: SendgridAnswer, changes: { mail?: Partial<Mail>; timeout?: number } = {}) {
   const server = await startSendgridServer(t);

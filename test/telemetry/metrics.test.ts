@@ -13,14 +13,14 @@ import { freshDatabase, newEmail, password, startService } from '../support/serv
 
 t.setTimeout(120_000);
 
-/** What a sample says; undefined where there is none with all of these labels. */
+/** The value of a sample; undefined if none has all these labels. */
 function sampleOf(text: string, name: string, labels: Record<string, string> = {}): number | undefined {
   const lines = text.split('\n').filter((it) => it.startsWith(`${name} `) || it.startsWith(`${name}{`));
   const line = lines.find((it) => Object.entries(labels).every(([key, value]) => it.includes(`${key}="${value}"`)));
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
 }
 
-t.test('what is counted', async (t) => {
+t.test('the metrics', async (t) => {
   const key = newWebhookKey();
   const service = await startService(t, { env: { SENDGRID_WEBHOOK_KEYS: key.verificationKey } });
   const { call, db } = service;
@@ -37,7 +37,7 @@ t.test('what is counted', async (t) => {
   const account = await service.newAccount();
   const { owner } = account;
 
-  t.test('requests, by the template of their route, and never by what stands in their address', async (t) => {
+  t.test('count requests by the template of their route, not by their URL', async (t) => {
     await call('GET', account.url, { token: owner.token });
     await call('GET', `${account.url}/invites?email=somebody@example.com`, { token: owner.token });
     await call('GET', '/v1/nothing/that-is-there');
@@ -50,7 +50,7 @@ t.test('what is counted', async (t) => {
       t.notOk(text.includes(secret), secret);
   });
 
-  t.test('logins, by their outcome', async (t) => {
+  t.test('count logins by their outcome', async (t) => {
     await call('POST', '/v1/auth/login', { body: { email: owner.email, password } });
     for (const _ of [1, 2])
       await call('POST', '/v1/auth/login', { body: { email: owner.email, password: 'not the one' } });
@@ -60,7 +60,7 @@ t.test('what is counted', async (t) => {
     t.equal(count('authn_login_fail', 'refused'), 2);
   });
 
-  t.test('mails, what waits, and what a mail service says', async (t) => {
+  t.test('count mails, the outbox and delivery events', async (t) => {
     const made = await service.invite(account, owner, newEmail('adam'));
     await service.invite(account, owner, newEmail('adam'));
     t.equal(sampleOf(await read(), 'usher_outbox_mails', { state: 'due' }), 2);
@@ -80,7 +80,7 @@ t.test('what is counted', async (t) => {
   });
 
   t.test(
-    'and what stands: the pool, the queue of passwords, the process, also while the database is away',
+    'show the connection pool, the password queue and the process, also while the database is unavailable',
     async (t) => {
       const text = await read();
       t.equal(sampleOf(text, 'usher_database_up'), 1);
@@ -95,13 +95,13 @@ t.test('what is counted', async (t) => {
       t.equal(
         sampleOf(without, 'usher_outbox_mails', { state: 'due' }),
         undefined,
-        'nothing is claimed that is not known',
+        'the gauges of the outbox are missing',
       );
     },
   );
 });
 
-t.test('what watches them names only what there is', async (t) => {
+t.test('the dashboard, the alerts and the docs use only existing metrics', async (t) => {
   const { registry } = createMetrics();
   const connections = () => ({ idle: 0, busy: 0, waiting: 0 });
   const db = undefined as never;
@@ -124,12 +124,12 @@ t.test('what watches them names only what there is', async (t) => {
   t.same(
     [...page.matchAll(/^\| `(Usher\w+)` \|/gm)].map((it) => it[1]),
     [...alerts.matchAll(/- alert: (\w+)/g)].map((it) => it[1]),
-    'each alert is explained',
+    'each alert is documented',
   );
   t.doesNotThrow(() => JSON.parse(dashboard));
 });
 
-t.test('the port of the metrics', async (t) => {
+t.test('the metrics server serves the metrics and nothing else', async (t) => {
   const metrics = createMetrics();
   metrics.countRequest('GET', '/v1/me', 200, 12);
   let collect = () => metrics.registry.metrics();
@@ -142,13 +142,13 @@ t.test('the port of the metrics', async (t) => {
   t.match(await answer.text(), 'usher_http_request_duration_seconds_bucket');
   t.equal((await ask('/metrics?x=1')).status, 200);
   t.equal((await ask('/')).status, 404);
-  t.equal((await ask('/v1/me')).status, 404, 'nothing else is served there');
+  t.equal((await ask('/v1/me')).status, 404, 'nothing else is served');
   t.match(await ask('/metrics', 'POST'), { status: 405 });
   collect = () => Promise.reject(new Error('no'));
   t.equal((await ask('/metrics')).status, 500);
 });
 
-t.test('the service serves them where a port is set, and stops with them', async (t) => {
+t.test('the service serves metrics if a port is set, and stops the metrics server with itself', async (t) => {
   const choice = await freshDatabase(t);
   const place = choice.kind === 'postgres' ? { DATABASE_URL: choice.url } : { DATA_DIR: choice.dataDir };
   const port = 20_000 + (process.pid % 20_000);
@@ -156,7 +156,7 @@ t.test('the service serves them where a port is set, and stops with them', async
   const text = await fetch(`http://127.0.0.1:${port}/metrics`).then((it) => it.text());
   t.equal(sampleOf(text, 'usher_database_up'), 1);
   t.equal(sampleOf(text, 'usher_outbox_mails', { state: 'queued' }), 0);
-  t.equal((await fetch(`${service.url}/metrics`)).status, 404, 'and not where everyone calls');
+  t.equal((await fetch(`${service.url}/metrics`)).status, 404, 'the API does not serve the metrics');
   t.match(await (await fetch(`${service.url}/livez`)).json(), { status: 'alive' });
   t.match(await service.end('SIGTERM'), { code: 0 });
 });

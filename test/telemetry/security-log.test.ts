@@ -39,7 +39,7 @@ const { db, invite, mailsTo, newAccount, newMember, newUser, tokenFor } = servic
 type Answer = Awaited<ReturnType<typeof service.call>>;
 type Method = Parameters<typeof service.call>[0];
 
-/** Another app on the same database, as it is set. */
+/** Another app on the same database, with these settings. */
 async function appWith(t: Test, env: Record<string, string>) {
   const { database, dataDir } = service.service.config;
   const config = { ...testConfig(env), database, dataDir };
@@ -49,7 +49,7 @@ async function appWith(t: Test, env: Record<string, string>) {
   return app;
 }
 
-/** Everything secret or personal that was sent or answered here. */
+/** All secrets and personal data in requests and answers. */
 const secrets = new Set<string>();
 
 function keepSecrets(value: unknown, key = ''): void {
@@ -77,7 +77,7 @@ async function linkTo(email: string, kind: Parameters<typeof tokenFor>[1]): Prom
 const parsed = (text: string[]): Line[] => text.map((it) => JSON.parse(it));
 const eventsIn = (text: string[]) => parsed(text).filter((it) => it.msg === 'security');
 
-/** What a request has written into the audit log. */
+/** Makes a request and returns its lines in the audit log. */
 async function eventsOf(request: () => Promise<Answer>): Promise<{ answer: Answer; events: Line[] }> {
   const before = lines.length;
   const answer = await request();
@@ -85,13 +85,13 @@ async function eventsOf(request: () => Promise<Answer>): Promise<{ answer: Answe
 }
 
 /**
- * A request that is one event: the line about it says these things, when, from where and in which
- * request.
+ * Requires that a request writes one line to the audit log, with these fields, its time, network
+ * and request id.
  */
 async function requireOne(t: Test, request: () => Promise<Answer>, says: Partial<Line>): Promise<Line> {
   const start = Date.now();
   const { answer, events } = await eventsOf(request);
-  t.equal(events.length, 1, `one line and not ${events.map((it) => it.event).join(', ')}`);
+  t.equal(events.length, 1, `one line: ${events.map((it) => it.event).join(', ')}`);
   const [line] = events;
   t.match(line, { outcome: answer.status < 400 ? 'success' : 'refused', network, ...says });
   t.equal(line?.reqId, answer.headers['x-request-id']);
@@ -113,7 +113,7 @@ async function requireOne(t: Test, request: () => Promise<Answer>, says: Partial
     'permission',
     'limit',
   ];
-  for (const key of Object.keys(line ?? {})) t.ok([...known, ...about].includes(key), `a line says ${key}`);
+  for (const key of Object.keys(line ?? {})) t.ok([...known, ...about].includes(key), `${key} is a known field`);
   return line as Line;
 }
 
@@ -142,32 +142,29 @@ t.test('The audit log has one line', async (t) => {
     t.equal(line.route, '/v1/auth/login');
   });
 
-  t.test(
-    'for a login that failed: whom it concerns where the address is known, and else a pseudonym of it',
-    async (t) => {
-      const user = await newUser();
-      const failed = { event: 'authn_login_fail', code: 'wrong-credentials' };
-      const known = await requireOne(t, () => logIn(user.email, wrong), { ...failed, userId: user.id });
+  t.test('for a failed login, with the user id, or with a pseudonym of an unknown address', async (t) => {
+    const user = await newUser();
+    const failed = { event: 'authn_login_fail', code: 'wrong-credentials' };
+    const known = await requireOne(t, () => logIn(user.email, wrong), { ...failed, userId: user.id });
 
-      const email = newEmail();
-      const unknown = await requireOne(t, () => logIn(email, wrong), failed);
-      t.notOk('userId' in unknown);
-      const again = await requireOne(t, () => logIn(email.toUpperCase(), wrong), failed);
-      const other = await requireOne(t, () => logIn(newEmail(), wrong), failed);
-      t.match(unknown.address, /^[\w-]{16,}$/);
-      t.equal(again.address, unknown.address, 'the same for one address, however it is spelt');
-      t.not(other.address, unknown.address);
-      t.not(known.address, unknown.address);
-      for (const algorithm of ['sha256', 'sha1', 'md5', 'sha512']) {
-        for (const form of ['base64url', 'hex'] as const) {
-          const hash = createHash(algorithm).update(email).digest(form);
-          t.notOk(hash.startsWith(unknown.address as string), 'which nobody can find out by trying addresses');
-        }
+    const email = newEmail();
+    const unknown = await requireOne(t, () => logIn(email, wrong), failed);
+    t.notOk('userId' in unknown);
+    const again = await requireOne(t, () => logIn(email.toUpperCase(), wrong), failed);
+    const other = await requireOne(t, () => logIn(newEmail(), wrong), failed);
+    t.match(unknown.address, /^[\w-]{16,}$/);
+    t.equal(again.address, unknown.address, 'all spellings of an address have the same pseudonym');
+    t.not(other.address, unknown.address);
+    t.not(known.address, unknown.address);
+    for (const algorithm of ['sha256', 'sha1', 'md5', 'sha512']) {
+      for (const form of ['base64url', 'hex'] as const) {
+        const hash = createHash(algorithm).update(email).digest(form);
+        t.notOk(hash.startsWith(unknown.address as string), 'the pseudonym is not a plain hash of the address');
       }
-    },
-  );
+    }
+  });
 
-  t.test('for a login of someone who is disabled', async (t) => {
+  t.test('for a login of a disabled user', async (t) => {
     const user = await newUser();
     await disable(user);
     const failed = { event: 'authn_login_fail', userId: user.id };
@@ -180,7 +177,7 @@ t.test('The audit log has one line', async (t) => {
     });
   });
 
-  t.test('for a refused permission: which, and to whom', async (t) => {
+  t.test('for a missing permission, with the permission and the user', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, { permissions: ['members:read', 'invites:manage'] });
     const refused = { event: 'authz_fail', userId: member.id, sessionId: sessionOf(member.token) };
@@ -196,10 +193,10 @@ t.test('The audit log has one line', async (t) => {
       refused,
     );
     t.match(line.code, /permission-missing|cannot-grant/);
-    t.equal(line.route, '/v1/accounts/:accountId/invites', 'the route, and not the path');
+    t.equal(line.route, '/v1/accounts/:accountId/invites', 'the route, not the path');
   });
 
-  t.test('for a look at an account that is foreign or never was, by someone who is logged in', async (t) => {
+  t.test('for a user’s request to a foreign or unknown account', async (t) => {
     const [account, stranger] = [await newAccount(), await newUser()];
     const refused = { event: 'authz_fail', code: 'not-found', userId: stranger.id };
     for (const id of [account.id, 'acc_01k7z2n4q8e6tbv5xw3c9d0hjm']) {
@@ -209,18 +206,18 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, () => call('DELETE', `/v1/me/sessions/${session}`, { token: stranger.token }), refused);
   });
 
-  t.test('for a new password that is asked for, the same for every address', async (t) => {
+  t.test('for a requested password reset, the same for every address', async (t) => {
     const user = await newUser();
     const email = newEmail();
     const asked = { event: 'authn_password_reset_requested' };
     const known = await requireOne(t, () => askReset(user.email), asked);
     const unknown = await requireOne(t, () => askReset(email), asked);
     const { events } = await eventsOf(() => logIn(email, wrong));
-    t.equal(unknown.address, events[0]?.address, 'under the pseudonym that a login has');
+    t.equal(unknown.address, events[0]?.address, 'the pseudonym is that of a login');
     t.same(Object.keys(known), Object.keys(unknown));
   });
 
-  t.test('for a new password, however it came about', async (t) => {
+  t.test('for a changed password, by a reset or by the user', async (t) => {
     const user = await newUser();
     await logIn(user.email);
     await askReset(user.email);
@@ -243,7 +240,7 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, change(changed), { ...done, by: 'password', sessions: 1 });
   });
 
-  t.test('for each session that ended, or for all that ended at once', async (t) => {
+  t.test('for each ended session, or for all sessions ended together', async (t) => {
     const user = await newUser();
     const [one, two, three] = [await logIn(user.email), await logIn(user.email), await logIn(user.email)];
     const ended = { event: 'authn_token_revoked', userId: user.id };
@@ -258,7 +255,7 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, endOthers, { ...ended, sessionId: sessionOf(three?.body.accessToken), sessions: 2 });
   });
 
-  t.test('for a refresh, and for a refresh token that was used before', async (t) => {
+  t.test('for a refresh, and for a reused refresh token', async (t) => {
     const user = await newUser();
     const { body } = await logIn(user.email);
     const about = { userId: user.id, sessionId: sessionOf(body.accessToken) };
@@ -273,7 +270,7 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, () => refresh(body.refreshToken), { event: 'authn_token_invalid', code: 'unauthenticated' });
   });
 
-  t.test('for a user who is made, and for an address that is changed', async (t) => {
+  t.test('for a created user, and for a changed address', async (t) => {
     const email = newEmail();
     await call('POST', '/v1/auth/register', { body: { email } });
     const verification = { token: await linkTo(email, 'verify-email'), name: 'Some Body', password };
@@ -307,7 +304,7 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, accept(password), { event: 'authn_login_success', by: 'password', ...about });
   });
 
-  t.test('for an invite that is reported: who vouches for it, and not who reports it', async (t) => {
+  t.test('for a reported invite, with its inviter, without the person who reports it', async (t) => {
     const account = await newAccount();
     const guest = newEmail();
     const { body } = await invite(account, account.owner, guest);
@@ -323,7 +320,7 @@ t.test('The audit log has one line', async (t) => {
     await noEvent(t, report);
   });
 
-  t.test('for a token that is none', async (t) => {
+  t.test('for a token that is not valid', async (t) => {
     const invalid = { event: 'authn_token_invalid' };
     const token = 'eyJhbGciOiJub25lIn0.e30.';
     await requireOne(t, () => call('GET', '/v1/me', { token }), { ...invalid, code: 'unauthenticated' });
@@ -339,7 +336,7 @@ t.test('The audit log has one line', async (t) => {
     }
   });
 
-  t.test('for input that is refused', async (t) => {
+  t.test('for invalid input', async (t) => {
     const refused = { event: 'input_validation_fail' };
     const body = { email: newEmail(), password: [password] };
     await requireOne(t, () => call('POST', '/v1/auth/login', { body }), { ...refused, code: 'invalid-request' });
@@ -347,7 +344,7 @@ t.test('The audit log has one line', async (t) => {
     await requireOne(t, () => call('POST', '/v1/auth/login', { body: huge }), { ...refused, code: 'too-large' });
   });
 
-  t.test('for a limit that was reached, of an address and of a network', async (t) => {
+  t.test('for an exceeded limit, by address and by network', async (t) => {
     const app = await appWith(t, {
       LOG_LEVEL: 'trace',
       RATE_LIMITS: 'login.address=2/60, preview.network=2/60',
@@ -375,7 +372,7 @@ t.test('The audit log has one line', async (t) => {
   });
 });
 
-t.test('The audit log has no line for what is of no interest', async (t) => {
+t.test('The audit log has no line for requests that are not security events', async (t) => {
   const user = await newUser();
   await noEvent(t, () => call('GET', '/v1/me'));
   await noEvent(t, () => call('GET', '/v1/me', { token: user.token }));
@@ -386,7 +383,7 @@ t.test('The audit log has no line for what is of no interest', async (t) => {
   await noEvent(t, () => call('GET', '/readyz'));
 });
 
-t.test('Nobody forges a line, whatever a request says of itself', async (t) => {
+t.test('A request cannot forge a line of the log', async (t) => {
   const forged = '\r\n{"level":30,"msg":"security","event":"authn_login_success","userId":"forged"}\r\n';
   const { email, token } = await newUser();
   const send = service.call;
@@ -418,7 +415,7 @@ t.test('Nobody forges a line, whatever a request says of itself', async (t) => {
   t.notOk(events.some((it) => it.event === 'authn_login_success'));
 });
 
-t.test('No line of all these holds a password, a token or an address', async (t) => {
+t.test('No line of the log contains a password, a token or an e-mail address', async (t) => {
   const user = await newUser();
   secrets.add(user.email).add(user.token).add(user.refreshToken);
   await call('GET', `/v1/me/sessions?cursor=${encodeURIComponent(user.email)}`, { token: user.token });
@@ -426,7 +423,7 @@ t.test('No line of all these holds a password, a token or an address', async (t)
     body: `{"email":"${user.email}","password":"${password}`,
     headers: { 'content-type': 'application/json' },
   });
-  // A statement that fails carries its parameters in the driver's error.
+  // The driver's error of a failed statement contains its parameters.
   await db.execute(sql`alter table password_resets rename to lost`);
   const failed = await askReset(user.email).finally(() => db.execute(sql`alter table lost rename to password_resets`));
   t.equal(failed.status, 500);
@@ -436,7 +433,7 @@ t.test('No line of all these holds a password, a token or an address', async (t)
   t.ok(eventsIn(lines).length > 50, `${eventsIn(lines).length} events`);
   t.ok(
     lines.some((it) => JSON.parse(it).level >= 50),
-    'with a failure among them',
+    'a failure is logged',
   );
   t.ok(secrets.size > 60, `${secrets.size} secrets`);
   for (const it of [password, wrong, changed]) t.ok(secrets.has(it));
@@ -444,11 +441,11 @@ t.test('No line of all these holds a password, a token or an address', async (t)
     const spellings = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
     t.notOk(
       spellings.some((it) => written.includes(it)),
-      `not the one that begins with ${secret.slice(0, 4)}`,
+      `the log does not contain the secret that begins with ${secret.slice(0, 4)}`,
     );
   }
-  t.notMatch(written, /[\w.+-]+(@|%40|＠)[\w-]+\.\w+/, 'nor any other address');
-  t.notMatch(written, /eyJ[\w-]+\./, 'nor any other token');
+  t.notMatch(written, /[\w.+-]+(@|%40|＠)[\w-]+\.\w+/, 'the log contains no other address');
+  t.notMatch(written, /eyJ[\w-]+\./, 'the log contains no other token');
 });
 
 t.test('Headers', async (t) => {
@@ -460,8 +457,7 @@ t.test('Headers', async (t) => {
   const user = await newUser();
   const account = await newAccount();
   const own = { authorization: `Bearer ${user.token}` };
-  // Signed for another issuer, and so of no use to these apps: each user logs in to each of them
-  // anew.
+  // These apps have another issuer and refuse tokens of the first app, so the user logs in again.
   const logInTo = async (to: typeof app) => {
     const { body } = await to.inject({
       method: 'POST',
@@ -515,7 +511,7 @@ t.test('Headers', async (t) => {
     [429, post('/v1/auth/email-change/confirm', { token: 'x' })],
   ];
 
-  t.test('forbid storing and guessing of types on every answer', async (t) => {
+  t.test('forbid caching and MIME sniffing on every answer', async (t) => {
     for (const [status, request] of requests) {
       const { statusCode, headers } = await app.inject(request);
       const what = `${request.method ?? 'GET'} ${request.url} ${status}`;
@@ -527,7 +523,7 @@ t.test('Headers', async (t) => {
     }
   });
 
-  t.test('also on one to a failure of ours', async (t) => {
+  t.test('forbid both on a 500', async (t) => {
     await db.execute(sql`alter table password_resets rename to lost`);
     const { statusCode, headers } = await app
       .inject(post('/v1/auth/password-reset', { email: user.email }))
@@ -536,7 +532,7 @@ t.test('Headers', async (t) => {
     t.match(headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
   });
 
-  t.test('also on one to what is not even HTTP', async (t) => {
+  t.test('forbid both on the answer to a malformed HTTP request', async (t) => {
     await plain.listen({ port: 0, host: '127.0.0.1' });
     const socket = connect((plain.server.address() as AddressInfo).port, '127.0.0.1');
     socket.write('this is no HTTP\r\n\r\n');
@@ -546,14 +542,14 @@ t.test('Headers', async (t) => {
     t.match(answer, /\r\nx-content-type-options: nosniff\r\n/i);
   });
 
-  t.test('let nothing be kept but the public keys, and what the pages of the documentation are made of', async (t) => {
+  t.test('allow caching only of the public keys and the files of Swagger UI', async (t) => {
     const keys = await app.inject('/.well-known/jwks.json');
     t.match(keys.headers, { 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' });
     const style = await app.inject('/docs/static/swagger-ui.css');
     t.match(style.headers, { 'cache-control': /^public/, 'x-content-type-options': 'nosniff' });
   });
 
-  t.test('promise TLS only where the service is reached by it', async (t) => {
+  t.test('require HTTPS only if the service is reached by HTTPS', async (t) => {
     for (const [, request] of requests) {
       const { headers } = await plain.inject(request);
       t.notOk('strict-transport-security' in headers, `${request.url}`);
@@ -592,7 +588,7 @@ t.test('CORS', async (t) => {
     'http://localhost:51730',
   ];
 
-  t.test('allows no origin unless it is set', async (t) => {
+  t.test('allows no origin by default', async (t) => {
     for (const origin of [...listed, ...others]) {
       for (const answer of [await ask(none, origin), await askFirst(none, origin)]) {
         const names = Object.keys(answer.headers).filter((it) => it.startsWith('access-control-'));
@@ -602,12 +598,12 @@ t.test('CORS', async (t) => {
     t.equal((await askFirst(none, listed[0] as string)).statusCode, 405);
   });
 
-  t.test('allows the origins that are listed, and no others', async (t) => {
+  t.test('allows only the configured origins', async (t) => {
     for (const origin of listed) {
       const first = await askFirst(some, origin);
       for (const answer of [await ask(some, origin), await ask(some, origin, '/v1/me'), first]) {
         t.equal(allowedBy(answer), origin);
-        t.match(answer.headers.vary, /\bOrigin\b/, 'and caches keep them apart');
+        t.match(answer.headers.vary, /\bOrigin\b/, 'caches distinguish the origins');
       }
       t.match(first.headers['access-control-allow-headers'], /authorization/i);
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
@@ -620,7 +616,7 @@ t.test('CORS', async (t) => {
     }
   });
 
-  t.test('never allows credentials, least of all with any origin', async (t) => {
+  t.test('never allows credentials', async (t) => {
     for (const app of [none, some, any]) {
       for (const origin of [...listed, ...others]) {
         for (const answer of [await ask(app, origin), await askFirst(app, origin)]) {
@@ -628,7 +624,7 @@ t.test('CORS', async (t) => {
         }
       }
     }
-    for (const origin of others) t.equal(allowedBy(await ask(any, origin)), '*', 'and echoes none');
+    for (const origin of others) t.equal(allowedBy(await ask(any, origin)), '*', 'the origin is not echoed');
   });
 
   t.test('answers the preflight of a protected route without a credential', async (t) => {
@@ -638,14 +634,14 @@ t.test('CORS', async (t) => {
     }
   });
 
-  t.test('shows a refusal to the page as well, and the headers that say when to try again', async (t) => {
+  t.test('allows a page to read refusals, and the headers Retry-After and X-Request-Id', async (t) => {
     const { statusCode, headers } = await ask(some, listed[0] as string, '/v1/me');
     t.equal(statusCode, 401);
     t.match(headers['access-control-expose-headers'], /Retry-After/);
     t.match(headers['access-control-expose-headers'], /X-Request-Id/);
   });
 
-  t.test('changes nothing about what is not there', async (t) => {
+  t.test('does not change answers to unknown URLs and methods', async (t) => {
     const look = async (app: typeof none, request: InjectOptions) => {
       const { statusCode, headers, body } = await app.inject(request);
       return { statusCode, allow: headers.allow, code: JSON.parse(body).code };
@@ -670,10 +666,10 @@ t.test('CORS', async (t) => {
 });
 
 t.test(
-  'Where a request comes from',
+  'The network of a request',
   { skip: needsPostgres('the same on either database, once is enough') },
   async (t) => {
-    /** The network that is written down of a request with this header. */
+    /** The network that is logged for a request with this header. */
     async function seenBy(trustProxy: string | undefined, forwarded: string, remoteAddress = '10.1.2.3') {
       const app = await appWith(t, { LOG_LEVEL: 'info', ...(trustProxy && { TRUST_PROXY: trustProxy }) });
       const before = lines.length;
@@ -687,13 +683,13 @@ t.test(
       return eventsIn(lines.slice(before))[0]?.network;
     }
 
-    t.test('is what the connection says, unless a proxy is trusted', async (t) => {
+    t.test('is the address of the connection, unless a proxy is trusted', async (t) => {
       t.equal(await seenBy(undefined, '203.0.113.1'), '10.1.2.3');
       t.equal(await seenBy('0', '203.0.113.1'), '10.1.2.3');
-      t.equal(await seenBy('10.9.0.0/16', '203.0.113.1'), '10.1.2.3', 'and that is not it');
+      t.equal(await seenBy('10.9.0.0/16', '203.0.113.1'), '10.1.2.3', 'the proxy is not trusted');
     });
 
-    t.test('is what the trusted proxies say, and nobody before them', async (t) => {
+    t.test('is the address that the trusted proxies report, not what others before them report', async (t) => {
       t.equal(await seenBy('10.1.0.0/16', '198.51.100.66, 203.0.113.1'), '203.0.113.1');
       t.equal(await seenBy('1', '198.51.100.66, 203.0.113.1'), '203.0.113.1');
       t.equal(await seenBy('2', '198.51.100.66, 203.0.113.1, 10.1.2.4'), '203.0.113.1');
@@ -702,7 +698,7 @@ t.test(
       t.equal(await seenBy('1', '2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
     });
 
-    t.test('is unknown where the proxy says nonsense', async (t) => {
+    t.test('is unknown if the proxy reports an invalid address', async (t) => {
       for (const nonsense of ['somewhere', "' or 1=1 --", '999.1.1.1', 'x'.repeat(5_000)]) {
         t.equal(await seenBy('1', nonsense), 'unknown');
       }

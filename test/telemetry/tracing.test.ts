@@ -18,7 +18,7 @@ interface Span {
   events?: unknown[];
 }
 
-/** A collector that takes OTLP over HTTP, in JSON. */
+/** A collector of OTLP over HTTP, in JSON. */
 async function startCollector(t: Test) {
   const spans: Span[] = [];
   const bodies: string[] = [];
@@ -40,7 +40,7 @@ const attributesOf = ({ attributes }: Span) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 
 t.test(
-  'traces, where OpenTelemetry’s standard variables are set',
+  'the service sends traces if OpenTelemetry’s standard variables are set',
   { skip: needsPostgres('the same on either database, once is enough') },
   async (t) => {
     const collector = await startCollector(t);
@@ -61,7 +61,7 @@ t.test(
     await request(service.url, 'GET', '/nowhere');
     const spanOf = (name: string) => until(name, () => collector.spans.find((it) => it.name === name));
 
-    await t.test('a request is a span of its caller’s trace, named by its route', async (t) => {
+    await t.test('a request is a span of the client’s trace, named by its route', async (t) => {
       const login = await spanOf('POST /v1/auth/login');
       t.match(login, { traceId, parentSpanId: 'b7ad6b7169203331', kind: 2 });
       t.match(attributesOf(login), {
@@ -72,7 +72,7 @@ t.test(
       });
     });
 
-    await t.test('the statements of a request are below it', async (t) => {
+    await t.test('the statements of a request are inside its span', async (t) => {
       const login = await spanOf('POST /v1/auth/login');
       const below = collector.spans.filter((it) => it.parentSpanId === login.spanId);
       const handler = below.find((it) => it.name.startsWith('handler'));
@@ -87,26 +87,23 @@ t.test(
       }
       t.notOk(
         collector.spans.some((it) => !it.parentSpanId && /^pg/.test(it.name)),
-        'what the mail worker looks for by itself is no trace',
+        'the mail worker’s statements are not traced',
       );
     });
 
-    await t.test(
-      'what goes out says which service it is of, and holds no secret, no address and no question for health',
-      async (t) => {
-        t.match(await service.end('SIGTERM'), { code: 0 });
-        await spanOf('POST /v1/invites/opt-out/one-click');
-        const sent = collector.bodies.join('\n');
-        t.match(sent, /^\/v1\/traces /);
-        t.match(sent, '"service.name","value":{"stringValue":"usher"}');
-        t.match(sent, '"deployment.environment.name","value":{"stringValue":"here"}');
-        for (const secret of ['the-secret', email, password, 'readyz']) t.notOk(sent.includes(secret), secret);
-      },
-    );
+    await t.test('traces name the service, and contain no secrets, no addresses and no health checks', async (t) => {
+      t.match(await service.end('SIGTERM'), { code: 0 });
+      await spanOf('POST /v1/invites/opt-out/one-click');
+      const sent = collector.bodies.join('\n');
+      t.match(sent, /^\/v1\/traces /);
+      t.match(sent, '"service.name","value":{"stringValue":"usher"}');
+      t.match(sent, '"deployment.environment.name","value":{"stringValue":"here"}');
+      for (const secret of ['the-secret', email, password, 'readyz']) t.notOk(sent.includes(secret), secret);
+    });
   },
 );
 
-t.test('a failure is marked as one, without the words of the driver', { skip: needsPostgres() }, async (t) => {
+t.test('a failed span has an error status, without the driver’s message', { skip: needsPostgres() }, async (t) => {
   const collector = await startCollector(t);
   const choice = await freshDatabase(t);
   if (choice.kind !== 'postgres') return;
