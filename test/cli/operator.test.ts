@@ -45,7 +45,7 @@ t.test('npm run users', { skip: needsPostgres('the same on both databases') }, a
     const identity = ['https://login.example.com', 'subject-1'];
     t.equal((await run(choice, 'link', user.email, ...identity)).code, 0);
     const again = await run(choice, 'link', user.email, ...identity);
-    t.match(again, { code: 1, stderr: /belongs to another login/ });
+    t.match(again, { code: 1, stderr: /linked to another user/ });
     const database = await openDatabase(choice);
     const rows = await database.db.select().from(identities).where(eq(identities.userId, user.id));
     await database.close();
@@ -54,7 +54,7 @@ t.test('npm run users', { skip: needsPostgres('the same on both databases') }, a
   });
 
   await t.test('An unknown user exits with 1, and a usage error exits with 2 and prints the usage', async (t) => {
-    t.match(await run(choice, 'disable', 'nobody@example.com'), { code: 1, stdout: '', stderr: /no user nobody@/ });
+    t.match(await run(choice, 'disable', 'nobody@example.com'), { code: 1, stdout: '', stderr: /User nobody@example.com not found/ });
     t.match(await run(choice, 'disable', 'hans'), { code: 1, stdout: '', stderr: /hans is neither an address nor/ });
     for (const words of [[], ['destroy', user.email], ['disable'], ['link', user.email, 'x'], ['constructor', 'x']]) {
       t.match(await run(choice, ...words), { code: 2, stdout: '', stderr: /^Usage:/ }, words.join(' '));
