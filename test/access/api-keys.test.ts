@@ -4,7 +4,15 @@ import { sql } from 'drizzle-orm';
 import t from 'tap';
 import { uuidOf } from '../../src/ids/ids.ts';
 import { parseApiKeySecret } from '../../src/tokens/api-key-secret.ts';
-import { day, needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
+import {
+  day,
+  needsPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestAccount,
+  type TestUser,
+} from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 const service = await startService(t);
@@ -24,9 +32,8 @@ const {
   tokenFor,
 } = service;
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
 const post = (url: string, body: unknown, token: string) => call('POST', url, { body, token });
-const make = (account: Account, by: { token: string }, body: object) =>
+const make = (account: TestAccount, by: { token: string }, body: object) =>
   post(`${account.url}/keys`, { name: 'Machine', scopes: ['members:read'], ...body }, by.token);
 
 t.test('An account key', async (t) => {

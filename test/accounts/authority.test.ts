@@ -5,7 +5,15 @@ import { platformUserId, uuidOf } from '../../src/ids/ids.ts';
 import { disableUser, enableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { isActiveUser, isActiveUserRow } from '../../src/users/user-status.ts';
 import { createRaces } from '../support/races.ts';
-import { type Access, day, needsPostgres, newEmail, password, startService } from '../support/service.ts';
+import {
+  type Access,
+  day,
+  needsPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestAccount,
+} from '../support/service.ts';
 
 const service = await startService(t, { env: { TOKEN_AUDIENCES: 'https://files.example.com' } });
 const {
@@ -26,8 +34,6 @@ const {
 
 const { whileLocked } = createRaces(service);
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
-
 const post = (url: string, token: string, body?: object) => call('POST', url, { token, ...(body && { body }) });
 const second = 1000;
 const in25Seconds = () => new Date(clock().getTime() + 25 * second);
@@ -44,11 +50,11 @@ async function createKey(url: string, token: string, body: object): Promise<Crea
   if (status !== 201) throw new Error(`the key was not created: ${JSON.stringify(created)}`);
   return created;
 }
-const newKey = (account: Account, token: string, more: object = {}) =>
+const newKey = (account: TestAccount, token: string, more: object = {}) =>
   createKey(`${account.url}/keys`, token, { name: 'Machine', scopes: ['*'], ...more });
-const rotate = (account: Account, token: string, { id }: CreatedKey, overlapSeconds = 0) =>
+const rotate = (account: TestAccount, token: string, { id }: CreatedKey, overlapSeconds = 0) =>
   createKey(`${account.url}/keys/${id}/rotate`, token, { overlapSeconds });
-const revoke = (account: Account, token: string, { id }: { id: string }, body?: object) =>
+const revoke = (account: TestAccount, token: string, { id }: { id: string }, body?: object) =>
   post(`${account.url}/keys/${id}/revoke`, token, body);
 
 const platformKeys = '/v1/platform-keys';
@@ -59,7 +65,7 @@ const rotatePlatform = (token: string, { id }: CreatedKey, overlapSeconds = 0) =
 const revokePlatform = (token: string, { id }: { id: string }, body?: object) =>
   post(`${platformKeys}/${id}/revoke`, token, body);
 
-const answers = async (account: Account, { secret }: { secret: string }) =>
+const answers = async (account: TestAccount, { secret }: { secret: string }) =>
   (await call('GET', account.url, { token: secret })).status;
 
 const operate = async ({ id }: { id: string }, act: typeof disableUser) =>
@@ -108,7 +114,7 @@ t.test('A key that is created with another key', async (t) => {
       const calling = await newPlatform(operator, { expiresAt: in25Seconds() });
       const child = await newPlatform(calling.secret, { scopes: ['accounts:manage'] });
       const accounts = [await newAccount(), await newAccount()];
-      const createdKeys: [Account, CreatedKey][] = [];
+      const createdKeys: [TestAccount, CreatedKey][] = [];
       for (const account of accounts) {
         const mine = await newKey(account, account.owner.token);
         const [created, rotated] = [await newKey(account, calling.secret), await rotate(account, calling.secret, mine)];
@@ -346,7 +352,7 @@ t.test('Acting in a user’s name requires that the user is active', async (t) =
   });
 });
 
-function setSuspended(account: Account, what: 'suspend' | 'reactivate') {
+function setSuspended(account: TestAccount, what: 'suspend' | 'reactivate') {
   return ({ id }: { id: string }) => post(`${account.url}/members/${id}/${what}`, account.owner.token);
 }
 
@@ -562,11 +568,11 @@ t.test('An account key cannot change its creator, by `me` or by id', async (t) =
 t.test('An invite records the key with which it was created', async (t) => {
   const access = { permissions: ['members:read'] };
 
-  async function invitesOf(t: Test, account: Account, keys: (string | null)[], token = account.owner.token) {
+  async function invitesOf(t: Test, account: TestAccount, keys: (string | null)[], token = account.owner.token) {
     const { body } = await call('GET', `${account.url}/invites?limit=100&status=pending`, { token });
     t.same(body.items.map((it: { invitedByKey: string | null }) => it.invitedByKey).sort(), keys.sort());
   }
-  const inviteWith = (account: Account, token: string) =>
+  const inviteWith = (account: TestAccount, token: string) =>
     post(`${account.url}/invites`, token, { email: newEmail(), access });
 
   t.test('for account keys and platform keys; changing or resending the invite replaces it', async (t) => {

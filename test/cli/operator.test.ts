@@ -54,7 +54,11 @@ t.test('npm run users', { skip: needsPostgres('the same on both databases') }, a
   });
 
   await t.test('An unknown user exits with 1, and a usage error exits with 2 and prints the usage', async (t) => {
-    t.match(await run(choice, 'disable', 'nobody@example.com'), { code: 1, stdout: '', stderr: /User nobody@example.com not found/ });
+    t.match(await run(choice, 'disable', 'nobody@example.com'), {
+      code: 1,
+      stdout: '',
+      stderr: /User nobody@example.com not found/,
+    });
     t.match(await run(choice, 'disable', 'hans'), { code: 1, stdout: '', stderr: /hans is neither an address nor/ });
     for (const words of [[], ['destroy', user.email], ['disable'], ['link', user.email, 'x'], ['constructor', 'x']]) {
       t.match(await run(choice, ...words), { code: 2, stdout: '', stderr: /^Usage:/ }, words.join(' '));

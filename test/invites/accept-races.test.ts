@@ -1,42 +1,37 @@
 import { eq } from 'drizzle-orm';
 import t from 'tap';
 import { identities, memberships, sessions, users } from '../../src/database/schema.ts';
-import {
-  type AccountId,
-  type IdentityId,
-  type InviteId,
-  newId,
-  type SessionId,
-  type UserId,
-  uuidOf,
-} from '../../src/ids/ids.ts';
+import { type AccountId, type IdentityId, newId, type SessionId, type UserId, uuidOf } from '../../src/ids/ids.ts';
 import { admit, type Facts, findFacts } from '../../src/invites/accepting/accept-store.ts';
 import { createRaces, type Lock, untilWaiting } from '../support/races.ts';
-import { needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
+import {
+  needsPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestAccount,
+  type TestUser,
+} from '../support/service.ts';
 import { until } from '../support/until.ts';
 
 const started = await startService(t);
-const { call, clock, db, invite, newAccount, newUser, tokenFor } = started;
+const { call, clock, db, invite, inviteUser, newAccount, newUser } = started;
 const { ownTransaction, whileLocked } = createRaces(started);
-
-type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const access = { permissions: ['invoices:read'] };
 
 /** Sends an invite to a new user with one session. */
-async function sentInvite(account: Account) {
-  const user = await newUser();
-  const { body } = await invite(account, account.owner, user.email, access);
-  const token = await tokenFor(user.email, 'invite');
+async function sentInvite(account: TestAccount) {
+  const sent = await inviteUser(account);
   const [session] = await db
     .select()
     .from(sessions)
-    .where(eq(sessions.userId, user.id as UserId));
-  return { id: body.id as InviteId, user, token, sessionId: session?.id as SessionId };
+    .where(eq(sessions.userId, sent.user.id as UserId));
+  return { ...sent, sessionId: session?.id as SessionId };
 }
 type Sent = Awaited<ReturnType<typeof sentInvite>>;
 
-const isMember = async (account: Account, { id }: TestUser) =>
+const isMember = async (account: TestAccount, { id }: TestUser) =>
   (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).status === 200;
 
 const accountLock = ({ id }: { id: string }): Lock => ({

@@ -3,7 +3,14 @@ import { decodeJwt } from 'jose';
 import t, { type Test } from 'tap';
 import { disableUser, requireUserByName } from '../../src/platform/operate-users.ts';
 import { tally } from '../support/races.ts';
-import { needsPostgres, newEmail, startService, type TestUser } from '../support/service.ts';
+import {
+  needsPostgres,
+  newEmail,
+  startService,
+  type TestAccount,
+  type TestAnswer,
+  type TestUser,
+} from '../support/service.ts';
 
 // Races requests on two replicas, in many rounds. The order is random; in every order, the
 // responses and the data must agree.
@@ -17,30 +24,20 @@ const rounds = Number(process.env.ROUNDS ?? 2);
 t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { skip: needsPostgres() }, async (t) => {
   const one = await startService(t);
   const two = await startService(t, { database: one.choice, keys: one.service.signingKeys });
-  const { call, db, clock, invite, newAccount, newMember, newPlatformKey, newUser, tokenFor } = one;
+  const { call, db, clock, inviteUser, newAccount, newMember, newPlatformKey } = one;
   const replicas = [one, two];
   const platform = await newPlatformKey();
 
-  type Account = Awaited<ReturnType<typeof newAccount>>;
-  type Answer = Awaited<ReturnType<typeof call>>;
-  type Sent = Awaited<ReturnType<typeof sentInvite>>;
-
-  const access = { permissions: ['invoices:read'] };
-
-  async function sentInvite(account: Account, by = account.owner, inviteAccess: object = access) {
-    const user = await newUser();
-    const { body } = await invite(account, by, user.email, inviteAccess as typeof access);
-    return { id: body.id as string, user, token: await tokenFor(user.email, 'invite') };
-  }
+  type Sent = Awaited<ReturnType<typeof inviteUser>>;
 
   let turn = 0;
   /** Calls the replicas in turn. */
   const callNext: typeof call = (...request) => (replicas[turn++ % 2] as typeof one).call(...request);
   const accept = ({ token, user }: Sent) =>
     callNext('POST', '/v1/invites/accept', { body: { token }, token: user.token });
-  const isMember = async (account: Account, { id }: TestUser) =>
+  const isMember = async (account: TestAccount, { id }: TestUser) =>
     (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).status === 200;
-  const statusOf = async (account: Account, { id }: Sent) =>
+  const statusOf = async (account: TestAccount, { id }: Sent) =>
     (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body.status;
 
   const deadlocks = async () => {
@@ -54,7 +51,7 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
   let lastAccept = 20;
 
   /** Starts an accept, and another request at a random moment while it runs. */
-  async function race(accepting: () => Promise<Answer>, other: () => Promise<Answer>): Promise<Answer[]> {
+  async function race(accepting: () => Promise<TestAnswer>, other: () => Promise<TestAnswer>): Promise<TestAnswer[]> {
     const wait = Math.random() * lastAccept;
     const startedAt = performance.now();
     return Promise.all([
@@ -66,7 +63,13 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
   }
 
   /** Fails unless the response to the accept agrees with the data. */
-  async function requireAgreement(t: Test, account: Account, sent: Sent, [accepted]: Answer[], opponent: string) {
+  async function requireAgreement(
+    t: Test,
+    account: TestAccount,
+    sent: Sent,
+    [accepted]: TestAnswer[],
+    opponent: string,
+  ) {
     const isIn = await isMember(account, sent.user);
     const status = await statusOf(account, sent);
     if (accepted?.status === 201) {
@@ -81,7 +84,7 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
   t.test('of 50 accepts of one link, one succeeds', async (t) => {
     for (let round = 0; round < rounds; round += 1) {
       const account = await newAccount();
-      const sent = await sentInvite(account);
+      const sent = await inviteUser(account);
       const answers = await Promise.all(Array.from({ length: 50 }, () => accept(sent)));
       const counts = tally(answers);
       if (counts[201] !== 1) t.fail(`round ${round}: ${JSON.stringify(counts)}`);
@@ -91,58 +94,59 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
   });
 
   /** Disables a user like an operator does. */
-  async function disable(id: string): Promise<Answer> {
+  async function disable(id: string): Promise<TestAnswer> {
     await disableUser({ db, now: clock(), logSecurityEvent: () => {} }, await requireUserByName(db, id));
-    return { status: 200, code: undefined, body: undefined, headers: {} } as Answer;
+    return { status: 200, code: undefined, body: undefined, headers: {} } as TestAnswer;
   }
 
-  const opponents: Record<string, (account: Account, sent: Sent, inviter: TestUser) => () => Promise<Answer>> = {
-    'the invite is revoked':
-      (account, { id }) =>
-      () =>
-        callNext('POST', `${account.url}/invites/${id}/revoke`, { token: account.owner.token }),
-    'the invite is resent':
-      (account, { id }) =>
-      () =>
-        callNext('POST', `${account.url}/invites/${id}/resend`, { token: account.owner.token }),
-    'the invite is changed':
-      (account, { id }) =>
-      () =>
-        callNext('PATCH', `${account.url}/invites/${id}`, {
-          body: { access: { permissions: ['domains:read'] } },
-          token: account.owner.token,
+  const opponents: Record<string, (account: TestAccount, sent: Sent, inviter: TestUser) => () => Promise<TestAnswer>> =
+    {
+      'the invite is revoked':
+        (account, { id }) =>
+        () =>
+          callNext('POST', `${account.url}/invites/${id}/revoke`, { token: account.owner.token }),
+      'the invite is resent':
+        (account, { id }) =>
+        () =>
+          callNext('POST', `${account.url}/invites/${id}/resend`, { token: account.owner.token }),
+      'the invite is changed':
+        (account, { id }) =>
+        () =>
+          callNext('PATCH', `${account.url}/invites/${id}`, {
+            body: { access: { permissions: ['domains:read'] } },
+            token: account.owner.token,
+          }),
+      'the inviter is removed':
+        (account, _, { id }) =>
+        () =>
+          callNext('DELETE', `${account.url}/members/${id}`, { token: account.owner.token }),
+      'the inviter is demoted':
+        (account, _, { id }) =>
+        () =>
+          callNext('PATCH', `${account.url}/members/${id}`, {
+            body: { access: { permissions: ['invites:manage'] } },
+            token: account.owner.token,
+          }),
+      'the inviter is disabled':
+        (_account, _sent, { id }) =>
+        () =>
+          disable(id),
+      'the invitee is disabled':
+        (_, { user }) =>
+        () =>
+          disable(user.id),
+      'the invitee is logged out':
+        (_, { user }) =>
+        () =>
+          callNext('DELETE', `/v1/me/sessions/${decodeJwt(user.token).sid}`, { token: user.token }),
+      'the account is changed': (account) => () =>
+        callNext('PATCH', account.url, { body: { name: newEmail('name') }, token: account.owner.token }),
+      'a preset is created': () => () =>
+        callNext('POST', '/v1/role-presets', {
+          body: { name: newEmail('preset'), permissions: ['invoices:read'] },
+          token: platform,
         }),
-    'the inviter is removed':
-      (account, _, { id }) =>
-      () =>
-        callNext('DELETE', `${account.url}/members/${id}`, { token: account.owner.token }),
-    'the inviter is demoted':
-      (account, _, { id }) =>
-      () =>
-        callNext('PATCH', `${account.url}/members/${id}`, {
-          body: { access: { permissions: ['invites:manage'] } },
-          token: account.owner.token,
-        }),
-    'the inviter is disabled':
-      (_account, _sent, { id }) =>
-      () =>
-        disable(id),
-    'the invitee is disabled':
-      (_, { user }) =>
-      () =>
-        disable(user.id),
-    'the invitee is logged out':
-      (_, { user }) =>
-      () =>
-        callNext('DELETE', `/v1/me/sessions/${decodeJwt(user.token).sid}`, { token: user.token }),
-    'the account is changed': (account) => () =>
-      callNext('PATCH', account.url, { body: { name: newEmail('name') }, token: account.owner.token }),
-    'a preset is created': () => () =>
-      callNext('POST', '/v1/role-presets', {
-        body: { name: newEmail('preset'), permissions: ['invoices:read'] },
-        token: platform,
-      }),
-  };
+    };
   for (const [what, opponent] of Object.entries(opponents)) {
     t.test(what, async (t) => {
       const before = await deadlocks();
@@ -150,7 +154,7 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
       for (let round = 0; round < rounds; round += 1) {
         const account = await newAccount();
         const inviter = await newMember(account, { permissions: ['invites:manage', 'invoices:read'] });
-        const sent = await sentInvite(account, inviter);
+        const sent = await inviteUser(account, inviter);
         const answers = await race(() => accept(sent), opponent(account, sent, inviter));
         await requireAgreement(t, account, sent, answers, what);
         const [accepted, other] = answers;
@@ -172,7 +176,7 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
         token,
       });
       const inviter = await newMember(account, { permissions: ['invites:manage', 'invoices:read'] });
-      const sent = await sentInvite(account, inviter, { roles: [role.id] });
+      const sent = await inviteUser(account, inviter, { roles: [role.id] });
       const widen = () =>
         callNext('PATCH', `${account.url}/roles/${role.id}`, { body: { permissions: ['domains:manage'] }, token });
       const answers = await race(() => accept(sent), widen);
@@ -185,7 +189,7 @@ t.test(`Accepts that race other requests, ${rounds} rounds on two replicas`, { s
     for (let round = 0; round < Math.ceil(rounds / 10); round += 1) {
       const account = await newAccount();
       const all = [];
-      for (let i = 0; i < 20; i += 1) all.push(await sentInvite(account));
+      for (let i = 0; i < 20; i += 1) all.push(await inviteUser(account));
       const answers = await Promise.all(all.map(accept));
       t.same(tally(answers), { 201: 20 }, 'all succeed');
     }

@@ -4,14 +4,25 @@ import t, { type Test } from 'tap';
 import { type AccountId, type InviteId, newId } from '../../src/ids/ids.ts';
 import { signInviteToken } from '../../src/invites/token.ts';
 import { generateSigningKeys } from '../../src/tokens/keys.ts';
-import { type Access, day, newEmail, password, startService, type TestUser, testConfig } from '../support/service.ts';
+import {
+  type Access,
+  day,
+  newEmail,
+  password,
+  type SentInvite,
+  startService,
+  type TestAccount,
+  type TestAnswer,
+  type TestUser,
+  testConfig,
+} from '../support/service.ts';
 import { tablesAsText } from '../support/tables.ts';
 
 const started = await startService(t);
-const { call, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor, logIn, at, clock, db } = started;
+const { call, newAccount, newMember, newUser, invite, sendInvite, memberIds, listAll, mailsTo, tokenFor } = started;
+const { logIn, at, clock, db } = started;
 const { service } = started;
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
 type What = 'preview' | 'accept' | 'decline';
 
 const only = (...permissions: string[]): Access => ({ permissions });
@@ -24,23 +35,13 @@ const post = (what: What, body: unknown, token?: string) => call('POST', `/v1/in
 /** Previews, accepts by registering, or declines. */
 const judge = (what: What, token: string) => post(what, { token, ...(what === 'accept' && { register }) });
 
-const get = async (account: Account, id: string) =>
+const get = async (account: TestAccount, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
-
-async function sentInvite(account: Account, email = newEmail('adam'), access: Access = invoices, by = account.owner) {
-  const { body } = await invite(account, by, email, access);
-  return { id: body.id as InviteId, email, token: await tokenFor(email), expiresAt: new Date(body.expiresAt) };
-}
-
-async function memberIds(account: Account): Promise<string[]> {
-  const members = await listAll<{ user: { id: string } }>(`${account.url}/members?limit=100`, account.owner.token);
-  return members.map((it) => it.user.id);
-}
 
 t.test('POST /v1/invites/accept', async (t) => {
   t.test('registers a new user, who can then access the account and log in', async (t) => {
     const account = await newAccount('Example Hosting');
-    const { id, email, token } = await sentInvite(account, newEmail(), only('invoices:read', 'invoices:pay'));
+    const { id, email, token } = await sendInvite(account, newEmail(), only('invoices:read', 'invoices:pay'));
     const accepted = await judge('accept', token);
     t.equal(accepted.status, 201);
     const { membership, session } = accepted.body;
@@ -72,7 +73,7 @@ t.test('POST /v1/invites/accept', async (t) => {
   t.test('accepts with a login', async (t) => {
     const account = await newAccount();
     const user = await newUser(newEmail(), 'Ulla User');
-    const { token } = await sentInvite(account, user.email, all);
+    const { token } = await sendInvite(account, user.email, all);
     const accepted = await post('accept', { token, login: { email: user.email.toUpperCase(), password } });
     t.match(accepted, { status: 201, body: { membership: { user: { id: user.id, name: 'Ulla User' }, access: all } } });
     t.match(await call('GET', account.url, { token: accepted.body.session.accessToken }), { status: 200 });
@@ -81,7 +82,7 @@ t.test('POST /v1/invites/accept', async (t) => {
   t.test('accepts with an access token, without a new session', async (t) => {
     const account = await newAccount();
     const user = await newUser();
-    const { token } = await sentInvite(account, user.email);
+    const { token } = await sendInvite(account, user.email);
     const accepted = await post('accept', { token }, user.token);
     t.match(accepted, { status: 201, body: { membership: { user: { id: user.id } } } });
     t.notOk('session' in accepted.body);
@@ -91,7 +92,7 @@ t.test('POST /v1/invites/accept', async (t) => {
   t.test('refuses several credentials, none, or incomplete ones, and changes nothing', async (t) => {
     const account = await newAccount();
     const user = await newUser();
-    const { id, token } = await sentInvite(account, user.email);
+    const { id, token } = await sendInvite(account, user.email);
     const login = { email: user.email, password };
     const wrong: [object, string?][] = [
       [{}],
@@ -132,7 +133,7 @@ t.test('POST /v1/invites/accept', async (t) => {
   t.test('accepts names of 1 to 100 characters', async (t) => {
     const account = await newAccount();
     for (const name of ['x', 'x'.repeat(100)]) {
-      const { token } = await sentInvite(account);
+      const { token } = await sendInvite(account);
       const accepted = await post('accept', { token, register: { name, password } });
       t.match(accepted, { status: 201, body: { membership: { user: { name } } } });
     }
@@ -141,7 +142,7 @@ t.test('POST /v1/invites/accept', async (t) => {
   t.test('refuses the access token of an ended session', async (t) => {
     const account = await newAccount();
     const user = await newUser();
-    const { token } = await sentInvite(account, user.email);
+    const { token } = await sendInvite(account, user.email);
     await call('POST', '/v1/auth/logout', { body: { refreshToken: user.refreshToken } });
     t.match(await post('accept', { token }, user.token), { status: 401, code: 'unauthenticated' });
     t.same(await memberIds(account), [account.owner.id]);
@@ -152,9 +153,9 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   /** Checks that an attempt fails, its reason is recorded, and the link is still valid. */
   async function refused(
     t: Test,
-    account: Account,
-    sent: Sent,
-    attempt: Promise<Answer>,
+    account: TestAccount,
+    sent: SentInvite,
+    attempt: Promise<TestAnswer>,
     status: number,
     code: string,
   ) {
@@ -172,7 +173,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   t.test('by a user with another address', async (t) => {
     const account = await newAccount();
     const other = await newUser();
-    const sent = await sentInvite(account);
+    const sent = await sendInvite(account);
     const { token } = sent;
     const code = 'invite-for-another-address';
     await refused(t, account, sent, post('accept', { token }, other.token), 403, code);
@@ -184,7 +185,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   t.test('unless the account accepts from any address', async (t) => {
     const account = await newAccount();
     const other = await newUser();
-    const { token, id } = await sentInvite(account);
+    const { token, id } = await sendInvite(account);
     const set = (acceptFromAnyAddress: boolean) =>
       call('PATCH', account.url, { body: { settings: { acceptFromAnyAddress } }, token: account.owner.token });
     await set(true);
@@ -199,7 +200,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   t.test('with wrong credentials', async (t) => {
     const account = await newAccount();
     const user = await newUser();
-    const sent = await sentInvite(account, user.email);
+    const sent = await sendInvite(account, user.email);
     const { token } = sent;
     const wrong = { email: user.email, password: 'not the password' };
     await refused(t, account, sent, post('accept', { token, login: wrong }), 401, 'wrong-credentials');
@@ -211,7 +212,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   t.test('by registering with the address of an existing user, who is not changed', async (t) => {
     const account = await newAccount();
     const user = await newUser(newEmail(), 'Ulla User');
-    const sent = await sentInvite(account, user.email);
+    const sent = await sendInvite(account, user.email);
     const { token } = sent;
     const userRows = () => db.execute(sql`select * from users where email = ${user.email}`);
     const before = await userRows();
@@ -228,7 +229,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
     const email = newEmail();
     await call('POST', '/v1/auth/register', { body: { email } });
     const verification = await tokenFor(email);
-    const { token } = await sentInvite(account, email);
+    const { token } = await sendInvite(account, email);
     t.match(await post('preview', { token }), { body: { hasLogin: false } }, 'the address is not verified yet');
     t.equal((await judge('accept', token)).status, 201);
     const other = { name: 'Somebody Else', password: 'another long password' };
@@ -246,7 +247,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
       body: { settings: { acceptFromAnyAddress: true } },
       token: account.owner.token,
     });
-    const sent = await sentInvite(account, newEmail(), all);
+    const sent = await sendInvite(account, newEmail(), all);
     await refused(t, account, sent, post('accept', { token: sent.token }, member.token), 409, 'already-member');
     await call('POST', `${account.url}/members/${member.id}/suspend`, { token: account.owner.token });
     await refused(t, account, sent, post('accept', { token: sent.token }, member.token), 409, 'already-member');
@@ -255,7 +256,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
     t.equal((await judge('accept', sent.token)).status, 201);
   });
 
-  const inviterChanges: Record<string, (account: Account, member: TestUser) => Promise<Answer>> = {
+  const inviterChanges: Record<string, (account: TestAccount, member: TestUser) => Promise<TestAnswer>> = {
     demoted: (account, member) =>
       call('PATCH', `${account.url}/members/${member.id}`, {
         body: { access: only('invites:manage') },
@@ -268,7 +269,7 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
     t.test(`if the inviter was ${what} after sending`, async (t) => {
       const account = await newAccount();
       const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
-      const sent = await sentInvite(account, newEmail(), invoices, inviter);
+      const sent = await sendInvite(account, newEmail(), invoices, inviter);
       t.equal((await happens(account, inviter)).status, 200);
       await refused(t, account, sent, judge('accept', sent.token), 409, 'inviter-cannot-grant');
       const { email } = sent;
@@ -284,8 +285,8 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   t.test('if the inviter lost all permissions and the invite grants them', async (t) => {
     const account = await newAccount();
     const inviter = await newMember(account, all);
-    const sent = await sentInvite(account, newEmail(), all, inviter);
-    const lesser = await sentInvite(account, newEmail(), invoices, inviter);
+    const sent = await sendInvite(account, newEmail(), all, inviter);
+    const lesser = await sendInvite(account, newEmail(), invoices, inviter);
     await call('PATCH', `${account.url}/members/${inviter.id}`, {
       body: { access: only('invoices:read', 'quotes:read') },
       token: account.owner.token,
@@ -297,17 +298,17 @@ t.test('A failed attempt never consumes an invite, and its reason is recorded on
   t.test('if the inviter left, which revokes the invite', async (t) => {
     const account = await newAccount();
     const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
-    const sent = await sentInvite(account, newEmail(), invoices, inviter);
+    const sent = await sendInvite(account, newEmail(), invoices, inviter);
     await call('DELETE', `${account.url}/members/me`, { token: inviter.token });
     t.match(await judge('accept', sent.token), { status: 410, code: 'invite-revoked' });
     t.match(await get(account, sent.id), { status: 'revoked', lastAttempt: { reason: 'invite-revoked' } });
-    const newInvite = await sentInvite(account, sent.email);
+    const newInvite = await sendInvite(account, sent.email);
     t.equal((await judge('accept', newInvite.token)).status, 201);
   });
 });
 
 t.test('Preview, accept and decline check the link in the same way', async (t) => {
-  const ends: Record<string, { status: number; end: (account: Account, sent: Sent) => Promise<unknown> }> = {
+  const ends: Record<string, { status: number; end: (account: TestAccount, sent: SentInvite) => Promise<unknown> }> = {
     'invite-accepted': { status: 409, end: (_, { token }) => judge('accept', token) },
     'invite-declined': { status: 410, end: (_, { token }) => judge('decline', token) },
     'invite-revoked': {
@@ -322,7 +323,7 @@ t.test('Preview, accept and decline check the link in the same way', async (t) =
   for (const [code, { status, end }] of Object.entries(ends)) {
     t.test(`they answer ${code}`, async (t) => {
       const account = await newAccount();
-      const sent = await sentInvite(account);
+      const sent = await sendInvite(account);
       await end(account, sent);
       const before = await memberIds(account);
       for (const what of ['preview', 'accept', 'decline'] as const) {
@@ -334,7 +335,7 @@ t.test('Preview, accept and decline check the link in the same way', async (t) =
 
   t.test('they answer invite-expired from the millisecond of expiry', async (t) => {
     const account = await newAccount();
-    const sent = await sentInvite(account);
+    const sent = await sendInvite(account);
     t.equal(sent.expiresAt.getTime() - Date.parse((await get(account, sent.id)).createdAt), 7 * day);
     for (const early of [0, -1000]) {
       await at(new Date(sent.expiresAt.getTime() - early), async () => {
@@ -352,7 +353,7 @@ t.test('Preview, accept and decline check the link in the same way', async (t) =
 
   t.test('decline needs no login, and returns the account', async (t) => {
     const account = await newAccount('Example Hosting');
-    const { id, token } = await sentInvite(account);
+    const { id, token } = await sendInvite(account);
     const declined = await post('decline', { token });
     t.equal(declined.status, 200);
     t.same(declined.body, { account: { id: account.id, name: 'Example Hosting' }, status: 'declined' });
@@ -368,7 +369,7 @@ t.test('POST /v1/invites/preview', async (t) => {
       [newEmail(), false],
       [user.email, true],
     ] as const) {
-      const { token, expiresAt } = await sentInvite(account, email, only('invoices:read', 'invoices:pay'));
+      const { token, expiresAt } = await sendInvite(account, email, only('invoices:read', 'invoices:pay'));
       const { body } = await post('preview', { token });
       const { permissions, ...offer } = body;
       t.same(
@@ -392,8 +393,8 @@ t.test('POST /v1/invites/preview', async (t) => {
 
   t.test('changes nothing', async (t) => {
     const account = await newAccount();
-    const live = await sentInvite(account);
-    const dead = await sentInvite(account);
+    const live = await sendInvite(account);
+    const dead = await sendInvite(account);
     await judge('decline', dead.token);
     const before = await tablesAsText(db);
     for (let i = 0; i < 20; i++) {
@@ -415,7 +416,7 @@ t.test('POST /v1/invites/preview', async (t) => {
 
 t.test('The invite token', async (t) => {
   const account = await newAccount();
-  const sent = await sentInvite(account, newEmail(), all);
+  const sent = await sendInvite(account, newEmail(), all);
   const { token } = sent;
   const [header, payload, signature] = token.split('.') as [string, string, string];
   const parsed = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString());
@@ -429,7 +430,7 @@ t.test('The invite token', async (t) => {
   });
 
   t.test('is in no row and no response', async (t) => {
-    const accepted = await sentInvite(account);
+    const accepted = await sendInvite(account);
     const answers = [
       await call('GET', `${account.url}/invites`, { token: account.owner.token }),
       await call('GET', `${account.url}/invites/${sent.id}`, { token: account.owner.token }),
@@ -462,7 +463,7 @@ t.test('The invite token', async (t) => {
     const secret = current.publicKey.export({ format: 'pem', type: 'spki' });
     const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const elsewhere = await newAccount();
-    const foreign = await sentInvite(elsewhere);
+    const foreign = await sendInvite(elsewhere);
     await call('POST', '/v1/auth/register', { body: { email: newEmail('reg') } });
     const unverified = newEmail('unverified');
     await call('POST', '/v1/auth/register', { body: { email: unverified } });
@@ -533,7 +534,7 @@ t.test('The invite token', async (t) => {
   });
 
   t.test('has several spellings, and none of them can be used again', async (t) => {
-    const mine = await sentInvite(account);
+    const mine = await sendInvite(account);
     const spellings = otherSpellings(mine.token);
     t.ok(spellings.length > 1);
     const seen = new Set<string>();
@@ -544,7 +545,7 @@ t.test('The invite token', async (t) => {
       const { code } = await judge('accept', spelling);
       t.ok(['invite-accepted', 'invite-token-invalid'].includes(String(code)), `${code} after it was accepted`);
     }
-    const resent = await sentInvite(account);
+    const resent = await sendInvite(account);
     await call('POST', `${account.url}/invites/${resent.id}/resend`, { token: account.owner.token });
     for (const spelling of otherSpellings(resent.token)) {
       const { code } = await judge('accept', spelling);
@@ -576,7 +577,7 @@ t.test('/v1/me/invites', async (t) => {
     const accounts = [await newAccount('First'), await newAccount('Second'), await newAccount('Third')];
     const ids: string[] = [];
     for (const account of accounts) ids.unshift((await invite(account, account.owner, user.email, invoices)).body.id);
-    await invite(accounts[0] as Account, (accounts[0] as Account).owner, newEmail(), all);
+    await invite(accounts[0] as TestAccount, (accounts[0] as TestAccount).owner, newEmail(), all);
     const items = await listAll<{ id: string; account: { name: string } }>('/v1/me/invites?limit=2', user.token);
     t.same(
       items.map((it) => it.id),
@@ -603,7 +604,7 @@ t.test('/v1/me/invites', async (t) => {
   t.test('accepts and declines by id', async (t) => {
     const account = await newAccount();
     const user = await newUser();
-    const { id, token } = await sentInvite(account, user.email);
+    const { id, token } = await sendInvite(account, user.email);
     const accepted = await mine(user, `${id}/accept`);
     t.match(accepted, { status: 201, body: { membership: { user: { id: user.id } }, account: { id: account.id } } });
     t.notOk('session' in accepted.body);
@@ -613,7 +614,7 @@ t.test('/v1/me/invites', async (t) => {
     t.match(await mine(user, `${id}/decline`), { status: 409, code: 'invite-accepted' });
 
     const other = await newAccount();
-    const second = await sentInvite(other, user.email);
+    const second = await sendInvite(other, user.email);
     t.match(await mine(user, `${second.id}/decline`), { status: 200, body: { status: 'declined' } });
     t.match(await judge('preview', second.token), { status: 410, code: 'invite-declined' });
     t.match(await mine(user, `${second.id}/accept`), { status: 410, code: 'invite-declined' });
@@ -623,7 +624,7 @@ t.test('/v1/me/invites', async (t) => {
     const account = await newAccount();
     const user = await newUser();
     const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
-    const { id } = await sentInvite(account, user.email, invoices, inviter);
+    const { id } = await sendInvite(account, user.email, invoices, inviter);
     await call('POST', `${account.url}/members/${inviter.id}/suspend`, { token: account.owner.token });
     t.match(await mine(user, `${id}/accept`), { status: 409, code: 'inviter-cannot-grant' });
     t.match(await get(account, id), { status: 'pending', lastAttempt: { reason: 'inviter-cannot-grant' } });
@@ -635,7 +636,7 @@ t.test('/v1/me/invites', async (t) => {
       body: { settings: { acceptFromAnyAddress: true } },
       token: account.owner.token,
     });
-    const sent = await sentInvite(account);
+    const sent = await sendInvite(account);
     const other = await newUser();
     for (const id of [sent.id, newId('inv')]) {
       for (const what of ['accept', 'decline']) {
@@ -675,6 +676,3 @@ function otherSpellings(token: string): string[] {
     token.replaceAll('_', '/').replaceAll('-', '+'),
   ];
 }
-
-type Answer = Awaited<ReturnType<typeof call>>;
-type Sent = Awaited<ReturnType<typeof sentInvite>>;

@@ -1,26 +1,32 @@
 import t from 'tap';
 import { newId } from '../../src/ids/ids.ts';
-import { type Access, day, newEmail, password, startService, type TestUser } from '../support/service.ts';
+import {
+  type Access,
+  day,
+  newEmail,
+  password,
+  startService,
+  type TestAccount,
+  type TestUser,
+} from '../support/service.ts';
 
-const { call, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor, logIn, at, clock } =
+const { call, newAccount, newMember, newUser, invite, sendInvite, listAll, mailsTo, tokenFor, logIn, at, clock } =
   await startService(t);
-
-type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const only = (...permissions: string[]): Access => ({ permissions });
 const all: Access = { allPermissions: true };
 const invoices = only('invoices:read');
 
-const inviteUrl = (account: Account, id: string) => `${account.url}/invites/${id}`;
+const inviteUrl = (account: TestAccount, id: string) => `${account.url}/invites/${id}`;
 
 /** Resends or revokes an invite. */
-const act = (account: Account, by: TestUser, id: string, what: 'resend' | 'revoke') =>
+const act = (account: TestAccount, by: TestUser, id: string, what: 'resend' | 'revoke') =>
   call('POST', `${inviteUrl(account, id)}/${what}`, { token: by.token });
 
-const patch = (account: Account, by: TestUser, id: string, body: unknown) =>
+const patch = (account: TestAccount, by: TestUser, id: string, body: unknown) =>
   call('PATCH', inviteUrl(account, id), { body, token: by.token });
 
-const get = async (account: Account, id: string) =>
+const get = async (account: TestAccount, id: string) =>
   (await call('GET', inviteUrl(account, id), { token: account.owner.token })).body;
 
 const byLink = (what: 'preview' | 'decline' | 'accept', token: string, more: object = {}) =>
@@ -34,33 +40,29 @@ async function idsInPages(url: string, token: string, cursor?: string): Promise<
 }
 
 /** Sends an invite of the owner. Returns it with the token of its link. */
-async function sentInvite(account: Account, access: Access = invoices, email = newEmail()) {
-  const { body } = await invite(account, account.owner, email, access);
-  return { id: body.id as string, email, token: await tokenFor(email) };
-}
 
 /** How to decide an invite, by the problem that it answers then. */
 const decided = {
   'invite-accepted': {
     status: 409,
-    async decide(account: Account) {
-      const sent = await sentInvite(account);
+    async decide(account: TestAccount) {
+      const sent = await sendInvite(account);
       await accept(sent.token);
       return sent;
     },
   },
   'invite-declined': {
     status: 410,
-    async decide(account: Account) {
-      const sent = await sentInvite(account);
+    async decide(account: TestAccount) {
+      const sent = await sendInvite(account);
       await byLink('decline', sent.token);
       return sent;
     },
   },
   'invite-revoked': {
     status: 410,
-    async decide(account: Account) {
-      const sent = await sentInvite(account);
+    async decide(account: TestAccount) {
+      const sent = await sendInvite(account);
       await act(account, account.owner, sent.id, 'revoke');
       return sent;
     },
@@ -237,7 +239,7 @@ t.test('One pending invite per account and address', async (t) => {
 
   t.test('an expired invite does not block its address', async (t) => {
     const account = await newAccount();
-    const { id, email } = await sentInvite(account);
+    const { id, email } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       const again = await invite(account, owner, email, invoices);
       t.equal(again.status, 201);
@@ -261,7 +263,7 @@ t.test('One pending invite per account and address', async (t) => {
 
   t.test('an expired invite cannot be resent while a newer one is pending', async (t) => {
     const account = await newAccount();
-    const { id, email } = await sentInvite(account);
+    const { id, email } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       const newer = await invite(account, owner, email, invoices);
       const resent = await act(account, owner, id, 'resend');
@@ -298,7 +300,7 @@ t.test('Members cannot grant permissions that they do not have', async (t) => {
 
   t.test('by resending an invite that grants more', async (t) => {
     for (const access of [only('invoices:pay'), all]) {
-      const { id, token } = await sentInvite(account, access);
+      const { id, token } = await sendInvite(account, newEmail(), access);
       const missing = 'permissions' in access ? access.permissions : ['*'];
       t.match(await act(account, manager, id, 'resend'), refused(missing));
       t.match(await byLink('preview', token), { status: 200 }, 'the link stays valid');
@@ -367,8 +369,8 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
 
   t.test('filters by an address in any spelling', async (t) => {
     const account = await newAccount();
-    const { id, email } = await sentInvite(account);
-    await sentInvite(account);
+    const { id, email } = await sendInvite(account);
+    await sendInvite(account);
     const find = (text: string) =>
       idsInPages(`${account.url}/invites?limit=9&email=${encodeURIComponent(text)}`, account.owner.token);
     for (const spelling of [email, email.toUpperCase(), email.replace('@', '＠')]) t.same(await find(spelling), [id]);
@@ -377,7 +379,7 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
 
   t.test('answers not-found for invites of other accounts, like every route of an invite', async (t) => {
     const [mine, theirs] = [await newAccount(), await newAccount()];
-    const { id, token } = await sentInvite(theirs);
+    const { id, token } = await sendInvite(theirs);
     t.same(await idsInPages(`${mine.url}/invites?limit=9`, mine.owner.token), []);
     const neverWas = newId('inv');
     for (const [account, inviteId] of [
@@ -419,7 +421,7 @@ t.test('GET /v1/accounts/:accountId/invites', async (t) => {
 t.test('PATCH …/invites/:inviteId', async (t) => {
   t.test('changes the access without a new mail, and the link grants the new access', async (t) => {
     const account = await newAccount();
-    const { id, email, token } = await sentInvite(account);
+    const { id, email, token } = await sendInvite(account);
     const changed = await patch(account, account.owner, id, { access: only('quotes:read', 'invoices:pay') });
     t.match(changed, { status: 200, body: { id, sendings: 1, status: 'pending' } });
     t.same(changed.body.access, {
@@ -505,7 +507,7 @@ t.test('PATCH …/invites/:inviteId', async (t) => {
 t.test('POST …/invites/:inviteId/resend', async (t) => {
   t.test('invalidates the older link for preview, accept and decline', async (t) => {
     const account = await newAccount();
-    const { id, email, token: old } = await sentInvite(account);
+    const { id, email, token: old } = await sendInvite(account);
     const resent = await act(account, account.owner, id, 'resend');
     t.match(resent, { status: 200, body: { id, status: 'pending', sendings: 2 } });
     const token = await tokenFor(email);
@@ -521,14 +523,14 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
 
   t.test('invalidates the older link before the new mail is sent', async (t) => {
     const account = await newAccount();
-    const { id, token } = await sentInvite(account);
+    const { id, token } = await sendInvite(account);
     await act(account, account.owner, id, 'resend');
     t.match(await byLink('preview', token), { status: 410, code: 'invite-link-replaced' });
   });
 
   t.test('restarts the lifetime, also of an expired invite', async (t) => {
     const account = await newAccount();
-    const { id, email, token: old } = await sentInvite(account);
+    const { id, email, token: old } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       t.match(await byLink('preview', old), { status: 410, code: 'invite-expired' });
       const resent = await act(account, owner, id, 'resend');
@@ -552,7 +554,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
 
   t.test('resends an expired invite although a later one was sent and has expired too', async (t) => {
     const account = await newAccount();
-    const { id, email } = await sentInvite(account);
+    const { id, email } = await sendInvite(account);
     const later = await eightDaysLater(account.owner, (owner) => invite(account, owner, email, invoices));
     await at(new Date(clock().getTime() + 17 * day), async () => {
       const token = await logIn(account.owner);
@@ -568,7 +570,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
 
   t.test('resends an expired invite after a later one was declined', async (t) => {
     const account = await newAccount();
-    const { id, email } = await sentInvite(account);
+    const { id, email } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       const later = await invite(account, owner, email, invoices);
       await byLink('decline', await tokenFor(email));
@@ -580,7 +582,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
 
   t.test('is refused if the invitee became a member meanwhile', async (t) => {
     const account = await newAccount();
-    const { id, email } = await sentInvite(account);
+    const { id, email } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       await invite(account, owner, email, invoices);
       await accept(await tokenFor(email));
@@ -593,7 +595,7 @@ t.test('POST …/invites/:inviteId/resend', async (t) => {
 t.test('POST …/invites/:inviteId/revoke', async (t) => {
   t.test('invalidates the link, and an unsent mail is not sent', async (t) => {
     const account = await newAccount();
-    const { id, token } = await sentInvite(account);
+    const { id, token } = await sendInvite(account);
     t.match(await act(account, account.owner, id, 'revoke'), { status: 200, body: { id, status: 'revoked' } });
     for (const answer of [await byLink('preview', token), await accept(token), await byLink('decline', token)]) {
       t.match(answer, { status: 410, code: 'invite-revoked' });
@@ -606,7 +608,7 @@ t.test('POST …/invites/:inviteId/revoke', async (t) => {
 
   t.test('revokes an expired invite', async (t) => {
     const account = await newAccount();
-    const { id } = await sentInvite(account);
+    const { id } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       t.match(await act(account, owner, id, 'revoke'), { status: 200, body: { status: 'revoked' } });
       t.match(await act(account, owner, id, 'resend'), { status: 410, code: 'invite-revoked' });
@@ -632,7 +634,7 @@ t.test('A decided invite cannot be changed', async (t) => {
 
   t.test('a change of an expired invite answers invite-expired', async (t) => {
     const account = await newAccount();
-    const { id } = await sentInvite(account);
+    const { id } = await sendInvite(account);
     await eightDaysLater(account.owner, async (owner) => {
       t.match(await patch(account, owner, id, { access: all }), { status: 410, code: 'invite-expired' });
     });

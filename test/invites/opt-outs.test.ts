@@ -4,7 +4,15 @@ import { signOptOutToken } from '../../src/invites/token.ts';
 import { generateSigningKeys, parseSigningKeys } from '../../src/tokens/keys.ts';
 import { signLinkToken } from '../../src/tokens/link-token.ts';
 import { createTestWorker, recordingTransport } from '../support/outbox.ts';
-import { type Access, day, newEmail, password, startService, type TestUser } from '../support/service.ts';
+import {
+  type Access,
+  day,
+  newEmail,
+  password,
+  startService,
+  type TestAccount,
+  type TestUser,
+} from '../support/service.ts';
 import { tablesAsText } from '../support/tables.ts';
 
 const issuer = 'https://usher.example.com';
@@ -18,18 +26,17 @@ const started = await startService(t, {
 const { app, service, call, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor, logIn, at, clock, db } =
   started;
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
-
 const invoices: Access = { permissions: ['invoices:read'] };
 
 const optOut = (token: unknown) => call('POST', '/v1/invites/opt-out', { body: { token } });
-const optIn = (by: TestUser, account: Account) => call('DELETE', `/v1/me/opt-outs/${account.id}`, { token: by.token });
+const optIn = (by: TestUser, account: TestAccount) =>
+  call('DELETE', `/v1/me/opt-outs/${account.id}`, { token: by.token });
 
 const byLink = (what: 'preview' | 'decline' | 'accept', token: string, more: object = {}) =>
   call('POST', `/v1/invites/${what}`, { body: { token, ...more } });
-const act = (account: Account, id: string, what: 'resend' | 'revoke', by = account.owner) =>
+const act = (account: TestAccount, id: string, what: 'resend' | 'revoke', by = account.owner) =>
   call('POST', `${account.url}/invites/${id}/${what}`, { token: by.token });
-const find = async (account: Account, id: string) =>
+const find = async (account: TestAccount, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
 
 /** The token of the opt-out link in the newest mail to an address. */
@@ -39,13 +46,13 @@ async function optOutTokenFor(email: string): Promise<string> {
 }
 
 /** Sends an invite. Returns it with the tokens of both links in its mail. */
-async function sentInvite(account: Account, email = newEmail(), by = account.owner) {
+async function sentInvite(account: TestAccount, email = newEmail(), by = account.owner) {
   const { body } = await invite(account, by, email, invoices);
   return { id: body.id as string, email, accept: await tokenFor(email), optOut: await optOutTokenFor(email) };
 }
 
 /** Sends an invite, and opts its address out. */
-async function optedOutInvite(account?: Account) {
+async function optedOutInvite(account?: TestAccount) {
   const made = account ?? (await newAccount());
   const sent = await sentInvite(made);
   await optOut(sent.optOut);
@@ -483,7 +490,7 @@ t.test('List-Unsubscribe', async (t) => {
 t.test('GET /v1/me/opt-outs', async (t) => {
   t.test('lists the accounts that the caller opted out of, newest account first, in pages', async (t) => {
     const adam = await newUser();
-    const accounts: Account[] = [];
+    const accounts: TestAccount[] = [];
     for (const name of ['One', 'Two', 'Three']) {
       const account = await newAccount(name);
       accounts.push(account);

@@ -12,6 +12,8 @@ import {
   newEmail,
   password,
   startService,
+  type TestAccount,
+  type TestAnswer,
   type TestUser,
 } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -20,13 +22,11 @@ const statements: string[] = [];
 const logged = { statements: { logQuery: (it: string) => void statements.push(it) } };
 const started = await startService(t, logged);
 const { call, newAccount, newAccountKey, newMember, newPlatformKey, newUser } = started;
-const { invite, listAll, tokenFor, logIn, at, clock, choice, db } = started;
+const { invite, inviteUser, memberIds, listAll, tokenFor, logIn, at, clock, choice, db } = started;
 
 const { meet, ownTransaction } = createRaces(started);
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
-type Answer = Awaited<ReturnType<typeof call>>;
-type Request = () => Promise<Answer>;
+type Request = () => Promise<TestAnswer>;
 
 const only = (...permissions: string[]): Access => ({ permissions });
 const all: Access = { allPermissions: true };
@@ -67,42 +67,31 @@ async function pair(
   order: <T>(first: T, second: T) => [T, T],
   first: Request,
   second: Request,
-): Promise<[Answer, Answer]> {
+): Promise<[TestAnswer, TestAnswer]> {
   const [a, b] = await meet(hold, ...order(first, second));
-  return order(a as Answer, b as Answer);
-}
-
-async function sentInvite(account: Account, by = account.owner, access = invoices) {
-  const user = await newUser();
-  const { body } = await invite(account, by, user.email, access);
-  return { id: body.id as string, user, token: await tokenFor(user.email, 'invite') };
+  return order(a as TestAnswer, b as TestAnswer);
 }
 
 const accept = ({ token, user }: { token: string; user: TestUser }) =>
   call('POST', '/v1/invites/accept', { body: { token }, token: user.token });
 
-const act = (account: Account, id: string, what: 'revoke' | 'resend') =>
+const act = (account: TestAccount, id: string, what: 'revoke' | 'resend') =>
   call('POST', `${account.url}/invites/${id}/${what}`, { token: account.owner.token });
 
-const get = async (account: Account, id: string) =>
+const get = async (account: TestAccount, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
 
-const remove = (account: Account, by: TestUser, { id }: TestUser) =>
+const remove = (account: TestAccount, by: TestUser, { id }: TestUser) =>
   call('DELETE', `${account.url}/members/${id}`, { token: by.token });
 
-const setAccess = (account: Account, by: TestUser, { id }: TestUser, access: Access) =>
+const setAccess = (account: TestAccount, by: TestUser, { id }: TestUser, access: Access) =>
   call('PATCH', `${account.url}/members/${id}`, { body: { access }, token: by.token });
-
-async function memberIds(account: Account): Promise<string[]> {
-  const members = await listAll<{ user: { id: string } }>(`${account.url}/members?limit=100`, account.owner.token);
-  return members.map((it) => it.user.id);
-}
 
 const isSuccess = (status: number) => status < 300;
 
 t.test('More invitees than may wait for a lock can accept into one account at once', async (t) => {
   const account = await newAccount();
-  const sent = await Promise.all(Array.from({ length: 60 }, () => sentInvite(account)));
+  const sent = await Promise.all(Array.from({ length: 60 }, () => inviteUser(account)));
   const answers = await Promise.all(sent.map(accept));
   t.same(tally(answers), { 201: 60 });
   t.same((await memberIds(account)).sort(), [account.owner.id, ...sent.map((it) => it.user.id)].sort());
@@ -111,7 +100,7 @@ t.test('More invitees than may wait for a lock can accept into one account at on
 t.test('Fifty accepts of one token at once give one success', async (t) => {
   t.test('by a logged-in user', async (t) => {
     const account = await newAccount();
-    const sent = await sentInvite(account);
+    const sent = await inviteUser(account);
     const answers = await meet(accountLock(account), ...Array.from({ length: 50 }, () => () => accept(sent)));
     t.same(tally(answers), { 201: 1, '409 invite-accepted': 49 });
     t.same(await memberIds(account), [account.owner.id, sent.user.id]);
@@ -134,7 +123,7 @@ t.test('Fifty accepts of one token at once give one success', async (t) => {
 
   t.test('by every way to accept', async (t) => {
     const account = await newAccount();
-    const sent = await sentInvite(account);
+    const sent = await inviteUser(account);
     const login = { email: sent.user.email, password };
     const answers = await meet(
       accountLock(account),
@@ -203,7 +192,7 @@ t.test('The database allows one pending invite per account and address', async (
 
   inBothOrders(t, 'an expired invite is resent while its address is invited again', async (t, order) => {
     const account = await newAccount();
-    const { id, user } = await sentInvite(account);
+    const { id, user } = await inviteUser(account);
     await at(new Date(clock().getTime() + 8 * day), async () => {
       const owner = { ...account.owner, token: await logIn(account.owner) };
       const [resent, made] = await pair(
@@ -226,7 +215,7 @@ t.test('The database allows one pending invite per account and address', async (
 
   inBothOrders(t, 'two expired invites for one address are resent', async (t, order) => {
     const account = await newAccount();
-    const { id, user } = await sentInvite(account);
+    const { id, user } = await inviteUser(account);
     const invites = await at(new Date(clock().getTime() + 8 * day), async () => {
       const owner = { ...account.owner, token: await logIn(account.owner) };
       return [id, (await invite(account, owner, user.email, invoices)).body.id];
@@ -252,7 +241,7 @@ t.test('The database allows one pending invite per account and address', async (
 
 inBothOrders(t, 'An accept races a revoke', async (t, order) => {
   const account = await newAccount();
-  const sent = await sentInvite(account);
+  const sent = await inviteUser(account);
   const [accepted, revoked] = await pair(
     inviteLock(sent.id),
     order,
@@ -274,7 +263,7 @@ inBothOrders(t, 'An accept races a revoke', async (t, order) => {
 t.test('A locked row fails only the request that needs it', { skip: needsPostgres() }, async (t) => {
   t.test('an accept of a locked invite fails, and the others succeed', async (t) => {
     const account = await newAccount();
-    const [first, a, b] = [await sentInvite(account), await sentInvite(account), await sentInvite(account)];
+    const [first, a, b] = [await inviteUser(account), await inviteUser(account), await inviteUser(account)];
     const answers = await ownTransaction(async (ofInvite) => {
       const asked = await ownTransaction(async (ofAccount) => {
         await ofAccount.query(accountLock(account).statement, accountLock(account).values);
@@ -389,10 +378,10 @@ t.test('An accept races the removal of a permission from the catalogue', { skip:
   const one = { ...more, key: 'more:one' };
   t.equal((await declare([...kept, one, { ...more, key: 'more:all', implies: ['more:one'] }])).status, 200);
   const inviter = await newMember(account, only('more:all', 'invites:manage'));
-  const sent = await sentInvite(account, inviter, only('more:one'));
+  const sent = await inviteUser(account, inviter, only('more:one'));
   await newAccountKey(account, account.owner, 'more:all');
   const keys = { statement: `select from account_keys where 'more:all' = any(scopes) for update`, values: [] };
-  const [declared, accepted] = await meet<Answer>(
+  const [declared, accepted] = await meet<TestAnswer>(
     keys,
     () => declare([...kept, one]),
     () => accept(sent),
@@ -408,14 +397,14 @@ t.test('An accept writes nothing if the facts changed after they were read', asy
   const { token } = account.owner;
   const platform = await newPlatformKey();
   const preset = { name: newEmail('preset'), permissions: ['invoices:read'] };
-  const changes: [string, boolean, (inviteId: string) => Promise<Answer>][] = [
+  const changes: [string, boolean, (inviteId: string) => Promise<TestAnswer>][] = [
     ['nothing changes', true, () => call('GET', account.url, { token })],
     ['the account', false, () => call('PATCH', account.url, { body: { name: 'Renamed' }, token })],
     ['the invite', false, (id) => call('PATCH', `${account.url}/invites/${id}`, { body: { message: 'Hi' }, token })],
     ['a preset', false, () => call('POST', '/v1/role-presets', { body: preset, token: platform })],
   ];
   for (const [what, isKept, change] of changes) {
-    const { id, user } = await sentInvite(account);
+    const { id, user } = await inviteUser(account);
     const inviteId = id as InviteId;
     const userId = user.id as UserId;
     const credential = { sessionId: null, identityId: null, isVerified: true };
@@ -432,7 +421,7 @@ t.test('An accept writes nothing if the facts changed after they were read', asy
 
 inBothOrders(t, 'An accept races a decline', async (t, order) => {
   const account = await newAccount();
-  const sent = await sentInvite(account);
+  const sent = await inviteUser(account);
   const [accepted, declined] = await pair(
     inviteLock(sent.id),
     order,
@@ -453,7 +442,7 @@ inBothOrders(t, 'An accept races a decline', async (t, order) => {
 
 inBothOrders(t, 'An accept races a resend', async (t, order) => {
   const account = await newAccount();
-  const sent = await sentInvite(account);
+  const sent = await inviteUser(account);
   const [accepted, resent] = await pair(
     inviteLock(sent.id),
     order,
@@ -476,7 +465,7 @@ inBothOrders(t, 'An accept races a resend', async (t, order) => {
 
 inBothOrders(t, 'An accept races a change of the access of the invite', async (t, order) => {
   const account = await newAccount();
-  const sent = await sentInvite(account, account.owner, all);
+  const sent = await inviteUser(account, account.owner, all);
   const [accepted, changed] = await pair(
     inviteLock(sent.id),
     order,
@@ -499,7 +488,7 @@ inBothOrders(t, 'An accept races a change of the access of the invite', async (t
 inBothOrders(t, 'An accept races the removal of the inviter', async (t, order) => {
   const account = await newAccount();
   const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
-  const sent = await sentInvite(account, inviter);
+  const sent = await inviteUser(account, inviter);
   const [accepted, removed] = await pair(
     accountLock(account),
     order,
@@ -519,7 +508,7 @@ inBothOrders(t, 'An accept races the removal of the inviter', async (t, order) =
 inBothOrders(t, 'An accept races the demotion of the inviter', async (t, order) => {
   const account = await newAccount();
   const inviter = await newMember(account, only('invites:manage', 'invoices:read'));
-  const sent = await sentInvite(account, inviter);
+  const sent = await inviteUser(account, inviter);
   const [accepted, demoted] = await pair(
     accountLock(account),
     order,
@@ -624,7 +613,7 @@ t.test(
 );
 
 t.test('Two members changing each other at once never both succeed', async (t) => {
-  const changes: Record<string, (account: Account, by: TestUser, of: TestUser) => Promise<Answer>> = {
+  const changes: Record<string, (account: TestAccount, by: TestUser, of: TestUser) => Promise<TestAnswer>> = {
     removing: remove,
     demoting: (account, by, of) => setAccess(account, by, of, invoices),
     suspending: (account, by, of) => call('POST', `${account.url}/members/${of.id}/suspend`, { token: by.token }),
@@ -725,7 +714,7 @@ t.test('Creating an invite does not lock the account', { skip: needsPostgres() }
 
   t.test('a locked account does not block another account', async (t) => {
     const [lockedAccount, free] = [await newAccount(), await newAccount()];
-    const sent = await sentInvite(free);
+    const sent = await inviteUser(free);
     await ownTransaction(async (client) => {
       await client.query('select from accounts where id = $1 for update', accountLock(lockedAccount).values);
       t.equal((await invite(free, free.owner, newEmail(), invoices)).status, 201);
@@ -735,7 +724,7 @@ t.test('Creating an invite does not lock the account', { skip: needsPostgres() }
 
   t.test('two invites for different people in one account do not wait for each other', async (t) => {
     const account = await newAccount();
-    const { id } = await sentInvite(account);
+    const { id } = await inviteUser(account);
     await ownTransaction(async (client) => {
       const { statement, values } = inviteLock(id);
       await client.query(statement, values);
@@ -754,7 +743,7 @@ t.test('A request runs few statements', { skip: needsPostgres() }, async (t) => 
   }
 
   /** Adds members by SQL. */
-  async function grow(account: Account, count: number): Promise<void> {
+  async function grow(account: TestAccount, count: number): Promise<void> {
     await db.execute(sql`
       with made as (
         insert into users (id, email, name, password_hash, created_at)
@@ -769,7 +758,7 @@ t.test('A request runs few statements', { skip: needsPostgres() }, async (t) => 
     const account = await newAccount();
     const { token } = account.owner;
     await grow(account, members - 1);
-    const sent = await sentInvite(account);
+    const sent = await inviteUser(account);
     const email = newEmail();
     await invite(account, account.owner, email, invoices);
     const register = { name: 'Adam Accountant', password };

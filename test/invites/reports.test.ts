@@ -18,6 +18,7 @@ import {
   newEmail,
   password,
   startService,
+  type TestAccount,
   type TestUser,
 } from '../support/service.ts';
 import { tablesAsText } from '../support/tables.ts';
@@ -30,21 +31,19 @@ const started = await startService(t, {
 const { app, service, db, call, newAccount, newMember, newUser, invite, mailsTo, tokenFor, logIn, at, clock } = started;
 const { meet } = createRaces(started);
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
-
 const invoices: Access = { permissions: ['invoices:read'] };
 
 const report = (token: unknown) => call('POST', '/v1/invites/report', { body: { token } });
 const byLink = (what: 'preview' | 'decline' | 'accept' | 'opt-out', token: string, more: object = {}) =>
   call('POST', `/v1/invites/${what}`, { body: { token, ...more } });
 const register = { name: 'Adam', password };
-const act = (account: Account, id: string, what: 'resend' | 'revoke', by = account.owner) =>
+const act = (account: TestAccount, id: string, what: 'resend' | 'revoke', by = account.owner) =>
   call('POST', `${account.url}/invites/${id}/${what}`, { token: by.token });
-const find = async (account: Account, id: string) =>
+const find = async (account: TestAccount, id: string) =>
   (await call('GET', `${account.url}/invites/${id}`, { token: account.owner.token })).body;
 
 /** Sends an invite. Returns it with the tokens of the links in its mail. */
-async function sentInvite(account: Account, email = newEmail(), by = account.owner) {
+async function sentInvite(account: TestAccount, email = newEmail(), by = account.owner) {
   const { body } = await invite(account, by, email, invoices);
   const [accept, optOut, report] = [
     await tokenFor(email, 'invite'),
@@ -54,7 +53,7 @@ async function sentInvite(account: Account, email = newEmail(), by = account.own
   return { id: body.id as InviteId, email, accept, optOut, report };
 }
 
-const reportsOf = (account: Account) =>
+const reportsOf = (account: TestAccount) =>
   db
     .select()
     .from(abuseReports)
@@ -308,7 +307,7 @@ t.test('POST /v1/invites/report', async (t) => {
 });
 
 t.test('A report at the same time as another decision', async (t) => {
-  const holdAccount = ({ id }: Account): Lock => ({
+  const holdAccount = ({ id }: TestAccount): Lock => ({
     statement: 'select from accounts where id = $1 for no key update',
     values: [uuidOf('acc', id as AccountId)],
   });
@@ -375,7 +374,7 @@ t.test('npm run reports', { skip: needsPostgres('the same on either database, on
     const [one, two] = [await newAccount('One'), await newAccount('Two')];
 
     /** Creates an invite that was reported some days ago. */
-    async function reported(account: Account, daysAgo: number): Promise<InviteId> {
+    async function reported(account: TestAccount, daysAgo: number): Promise<InviteId> {
       const email = newEmail('reporter');
       emails.push(email);
       const { body } = await invite(account, account.owner, email, invoices);

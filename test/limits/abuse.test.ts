@@ -13,6 +13,8 @@ import {
   newEmail,
   password,
   startService,
+  type TestAccount,
+  type TestAnswer,
   type TestService,
   type TestServiceOptions,
   type TestUser,
@@ -22,9 +24,6 @@ import { until } from '../support/until.ts';
 const minute = 60_000;
 const invoices: Access = { permissions: ['invoices:read'] };
 const wrongPassword = 'not the password at all';
-
-type Account = Awaited<ReturnType<TestService['newAccount']>>;
-type Answer = Awaited<ReturnType<TestService['call']>>;
 
 /** A service whose rate limits are counted in its database. */
 async function start(t: Test, options: TestServiceOptions) {
@@ -44,14 +43,14 @@ function elsewhere() {
 const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
 
 /** Counts the answers by status, or by problem code if they were refused. */
-function tally(answers: Answer[]): Record<string, number> {
+function tally(answers: TestAnswer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, code = String(status) } of answers) counts[code] = (counts[code] ?? 0) + 1;
   return counts;
 }
 
 /** An answer without its time and request id. */
-function comparable({ status, body, headers }: Answer) {
+function comparable({ status, body, headers }: TestAnswer) {
   const { 'x-request-id': _, date: __, ...rest } = headers;
   return { status, body: { ...body, requestId: undefined }, headers: rest };
 }
@@ -94,7 +93,7 @@ t.test(
       const home = elsewhere();
       t.equal((await logIn(victim.email, password, home)).status, 200);
       await travel(16 * minute);
-      const answers: Answer[] = [];
+      const answers: TestAnswer[] = [];
       const attack = async (times: number) => {
         for (let left = times; left > 0; left -= 100) {
           const wave = Array.from({ length: Math.min(left, 100) }, () => logIn(victim.email, wrongPassword));
@@ -192,7 +191,7 @@ t.test(
       const unknown = newEmail();
       const offices = new Map([known.email, unknown].map((it) => [it, elsewhere()]));
       await travel(16 * minute);
-      const doors: [string, number, (email: string) => Promise<Answer>][] = [
+      const doors: [string, number, (email: string) => Promise<TestAnswer>][] = [
         ['login', 10, (email) => logIn(email, wrongPassword)],
         ['reset', 5, (email) => askReset(email, offices.get(email))],
         ['register', 5, (email) => register(email, offices.get(email))],
@@ -241,7 +240,7 @@ t.test(
         const answers = await inTurn(most + 5, () => ask(email));
         t.same(
           answers.map(comparable),
-          Array(most + 5).fill(comparable(answers[0] as Answer)),
+          Array(most + 5).fill(comparable(answers[0] as TestAnswer)),
           'all answers are the same',
         );
         t.equal((await mailsTo(email)).length - before, most, 'no more mails are sent than the limit allows');
@@ -309,11 +308,11 @@ t.test('invites', async (t) => {
   });
   const { call, at, clock, db, invite, mailsTo, newAccount, newMember, newUser, tokenFor, logIn } = started;
   const atOnce = <T>(act: () => Promise<T>) => at(clock(), act);
-  const resend = (account: Account, by: TestUser, id: string) =>
+  const resend = (account: TestAccount, by: TestUser, id: string) =>
     call('POST', `${account.url}/invites/${id}/resend`, { token: by.token });
 
   /** Requires the answer of an exceeded limit with a window of `seconds`. */
-  function refusedFor(t: Test, refused: Answer, seconds: number) {
+  function refusedFor(t: Test, refused: TestAnswer, seconds: number) {
     t.equal(refused.status, 429);
     t.equal(refused.code, 'too-many-requests');
     t.equal(Number(refused.headers['retry-after']), refused.body.retryAfter);
@@ -580,7 +579,7 @@ t.test('the limit on pending invites', async (t) => {
   const { call, at, clock, invite, newAccount, tokenFor, logIn, mailsTo } = await startService(t, {
     env: { PENDING_INVITES_MAX: '3' },
   });
-  const act = (account: Account, id: string, what: 'resend' | 'revoke', by = account.owner) =>
+  const act = (account: TestAccount, id: string, what: 'resend' | 'revoke', by = account.owner) =>
     call('POST', `${account.url}/invites/${id}/${what}`, { token: by.token });
 
   /** An account with three pending invites. */
@@ -590,7 +589,7 @@ t.test('the limit on pending invites', async (t) => {
     return { account, made, ids: made.map((it) => it.body.id as string) };
   }
 
-  const eightDaysLater = <T>(account: Account, run: (then: Account) => Promise<T>) =>
+  const eightDaysLater = <T>(account: TestAccount, run: (then: TestAccount) => Promise<T>) =>
     at(new Date(clock().getTime() + 8 * day), async () =>
       run({ ...account, owner: { ...account.owner, token: await logIn(account.owner) } }),
     );
@@ -618,7 +617,7 @@ t.test('the limit on pending invites', async (t) => {
 
   t.test('allows another invite after one is revoked, declined or accepted', async (t) => {
     const { account, made, ids } = await fullAccount();
-    const decide: (() => Promise<Answer>)[] = [
+    const decide: (() => Promise<TestAnswer>)[] = [
       () => act(account, ids[0] as string, 'revoke'),
       async () => call('POST', '/v1/invites/decline', { body: { token: await tokenFor(made[1]?.body.email) } }),
       async () =>

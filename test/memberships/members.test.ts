@@ -2,11 +2,10 @@ import t from 'tap';
 import { newId } from '../../src/ids/ids.ts';
 import { listPermissionKeys } from '../../src/permissions/store.ts';
 import type { UsherPermission } from '../../src/permissions/usher-permissions.ts';
-import { type Access, newEmail, startService, type TestUser } from '../support/service.ts';
+import { type Access, newEmail, startService, type TestAccount, type TestUser } from '../support/service.ts';
 
 const { call, db, newAccount, newMember, newUser, invite, listAll, mailsTo, tokenFor } = await startService(t);
 
-type Account = Awaited<ReturnType<typeof newAccount>>;
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 const everyKey = await listPermissionKeys(db);
@@ -16,7 +15,7 @@ const allBut = (permission: string): Access => {
   const impliedBy = permission.replace(/:read$/, ':manage');
   return only(...everyKey.filter((it) => it !== permission && it !== impliedBy));
 };
-const memberUrl = (account: Account, { id }: { id: string }) => `${account.url}/members/${id}`;
+const memberUrl = (account: TestAccount, { id }: { id: string }) => `${account.url}/members/${id}`;
 
 /** All requests that change a member, by title. */
 const changes: Record<string, { method: Method; path: string; body?: unknown; done: number }> = {
@@ -26,15 +25,15 @@ const changes: Record<string, { method: Method; path: string; body?: unknown; do
   'DELETE a member': { method: 'DELETE', path: '', done: 204 },
 };
 
-function change(name: keyof typeof changes, account: Account, by: TestUser, of: TestUser) {
+function change(name: keyof typeof changes, account: TestAccount, by: TestUser, of: TestUser) {
   const { method, path, body } = changes[name] as (typeof changes)[string];
   return call(method, `${memberUrl(account, of)}${path}`, { body, token: by.token });
 }
 
-const setAccess = (account: Account, by: TestUser, of: TestUser, access: Access) =>
+const setAccess = (account: TestAccount, by: TestUser, of: TestUser, access: Access) =>
   call('PATCH', memberUrl(account, of), { body: { access }, token: by.token });
 
-async function accessOf(account: Account, { id }: TestUser) {
+async function accessOf(account: TestAccount, { id }: TestUser) {
   const { body } = await call('GET', `${account.url}/members/${id}`, { token: account.owner.token });
   return body.access;
 }
@@ -345,7 +344,7 @@ t.test('A changed permission takes effect on the very next request', async (t) =
 });
 
 t.test('A removed or suspended member loses access on the very next request', async (t) => {
-  const everything = (account: Account, token: string) =>
+  const everything = (account: TestAccount, token: string) =>
     Promise.all(
       ['', '/members', '/members/me', '/invites'].map(async (path) => {
         const { status } = await call('GET', account.url + path, { token });
@@ -424,11 +423,11 @@ t.test('Removing a member revokes their pending invites', async (t) => {
   for (const [way, removing] of [
     [
       'when they are removed',
-      (account: Account, member: TestUser) => change('DELETE a member', account, account.owner, member),
+      (account: TestAccount, member: TestUser) => change('DELETE a member', account, account.owner, member),
     ],
     [
       'when they leave',
-      (account: Account, { token }: TestUser) => call('DELETE', `${account.url}/members/me`, { token }),
+      (account: TestAccount, { token }: TestUser) => call('DELETE', `${account.url}/members/me`, { token }),
     ],
   ] as const) {
     t.test(way, async (t) => {

@@ -1,25 +1,23 @@
 import t from 'tap';
 import { newId } from '../../src/ids/ids.ts';
-import { type Access, newEmail, startService, type TestUser } from '../support/service.ts';
+import { type Access, newEmail, startService, type TestAccount, type TestUser } from '../support/service.ts';
 
 const { call, newAccount, newMember, newUser, invite, tokenFor } = await startService(t);
-
-type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const invoices: Access = { permissions: ['invoices:read'] };
 const all: Access = { allPermissions: true };
 
-const url = (account: Account) => `${account.url}/ownership-transfer`;
-const offer = (account: Account, by: TestUser, to: { id: string }) =>
+const url = (account: TestAccount) => `${account.url}/ownership-transfer`;
+const offer = (account: TestAccount, by: TestUser, to: { id: string }) =>
   call('POST', url(account), { body: { userId: to.id }, token: by.token });
-const accept = (account: Account, by: TestUser) => call('POST', `${url(account)}/accept`, { token: by.token });
-const end = (account: Account, by: TestUser) => call('DELETE', url(account), { token: by.token });
+const accept = (account: TestAccount, by: TestUser) => call('POST', `${url(account)}/accept`, { token: by.token });
+const end = (account: TestAccount, by: TestUser) => call('DELETE', url(account), { token: by.token });
 
-const pendingOffer = async (account: Account) =>
+const pendingOffer = async (account: TestAccount) =>
   (await call('GET', account.url, { token: account.owner.token })).body.ownershipTransfer;
-const ownerId = async (account: Account) =>
+const ownerId = async (account: TestAccount) =>
   (await call('GET', account.url, { token: account.owner.token })).body.ownerId;
-const findMember = async (account: Account, { id }: TestUser) =>
+const findMember = async (account: TestAccount, { id }: TestUser) =>
   (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).body;
 
 t.test('The ownership changes only by an offer that the new owner accepts', async (t) => {

@@ -1,22 +1,20 @@
 import { sql } from 'drizzle-orm';
 import t from 'tap';
 import { uuidOf } from '../../src/ids/ids.ts';
-import { day, newEmail, password, startService, type TestUser } from '../support/service.ts';
+import { day, newEmail, password, startService, type TestAccount, type TestUser } from '../support/service.ts';
 
 const service = await startService(t);
 const { call, at, db, logIn, invite, newAccount, newMember, newPlatformKey, newAccountKey, newUser, tokenFor } =
   service;
-
-type Account = Awaited<ReturnType<typeof newAccount>>;
 
 const platform = await newPlatformKey();
 const managingPermissions = ['members:manage', 'invites:manage', 'roles:manage', 'keys:manage'];
 
 const post = (url: string, body: unknown, token: string) => call('POST', url, { body, token });
 const patch = (url: string, body: unknown, token: string) => call('PATCH', url, { body, token });
-const memberUrl = (account: Account, { id }: { id: string }) => `${account.url}/members/${id}`;
+const memberUrl = (account: TestAccount, { id }: { id: string }) => `${account.url}/members/${id}`;
 
-async function newRole(account: Account, permissions: string[], token = account.owner.token): Promise<string> {
+async function newRole(account: TestAccount, permissions: string[], token = account.owner.token): Promise<string> {
   const { status, body } = await post(`${account.url}/roles`, { name: newEmail('role'), permissions }, token);
   if (status !== 201) throw new Error(JSON.stringify(body));
   return body.id;
@@ -27,7 +25,7 @@ async function newPreset(permissions: string[]): Promise<string> {
   return body.id;
 }
 
-const permissionsOf = async (account: Account, token: string) =>
+const permissionsOf = async (account: TestAccount, token: string) =>
   (await call('GET', '/v1/me/accounts?limit=100', { token })).body.items.find(
     (it: { id: string }) => it.id === account.id,
   )?.effectivePermissions ?? [];

@@ -11,6 +11,7 @@ import type { PasswordCost } from '../../src/credentials/password-hashing.ts';
 import { type DatabaseChoice, openDatabase, type StatementLog } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import type { ProcessState } from '../../src/http/availability.ts';
+import type { InviteId } from '../../src/ids/ids.ts';
 import type { Transport } from '../../src/mail/mail.ts';
 import { createWorker } from '../../src/mail/outbox/worker.ts';
 import { listMails, mailboxTransport } from '../../src/mail/transports/mailbox.ts';
@@ -205,7 +206,7 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
   }
 
   /** Creates an account with its owner. */
-  async function newAccount(name = 'Example Hosting') {
+  async function newAccount(name = 'Example Hosting'): Promise<TestAccount> {
     const owner = await newUser(newEmail('owner'), 'Olivia Owner');
     const { body } = await call('POST', '/v1/accounts', { body: { name }, token: owner.token });
     return { id: body.id as string, url: `/v1/accounts/${body.id}`, owner };
@@ -234,6 +235,30 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     more = {},
   ) {
     return call('POST', `${account.url}/invites`, { body: { email, access, ...more }, token: by.token });
+  }
+
+  /** Sends an invite, and takes the token from its mail. */
+  async function sendInvite(
+    account: TestAccount,
+    email = newEmail('invitee'),
+    access: Access = { permissions: ['invoices:read'] },
+    by = account.owner,
+  ) {
+    const { body } = await invite(account, by, email, access);
+    const token = await tokenFor(email, 'invite');
+    return { id: body.id as InviteId, email, token, expiresAt: new Date(body.expiresAt) };
+  }
+
+  /** Sends an invite to a new user. */
+  async function inviteUser(account: TestAccount, by?: TestUser, access?: Access) {
+    const user = await newUser();
+    return { ...(await sendInvite(account, user.email, access, by)), user };
+  }
+
+  /** The ids of the users in an account. */
+  async function memberIds({ url, owner }: TestAccount): Promise<string[]> {
+    const members = await listAll<{ user: { id: string } }>(`${url}/members?limit=100`, owner.token);
+    return members.map((it) => it.user.id);
   }
 
   /** Creates a member of an account, invited by the owner. */
@@ -286,6 +311,9 @@ export async function startService(t: Test, options: TestServiceOptions = {}) {
     newPlatformKey,
     newAccountKey,
     invite,
+    sendInvite,
+    inviteUser,
+    memberIds,
     listAll,
     logIn,
     /** Moves the service's clock. */
@@ -310,6 +338,17 @@ export interface CallOptions {
   /** The client's IP address (default: 127.0.0.1). */
   remoteAddress?: string;
 }
+
+export type TestAnswer = Awaited<ReturnType<TestService['call']>>;
+
+export interface TestAccount {
+  id: string;
+  /** The path of the account in the API. */
+  url: string;
+  owner: TestUser;
+}
+
+export type SentInvite = Awaited<ReturnType<TestService['sendInvite']>>;
 
 export interface TestUser {
   id: string;

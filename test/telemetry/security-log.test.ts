@@ -13,6 +13,7 @@ import {
   newEmail,
   password,
   startService,
+  type TestAnswer,
   type TestUser,
   testConfig,
 } from '../support/service.ts';
@@ -36,7 +37,6 @@ const logTo = { write: (line: string) => void lines.push(line) };
 const service = await startService(t, { env: { LOG_LEVEL: 'trace', TRUST_PROXY: '1' }, logTo });
 const { db, invite, mailsTo, newAccount, newMember, newUser, tokenFor } = service;
 
-type Answer = Awaited<ReturnType<typeof service.call>>;
 type Method = Parameters<typeof service.call>[0];
 
 /** Another app on the same database, with these settings. */
@@ -58,7 +58,7 @@ function keepSecrets(value: unknown, key = ''): void {
   } else if (typeof value === 'string' && /(password|token|email)$/i.test(key) && value.length > 7) secrets.add(value);
 }
 
-async function call(method: Method, url: string, options: CallOptions = {}): Promise<Answer> {
+async function call(method: Method, url: string, options: CallOptions = {}): Promise<TestAnswer> {
   const answer = await service.call(method, url, {
     ...options,
     headers: { 'x-forwarded-for': network, ...options.headers },
@@ -78,7 +78,7 @@ const parsed = (text: string[]): Line[] => text.map((it) => JSON.parse(it));
 const eventsIn = (text: string[]) => parsed(text).filter((it) => it.msg === 'security');
 
 /** Makes a request and returns its lines in the audit log. */
-async function eventsOf(request: () => Promise<Answer>): Promise<{ answer: Answer; events: Line[] }> {
+async function eventsOf(request: () => Promise<TestAnswer>): Promise<{ answer: TestAnswer; events: Line[] }> {
   const before = lines.length;
   const answer = await request();
   return { answer, events: eventsIn(lines.slice(before)) };
@@ -88,7 +88,7 @@ async function eventsOf(request: () => Promise<Answer>): Promise<{ answer: Answe
  * Requires that a request writes one line to the audit log, with these fields, its time, network
  * and request id.
  */
-async function requireOne(t: Test, request: () => Promise<Answer>, says: Partial<Line>): Promise<Line> {
+async function requireOne(t: Test, request: () => Promise<TestAnswer>, says: Partial<Line>): Promise<Line> {
   const start = Date.now();
   const { answer, events } = await eventsOf(request);
   t.equal(events.length, 1, `one line: ${events.map((it) => it.event).join(', ')}`);
@@ -117,7 +117,7 @@ async function requireOne(t: Test, request: () => Promise<Answer>, says: Partial
   return line as Line;
 }
 
-const noEvent = async (t: Test, request: () => Promise<Answer>) => t.same((await eventsOf(request)).events, []);
+const noEvent = async (t: Test, request: () => Promise<TestAnswer>) => t.same((await eventsOf(request)).events, []);
 
 const logIn = (email: string, secret = password) =>
   call('POST', '/v1/auth/login', { body: { email, password: secret } });

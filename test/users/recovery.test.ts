@@ -3,7 +3,15 @@ import t from 'tap';
 import { emailChanges, identities, users } from '../../src/database/schema.ts';
 import { newId, type UserId, uuidOf } from '../../src/ids/ids.ts';
 import { createRaces, type Lock, tally } from '../support/races.ts';
-import { day, needsPostgres, newEmail, password, startService, type TestUser } from '../support/service.ts';
+import {
+  day,
+  needsPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestAnswer,
+  type TestUser,
+} from '../support/service.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -17,7 +25,6 @@ const service = await startService(t, { env: { RESET_URL: resetUrl, EMAIL_CHANGE
 const { call, db, invite, mailsTo, newAccount, newUser, tokenFor, travel } = service;
 const { meet, whileLocked } = createRaces(service);
 
-type Answer = Awaited<ReturnType<typeof call>>;
 type Tokens = Pick<TestUser, 'token' | 'refreshToken'>;
 
 const me = (token: string) => call('GET', '/v1/me', { token });
@@ -91,7 +98,7 @@ const addIdentity = ({ id }: TestUser) =>
   });
 
 /** A response without the parts that differ in each request. */
-function comparable({ status, body, headers }: Answer) {
+function comparable({ status, body, headers }: TestAnswer) {
   const { 'x-request-id': _, date: __, ...rest } = headers;
   return { status, body, headers: rest };
 }
@@ -121,12 +128,12 @@ t.test('POST /v1/auth/password-reset', async (t) => {
     await removePassword(passwordless);
     const unverified = newEmail();
     await register(unverified);
-    const answers: Answer[] = [];
+    const answers: TestAnswer[] = [];
     for (const email of [known.email, newEmail(), disabled.email, passwordless.email, unverified]) {
       answers.push(await requestReset(email));
     }
     t.equal(answers[0]?.status, 202);
-    for (const answer of answers) t.same(comparable(answer), comparable(answers[0] as Answer));
+    for (const answer of answers) t.same(comparable(answer), comparable(answers[0] as TestAnswer));
   });
 
   t.test('sends a link only to addresses with an active user', async (t) => {
@@ -499,7 +506,7 @@ t.test('POST /v1/me/email-change', async (t) => {
       await requestEmailChange(user, free),
     ];
     t.equal(answers[0]?.status, 202);
-    for (const answer of answers) t.same(comparable(answer), comparable(answers[0] as Answer));
+    for (const answer of answers) t.same(comparable(answer), comparable(answers[0] as TestAnswer));
 
     const [mail] = await mailsTo(free);
     t.equal(mail?.subject, 'Confirm your new e-mail address');
@@ -834,7 +841,7 @@ function sessionLock({ token }: Tokens): Lock {
 }
 
 /** Whether a login was refused or its session has ended. */
-async function hasNoActiveSession({ status, code, body }: Answer): Promise<boolean> {
+async function hasNoActiveSession({ status, code, body }: TestAnswer): Promise<boolean> {
   if (status !== 200) return code === 'wrong-credentials';
   return !(await isActive({ token: body.accessToken, refreshToken: body.refreshToken }));
 }

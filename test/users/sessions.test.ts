@@ -8,7 +8,15 @@ import { sha256 } from '../../src/text/hashes.ts';
 import { generateSigningKeys, parseSigningKeys } from '../../src/tokens/keys.ts';
 import { deviceName } from '../../src/users/sessions/device.ts';
 import { createRaces, type Lock, tally } from '../support/races.ts';
-import { needsPostgres, newEmail, password, startService, type TestUser, testConfig } from '../support/service.ts';
+import {
+  needsPostgres,
+  newEmail,
+  password,
+  startService,
+  type TestAnswer,
+  type TestUser,
+  testConfig,
+} from '../support/service.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -36,8 +44,6 @@ const safari =
 /** The headers of a client: its `User-Agent`, and the address that the proxy forwards. */
 const client = (network: string, userAgent = firefox) => ({ 'user-agent': userAgent, 'x-forwarded-for': network });
 const home = client('198.51.100.7');
-
-type Answer = Awaited<ReturnType<typeof call>>;
 
 interface Tokens {
   accessToken: string;
@@ -339,7 +345,7 @@ t.test('A session ends', async (t) => {
 
 t.test('Fifty refreshes with one token at once', async (t) => {
   /** Requires that fifty refreshes succeeded with the same next token. */
-  async function requireOneSuccessor(t: Test, answers: Answer[]) {
+  async function requireOneSuccessor(t: Test, answers: TestAnswer[]) {
     t.same(tally(answers), { 200: 50 });
     const next = new Set(answers.map((it) => it.body.refreshToken as string));
     t.equal(next.size, 1, 'all responses contain the same next token');
@@ -384,7 +390,7 @@ t.test('Fifty refreshes with one token at once', async (t) => {
       [newer, older],
     ]) {
       const { refreshToken } = await newUserWithSession();
-      const answers: Answer[] = [];
+      const answers: TestAnswer[] = [];
       for (const { call } of order) {
         answers.push(await call('POST', '/v1/auth/refresh', { body: { refreshToken }, headers: home }));
       }
