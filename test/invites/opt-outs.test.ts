@@ -73,7 +73,7 @@ t.test('The opt-out link', async (t) => {
       t.equal(links[0], `https://app.example.com/accept#token=${sent.accept}`);
       t.equal(links[links.length - 1], `https://app.example.com/no-more#token=${sent.optOut}`);
     }
-    t.match(mail?.text, /no more invites from Example Hosting/);
+    t.match(mail?.text, /any more invites from Example Hosting/);
   });
 
   t.test('has a token with the account and the invite, and no other claims', async (t) => {

@@ -519,7 +519,7 @@ t.test('POST /v1/me/email-change', async (t) => {
     travel(second);
     await requestEmailChange(user, existing.email.toUpperCase());
     const [mail] = await mailsTo(existing.email);
-    t.equal(mail?.subject, 'You have a login already');
+    t.equal(mail?.subject, 'You already have a login');
     t.notMatch(mail?.text, /token=/);
     t.ok(await isActive(existing));
   });
