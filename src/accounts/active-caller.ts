@@ -1,7 +1,7 @@
 import type { Caller } from '../credentials/caller.ts';
 import { findCallingUser } from '../credentials/store.ts';
 import type { Db } from '../database/database.ts';
-import { sessionEnded } from '../users/sessions/session.ts';
+import { sessionEnded } from '../users/require-user.ts';
 import { findPlatformEntry } from './store.ts';
 
 /**

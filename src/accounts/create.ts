@@ -2,7 +2,7 @@ import type { Caller } from '../credentials/caller.ts';
 import { transaction } from '../database/transaction.ts';
 import { newId, type UserId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
-import { lockCaller, requireUser } from '../users/sessions/session.ts';
+import { lockCaller, requireUser } from '../users/require-user.ts';
 import type { NewAccount } from './schemas.ts';
 import { type AccountRow, insertAccountWithOwner } from './store.ts';
 

@@ -8,7 +8,7 @@ import { effectiveAccess } from '../permissions/effective-access.ts';
 import { requirePermission } from '../permissions/rules.ts';
 import type { UsherPermission } from '../permissions/usher-permissions.ts';
 import { Problem } from '../problems/problem.ts';
-import { sessionEnded } from '../users/sessions/session.ts';
+import { sessionEnded } from '../users/require-user.ts';
 import { isActiveUser } from '../users/user-status.ts';
 import { requireScope } from './platform.ts';
 import { type AccountRow, findEntry, findPlatformEntry, lockAccountRow, lockCallingKey } from './store.ts';

@@ -1,7 +1,7 @@
 import type { Caller } from '../credentials/caller.ts';
 import type { Db } from '../database/database.ts';
 import { Problem } from '../problems/problem.ts';
-import { sessionEnded } from '../users/sessions/session.ts';
+import { sessionEnded } from '../users/require-user.ts';
 import type { PlatformScope } from './schemas.ts';
 import { findPlatformEntry } from './store.ts';
 

@@ -4,7 +4,7 @@ import { problemResponses } from '../http/problem-schemas.ts';
 import { answer, ref } from '../http/schemas.ts';
 import type { MembershipId } from '../ids/ids.ts';
 import type { Service } from '../service.ts';
-import { requireUser } from '../users/sessions/session.ts';
+import { requireUser } from '../users/require-user.ts';
 import { createAccount } from './create.ts';
 import { enterAccount } from './enter.ts';
 import { Account, AccountChanges, AccountParams, MyAccountPage, MyAccountsQuery, NewAccount } from './schemas.ts';
@@ -64,7 +64,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = as
       tags,
       operationId: 'updateAccount',
       summary: 'Change an account',
-      description: 'Changes the fields in the request; the others keep their values. Needs `account:manage`.',
+      description: 'Changes the fields in the request; the others keep their values. Requires `account:manage`.',
       params: AccountParams,
       body: ref(AccountChanges),
       response: { 200: answer(Account, 'The changed account.'), ...problemResponses('permission-missing') },

@@ -1,24 +1,12 @@
 import { type Static, Type } from 'typebox';
-import {
-  AccountName,
-  cursorOf,
-  Email,
-  Integer,
-  idSchema,
-  Locale,
-  LocaleOrNull,
-  PagingQuery,
-  PersonName,
-  pageOf,
-  ref,
-  Time,
-} from '../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../http/paging.ts';
+import { AccountName, Email, Integer, idSchema, Locale, LocaleOrNull, PersonName, ref, Time } from '../http/schemas.ts';
 import { Access, EffectivePermissions } from '../permissions/schemas.ts';
 
 /** How many days an invite may be valid for. */
 export const lifetimeDays = { min: 1, max: 90 };
 
-/** The scopes of platform keys, besides `*`. */
+/** The scopes of platform keys, in addition to `*`. */
 export const platformScopes = [
   'accounts:create',
   'accounts:manage',
@@ -92,7 +80,7 @@ export const OwnershipTransfer = Type.Object(
   {
     $id: 'OwnershipTransfer',
     additionalProperties: false,
-    description: 'A pending offer of the ownership to a member.',
+    description: 'A pending ownership offer to a member.',
   },
 );
 

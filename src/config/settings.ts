@@ -17,7 +17,7 @@ import {
   textOrFile,
 } from './setting-values.ts';
 
-/** Every setting. The table in README.md shows these texts; a test compares them. */
+/** Every setting. The table in docs/settings.md shows these texts; a test compares them. */
 export const settings = {
   nodeEnv: setting({
     name: 'NODE_ENV',

@@ -29,7 +29,7 @@ export interface Passwords {
   matches(password: string, hash: string | null | undefined): Promise<boolean>;
   /** The number of passwords that wait to be hashed. */
   waiting(): number;
-  /** Whether a hash is malformed or weaker than one made now. */
+  /** Whether a hash is malformed or weaker than a new hash. */
   isOutdated(hash: string): boolean;
 }
 

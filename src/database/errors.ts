@@ -12,7 +12,7 @@ const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
   {
     codes: /^28/,
     text: /password authentication failed|^no such user|^SASL/,
-    reason: 'The database refuses the login of DATABASE_URL.',
+    reason: 'The database rejects the user name or password in DATABASE_URL.',
   },
   {
     codes: /^3D000$/,
@@ -22,7 +22,7 @@ const outages: readonly { codes?: RegExp; text?: RegExp; reason: string }[] = [
   { codes: /^55000$/, reason: 'The database does not accept connections.' },
   { codes: /^42501$/, reason: 'The database role lacks a privilege that Usher needs.' },
   { codes: /^53300$/, reason: 'The database has no connection left.' },
-  { codes: /^53100$|^ENOSPC$|^EDQUOT$|^EFBIG$/, reason: 'The disk of the database is full.' },
+  { codes: /^53100$|^ENOSPC$|^EDQUOT$|^EFBIG$/, reason: 'The database’s disk is full.' },
   {
     codes: /CERT|^UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO/,
     text: /^The server does not support SSL/,

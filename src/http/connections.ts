@@ -6,8 +6,8 @@ import type { FastifyInstance } from 'fastify';
 const completionTime = 2_000;
 
 /**
- * Keeps clients from delaying a stop. Node closes idle connections, but waits too long for those
- * that have sent nothing yet or only a part of a request. Complete requests are answered.
+ * Prevents clients from delaying shutdown. Node closes idle connections, but waits too long for
+ * those that have sent nothing yet or only a part of a request. Complete requests are answered.
  */
 export function closeUnfinished(app: FastifyInstance): void {
   const requests = new Map<Socket, IncomingMessage | undefined>();

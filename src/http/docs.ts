@@ -27,7 +27,7 @@ const tags = [
   { name: 'AuthZEN', description: 'The same checks by a standard: OpenID AuthZEN Authorization API 1.0.' },
   {
     name: 'Ownership',
-    description: 'An account has exactly one owner. The owner offers the ownership, and a member accepts it.',
+    description: 'An account has exactly one owner. The owner offers ownership, and a member accepts it.',
   },
   { name: 'Platform', description: 'For the operator’s own backend, with a platform key.' },
   { name: 'Webhooks', description: 'For mail services, which report delivery events.' },

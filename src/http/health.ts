@@ -53,7 +53,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
     },
     handler: async () => {
       if (state.phase !== 'serving') throw new Problem('unavailable', describeState(state));
-      if (!(await isMigrated(db))) throw new Problem('unavailable', 'The database lacks migrations.');
+      if (!(await isMigrated(db))) throw new Problem('unavailable', 'Migrations are missing from the database.');
       if (state.isWorkerStuck()) throw new Problem('unavailable', 'The mail worker is stuck.');
       await outages.checkWrite();
       return { status: 'ready' as const };

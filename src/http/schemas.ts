@@ -8,10 +8,11 @@ import { displayNamePattern } from '../text/characters.ts';
  */
 export const normalFormKeyword = 'x-normal-form';
 
-const example = '01k7z2n4q8e6tbv5xw3c9d0hjm';
+/** The part of an id after its prefix, in examples. */
+export const exampleId = '01k7z2n4q8e6tbv5xw3c9d0hjm';
 
 export const idSchema = <P extends IdPrefix>(prefix: P) =>
-  Type.Unsafe<Id<P>>(Type.String({ pattern: idPattern(prefix), maxLength: 30, examples: [`${prefix}_${example}`] }));
+  Type.Unsafe<Id<P>>(Type.String({ pattern: idPattern(prefix), maxLength: 30, examples: [`${prefix}_${exampleId}`] }));
 
 export const idOrNull = <P extends IdPrefix>(prefix: P, description: string) =>
   Type.Unsafe<Id<P> | null>({ ...idSchema(prefix), type: ['string', 'null'], description });
@@ -87,31 +88,6 @@ export const Locale = Type.String({
 });
 
 export const LocaleOrNull = Type.Unsafe<string | null>({ ...Locale, type: ['string', 'null'] });
-
-export const PagingQuery = {
-  limit: Type.Optional(Integer({ minimum: 1, maximum: 100, default: 50, description: 'The maximum number of items.' })),
-};
-
-/** The `cursor` of a list: the id of the last item of the previous page. */
-export const cursorOf = (prefix: IdPrefix) =>
-  Type.Optional(
-    Type.String({ pattern: idPattern(prefix), maxLength: 30, description: 'The `nextCursor` of the previous page.' }),
-  );
-
-/** A page of a list. */
-export const pageOf = <T extends TSchema>(item: T, $id: string, prefix: IdPrefix) =>
-  Type.Object(
-    {
-      items: Type.Array(ref(item), { maxItems: 100 }),
-      nextCursor: Type.Unsafe<string | null>({
-        type: ['string', 'null'],
-        maxLength: 30,
-        description: 'Send it as `cursor` to get the next page. Null on the last page.',
-        examples: [`${prefix}_${example}`],
-      }),
-    },
-    { $id, additionalProperties: false },
-  );
 
 /** A successful response with a body. */
 export const answer = <T extends TSchema>(schema: T, description: string) =>

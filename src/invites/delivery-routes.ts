@@ -26,7 +26,7 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
       operationId: 'listDeliveryEvents',
       summary: 'List the delivery events of an invite',
       description:
-        'Events of all mails of the invite, oldest first: when each was queued and sent, and what the mail service reported. Needs `invites:read`.',
+        'Events of all mails of the invite, oldest first: when each was queued and sent, and what the mail service reported. Requires `invites:read`.',
       params: InviteParams,
       querystring: DeliveryEventsQuery,
       response: { 200: answer(DeliveryEventPage, 'A page of events.'), ...problemResponses('permission-missing') },
@@ -47,7 +47,7 @@ export const inviteDeliveryRoutes: FastifyPluginAsyncTypebox<{ service: Service 
       operationId: 'confirmInviteAddress',
       summary: 'Confirm the address of an invite',
       description:
-        'Allows mail to this address again after a mail bounced, was dropped or was reported as spam. Call it once you know that the address is correct. It sends nothing: resend the invite afterwards. Needs `invites:manage`.',
+        'Allows mail to this address again after a mail bounced, was dropped or was reported as spam. Call it once you know that the address is correct. It sends nothing: resend the invite afterwards. Requires `invites:manage`.',
       params: InviteParams,
       response: {
         200: answer(Invite, 'The invite. Mail can be sent to its address again.'),

@@ -36,7 +36,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'createInvite',
       summary: 'Create an invite',
       description:
-        'Invites an e-mail address, with all permissions or chosen permissions. The invitee gets a mail with an Accept Invite link. Needs `invites:manage`, and all access that the invite grants.',
+        'Invites an e-mail address, with all permissions or chosen permissions. The invitee gets a mail with an Accept Invite link. Requires `invites:manage`, and all access that the invite grants.',
       params: AccountParams,
       body: ref(NewInvite),
       response: {
@@ -62,7 +62,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'listInvites',
       summary: 'List invites',
       description:
-        'Newest first. Filter with `status` (such as `pending`), with `delivery` (`failed`: the mail did not arrive) and with `email`. Needs `invites:read`.',
+        'Newest first. Filter with `status` (such as `pending`), with `delivery` (`failed`: the mail did not arrive) and with `email`. Requires `invites:read`.',
       params: AccountParams,
       querystring: InvitesQuery,
       response: { 200: answer(InvitePage, 'A page of invites.'), ...problemResponses('permission-missing') },
@@ -91,7 +91,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       tags,
       operationId: 'getInvite',
       summary: 'Get an invite',
-      description: 'Needs `invites:read`.',
+      description: 'Requires `invites:read`.',
       params: InviteParams,
       response: { 200: answer(Invite, 'The invite.'), ...problemResponses('permission-missing') },
     },
@@ -109,7 +109,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'changeInvite',
       summary: 'Change a pending invite',
       description:
-        'Changes its access or message. Sends no mail. You become its inviter. Needs `invites:manage`, and all access that the invite granted before and grants now.',
+        'Changes its access or message. Sends no mail. You become its inviter. Requires `invites:manage`, and all access that the invite granted before and grants now.',
       params: InviteParams,
       body: ref(InviteChanges),
       response: {
@@ -134,7 +134,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asy
       operationId: 'resendInvite',
       summary: 'Resend an invite',
       description:
-        'Sends a new mail with a new link, and restarts the lifetime. Older links stop working. An expired invite becomes pending again. You become its inviter. Needs `invites:manage`, and all access that the invite grants.',
+        'Sends a new mail with a new link, and restarts the lifetime. Older links stop working. An expired invite becomes pending again. You become its inviter. Requires `invites:manage`, and all access that the invite grants.',
       params: InviteParams,
       response: {
         200: answer(Invite, 'The pending invite.'),

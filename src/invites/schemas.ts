@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { AccountReference, lifetimeDays } from '../accounts/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../http/paging.ts';
 import {
   choice,
-  cursorOf,
   Email,
   EmailParameter,
   Integer,
@@ -10,9 +10,7 @@ import {
   idSchema,
   Locale,
   LocaleOrNull,
-  PagingQuery,
   PersonName,
-  pageOf,
   ref,
   Time,
   TimeOrNull,

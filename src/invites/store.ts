@@ -15,7 +15,7 @@ import type { Db, Tx } from '../database/database.ts';
 import { invites, undeliverableAddresses, users } from '../database/schema.ts';
 import { literalTime, placeholderFor, prepared } from '../database/statements.ts';
 import { isOneOf } from '../database/tables/columns.ts';
-import { deliveryEventsOf } from '../database/tables/words.ts';
+import { deliveryEventsOf } from '../database/tables/enums.ts';
 import type { AccountId, InviteId } from '../ids/ids.ts';
 import type { DeliveryOutcome } from './deliveries/events.ts';
 import { hasStatus, type InviteStatus } from './status.ts';

@@ -3,7 +3,7 @@ import { type Count, type Counters, type Hit, windowEnd } from './counters.ts';
 /** At about 350 bytes per key, at most 35 MB. */
 const defaultMaxKeys = 100_000;
 /**
- * The share of keys that stays when there are too many. Many are removed at once, since removal
+ * The fraction of keys to keep when the map is full. Many are removed at once, since removal
  * iterates over all.
  */
 const shareToKeep = 0.9;

@@ -2,7 +2,7 @@ import type { AccountContext } from '../accounts/enter.ts';
 import type { Caller } from '../credentials/caller.ts';
 import type { UserId } from '../ids/ids.ts';
 import { requirePermission } from '../permissions/rules.ts';
-import { requirePerson } from '../users/sessions/session.ts';
+import { requirePerson } from '../users/require-user.ts';
 
 /**
  * The user id for the `userId` of a path: `me` is the caller, or the member who created the calling

@@ -26,7 +26,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'listMembers',
       summary: 'List members',
-      description: 'Lists the members of the account, oldest membership first. Needs `members:read`.',
+      description: 'Lists the members of the account, oldest membership first. Requires `members:read`.',
       params: AccountParams,
       querystring: MembersQuery,
       response: { 200: answer(MemberPage, 'A page of members.'), ...problemResponses('permission-missing') },
@@ -48,7 +48,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'getMember',
       summary: 'Get a member',
-      description: 'Needs `members:read`, except to read your own membership. An API key always needs it.',
+      description: 'Requires `members:read`, except to read your own membership. An API key always needs it.',
       params: MemberParams,
       response: { 200: answer(Member, 'The member.'), ...problemResponses('permission-missing') },
     },
@@ -66,7 +66,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'changeMember',
       summary: 'Change what a member may do',
       description:
-        'Takes effect on the member’s next request. Needs `members:manage` and every permission that the member has before or after the change.',
+        'Takes effect on the member’s next request. Requires `members:manage` and every permission that the member has before or after the change.',
       params: MemberParams,
       body: ref(MemberChanges),
       response: {
@@ -84,7 +84,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'removeMember',
       summary: 'Remove a member, or leave',
       description:
-        'Takes effect on the member’s next request and revokes their pending invites. Needs `members:manage`. With `me` you leave the account, which needs no permission. An API key can’t remove the member who created it. The owner can’t be removed.',
+        'Takes effect on the member’s next request and revokes their pending invites. Requires `members:manage`. With `me` you leave the account, which needs no permission. An API key can’t remove the member who created it. The owner can’t be removed.',
       params: MemberParams,
       response: {
         204: nothing('The member was removed.'),
@@ -103,7 +103,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'suspendMember',
       summary: 'Suspend a member',
       description:
-        'A suspended member can do nothing in the account and gets 404 for it. Reactivating them restores their access. Needs `members:manage`.',
+        'A suspended member can do nothing in the account and gets 404 for it. Reactivating them restores their access. Requires `members:manage`.',
       params: MemberParams,
       response: {
         200: answer(Member, 'The suspended member.'),
@@ -120,7 +120,7 @@ export const membershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'reactivateMember',
       summary: 'Reactivate a member',
       description:
-        'Restores a suspended member’s access. Needs `members:manage` and every permission that is restored.',
+        'Restores a suspended member’s access. Requires `members:manage` and every permission that is restored.',
       params: MemberParams,
       response: {
         200: answer(Member, 'The reactivated member.'),

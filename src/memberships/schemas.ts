@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Person } from '../accounts/schemas.ts';
-import { choice, cursorOf, idSchema, PagingQuery, PersonName, pageOf, ref, Time } from '../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../http/paging.ts';
+import { choice, idSchema, PersonName, ref, Time } from '../http/schemas.ts';
 import { idPattern, type UserId } from '../ids/ids.ts';
 import { Access, AccessRequest } from '../permissions/schemas.ts';
 

@@ -4,7 +4,7 @@ import type { Service } from '../service.ts';
 import { oneLine } from '../text/one-line.ts';
 
 /**
- * Writes the mail to the member to whom the ownership is offered, if the offer is still active. It
+ * Writes the mail to the member to whom ownership is offered, if the offer is still active. It
  * has no link that changes anything.
  */
 export function ownershipOfferedMessage({ config, db }: Pick<Service, 'config' | 'db'>): MessageWriter {

@@ -12,7 +12,7 @@ import type { OwnershipOffer } from './schemas.ts';
 import { upsertTransfer } from './store.ts';
 
 /**
- * Offers the ownership to a member and informs them by mail. The owner stays the owner until the
+ * Offers ownership to a member and informs them by mail. The owner stays the owner until the
  * member accepts. Replaces an earlier offer.
  * @returns the offer, as the API shows it.
  * @throws cannot-grant unless the caller is the owner, not-found if the user is not a member,

@@ -16,9 +16,9 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     schema: {
       tags,
       operationId: 'offerOwnership',
-      summary: 'Offer the ownership',
+      summary: 'Offer ownership',
       description:
-        'Offers the ownership to an active member, who accepts or declines it. Replaces an earlier offer. Only the owner can do this.',
+        'Offers ownership to an active member, who accepts or declines it. Replaces an earlier offer. Only the owner can do this.',
       params: AccountParams,
       body: ref(OwnershipOffer),
       response: {
@@ -49,7 +49,7 @@ export const ownershipRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = 
     schema: {
       tags,
       operationId: 'acceptOwnership',
-      summary: 'Accept the ownership',
+      summary: 'Accept ownership',
       description: 'You become the owner. The former owner keeps all permissions.',
       params: AccountParams,
       response: { 200: answer(Account, 'The account, with you as its owner.'), ...problemResponses() },

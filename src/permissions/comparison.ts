@@ -21,7 +21,7 @@ export function missingPermissions(own: EffectiveAccess, other: EffectiveAccess)
 
 /**
  * Returns a function that tells whether some granted permissions cover another one. It looks up the
- * places that could cover it: comparing each with each takes seconds if two members have thousands
+ * places that could cover it: comparing every pair takes seconds if two members have thousands
  * of grants.
  */
 function coverageLookup(grantedPermissions: readonly GrantedPermission[]): (required: GrantedPermission) => boolean {

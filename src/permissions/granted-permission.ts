@@ -59,7 +59,7 @@ export function lastsUntil(endsAt: Date | null, until: Date | null): boolean {
  */
 export const isInFuture = (time: Date, now: Date) => time > now && time.getUTCFullYear() <= 9999;
 
-/** The earlier of two ends; null means never. */
+/** The earlier of two end times; null means never. */
 export function earlierEnd(one: Date | null, other: Date | null): Date | null {
   if (one === null || other === null) return one ?? other;
   return one < other ? one : other;

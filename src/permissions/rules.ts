@@ -8,7 +8,7 @@ import type { UsherPermission } from './usher-permissions.ts';
  */
 export function requirePermission(context: EffectiveAccess, permission: UsherPermission): void {
   if (!hasPermission(context, permission)) {
-    throw new Problem('permission-missing', `This needs the permission ${permission}.`, { permission });
+    throw new Problem('permission-missing', `This call requires the permission ${permission}.`, { permission });
   }
 }
 

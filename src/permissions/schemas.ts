@@ -32,7 +32,8 @@ export const permissionTexts = {
 
 export const PermissionTranslations = Type.Unsafe<Translations>({
   type: 'object',
-  description: 'The texts in other languages, by language tag (RFC 5646). A missing text is shown untranslated.',
+  description:
+    'The texts in other languages, by language tag (RFC 5646). Texts without a translation are shown in the default text.',
   maxProperties: 50,
   // Not `patternProperties`: the OpenAPI plugin turns it into a schema that accepts every name.
   propertyNames: { pattern: localePattern, maxLength: 35 },

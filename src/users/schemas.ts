@@ -1,17 +1,6 @@
 import { type Static, Type } from 'typebox';
-import {
-  cursorOf,
-  Email,
-  Integer,
-  idSchema,
-  Locale,
-  normalFormKeyword,
-  PagingQuery,
-  PersonName,
-  pageOf,
-  ref,
-  Time,
-} from '../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../http/paging.ts';
+import { Email, Integer, idSchema, Locale, normalFormKeyword, PersonName, ref, Time } from '../http/schemas.ts';
 
 /**
  * The length of a password in characters of its normal form. At least 64 must be allowed (NIST SP

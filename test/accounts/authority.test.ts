@@ -278,7 +278,7 @@ t.test('Acting in a user’s name requires that the user is active', async (t) =
     }
   });
 
-  t.test('a disabled user can neither offer nor be offered the ownership', async (t) => {
+  t.test('a disabled user can neither offer nor be offered ownership', async (t) => {
     const account = await newAccount();
     const { owner } = account;
     const member = await newMember(account, all);

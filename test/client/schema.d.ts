@@ -371,7 +371,7 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Changes the fields in the request; the others keep their values. Needs `account:manage`.
+         * @description Changes the fields in the request; the others keep their values. Requires `account:manage`.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -415,7 +415,7 @@ export interface paths {
         put?: never;
         /**
          * Create a role
-         * @description Needs `roles:manage` and every permission of the role.
+         * @description Requires `roles:manage` and every permission of the role.
          */
         post: operations["createRole"];
         delete?: never;
@@ -440,14 +440,14 @@ export interface paths {
         post?: never;
         /**
          * Delete a role
-         * @description Refused while a member or a pending invite has the role. Needs `roles:manage` and every permission of the role.
+         * @description Refused while a member or a pending invite has the role. Requires `roles:manage` and every permission of the role.
          */
         delete: operations["deleteRole"];
         options?: never;
         head?: never;
         /**
          * Change a role
-         * @description Takes effect on the next request of the members who have the role. Needs `roles:manage` and every permission that the role has before and after the change. Refused if a member with the role has more permissions than you.
+         * @description Takes effect on the next request of the members who have the role. Requires `roles:manage` and every permission that the role has before and after the change. Refused if a member with the role has more permissions than you.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -509,13 +509,13 @@ export interface paths {
         };
         /**
          * List invites
-         * @description Newest first. Filter with `status` (such as `pending`), with `delivery` (`failed`: the mail did not arrive) and with `email`. Needs `invites:read`.
+         * @description Newest first. Filter with `status` (such as `pending`), with `delivery` (`failed`: the mail did not arrive) and with `email`. Requires `invites:read`.
          */
         get: operations["listInvites"];
         put?: never;
         /**
          * Create an invite
-         * @description Invites an e-mail address, with all permissions or chosen permissions. The invitee gets a mail with an Accept Invite link. Needs `invites:manage`, and all access that the invite grants.
+         * @description Invites an e-mail address, with all permissions or chosen permissions. The invitee gets a mail with an Accept Invite link. Requires `invites:manage`, and all access that the invite grants.
          */
         post: operations["createInvite"];
         delete?: never;
@@ -533,7 +533,7 @@ export interface paths {
         };
         /**
          * Get an invite
-         * @description Needs `invites:read`.
+         * @description Requires `invites:read`.
          */
         get: operations["getInvite"];
         put?: never;
@@ -543,7 +543,7 @@ export interface paths {
         head?: never;
         /**
          * Change a pending invite
-         * @description Changes its access or message. Sends no mail. You become its inviter. Needs `invites:manage`, and all access that the invite granted before and grants now.
+         * @description Changes its access or message. Sends no mail. You become its inviter. Requires `invites:manage`, and all access that the invite granted before and grants now.
          */
         patch: operations["changeInvite"];
         trace?: never;
@@ -559,7 +559,7 @@ export interface paths {
         put?: never;
         /**
          * Resend an invite
-         * @description Sends a new mail with a new link, and restarts the lifetime. Older links stop working. An expired invite becomes pending again. You become its inviter. Needs `invites:manage`, and all access that the invite grants.
+         * @description Sends a new mail with a new link, and restarts the lifetime. Older links stop working. An expired invite becomes pending again. You become its inviter. Requires `invites:manage`, and all access that the invite grants.
          */
         post: operations["resendInvite"];
         delete?: never;
@@ -597,7 +597,7 @@ export interface paths {
         };
         /**
          * List the delivery events of an invite
-         * @description Events of all mails of the invite, oldest first: when each was queued and sent, and what the mail service reported. Needs `invites:read`.
+         * @description Events of all mails of the invite, oldest first: when each was queued and sent, and what the mail service reported. Requires `invites:read`.
          */
         get: operations["listDeliveryEvents"];
         put?: never;
@@ -619,7 +619,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm the address of an invite
-         * @description Allows mail to this address again after a mail bounced, was dropped or was reported as spam. Call it once you know that the address is correct. It sends nothing: resend the invite afterwards. Needs `invites:manage`.
+         * @description Allows mail to this address again after a mail bounced, was dropped or was reported as spam. Call it once you know that the address is correct. It sends nothing: resend the invite afterwards. Requires `invites:manage`.
          */
         post: operations["confirmInviteAddress"];
         delete?: never;
@@ -877,7 +877,7 @@ export interface paths {
         };
         /**
          * List members
-         * @description Lists the members of the account, oldest membership first. Needs `members:read`.
+         * @description Lists the members of the account, oldest membership first. Requires `members:read`.
          */
         get: operations["listMembers"];
         put?: never;
@@ -897,21 +897,21 @@ export interface paths {
         };
         /**
          * Get a member
-         * @description Needs `members:read`, except to read your own membership. An API key always needs it.
+         * @description Requires `members:read`, except to read your own membership. An API key always needs it.
          */
         get: operations["getMember"];
         put?: never;
         post?: never;
         /**
          * Remove a member, or leave
-         * @description Takes effect on the member’s next request and revokes their pending invites. Needs `members:manage`. With `me` you leave the account, which needs no permission. An API key can’t remove the member who created it. The owner can’t be removed.
+         * @description Takes effect on the member’s next request and revokes their pending invites. Requires `members:manage`. With `me` you leave the account, which needs no permission. An API key can’t remove the member who created it. The owner can’t be removed.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change what a member may do
-         * @description Takes effect on the member’s next request. Needs `members:manage` and every permission that the member has before or after the change.
+         * @description Takes effect on the member’s next request. Requires `members:manage` and every permission that the member has before or after the change.
          */
         patch: operations["changeMember"];
         trace?: never;
@@ -927,7 +927,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a member
-         * @description A suspended member can do nothing in the account and gets 404 for it. Reactivating them restores their access. Needs `members:manage`.
+         * @description A suspended member can do nothing in the account and gets 404 for it. Reactivating them restores their access. Requires `members:manage`.
          */
         post: operations["suspendMember"];
         delete?: never;
@@ -947,7 +947,7 @@ export interface paths {
         put?: never;
         /**
          * Reactivate a member
-         * @description Restores a suspended member’s access. Needs `members:manage` and every permission that is restored.
+         * @description Restores a suspended member’s access. Requires `members:manage` and every permission that is restored.
          */
         post: operations["reactivateMember"];
         delete?: never;
@@ -965,13 +965,13 @@ export interface paths {
         };
         /**
          * List the grants of a member
-         * @description Oldest first, including ended ones. Needs `members:read`; without it, a user can list only their own grants. An API key always needs it.
+         * @description Oldest first, including ended ones. Requires `members:read`; without it, a user can list only their own grants. An API key always needs it.
          */
         get: operations["listGrants"];
         put?: never;
         /**
          * Grant single permissions to a member
-         * @description Adds permissions to the member’s access. Each can be limited to a time, to one resource or a type of resource, and to a condition. Creates all of the grants, or none. Takes effect on the member’s next request. Needs `members:manage`, and the same permissions on the same resources for at least as long.
+         * @description Adds permissions to the member’s access. Each can be limited to a time, to one resource or a type of resource, and to a condition. Creates all of the grants, or none. Takes effect on the member’s next request. Requires `members:manage`, and the same permissions on the same resources for at least as long.
          */
         post: operations["giveGrants"];
         delete?: never;
@@ -992,7 +992,7 @@ export interface paths {
         post?: never;
         /**
          * Withdraw a grant
-         * @description Takes effect on the member’s next request. Needs `members:manage`.
+         * @description Takes effect on the member’s next request. Requires `members:manage`.
          */
         delete: operations["withdrawGrant"];
         options?: never;
@@ -1009,7 +1009,7 @@ export interface paths {
         };
         /**
          * List the registered resources of a type
-         * @description Ordered by id. Needs `resources:manage`. To find the resources that a user may act on, use the resource search.
+         * @description Ordered by id. Requires `resources:manage`. To find the resources that a user may act on, use the resource search.
          */
         get: operations["listResources"];
         put?: never;
@@ -1030,13 +1030,13 @@ export interface paths {
         get?: never;
         /**
          * Register a resource
-         * @description Lets searches find the resource for members who have a permission on its whole type. Repeating the call changes nothing. Needs `resources:manage`.
+         * @description Lets searches find the resource for members who have a permission on its whole type. Repeating the call changes nothing. Requires `resources:manage`.
          */
         put: operations["registerResource"];
         post?: never;
         /**
          * Unregister a resource
-         * @description Grants on it remain. Needs `resources:manage`.
+         * @description Grants on it remain. Requires `resources:manage`.
          */
         delete: operations["forgetResource"];
         options?: never;
@@ -1053,13 +1053,13 @@ export interface paths {
         };
         /**
          * List the API keys of an account
-         * @description Newest first, including ended ones. Needs `keys:manage`.
+         * @description Newest first, including ended ones. Requires `keys:manage`.
          */
         get: operations["listAccountKeys"];
         put?: never;
         /**
          * Create an API key
-         * @description The key acts as you, within its scopes and your current permissions, and ends with your membership. A key created with an API key expires no later than that key and is revoked with it. `secret` is shown only once. Needs `keys:manage` and the permission of every scope.
+         * @description The key acts as you, within its scopes and your current permissions, and ends with your membership. A key created with an API key expires no later than that key and is revoked with it. `secret` is shown only once. Requires `keys:manage` and the permission of every scope.
          */
         post: operations["createAccountKey"];
         delete?: never;
@@ -1079,7 +1079,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate an API key
-         * @description Replaces a key with a new one of the same name and scopes. The old key, and keys created with it, stay valid for `overlapSeconds`, so that clients can switch. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.
+         * @description Replaces a key with a new one of the same name and scopes. The old key, and keys created with it, stay valid for `overlapSeconds`, so that clients can switch. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Requires `keys:manage`, and the key must act as you.
          */
         post: operations["rotateAccountKey"];
         delete?: never;
@@ -1099,7 +1099,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke an API key
-         * @description Revokes the key and every key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage` and every permission that the key has.
+         * @description Revokes the key and every key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, for example after a theft; without a body, only the keys are revoked. Requires `keys:manage` and every permission that the key has.
          */
         post: operations["revokeAccountKey"];
         delete?: never;
@@ -1118,8 +1118,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Offer the ownership
-         * @description Offers the ownership to an active member, who accepts or declines it. Replaces an earlier offer. Only the owner can do this.
+         * Offer ownership
+         * @description Offers ownership to an active member, who accepts or declines it. Replaces an earlier offer. Only the owner can do this.
          */
         post: operations["offerOwnership"];
         /**
@@ -1142,7 +1142,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Accept the ownership
+         * Accept ownership
          * @description You become the owner. The former owner keeps all permissions.
          */
         post: operations["acceptOwnership"];
@@ -1181,7 +1181,7 @@ export interface paths {
         };
         /**
          * Explain the permissions of a member
-         * @description Lists each permission that the member has now, with every reason why. Needs `members:read`; without it, a user can list only their own permissions.
+         * @description Lists each permission that the member has now, with every reason why. Requires `members:read`; without it, a user can list only their own permissions.
          */
         get: operations["explainPermissions"];
         put?: never;
@@ -1903,7 +1903,7 @@ export interface components {
              */
             implies: string[];
             /**
-             * @description The texts in other languages, by language tag (RFC 5646). A missing text is shown untranslated.
+             * @description The texts in other languages, by language tag (RFC 5646). Texts without a translation are shown in the default text.
              * @example {
              *       "de": {
              *         "title": "Rechnungen bezahlen"
@@ -1943,7 +1943,7 @@ export interface components {
              */
             implies?: string[];
             /**
-             * @description The texts in other languages, by language tag (RFC 5646). A missing text is shown untranslated.
+             * @description The texts in other languages, by language tag (RFC 5646). Texts without a translation are shown in the default text.
              * @example {
              *       "de": {
              *         "title": "Rechnungen bezahlen"
@@ -2168,7 +2168,7 @@ export interface components {
              */
             locale?: string;
         };
-        /** @description A pending offer of the ownership to a member. */
+        /** @description A pending ownership offer to a member. */
         OwnershipTransfer: {
             user: components["schemas"]["Person"];
             /**

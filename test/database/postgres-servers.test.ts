@@ -248,7 +248,7 @@ function postgresTests(): void {
           '28000',
           `alter role ${role} nologin`,
           `alter role ${role} login`,
-          'The database refuses the login of DATABASE_URL.',
+          'The database rejects the user name or password in DATABASE_URL.',
         ],
         [
           '3D000',

@@ -46,9 +46,9 @@ t.test('GET /readyz and GET /livez', async (t) => {
   await t.test('it is not ready while migrations of this release are missing', async (t) => {
     await db.execute(sql`create table kept as select * from migrations`);
     await db.execute(sql`delete from migrations where position = 1`);
-    t.match(await readyz(), isUnavailable('The database lacks migrations.'));
+    t.match(await readyz(), isUnavailable('Migrations are missing from the database.'));
     await db.execute(sql`alter table migrations rename to away`);
-    t.match(await readyz(), isUnavailable('The database lacks migrations.'), 'all migrations are missing');
+    t.match(await readyz(), isUnavailable('Migrations are missing from the database.'), 'all migrations are missing');
     await db.execute(sql`alter table kept rename to migrations`);
     t.match(await readyz(), { status: 200 });
     await db.execute(sql`insert into migrations values ('of a newer release', 99, now())`);
@@ -108,7 +108,7 @@ t.test('GET /readyz checks that the database is writable', async (t) => {
     t.match(await call('GET', '/readyz'), { status: 200 });
     const { bavail, bsize } = statfsSync(folder);
     writeFileSync(filler, Buffer.alloc(bavail * bsize - 60_000));
-    const reason = 'The disk of the database is full.';
+    const reason = 'The database’s disk is full.';
     await until('the service not to be ready', async () => (await call('GET', '/readyz')).body.detail === reason);
     const refused = await until('a write to be refused', async () => {
       const answer = await create();

@@ -333,7 +333,7 @@ t.test('An accept by registering succeeds if the catalogue changes meanwhile', {
 });
 
 t.test(
-  'An invite that is created while the ownership is accepted belongs to the new owner',
+  'An invite that is created while ownership is accepted belongs to the new owner',
   { skip: needsPostgres() },
   async (t) => {
     const platform = await newPlatformKey();
@@ -638,7 +638,7 @@ t.test('Two members changing each other at once never both succeed', async (t) =
   }
 });
 
-inBothOrders(t, 'Accepting the ownership races the removal of the new owner', async (t, order) => {
+inBothOrders(t, 'Accepting ownership races the removal of the new owner', async (t, order) => {
   const account = await newAccount();
   const deputy = await newMember(account, all);
   const next = await newMember(account, invoices);
@@ -663,7 +663,7 @@ inBothOrders(t, 'Accepting the ownership races the removal of the new owner', as
   }
 });
 
-inBothOrders(t, 'Accepting the ownership races the withdrawal of the offer', async (t, order) => {
+inBothOrders(t, 'Accepting ownership races the withdrawal of the offer', async (t, order) => {
   const account = await newAccount();
   const next = await newMember(account, invoices);
   await call('POST', `${account.url}/ownership-transfer`, { body: { userId: next.id }, token: account.owner.token });

@@ -234,7 +234,7 @@ t.test('mails about an account', async (t) => {
     );
     await offer(one.id);
     const [mail] = await mailsTo(one.email);
-    t.equal(mail?.subject, 'Olivia Owner offers you the ownership of Example Hosting');
+    t.equal(mail?.subject, 'Olivia Owner offers you ownership of Example Hosting');
     t.notMatch(`${mail?.text}${mail?.html}`, /https?:\/\/(?!www\.w3)|href=/);
   });
 

@@ -20,7 +20,7 @@ const ownerId = async (account: TestAccount) =>
 const findMember = async (account: TestAccount, { id }: TestUser) =>
   (await call('GET', `${account.url}/members/${id}`, { token: account.owner.token })).body;
 
-t.test('The ownership changes only by an offer that the new owner accepts', async (t) => {
+t.test('Ownership changes only by an offer that the new owner accepts', async (t) => {
   t.test('an offer changes nothing, and is shown to its member and to callers with `members:read`', async (t) => {
     const account = await newAccount();
     const member = await newMember(account, invoices, 'Nora Next');

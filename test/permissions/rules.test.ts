@@ -163,7 +163,7 @@ t.test('nobody can remove, suspend or demote the owner', async (t) => {
   );
 });
 
-t.test('only the owner can transfer the ownership', async (t) => {
+t.test('only the owner can transfer ownership', async (t) => {
   t.equal(
     codeOf(() => requireOwner({ isOwner: true })),
     undefined,

@@ -4,7 +4,7 @@ import { apiKeyStatusAt } from '../../credentials/api-key-status.ts';
 import type { Caller } from '../../credentials/caller.ts';
 import type { Tx } from '../../database/database.ts';
 import type { ApiKeyId } from '../../ids/ids.ts';
-import { sessionEnded } from '../../users/sessions/session.ts';
+import { sessionEnded } from '../../users/require-user.ts';
 import { lockPlatformKeys } from './store.ts';
 
 /**

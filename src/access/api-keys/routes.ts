@@ -30,7 +30,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       tags,
       operationId: 'listAccountKeys',
       summary: 'List the API keys of an account',
-      description: 'Newest first, including ended ones. Needs `keys:manage`.',
+      description: 'Newest first, including ended ones. Requires `keys:manage`.',
       params: AccountParams,
       querystring: KeysQuery,
       response: { 200: answer(AccountKeyPage, 'A page of keys.'), ...problemResponses('permission-missing') },
@@ -56,7 +56,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'createAccountKey',
       summary: 'Create an API key',
       description:
-        'The key acts as you, within its scopes and your current permissions, and ends with your membership. A key created with an API key expires no later than that key and is revoked with it. `secret` is shown only once. Needs `keys:manage` and the permission of every scope.',
+        'The key acts as you, within its scopes and your current permissions, and ends with your membership. A key created with an API key expires no later than that key and is revoked with it. `secret` is shown only once. Requires `keys:manage` and the permission of every scope.',
       params: AccountParams,
       body: ref(NewAccountKey),
       response: {
@@ -74,7 +74,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'rotateAccountKey',
       summary: 'Rotate an API key',
       description:
-        'Replaces a key with a new one of the same name and scopes. The old key, and keys created with it, stay valid for `overlapSeconds`, so that clients can switch. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Needs `keys:manage`, and the key must act as you.',
+        'Replaces a key with a new one of the same name and scopes. The old key, and keys created with it, stay valid for `overlapSeconds`, so that clients can switch. If a key rotates itself, the new key has the same expiry. If a key rotates another one, the new key expires no later than the calling key and is revoked with it. Requires `keys:manage`, and the key must act as you.',
       params: AccountKeyParams,
       body: ref(KeyRotation),
       response: {
@@ -93,7 +93,7 @@ export const accountKeyRoutes: FastifyPluginAsyncTypebox<{ service: Service }> =
       operationId: 'revokeAccountKey',
       summary: 'Revoke an API key',
       description:
-        'Revokes the key and every key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, for example after a theft; without a body, only the keys are revoked. Needs `keys:manage` and every permission that the key has.',
+        'Revokes the key and every key that was created with it, with effect on their next request. `revokeInvites` also revokes the pending invites that were created with any of them, for example after a theft; without a body, only the keys are revoked. Requires `keys:manage` and every permission that the key has.',
       params: AccountKeyParams,
       body: ref(KeyRevocation),
       response: { 204: nothing('The key is revoked.'), ...problemResponses(...refusals) },

@@ -1,18 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { platformScopes } from '../../accounts/schemas.ts';
-import {
-  choice,
-  cursorOf,
-  DisplayName,
-  Integer,
-  idOrNull,
-  idSchema,
-  PagingQuery,
-  pageOf,
-  ref,
-  Time,
-  TimeOrNull,
-} from '../../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../../http/paging.ts';
+import { choice, DisplayName, Integer, idOrNull, idSchema, ref, Time, TimeOrNull } from '../../http/schemas.ts';
 import { Inviter } from '../../memberships/schemas.ts';
 import { permissionKeyPattern } from '../../permissions/schemas.ts';
 

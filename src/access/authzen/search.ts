@@ -5,7 +5,7 @@ import { accountType } from '../../permissions/granted-permission.ts';
 import { invalidField } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { pageTokenAfter, queryHash, readPageToken } from '../../tokens/page-token.ts';
-import { sessionEnded } from '../../users/sessions/session.ts';
+import { sessionEnded } from '../../users/require-user.ts';
 import { callerRights, questionsAboutCaller, requireMayAsk } from '../checks/check.ts';
 import type { Subject } from '../checks/question.ts';
 import {

@@ -4,7 +4,7 @@ import type { Db } from '../../database/database.ts';
 import { isDistributed } from '../../database/statements.ts';
 import type { AccountId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
-import { sessionEnded } from '../../users/sessions/session.ts';
+import { sessionEnded } from '../../users/require-user.ts';
 import type { Answer, Question } from './question.ts';
 import { answerAcrossAccounts, answerQuestions } from './store.ts';
 

@@ -9,7 +9,7 @@ import { listPermissionKeys } from '../../permissions/store.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { accountTokenLifetime, signAccountToken } from '../../tokens/account-token.ts';
-import { sessionEnded } from '../../users/sessions/session.ts';
+import { sessionEnded } from '../../users/require-user.ts';
 import { findAccountKey } from '../api-keys/store.ts';
 
 /**

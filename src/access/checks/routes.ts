@@ -59,7 +59,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<{ service: Service; checkAll
       operationId: 'explainPermissions',
       summary: 'Explain the permissions of a member',
       description:
-        'Lists each permission that the member has now, with every reason why. Needs `members:read`; without it, a user can list only their own permissions.',
+        'Lists each permission that the member has now, with every reason why. Requires `members:read`; without it, a user can list only their own permissions.',
       params: MemberParams,
       response: {
         200: answer(Explanation, 'The permissions, with their reasons.'),

@@ -26,7 +26,7 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       operationId: 'listGrants',
       summary: 'List the grants of a member',
       description:
-        'Oldest first, including ended ones. Needs `members:read`; without it, a user can list only their own grants. An API key always needs it.',
+        'Oldest first, including ended ones. Requires `members:read`; without it, a user can list only their own grants. An API key always needs it.',
       params: MemberParams,
       querystring: GrantsQuery,
       response: { 200: answer(GrantPage, 'A page of grants.'), ...problemResponses('permission-missing') },
@@ -46,7 +46,7 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       operationId: 'giveGrants',
       summary: 'Grant single permissions to a member',
       description:
-        'Adds permissions to the member’s access. Each can be limited to a time, to one resource or a type of resource, and to a condition. Creates all of the grants, or none. Takes effect on the member’s next request. Needs `members:manage`, and the same permissions on the same resources for at least as long.',
+        'Adds permissions to the member’s access. Each can be limited to a time, to one resource or a type of resource, and to a condition. Creates all of the grants, or none. Takes effect on the member’s next request. Requires `members:manage`, and the same permissions on the same resources for at least as long.',
       params: MemberParams,
       body: ref(NewGrants),
       response: { 201: answer(Grants, 'The grants.'), ...problemResponses(...refusals, 'too-many-grants') },
@@ -62,7 +62,7 @@ export const grantRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = asyn
       tags,
       operationId: 'withdrawGrant',
       summary: 'Withdraw a grant',
-      description: 'Takes effect on the member’s next request. Needs `members:manage`.',
+      description: 'Takes effect on the member’s next request. Requires `members:manage`.',
       params: GrantParams,
       response: { 204: nothing('The grant was withdrawn.'), ...problemResponses(...refusals) },
     },

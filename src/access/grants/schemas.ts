@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { Condition as StoredCondition } from '../../database/tables/json-columns.ts';
-import { cursorOf, idSchema, PagingQuery, pageOf, ref, Time, TimeOrNull } from '../../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../../http/paging.ts';
+import { idSchema, ref, Time, TimeOrNull } from '../../http/schemas.ts';
 import { MemberParams } from '../../memberships/schemas.ts';
 import { PermissionKey } from '../../permissions/schemas.ts';
 import { noControls } from '../../text/characters.ts';

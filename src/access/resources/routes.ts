@@ -24,7 +24,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       operationId: 'listResources',
       summary: 'List the registered resources of a type',
       description:
-        'Ordered by id. Needs `resources:manage`. To find the resources that a user may act on, use the resource search.',
+        'Ordered by id. Requires `resources:manage`. To find the resources that a user may act on, use the resource search.',
       params: ResourceTypeParams,
       querystring: ResourcesQuery,
       response: { 200: answer(ResourcePage, 'A page of resources.'), ...problemResponses('permission-missing') },
@@ -42,7 +42,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       operationId: 'registerResource',
       summary: 'Register a resource',
       description:
-        'Lets searches find the resource for members who have a permission on its whole type. Repeating the call changes nothing. Needs `resources:manage`.',
+        'Lets searches find the resource for members who have a permission on its whole type. Repeating the call changes nothing. Requires `resources:manage`.',
       params: ResourceParams,
       response: { 200: answer(Resource, 'The resource.'), ...problemResponses('permission-missing') },
     },
@@ -54,7 +54,7 @@ export const resourceRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = a
       tags,
       operationId: 'forgetResource',
       summary: 'Unregister a resource',
-      description: 'Grants on it remain. Needs `resources:manage`.',
+      description: 'Grants on it remain. Requires `resources:manage`.',
       params: ResourceParams,
       response: { 204: nothing('The resource was unregistered.'), ...problemResponses('permission-missing') },
     },

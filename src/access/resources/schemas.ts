@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { idSchema, PagingQuery, ref, Time } from '../../http/schemas.ts';
+import { PagingQuery } from '../../http/paging.ts';
+import { idSchema, ref, Time } from '../../http/schemas.ts';
 import { ResourceId, ResourceType } from '../grants/schemas.ts';
 
 export const ResourceParams = Type.Object({ accountId: idSchema('acc'), type: ResourceType, id: ResourceId });

@@ -42,7 +42,7 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       tags,
       operationId: 'createRole',
       summary: 'Create a role',
-      description: 'Needs `roles:manage` and every permission of the role.',
+      description: 'Requires `roles:manage` and every permission of the role.',
       params: AccountParams,
       body: ref(NewRole),
       response: { 201: answer(Role, 'The role.'), ...problemResponses(...refusals, 'name-taken') },
@@ -74,7 +74,7 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       operationId: 'changeRole',
       summary: 'Change a role',
       description:
-        'Takes effect on the next request of the members who have the role. Needs `roles:manage` and every permission that the role has before and after the change. Refused if a member with the role has more permissions than you.',
+        'Takes effect on the next request of the members who have the role. Requires `roles:manage` and every permission that the role has before and after the change. Refused if a member with the role has more permissions than you.',
       params: RoleParams,
       body: ref(RoleChanges),
       response: { 200: answer(Role, 'The changed role.'), ...problemResponses(...refusals, 'name-taken') },
@@ -89,7 +89,7 @@ export const roleRoutes: FastifyPluginAsyncTypebox<{ service: Service }> = async
       operationId: 'deleteRole',
       summary: 'Delete a role',
       description:
-        'Refused while a member or a pending invite has the role. Needs `roles:manage` and every permission of the role.',
+        'Refused while a member or a pending invite has the role. Requires `roles:manage` and every permission of the role.',
       params: RoleParams,
       response: { 204: nothing('The role was deleted.'), ...problemResponses(...refusals, 'role-in-use') },
     },

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { cursorOf, DisplayName, idSchema, PagingQuery, pageOf, Time } from '../../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../../http/paging.ts';
+import { DisplayName, idSchema, Time } from '../../http/schemas.ts';
 import { maxPermissions, PermissionKey } from '../../permissions/schemas.ts';
 import { noControls } from '../../text/characters.ts';
 

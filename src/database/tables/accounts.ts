@@ -16,8 +16,8 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import { access, allOrChosen, id, isOneOf, time } from './columns.ts';
+import { deliveryEventNames, deliveryEventsOf } from './enums.ts';
 import { users } from './users.ts';
-import { deliveryEventNames, deliveryEventsOf } from './words.ts';
 
 export const accounts = pgTable(
   'accounts',

@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm';
 import { boolean, check, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { platformAccountId, uuidOf } from '../../ids/ids.ts';
 import { id, isOneOf, time } from './columns.ts';
-import { outboxKinds, outboxStatuses } from './words.ts';
+import { outboxKinds, outboxStatuses } from './enums.ts';
 
 /**
  * Messages, enqueued in the transaction of the change and sent after its commit. Ids only: no
@@ -36,7 +36,7 @@ export const outbox = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.id] }),
-    // Mail services and operators name a message by its id alone.
+    // Mail services and operators identify a message by its id alone.
     index('outbox_id').on(t.id),
     index('outbox_due').on(t.dueAt).where(sql`status = 'queued'`),
     index('outbox_failed').on(t.settledAt).where(sql`status = 'failed'`),

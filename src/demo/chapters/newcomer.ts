@@ -54,7 +54,7 @@ const toInviteSummary = ({ id, email, access, status, expiresAt }: Invite) => ({
 
 async function accept({ narrator, adam, account }: Story, token: string): Promise<void> {
   await narrator.step<Preview>(
-    'The page behind the link previews the invite, which does not use it up. `hasLogin` is false, so the page offers Register first.',
+    'The page behind the link previews the invite without consuming it. `hasLogin` is false, so the page offers Register first.',
     {
       method: 'POST',
       path: '/v1/invites/preview',

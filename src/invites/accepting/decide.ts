@@ -2,7 +2,7 @@ import { newId, type UserId } from '../../ids/ids.ts';
 import { combineAccess } from '../../permissions/resolve-access.ts';
 import { requireInviterCanGrant } from '../../permissions/rules.ts';
 import { Problem } from '../../problems/problem.ts';
-import { sessionEnded } from '../../users/sessions/session.ts';
+import { sessionEnded } from '../../users/require-user.ts';
 import type { UserRow } from '../../users/store.ts';
 import { requireAddressee, requireOwnedByPlatform } from '../rules.ts';
 import type { Acceptance, Facts, NewMember } from './accept-store.ts';

@@ -5,7 +5,7 @@ import { transaction } from '../../database/transaction.ts';
 import type { AccountId, InviteId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { lockCaller, requireUser } from '../../users/sessions/session.ts';
+import { lockCaller, requireUser } from '../../users/require-user.ts';
 import { findAccountOfInvite, lockAccountAndInvite } from '../invitee-store.ts';
 import { type InviteRow, updateInvite } from '../store.ts';
 import { type OpenedLink, requireLink, requireLive } from './open-link.ts';

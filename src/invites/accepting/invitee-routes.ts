@@ -6,7 +6,7 @@ import { answer, ref } from '../../http/schemas.ts';
 import type { InviteId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { requireUser } from '../../users/sessions/session.ts';
+import { requireUser } from '../../users/require-user.ts';
 import { listInvitesFor } from '../invitee-store.ts';
 import {
   AcceptedInvite,

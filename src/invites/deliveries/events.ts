@@ -1,4 +1,4 @@
-import { deliveryEventNames, type deliveryEventsOf } from '../../database/tables/words.ts';
+import { deliveryEventNames, type deliveryEventsOf } from '../../database/tables/enums.ts';
 
 export type DeliveryEventName = (typeof deliveryEventNames)[number];
 

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
-import { deliveryEventNames, deliveryEventsOf } from '../../database/tables/words.ts';
-import { choice, cursorOf, Integer, idSchema, PagingQuery, pageOf, Time } from '../../http/schemas.ts';
+import { deliveryEventNames, deliveryEventsOf } from '../../database/tables/enums.ts';
+import { cursorOf, PagingQuery, pageOf } from '../../http/paging.ts';
+import { choice, Integer, idSchema, Time } from '../../http/schemas.ts';
 
 const Event = choice(deliveryEventNames, {
   description:

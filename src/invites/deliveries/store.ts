@@ -2,7 +2,7 @@ import { and, asc, eq, isNotNull, type SQL, sql } from 'drizzle-orm';
 import type { Db, Tx } from '../../database/database.ts';
 import { deliveryEvents, invites, outbox, undeliverableAddresses } from '../../database/schema.ts';
 import { isDistributed } from '../../database/statements.ts';
-import { deliveryEventNames } from '../../database/tables/words.ts';
+import { deliveryEventNames } from '../../database/tables/enums.ts';
 import { type AccountId, type DeliveryEventId, type DeliveryId, type InviteId, newId, uuidOf } from '../../ids/ids.ts';
 import type { OutboxRow } from '../../mail/outbox/store.ts';
 import { type DeliveryEventName, finalityOf, stoppingEvents } from './events.ts';

@@ -5,7 +5,7 @@ import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { AccountId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
-import { requireUser } from '../../users/sessions/session.ts';
+import { requireUser } from '../../users/require-user.ts';
 import { listOptOuts } from '../opt-out-store.ts';
 import { InviteToken } from '../schemas.ts';
 import { optIn, optOut } from './opt-out.ts';

@@ -5,7 +5,7 @@ import { transaction } from '../../database/transaction.ts';
 import type { AccountId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { lockCaller, requireUser } from '../../users/sessions/session.ts';
+import { lockCaller, requireUser } from '../../users/require-user.ts';
 import { lockAccountAndInvite } from '../invitee-store.ts';
 import { deleteOptOut, insertOptOut } from '../opt-out-store.ts';
 import { statusAt } from '../status.ts';

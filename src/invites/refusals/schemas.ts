@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { AccountReference } from '../../accounts/schemas.ts';
-import { cursorOf, Email, idSchema, PagingQuery, pageOf, ref, Time } from '../../http/schemas.ts';
+import { cursorOf, PagingQuery, pageOf } from '../../http/paging.ts';
+import { Email, idSchema, ref, Time } from '../../http/schemas.ts';
 import { linkToken } from '../schemas.ts';
 
 export const OptedOut = Type.Object(

@@ -2,7 +2,7 @@ import sendgridClient from '@sendgrid/client';
 import sendgridMail from '@sendgrid/mail';
 import type { Mail, MailFrom, SendOutcome, Transport } from '../mail.ts';
 import { type SendgridTemplates, templateFor } from '../sendgrid-templates.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from './safe-error-code.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
 // Both modules export a shared instance that has its class as a property. The types omit the class.

@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url';
 import { createTransport } from 'nodemailer';
 import type { Mail, MailFrom, SendOutcome, Transport } from '../mail.ts';
-import { errorCode } from './error-code.ts';
+import { errorCode } from './safe-error-code.ts';
 import { unsubscribeHeaders } from './unsubscribe-headers.ts';
 
 /** Milliseconds. Less than the lease, so that no other worker claims the mail meanwhile. */

@@ -29,7 +29,7 @@ export const accessProblems = {
     status: 403,
     title: 'You cannot grant, change or remove access that exceeds your own',
     about:
-      'The access that you tried to grant, or the access of the member you tried to change or remove, exceeds your own. Only the owner and members with all permissions can grant all permissions, and only the owner can offer the ownership. `missing` lists the permissions that you lack.',
+      'The access that you tried to grant, or the access of the member you tried to change or remove, exceeds your own. Only the owner and members with all permissions can grant all permissions, and only the owner can offer ownership. `missing` lists the permissions that you lack.',
   },
   'permission-in-use': {
     status: 409,
@@ -66,12 +66,12 @@ export const accessProblems = {
   'owner-protected': {
     status: 409,
     title: 'The owner cannot be changed, suspended or removed',
-    about: 'An account always has exactly one owner. To step down, offer the ownership to another member first.',
+    about: 'An account always has exactly one owner. To step down, offer ownership to another member first.',
   },
   'member-suspended': {
     status: 409,
     title: 'The member is not active',
     about:
-      'The ownership can be offered only to an active member. This member is suspended or removed, or the operator has disabled their login.',
+      'Ownership can be offered only to an active member. This member is suspended or removed, or the operator has disabled their login.',
   },
 } as const satisfies Record<string, ProblemKind>;

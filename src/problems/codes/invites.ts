@@ -52,7 +52,7 @@ export const inviteProblems = {
     status: 409,
     title: 'The account has an owner',
     about:
-      'An invite can give the ownership only until the account has its first owner. After that, the owner can offer the ownership to a member (`POST …/ownership-transfer`).',
+      'An invite can give ownership only until the account has its first owner. After that, the owner can offer ownership to a member (`POST …/ownership-transfer`).',
   },
   'too-many-pending-invites': {
     status: 409,

@@ -18,7 +18,7 @@ import {
 import { verifyEmailChangeToken } from '../link-tokens.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
 import { deletePasswordResets } from '../passwords/store.ts';
-import { credentialId } from '../sessions/session.ts';
+import { credentialId } from '../require-user.ts';
 import { markSessionsEnded } from '../sessions/store.ts';
 import { lockUser, lockUserByPassword } from '../store.ts';
 

@@ -7,7 +7,7 @@ import { enqueue } from '../../mail/outbox/enqueue.ts';
 import { invalidField, Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { requireCurrentPassword } from '../passwords/change.ts';
-import { changeOwnLogin, credentialId } from '../sessions/session.ts';
+import { changeOwnLogin, credentialId } from '../require-user.ts';
 import { lockUserByPassword } from '../store.ts';
 import { deleteIdentity, findIdentity, type IdentityRow, insertIdentity, listIdentities } from './store.ts';
 

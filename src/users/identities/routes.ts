@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
+import { requireUser } from '../require-user.ts';
 import { Identity, IdentityList, IdentityParams, NewIdentity } from '../schemas.ts';
-import { requireUser } from '../sessions/session.ts';
 import { linkIdentity, toIdentityView, unlinkIdentity } from './link.ts';
 import { listIdentities } from './store.ts';
 

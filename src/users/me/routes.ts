@@ -2,8 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer } from '../../http/schemas.ts';
 import type { Service } from '../../service.ts';
+import { requireUser } from '../require-user.ts';
 import { User } from '../schemas.ts';
-import { requireUser } from '../sessions/session.ts';
 import { toUserView } from '../view.ts';
 
 /** The current user. */

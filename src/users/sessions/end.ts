@@ -2,7 +2,7 @@ import type { Caller } from '../../credentials/caller.ts';
 import type { SessionId } from '../../ids/ids.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
-import { changeOwnLogin } from './session.ts';
+import { changeOwnLogin } from '../require-user.ts';
 import { markSessionEnded, markSessionsEnded } from './store.ts';
 
 /** Ends one session of the caller's user. @throws not-found, unauthenticated, user-required. */

@@ -6,8 +6,9 @@ import { transaction } from '../../database/transaction.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { Service } from '../../service.ts';
 import { sha256 } from '../../text/hashes.ts';
+import { sessionEnded } from '../require-user.ts';
 import { requirePasswordLogin } from '../rules.ts';
-import { clientHashes, sessionEnded, sessionExpiryFrom, toSessionView } from './session.ts';
+import { clientHashes, sessionExpiryFrom, toSessionView } from './session.ts';
 import {
   countRetry,
   findRefreshToken,

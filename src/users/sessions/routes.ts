@@ -6,12 +6,12 @@ import { problemResponses } from '../../http/problem-schemas.ts';
 import { answer, nothing, ref } from '../../http/schemas.ts';
 import type { SessionId } from '../../ids/ids.ts';
 import type { Service } from '../../service.ts';
+import { requireUser } from '../require-user.ts';
 import { MySessionPage, MySessionsQuery, RefreshRequest, Session, SessionParams } from '../schemas.ts';
 import { deviceName } from './device.ts';
 import { endOtherSessions, endSession } from './end.ts';
 import { logOut } from './log-out.ts';
 import { refreshSession } from './refresh.ts';
-import { requireUser } from './session.ts';
 import { listSessions, type SessionRow } from './store.ts';
 
 const tags = ['Users and sessions'];
